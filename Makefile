@@ -1,0 +1,57 @@
+# Everything is done from here. `make` alone lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+REQUIREMENTS := requirements.txt requirements-embedded.txt requirements-dev.txt
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --quiet --upgrade
+# How many processes run tests; how often crash, race and fuzz loops go round (a number, or full).
+TEST_WORKERS ?= 2
+PUSHGATE_TEST_ROUNDS ?= small
+export PUSHGATE_TEST_ROUNDS
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test soak demo check bench lock format
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything that is needed (the other targets do it themselves)
+
+run: $(READY) ## serve everything on this machine, with an embedded Postgres, data in .pushgate/
+	@$(BIN)/pushgate up
+
+test: $(READY) ## all tests, loops at a small count
+	$(BIN)/pytest -n $(TEST_WORKERS)
+
+soak: $(READY) ## all tests, loops at their full counts (an hour or so)
+	PUSHGATE_TEST_ROUNDS=full $(BIN)/pytest -n $(TEST_WORKERS) -o timeout=3600
+
+demo: $(READY) ## a throw-away system doing the main job on real data, checked
+	@$(BIN)/python -m bench.demo
+
+check: $(READY) ## format, lint, imports, types, house rules, then all tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/house
+	$(BIN)/mypy
+	$(MAKE) test
+
+bench: $(READY) ## speed and memory as ratios against floors measured in the same run
+	@$(BIN)/python -m bench
+
+format: $(READY) ## format, and mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: $(READY) ## choose versions anew and write the hashed requirements files
+	$(LOCK) deploy/requirements/programs.in -o requirements.txt
+	$(LOCK) --no-deps deploy/requirements/embedded.in -o requirements-embedded.txt
+	$(LOCK) -c requirements.txt deploy/requirements/dev.in -o requirements-dev.txt
+	$(LOCK) --no-deps deploy/requirements/demo.in -o deploy/requirements/demo.txt
+
+# The stamp is newer than what it was made from, so a ready environment costs nothing.
+$(READY): $(REQUIREMENTS) pyproject.toml deploy/make-venv
+	@PYTHON="$(PYTHON)" deploy/make-venv .venv $(REQUIREMENTS)
+	@touch $@
