@@ -1,0 +1,18 @@
+"""Stored name and version ⇄ class. Names are words we chose; classes and files may move."""
+
+from events import types
+
+CLASS_OF: dict[str, type[types.Fact]] = {
+    "AccountOpened": types.AccountOpened,
+    "ConnectTokenGenerated": types.ConnectTokenGenerated,
+    "ConnectTokenRevoked": types.ConnectTokenRevoked,
+    "IntegrationCreated": types.IntegrationCreated,
+    "IntegrationRenamed": types.IntegrationRenamed,
+    "IntegrationPaused": types.IntegrationPaused,
+    "IntegrationResumed": types.IntegrationResumed,
+    "IntegrationDeleted": types.IntegrationDeleted,
+    "TokenGenerated": types.TokenGenerated,
+    "TokenRevoked": types.TokenRevoked,
+}
+
+NAME_OF: dict[type[types.Fact], str] = {cls: name for name, cls in CLASS_OF.items()}

@@ -1,0 +1,54 @@
+"""Compares a live projection with its fold over the log, both ways, in one snapshot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from events import log
+from events.log import AnyConnection
+from events.queries import load_queries
+
+
+class Projection(NamedTuple):
+    """A projection that a package answers for.
+
+    ``package`` holds two statements named ``<table>_only_in_fold`` and ``<table>_only_in_table``;
+    each takes the log's size and gives one column ``id``, a text that names the row to a person.
+    """
+
+    package: str
+    table: str
+
+
+class Difference(NamedTuple):
+    table: str
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    size: int
+    only_in_fold: list[Difference] = field(default_factory=list)
+    only_in_table: list[Difference] = field(default_factory=list)
+
+    @property
+    def match(self) -> bool:
+        return not self.only_in_fold and not self.only_in_table
+
+
+async def compare(connection: AnyConnection, projections: Sequence[Projection]) -> Comparison:
+    """Call it in a REPEATABLE READ transaction: log and tables are then of one moment.
+
+    A row whose columns differ is reported on both sides.
+    """
+    size = await log.size(connection)
+    comparison = Comparison(size=size)
+    for package, table in projections:
+        queries = load_queries(package)
+        for side, found in (
+            ("only_in_fold", comparison.only_in_fold),
+            ("only_in_table", comparison.only_in_table),
+        ):
+            rows = await connection.fetch(queries[f"{table}_{side}"], size)
+            found.extend(Difference(table, row["id"]) for row in rows)
+    return comparison

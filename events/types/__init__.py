@@ -1,0 +1,46 @@
+"""The vocabulary of the log: what can have happened, in the past tense."""
+
+from events.types.accounts import (
+    AccountFact,
+    AccountOpened,
+    ConnectTokenGenerated,
+    ConnectTokenRevoked,
+    Role,
+)
+from events.types.integrations import (
+    IntegrationCreated,
+    IntegrationDeleted,
+    IntegrationPaused,
+    IntegrationRenamed,
+    IntegrationResumed,
+)
+from events.types.tokens import TokenGenerated, TokenRevoked
+
+# An integration and all its tokens are one stream.
+IntegrationFact = (
+    IntegrationCreated
+    | IntegrationRenamed
+    | IntegrationPaused
+    | IntegrationResumed
+    | IntegrationDeleted
+    | TokenGenerated
+    | TokenRevoked
+)
+Fact = AccountFact | IntegrationFact
+
+__all__ = [
+    "AccountFact",
+    "AccountOpened",
+    "ConnectTokenGenerated",
+    "ConnectTokenRevoked",
+    "Fact",
+    "IntegrationCreated",
+    "IntegrationDeleted",
+    "IntegrationFact",
+    "IntegrationPaused",
+    "IntegrationRenamed",
+    "IntegrationResumed",
+    "Role",
+    "TokenGenerated",
+    "TokenRevoked",
+]

@@ -1,0 +1,29 @@
+"""Facts of an account's stream, ``account/7``."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["owner", "member", "auditor"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountOpened:
+    account_id: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectTokenGenerated:
+    """``token_hash`` is SHA-256 of the token text, 64 hex digits; the text itself is nowhere."""
+
+    connect_token_id: int
+    token_hash: str
+    last_four: str
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectTokenRevoked:
+    connect_token_id: int
+
+
+AccountFact = AccountOpened | ConnectTokenGenerated | ConnectTokenRevoked

@@ -1,0 +1,90 @@
+"""Connections to Postgres: how every program of ours opens them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+from asyncpg import Connection, Pool, Record
+
+from events.log import AnyConnection
+from services.runtime.config import Secret
+
+CONNECT_SECONDS_MAX = 10.0
+COMMAND_SECONDS_MAX = 60.0
+
+# The encoding of the log is UTF-8, its times are UTC, and an answered commit is on disk.
+_SESSION = {
+    "timezone": "UTC",
+    "client_encoding": "UTF8",
+    "synchronous_commit": "on",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+# What a connection that broke, or a server that is away, shows itself as.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # the server is starting, stopping, or was killed
+    asyncpg.TooManyConnectionsError,
+)
+
+
+def reveal(url: str | Secret) -> str:
+    return url.reveal() if isinstance(url, Secret) else url
+
+
+async def connect(
+    url: str | Secret, *, application_name: str, command_seconds_max: float = COMMAND_SECONDS_MAX
+) -> Connection[Record]:
+    """One connection of its own, for a listener, a loader or a command."""
+    return await asyncpg.connect(
+        reveal(url),
+        timeout=CONNECT_SECONDS_MAX,
+        command_timeout=command_seconds_max,
+        server_settings={**_SESSION, "application_name": application_name},
+    )
+
+
+def pool(
+    url: str | Secret, *, application_name: str, connections_max: int, **options: Any
+) -> Pool[Record]:
+    """A pool to be entered with ``async with``; it opens its first connection then."""
+    return asyncpg.create_pool(
+        reveal(url),
+        min_size=1,
+        max_size=connections_max,
+        timeout=CONNECT_SECONDS_MAX,
+        command_timeout=COMMAND_SECONDS_MAX,
+        server_settings={**_SESSION, "application_name": application_name},
+        **options,
+    )
+
+
+async def reason_not_ready(pool: Pool[Record]) -> str | None:
+    """A readiness check: None when the database answers within two seconds."""
+    try:
+        async with asyncio.timeout(2):
+            await pool.fetchval("SELECT 1")
+    except AWAY as error:
+        return f"the database does not answer: {type(error).__name__}"
+    return None
+
+
+async def check_session(connection: AnyConnection) -> None:
+    """Refuses to work on a server whose settings would break a promise; raises UnfitDatabase."""
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise UnfitDatabase(f"the database's encoding is {encoding}; create it with UTF8")
+    commit = await connection.fetchval("SHOW synchronous_commit")
+    if commit != "on":
+        raise UnfitDatabase(
+            f"synchronous_commit is {commit}; acknowledged must mean durable: set it on"
+        )
+
+
+class UnfitDatabase(Exception):
+    """The database can be reached, but must not be used as it is; the sentence says why."""

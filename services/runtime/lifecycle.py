@@ -1,0 +1,187 @@
+"""How a process of ours lives: starts, serves, and stops in order, each step with a limit."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import uvloop
+from aiohttp import web
+
+from services.runtime.clock import Clock
+from services.runtime.http import HEALTH, operations_app
+from services.runtime.logs import Log
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+
+EXIT_DIED = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """Where a program listens. File descriptors are inherited from `pushgate up`, and win."""
+
+    port: int
+    ops_port: int
+    host: str = "127.0.0.1"
+    ops_host: str = "127.0.0.1"
+    listen_fd: int | None = None
+    ops_fd: int | None = None
+    parent_fd: int | None = None
+    drain_seconds: float = field(default=10.0, metadata={"at_least": 0})
+
+
+class Lifecycle:
+    """Tells the parts of a process that it stops, and the process that a part has died."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.exit_code = 0
+
+    def stop(self, why: str) -> None:
+        if not self.stopping.is_set():
+            Log().info("program.stopping", why=why)
+            self.stopping.set()
+
+    def fail(self, why: str, exit_code: int = EXIT_DIED) -> None:
+        self.exit_code = exit_code
+        self.stop(why)
+
+
+LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
+
+
+@contextlib.asynccontextmanager
+async def background(
+    lifecycle: Lifecycle, name: str, run: Loop, *, stop_seconds: float
+) -> AsyncIterator[asyncio.Event]:
+    """Run a loop beside the server.
+
+    It gets an event that is set when it shall end, and is cancelled ``stop_seconds`` later. A
+    loop that ends before that takes the process down: a server whose loop is dead must not go on
+    answering.
+    """
+    ending = asyncio.Event()
+
+    async def guarded() -> None:
+        try:
+            await run(ending)
+        except Exception:  # noqa: BLE001 — the top of a task: reported, then the process ends
+            Log().exception("loop.died", loop=name)
+            lifecycle.fail(f"the loop {name} died")
+        else:
+            if not ending.is_set():
+                Log().error("loop.died", loop=name)
+                lifecycle.fail(f"the loop {name} ended by itself")
+
+    task = asyncio.create_task(guarded(), name=name)
+    try:
+        yield ending
+    finally:
+        ending.set()
+        _, late = await asyncio.wait({task}, timeout=stop_seconds)
+        for straggler in late:
+            straggler.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> bool:
+    """True as soon as the event is set, False when ``seconds`` have passed without."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def run_program(
+    build: Callable[[], web.Application],
+    settings: ServerSettings,
+    *,
+    clock: Clock,
+    serves: bool = True,
+) -> int:
+    """Runs the program until it is told to stop, and returns its exit code.
+
+    ``build`` is called inside the event loop; the application it returns holds HEALTH and
+    LIFECYCLE. SIGTERM, SIGINT and the end of the parent's pipe stop it: readiness turns false,
+    requests in hand are finished, then every part is closed, within ``drain_seconds`` each.
+    ``serves=False``: a program without a port of its own, whose work is in its background loops.
+    """
+    return uvloop.run(_run(build, settings, clock=clock, serves=serves))
+
+
+async def _run(
+    build: Callable[[], web.Application],
+    settings: ServerSettings,
+    *,
+    clock: Clock,
+    serves: bool,
+) -> int:
+    app = build()
+    lifecycle, health = app[LIFECYCLE], app[HEALTH]
+    _watch_signals(lifecycle)
+    _watch_parent(lifecycle, settings.parent_fd)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=settings.drain_seconds
+    )
+    operations = web.AppRunner(operations_app(health), access_log=None, shutdown_timeout=1.0)
+    await operations.setup()
+    await _listen(operations, settings.ops_host, settings.ops_port, settings.ops_fd)
+    try:
+        await runner.setup()
+        if serves:
+            await _listen(runner, settings.host, settings.port, settings.listen_fd)
+        Log().info(
+            "program.started",
+            address=[str(address) for address in runner.addresses],
+            operations=[str(address) for address in operations.addresses],
+        )
+        await lifecycle.stopping.wait()
+    finally:
+        began = clock.monotonic()
+        health.stopping = True
+        await runner.cleanup()
+        await operations.cleanup()
+        Log().info("program.stopped", seconds=round(clock.monotonic() - began, 3))
+    return lifecycle.exit_code
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, descriptor: int | None) -> None:
+    site: web.BaseSite
+    if descriptor is None:
+        site = web.TCPSite(runner, host, port, backlog=1024)
+    else:
+        inherited = socket.socket(fileno=os.dup(descriptor))
+        inherited.setblocking(False)  # noqa: FBT003 — the socket module's own signature
+        site = web.SockSite(runner, inherited, backlog=1024)
+    await site.start()
+
+
+def _watch_signals(lifecycle: Lifecycle) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lifecycle.stop, signal.Signals(number).name)
+
+
+def _watch_parent(lifecycle: Lifecycle, descriptor: int | None) -> None:
+    if descriptor is not None:
+        asyncio.get_running_loop().add_reader(descriptor, _parent_is_gone, lifecycle, descriptor)
+
+
+def _parent_is_gone(lifecycle: Lifecycle, descriptor: int) -> None:
+    if not os.read(descriptor, 1):
+        asyncio.get_running_loop().remove_reader(descriptor)
+        lifecycle.stop("the parent process is gone")
+
+
+def exit_with(code: int) -> None:
+    """Ends the process; the buffers of standard output and error are written first."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)

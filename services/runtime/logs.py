@@ -1,0 +1,94 @@
+"""Structured logs: JSON lines on standard error, event names from a closed list."""
+
+import logging
+import sys
+from typing import Any, Literal
+
+import structlog
+
+LogEvent = Literal[
+    # A program serves, or works. Fields: address, operations.
+    "program.started",
+    # A program was asked to stop. Fields: why.
+    "program.stopping",
+    # A program has stopped in order. Fields: seconds.
+    "program.stopped",
+    # A background loop died; the program goes down with it. Fields: loop.
+    "loop.died",
+    # A request was answered. Fields: method, route, status, milliseconds, request_id.
+    "request.answered",
+    # Something that must not happen happened while answering. Fields: method, route, request_id.
+    "request.crashed",
+    # Facts were appended. Fields: stream, number, facts, actor.
+    "facts.appended",
+    # A command was refused. Fields: command, code.
+    "command.refused",
+    # A group of pushes was committed. Fields: requests, refused, records, bytes, milliseconds.
+    "group.committed",
+    # A group's transaction failed on data; its requests are committed one by one. Fields: requests.
+    "group.split",
+    # The journal's database is away; pushes are refused with 503 until it is back. Fields: error.
+    "journal.unreachable",
+    # Partitions for bodies were made. Fields: made.
+    "partitions.made",
+    # One table's load was committed. Fields: schema, table, batches, rows, rejected, milliseconds.
+    "table.loaded",
+    # A load was put back and will be tried again. Fields: schema, table, batches, attempt, reason.
+    "load.postponed",
+    # A batch can't be loaded and was set aside. Fields: batch_id, schema, table, reason.
+    "batch.failed",
+    # The destination is away; batches wait. Fields: error, retry_seconds.
+    "destination.unreachable",
+    # A child of `pushgate up` was started, or ended. Fields: program, pid, exit_code.
+    "child.started",
+    "child.ended",
+]
+
+
+class Log:
+    """A logger whose event names are checked by type: a typo does not pass mypy."""
+
+    def __init__(self, **bound: Any) -> None:
+        self._logger = structlog.get_logger().bind(**bound)
+
+    def bind(self, **bound: Any) -> "Log":
+        log = Log()
+        log._logger = self._logger.bind(**bound)
+        return log
+
+    def info(self, event: LogEvent, **fields: Any) -> None:
+        self._logger.info(event, **fields)
+
+    def warning(self, event: LogEvent, **fields: Any) -> None:
+        self._logger.warning(event, **fields)
+
+    def error(self, event: LogEvent, **fields: Any) -> None:
+        self._logger.error(event, **fields)
+
+    def exception(self, event: LogEvent, **fields: Any) -> None:
+        """With the traceback of the exception in hand: call it inside an except block."""
+        self._logger.exception(event, **fields)  # noqa: LOG004 — the caller's block
+
+
+def configure_logs(program: str) -> None:
+    """Called once in ``__main__``. Lines of other libraries take the same road."""
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.dict_tracebacks,
+    ]
+    structlog.configure(
+        processors=[*processors, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(program=program)
+    foreign = logging.StreamHandler(sys.stderr)
+    foreign.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.processors.JSONRenderer(), foreign_pre_chain=processors
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[foreign], force=True)
