@@ -1,0 +1,63 @@
+"""What holds for every test; the databases are in tests/database."""
+
+import contextlib
+import os
+from collections.abc import Generator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
+
+from tests.database.containers import container_if_asked_for
+from tests.database.shared_server import DIRECTORY_VARIABLE, SERVER_VARIABLE, run_directory
+from tests.rounds import rounds
+
+pytest_plugins = ["tests.database.fixtures"]
+
+# The same examples every time: a red test is red for everybody.
+settings.register_profile(
+    "pushgate",
+    max_examples=rounds(small=50, full=1000),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("pushgate")
+
+# Where blocking the loop is right, and why.
+MAY_BLOCK = [
+    # The driver looks for TLS keys and a password file each time it connects: local and short.
+    ("asyncpg/connect_utils.py", {"_parse_connect_arguments"}),
+    # Migrations run before anything is served.
+    ("services/runtime/migrations.py", {"migrations"}),
+]
+# The supervisor and what starts Postgres serve nobody.
+MAY_BLOCK_MODULES = ["services.runtime.embedded_postgres", "services.runtime.supervisor"]
+
+_held_for_the_run = contextlib.ExitStack()
+
+
+def pytest_configure() -> None:
+    """In the run's first process, before it starts workers: what they will share."""
+    if DIRECTORY_VARIABLE in os.environ:
+        return
+    _held_for_the_run.enter_context(run_directory())
+    if SERVER_VARIABLE not in os.environ and (container := container_if_asked_for()):
+        _held_for_the_run.callback(container.stop)
+        os.environ[SERVER_VARIABLE] = container.get_connection_url()
+
+
+def pytest_unconfigure() -> None:
+    _held_for_the_run.close()
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls_in_the_loop() -> Generator[BlockBuster]:
+    """A call that blocks the event loop fails the test that made it."""
+    with blockbuster_ctx(
+        scanned_modules=["events", "protocol", "services"], excluded_modules=MAY_BLOCK_MODULES
+    ) as watched:
+        for blocking in watched.functions.values():
+            for file, functions in MAY_BLOCK:
+                blocking.can_block_in(file, functions)
+        yield watched

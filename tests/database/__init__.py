@@ -1,0 +1,1 @@
+"""The tests' database: a server for the run, a migrated template, a clone for each test."""

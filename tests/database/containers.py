@@ -1,0 +1,23 @@
+"""A server in a container, where it is asked for and an engine answers."""
+
+import os
+
+import docker
+from testcontainers.community.postgres import PostgresContainer
+
+IMAGE = "postgres:18-alpine"
+ASKED_FOR_VARIABLE = "PUSHGATE_TEST_CONTAINERS"
+
+
+def container_if_asked_for() -> PostgresContainer | None:
+    """Started; None when nobody asked or no engine answers."""
+    if os.environ.get(ASKED_FOR_VARIABLE) != "1" or not _engine_answers():
+        return None
+    return PostgresContainer(IMAGE, driver=None).start()
+
+
+def _engine_answers() -> bool:
+    try:
+        return bool(docker.from_env().ping())
+    except docker.errors.DockerException:
+        return False

@@ -1,0 +1,108 @@
+"""What a test asks for: URLs and connections of databases that are its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from services.runtime.config import Secret
+from services.runtime.database import connect
+from services.runtime.migrations import OWNER, ROLES, create_roles, migrate, open_destination
+from tests.database.shared_server import (
+    DIRECTORY_VARIABLE,
+    SERVER_VARIABLE,
+    locked,
+    shared_server_url,
+)
+
+# Roles belong to the cluster, so every test and every worker has to know the same one.
+ROLE_PASSWORD = "test-only"
+
+RoleUrl = Callable[[str], str]
+
+
+def with_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def as_role(url: str, role: str, password: str = ROLE_PASSWORD) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{role}:{password}@{parts.hostname}:{parts.port}"))
+
+
+@pytest.fixture(scope="session")
+async def server_url() -> str:
+    """A user of the test server who may create roles and databases."""
+    return os.environ.get(SERVER_VARIABLE) or await shared_server_url()
+
+
+@pytest.fixture(scope="session")
+async def template(server_url: str) -> str:
+    """The name of a migrated database, one for the run; nobody may stay connected to it."""
+    directory = Path(os.environ[DIRECTORY_VARIABLE])
+    async with locked(directory / "template.lock"):
+        if not (directory / "template").exists():
+            name = f"pushgate_template_{secrets.token_hex(4)}"
+            await _create_database(server_url, name)
+            url = with_database(server_url, name)
+            await create_roles(url, {role: Secret(ROLE_PASSWORD) for role in ROLES})
+            await migrate(as_role(url, OWNER))
+            (directory / "template").write_text(name)
+        return (directory / "template").read_text()
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
+    """The owner's URL of a fresh, migrated database."""
+    name = f"pushgate_test_{secrets.token_hex(6)}"
+    await _create_database(server_url, name, template=template)
+    await create_roles(with_database(server_url, name), {})
+    yield as_role(with_database(server_url, name), OWNER)
+    await _drop_database(server_url, name)
+
+
+@pytest.fixture
+def role_url(database_url: str) -> RoleUrl:
+    """The same database's URL for another role: ``role_url("pushgate_ingest")``."""
+    return lambda role: as_role(database_url, role)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection as the owner."""
+    connection = await connect(database_url, application_name="test")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def destination_url(server_url: str, template: str) -> AsyncGenerator[str]:
+    """The loader's URL of an empty destination database."""
+    assert template  # the roles exist
+    name = f"pushgate_test_destination_{secrets.token_hex(6)}"
+    await _create_database(server_url, name)
+    await open_destination(with_database(server_url, name))
+    yield as_role(with_database(server_url, name), "pushgate_loader")
+    await _drop_database(server_url, name)
+
+
+async def _create_database(server_url: str, name: str, *, template: str = "template0") -> None:
+    connection = await connect(server_url, application_name="test set-up")
+    try:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
+    finally:
+        await connection.close()
+
+
+async def _drop_database(server_url: str, name: str) -> None:
+    connection = await connect(server_url, application_name="test set-up")
+    try:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()

@@ -1,0 +1,71 @@
+"""One embedded server for a whole run, started by the first test that needs it.
+
+The first process of the run owns a directory and a FIFO; while that process lives, so may the
+server. Test workers find the server through a file in that directory.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+from services.runtime.embedded_postgres.cluster import prepare_cluster
+from services.runtime.embedded_postgres.orphans import stop_orphans
+from services.runtime.embedded_postgres.server import Server, start_server
+
+SERVER_VARIABLE = "PUSHGATE_TEST_DATABASE_URL"
+DIRECTORY_VARIABLE = "PUSHGATE_TEST_RUN_DIRECTORY"
+ADMIN_DATABASE = "postgres"
+
+# A started server outlives the worker that started it; its handle must not be collected.
+_started: list[Server] = []
+
+
+@contextlib.contextmanager
+def run_directory() -> Generator[None]:
+    """The run's directory, for this process and the workers it starts; removed at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="pushgate-tests-"))
+    os.environ[DIRECTORY_VARIABLE] = str(directory)
+    os.mkfifo(directory / "alive")
+    alive = os.open(directory / "alive", os.O_RDWR)
+    try:
+        yield
+    finally:
+        os.close(alive)
+        stop_orphans(directory / "postgres")
+        shutil.rmtree(directory)
+        del os.environ[DIRECTORY_VARIABLE]
+
+
+async def shared_server_url() -> str:
+    """The superuser's URL of the run's server, which is started if need be."""
+    directory = Path(os.environ[DIRECTORY_VARIABLE])
+    url_file = directory / "url"
+    async with locked(directory / "server.lock"):
+        if not url_file.exists():
+            server = await _start(directory)
+            _started.append(server)
+            url_file.write_text(server.cluster.url(ADMIN_DATABASE))
+        return url_file.read_text()
+
+
+async def _start(directory: Path) -> Server:
+    cluster = await asyncio.to_thread(prepare_cluster, directory, durable=False)
+    alive = os.open(directory / "alive", os.O_RDONLY)
+    try:
+        with (directory / "postgres.log").open("ab", buffering=0) as log:
+            return await start_server(cluster, watch_fd=alive, log=log)
+    finally:
+        os.close(alive)
+
+
+@contextlib.asynccontextmanager
+async def locked(path: Path) -> AsyncGenerator[None]:
+    """Held by one worker at a time; given back when the worker dies."""
+    with path.open("w") as file:
+        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+        yield
