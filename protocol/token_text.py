@@ -1,0 +1,74 @@
+"""What a token looks like: prefix, randomness, checksum. The rule is the design's promise 4.
+
+A checksum over prefix and randomness lets anybody tell a mangled token (cut, retyped, of another
+kind) from one that was never ours or is no longer valid, without asking a database.
+"""
+
+import hashlib
+import re
+import zlib
+from enum import StrEnum
+from typing import Literal
+
+# at_: pushes records (an access token). ac_: speaks to the Connect API (a Connect token).
+Prefix = Literal["at_", "ac_"]
+
+RANDOM_BITS = 256
+RANDOM_CHARACTERS = 43
+CHECKSUM_CHARACTERS = 6
+LAST_CHARACTERS = 4
+
+# Published for secret scanners. A match whose checksum fails is no token of ours.
+PUBLISHED_PATTERN = r"\ba[tc]_[0-9A-Za-z]{49}\b"
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BODY = re.compile(r"[0-9A-Za-z]{49}")
+
+
+class Shape(StrEnum):
+    WELL_FORMED = "well formed"
+    MANGLED = "mangled"
+    NOT_OURS = "not ours"
+
+
+def token_text(prefix: Prefix, randomness: int) -> str:
+    """``randomness`` is a number of 256 bits; where it comes from is the caller's duty."""
+    if not 0 <= randomness < 1 << RANDOM_BITS:
+        raise ValueError("the randomness of a token is a number of 256 bits")
+    body = prefix + _base62(randomness, RANDOM_CHARACTERS)
+    return body + _checksum(body)
+
+
+def recognise(unverified: str, prefix: Prefix) -> Shape:
+    """Never raises, whatever the text. Well formed says nothing about being known or active.
+
+    A token of the other kind is not ours here.
+    """
+    if not unverified.startswith(prefix):
+        return Shape.NOT_OURS
+    if not _BODY.fullmatch(unverified, len(prefix)):
+        return Shape.MANGLED
+    body, checksum = unverified[:-CHECKSUM_CHARACTERS], unverified[-CHECKSUM_CHARACTERS:]
+    return Shape.WELL_FORMED if checksum == _checksum(body) else Shape.MANGLED
+
+
+def token_hash(well_formed: str) -> bytes:
+    """SHA-256, 32 bytes: all that is ever stored of a token besides its last four characters."""
+    return hashlib.sha256(well_formed.encode("ascii")).digest()
+
+
+def last_four(well_formed: str) -> str:
+    """Of the checksum, so they tell nothing that helps to guess the rest."""
+    return well_formed[-LAST_CHARACTERS:]
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode("ascii")), CHECKSUM_CHARACTERS)
+
+
+def _base62(number: int, characters: int) -> str:
+    digits = []
+    for _ in range(characters):
+        number, digit = divmod(number, 62)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))
