@@ -1,0 +1,22 @@
+"""The `pushgate` command. Exit codes: 0 done, 1 refused or found wanting, 2 usage."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from cli import migrate, programs, tokens
+from cli.frame import run_command
+
+GROUPS = (migrate, tokens, programs)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="pushgate", description="A self-hosted push gate.")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in GROUPS:
+        group.register(subparsers)
+    return run_command(parser.parse_args(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""How a command is added and run; each group of commands has a file of its own."""
+
+import argparse
+import asyncio
+import inspect
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from cli.failure import DONE, REFUSED, Refused
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no other
+else:
+    Subparsers = Any
+
+Run = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int | None] | None]
+
+
+def add_command(
+    subparsers: Subparsers, name: str, run: Run, *, summary: str
+) -> argparse.ArgumentParser:
+    """A command with ``--data-dir``; ``run`` returns an exit code (None: 0) or raises Refused."""
+    parser = subparsers.add_parser(name, help=summary, description=summary)
+    parser.add_argument(
+        "--data-dir",
+        metavar="D",
+        help="default: PUSHGATE_DATA_DIR, else .pushgate in this directory",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_group(subparsers: Subparsers, name: str, *, summary: str) -> Subparsers:
+    """Where the commands of a group are added."""
+    parser = subparsers.add_parser(name, help=summary, description=summary)
+    return parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    try:
+        result = arguments.run(arguments)
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
+    except Refused as refused:
+        print(f"pushgate: {refused}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        return REFUSED
+    return DONE if result is None else int(result)

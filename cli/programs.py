@@ -1,0 +1,26 @@
+"""One program in the foreground, for containers and for looking at it alone."""
+
+import argparse
+import os
+import sys
+
+from cli.frame import Subparsers, add_command, add_group
+
+
+def register(subparsers: Subparsers) -> None:
+    """The groups that have no other command; ``tokens serve`` is added beside the others."""
+    ingest = add_group(subparsers, "ingest", summary="the intake of batches")
+    add_program(ingest, "serve", "services.ingest", summary="take batches in")
+    loader = add_group(subparsers, "loader", summary="from accepted batches to tables")
+    add_program(loader, "run", "services.loader", summary="put accepted batches into tables")
+    history = add_group(subparsers, "history", summary="the event log for auditors")
+    add_program(history, "serve", "services.history", summary="serve the event log")
+
+
+def add_program(group: Subparsers, name: str, module: str, *, summary: str) -> None:
+    def run(_: argparse.Namespace) -> None:
+        sys.stdout.flush()
+        # In place: signals and the exit code are then the program's own.
+        os.execv(sys.executable, [sys.executable, "-P", "-m", module])  # noqa: S606
+
+    add_command(group, name, run, summary=f"{summary}; settings from PUSHGATE_* variables")

@@ -1,0 +1,34 @@
+"""The children's log files, bounded without the children knowing."""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+from typing import IO
+
+BYTES_MAX = 16 * 1024 * 1024
+LOOK_EVERY_SECONDS = 10.0
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """Appending, for its owner only: a writer goes on at the end, wherever that is by then."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    return os.fdopen(descriptor, "ab", buffering=0)
+
+
+async def keep_bounded(directory: Path) -> None:
+    """For ever: a log over ``BYTES_MAX`` becomes ``<name>.1`` and starts anew."""
+    while True:
+        await asyncio.to_thread(bound, directory)
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+def bound(directory: Path, *, bytes_max: int = BYTES_MAX) -> None:
+    """Copies, then empties, because a child goes on writing to the file it was given.
+
+    Lines written between the two are lost.
+    """
+    for path in directory.glob("*.log"):
+        if path.stat().st_size > bytes_max:
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+            os.truncate(path, 0)

@@ -1,0 +1,49 @@
+"""``run.json``: what runs where, for the other commands on this machine (design section 7)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.runtime.private_files import read_private_json, write_private_json
+from services.runtime.supervisor.children_file import note_child
+from services.runtime.supervisor.data_directory import DataDirectory
+from services.runtime.supervisor.databases import Databases
+from services.runtime.supervisor.sockets import Listening
+
+KEPT_FROM_START_TO_START = ("client_id", "connect_token")
+
+
+class RunFile:
+    """Written anew, in one step, whenever a child has another process number."""
+
+    def __init__(self, directory: DataDirectory) -> None:
+        self._directory = directory
+        before = read_private_json(directory.run_file)
+        self._content: dict[str, Any] = {
+            key: before[key] for key in KEPT_FROM_START_TO_START if key in before
+        }
+
+    @property
+    def has_account(self) -> bool:
+        return "connect_token" in self._content
+
+    def keep_account(self, client_id: int, connect_token: str) -> None:
+        """At once: the token is nowhere else."""
+        self._content |= {"client_id": client_id, "connect_token": connect_token}
+        self._write()
+
+    def set_addresses(self, listening: Mapping[str, Listening]) -> None:
+        for program, sockets in listening.items():
+            urls = {} if sockets.url is None else {"url": sockets.url}
+            self._content[program] = urls | {"ops_url": sockets.operations_url}
+
+    def set_databases(self, databases: Databases) -> None:
+        self._content["database_url"] = databases.url("pushgate_owner").reveal()
+        self._content["destination_url"] = databases.destination.reveal()
+
+    def started(self, program: str, pid: int) -> None:
+        self._content.setdefault(program, {})["pid"] = pid
+        note_child(self._directory, program, pid)
+        self._write()
+
+    def _write(self) -> None:
+        write_private_json(self._directory.run_file, self._content)
