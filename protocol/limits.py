@@ -1,0 +1,28 @@
+"""Every limit of the Import API, with its unit and its reason. "max" is the last value let in."""
+
+# Wire contract X16. Decimal megabytes, inclusive, of the body after inflating; a setting of
+# ingest may lower it.
+BODY_BYTES_MAX = 20_000_000
+# Wire contract section 3: records of a push, messages of a batch.
+RECORDS_MAX = 20_000
+# Wire contract section 3: ``data`` is level 1; objects and arrays count. The JSON writer that
+# the loader uses stops at 254, so what is accepted can always be written again.
+NESTING_LEVELS_MAX = 100
+# Wire contract section 3: scalar leaves of one ``data``.
+DATA_POINTS_MAX = 10_000
+# Wire contract X1: characters, not bytes, of a string that is (part of) a record's key.
+KEY_CHARACTERS_MAX = 1_024
+# Wire contract X20 and section 3: a signed 64-bit integer, whatever its unit.
+SEQUENCE_MIN = -(2**63)
+SEQUENCE_MAX = 2**63 - 1
+
+# Objects and arrays in one body. A 20 MB body of nothing but ``[],`` takes 580 MB once parsed;
+# the densest honest one we know (pairs of coordinates) stays below this.
+CONTAINERS_MAX = 1_500_000
+# Entries of ``errors`` in one answer to a push (wire contract 2.5): a body of 20,000 bad records
+# must not buy an answer of megabytes.
+RECORD_ERRORS_MAX = 100
+# Lines of one "did not conform" text, for the same reason.
+VIOLATION_LINES_MAX = 100
+# Characters of any one name or value that an answer repeats from the request.
+ECHOED_CHARACTERS_MAX = 256

@@ -1,0 +1,24 @@
+"""What the gate needs to know of a request body once it has been read."""
+
+from dataclasses import dataclass
+
+from protocol.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One body, checked. With ``early`` or ``late`` set, the counts may be zero.
+
+    The wire contract (2.5) puts two checks that need the token's row between ours: does the
+    client own the token (P7), is the source active (P5, B11). ``early`` comes before them,
+    ``late`` after; the first refusal in that order is the answer.
+    """
+
+    records: int
+    # Names in order of first appearance with U+0000 dropped, equal names merged, and how many
+    # records each has.
+    tables: tuple[tuple[str, int], ...]
+    # The first record's; push only. None also when it is not an integer, which ``late`` refuses.
+    client_id: int | None
+    early: Refusal | None
+    late: Refusal | None
