@@ -1,0 +1,83 @@
+"""Wishes, in the imperative. Ids are allotted beforehand; no command holds a token's text."""
+
+from dataclasses import dataclass
+
+from events.ids import AccountId, ConnectTokenId, IntegrationId, TokenId
+from events.types import Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreateIntegration:
+    integration_id: IntegrationId
+    account_id: AccountId
+    display_name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenameIntegration:
+    display_name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PauseIntegration:
+    """``paused_at``: an ISO 8601 timestamp, past or future; it pauses at once all the same."""
+
+    paused_at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResumeIntegration:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeleteIntegration:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateToken:
+    token_id: TokenId
+    token_hash: str
+    last_four: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevokeToken:
+    token_id: TokenId
+
+
+IntegrationCommand = (
+    CreateIntegration
+    | RenameIntegration
+    | PauseIntegration
+    | ResumeIntegration
+    | DeleteIntegration
+    | GenerateToken
+    | RevokeToken
+)
+
+# These end or suspend the right to write: they wait for the pushes in hand, and the pushes that
+# come after them see their fact (design, promise 2).
+BARRIERS = (RevokeToken, PauseIntegration, ResumeIntegration, DeleteIntegration)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenAccount:
+    account_id: AccountId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateConnectToken:
+    connect_token_id: ConnectTokenId
+    token_hash: str
+    last_four: str
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevokeConnectToken:
+    connect_token_id: ConnectTokenId
+
+
+AccountCommand = OpenAccount | GenerateConnectToken | RevokeConnectToken

@@ -1,0 +1,33 @@
+"""Texts that people choose and that are shown again later: what is fit to be kept. Pure."""
+
+import re
+import unicodedata
+from datetime import datetime
+
+from services.tokens.limits import PAUSED_AT_CHARACTERS_MAX
+
+# Python's parser takes any character between date and time.
+_TIMESTAMP_CHARACTERS = re.compile(r"[0-9TZW:.,+ -]+")
+# Control characters, lone surrogates, line and paragraph separators. U+0000 among them would not
+# even fit into a text column.
+_UNFIT_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def is_one_line(text: str, *, characters_max: int) -> bool:
+    return (
+        0 < len(text) <= characters_max
+        and not text.isspace()
+        and not any(unicodedata.category(character) in _UNFIT_CATEGORIES for character in text)
+    )
+
+
+def is_timestamp(text: str) -> bool:
+    """ISO 8601, at most 64 characters; with or without an offset, past or future."""
+    folded = text.upper()
+    if len(text) > PAUSED_AT_CHARACTERS_MAX or not _TIMESTAMP_CHARACTERS.fullmatch(folded):
+        return False
+    try:
+        datetime.fromisoformat(folded)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""What the token service says no to. One class, one code; its docstring is its message.
+
+How each is answered over HTTP stands beside the routes, in connect_answers.py.
+"""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """Nothing was changed. Raised for expected no's only; a bug raises something else."""
+
+    code: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+    @property
+    def message(self) -> str:
+        return self.__doc__ or ""
+
+
+class IntegrationNotFound(Refusal):
+    """There is no such integration in this account, or it was deleted."""
+
+    code = "integration_not_found"
+
+
+class _NameRefused(Refusal):
+    def __init__(self, display_name: str, schema_name: str) -> None:
+        super().__init__()
+        self.display_name = display_name
+        self.schema_name = schema_name
+
+
+class NameTaken(_NameRefused):
+    """The schema name that the display name leads to is in use; choose another display name."""
+
+    code = "name_taken"
+
+
+class NameUnusable(_NameRefused):
+    """No usable schema name follows from this display name; take letters, digits and spaces."""
+
+    code = "name_unusable"
+
+
+class DisplayNameUnusable(Refusal):
+    """A display name is 1 to 255 characters on one line, not all of them blank."""
+
+    code = "display_name_unusable"
+
+
+class PausedAtUnusable(Refusal):
+    """The time of a pause is an ISO 8601 timestamp of at most 64 characters."""
+
+    code = "paused_at_unusable"
+
+
+class TokenLimitReached(Refusal):
+    """Two tokens are active, which is the most; revoke one before generating another."""
+
+    code = "token_limit_reached"
+
+
+class TokenNotFound(Refusal):
+    """The integration has no active token with this id."""
+
+    code = "token_not_found"
+
+
+class ConnectTokenNotFound(Refusal):
+    """The account has no active Connect token with this id."""
+
+    code = "connect_token_not_found"
+
+
+class AccountNotFound(Refusal):
+    """There is no such account."""
+
+    code = "account_not_found"
+
+
+class AccountNameUnusable(Refusal):
+    """An account's name is 1 to 200 characters on one line, not all of them blank."""
+
+    code = "account_name_unusable"
+
+
+class RoleForbids(Refusal):
+    """The Connect token's role forbids that: members manage integrations, auditors only read."""
+
+    code = "role_forbids"
+
+
+class Busy(Refusal):
+    """Too many others write at this moment; try again in a few seconds."""
+
+    code = "busy"
+
+
+class DatabaseAway(Refusal):
+    """The database does not answer, so it is not known whether this was done; look, try again."""
+
+    code = "database_away"
