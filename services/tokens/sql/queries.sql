@@ -1,0 +1,125 @@
+-- What the token service asks of the database. Facts are written through ledger.append alone
+-- (events/sql); everything here reads, allots ids or takes a lock.
+
+-- name: next_account_id
+SELECT nextval('tokens.account_ids')::int;
+
+-- name: next_integration_id
+SELECT nextval('tokens.integration_ids')::int;
+
+-- name: next_token_id
+SELECT nextval('tokens.token_ids')::int;
+
+-- name: next_connect_token_id
+SELECT nextval('tokens.connect_token_ids')::int;
+
+-- name: limit_lock_wait
+-- For this transaction only.
+SELECT set_config('lock_timeout', $1, true);
+
+-- name: raise_barrier
+-- Waits for the pushes in hand of this integration; those that come later wait for our commit
+-- and then see our fact (design, promise 2).
+SELECT pg_advisory_xact_lock(1, $1);
+
+-- name: keep_account_name
+-- Tried again after a lost connection, the first try may have got through.
+INSERT INTO tokens.account_names (account_id, name) VALUES ($1, $2)
+    ON CONFLICT (account_id) DO NOTHING;
+
+-- name: connect_token_by_hash
+SELECT connect_token_id, account_id, role FROM tokens.connect_tokens WHERE token_hash = $1;
+
+-- name: accounts
+SELECT account_id, coalesce(name, '') AS name, opened_at
+  FROM tokens.accounts LEFT JOIN tokens.account_names USING (account_id)
+ ORDER BY account_id;
+
+-- name: connect_tokens_of_account
+SELECT connect_token_id, role, last_four, generated_at
+  FROM tokens.connect_tokens WHERE account_id = $1
+ ORDER BY connect_token_id DESC;
+
+-- name: integrations_of_account
+SELECT integration_id, account_id, display_name, schema_name, state, paused_at, created_at,
+       updated_at, deleted_at
+  FROM tokens.integrations WHERE account_id = $1
+ ORDER BY integration_id;
+
+-- name: integration_of_account
+SELECT integration_id, account_id, display_name, schema_name, state, paused_at, created_at,
+       updated_at, deleted_at
+  FROM tokens.integrations WHERE account_id = $1 AND integration_id = $2;
+
+-- name: active_tokens_of_integration
+-- Newest first: the larger id is the newer token.
+SELECT token_id, last_four, generated_at
+  FROM tokens.active_tokens WHERE integration_id = $1
+ ORDER BY token_id DESC;
+
+-- name: integration_of_token
+-- Of an active token, within an account.
+SELECT integration_id FROM tokens.active_tokens WHERE client_id = $1 AND token_id = $2;
+
+-- name: token_by_hash
+-- Active or retired; a token's integration may be paused or deleted all the same.
+SELECT token_id, integration_id, true AS active FROM tokens.active_tokens WHERE token_hash = $1
+UNION ALL
+SELECT token_id, integration_id, false FROM tokens.retired_tokens WHERE token_hash = $1;
+
+-- name: tokens_that_could_write
+-- As of a size of the log: after as many facts as that, numbers 0 to size - 1.
+SELECT token_id, integration_id, schema_name, generated_number
+  FROM tokens.active_tokens_as_of($1) WHERE state = 'active'
+ ORDER BY token_id;
+
+-- Replay: rows that the fold over the first $1 facts has and the live table has not, and the
+-- other way round (events/replay.py). EXCEPT compares every column.
+
+-- name: accounts_only_in_fold
+SELECT account_id::text AS id
+  FROM (SELECT * FROM tokens.accounts_as_of($1) EXCEPT SELECT * FROM tokens.accounts) d ORDER BY account_id;
+
+-- name: accounts_only_in_table
+SELECT account_id::text AS id
+  FROM (SELECT * FROM tokens.accounts EXCEPT SELECT * FROM tokens.accounts_as_of($1)) d ORDER BY account_id;
+
+-- name: connect_tokens_only_in_fold
+SELECT connect_token_id::text AS id
+  FROM (SELECT * FROM tokens.connect_tokens_as_of($1) EXCEPT SELECT * FROM tokens.connect_tokens) d ORDER BY connect_token_id;
+
+-- name: connect_tokens_only_in_table
+SELECT connect_token_id::text AS id
+  FROM (SELECT * FROM tokens.connect_tokens EXCEPT SELECT * FROM tokens.connect_tokens_as_of($1)) d ORDER BY connect_token_id;
+
+-- name: integrations_only_in_fold
+SELECT integration_id::text AS id
+  FROM (SELECT * FROM tokens.integrations_as_of($1) EXCEPT SELECT * FROM tokens.integrations) d ORDER BY integration_id;
+
+-- name: integrations_only_in_table
+SELECT integration_id::text AS id
+  FROM (SELECT * FROM tokens.integrations EXCEPT SELECT * FROM tokens.integrations_as_of($1)) d ORDER BY integration_id;
+
+-- name: schema_names_only_in_fold
+SELECT name AS id
+  FROM (SELECT * FROM tokens.schema_names_as_of($1) EXCEPT SELECT * FROM tokens.schema_names) d ORDER BY name;
+
+-- name: schema_names_only_in_table
+SELECT name AS id
+  FROM (SELECT * FROM tokens.schema_names EXCEPT SELECT * FROM tokens.schema_names_as_of($1)) d ORDER BY name;
+
+-- name: active_tokens_only_in_fold
+SELECT token_id::text AS id
+  FROM (SELECT * FROM tokens.active_tokens_as_of($1) EXCEPT SELECT * FROM tokens.active_tokens) d ORDER BY token_id;
+
+-- name: active_tokens_only_in_table
+SELECT token_id::text AS id
+  FROM (SELECT * FROM tokens.active_tokens EXCEPT SELECT * FROM tokens.active_tokens_as_of($1)) d ORDER BY token_id;
+
+-- name: retired_tokens_only_in_fold
+SELECT token_id::text AS id
+  FROM (SELECT * FROM tokens.retired_tokens_as_of($1) EXCEPT SELECT * FROM tokens.retired_tokens) d ORDER BY token_id;
+
+-- name: retired_tokens_only_in_table
+SELECT token_id::text AS id
+  FROM (SELECT * FROM tokens.retired_tokens EXCEPT SELECT * FROM tokens.retired_tokens_as_of($1)) d ORDER BY token_id;
