@@ -10,7 +10,9 @@ Answer = TypeVar("Answer")
 POLL_SECONDS = 0.02
 
 
-async def eventually(ask: Callable[[], Awaitable[Answer]], *, seconds: float = 10.0) -> Answer:
+async def eventually(
+    ask: Callable[[], Awaitable[Answer | None]], *, seconds: float = 10.0
+) -> Answer:
     """Asks until the answer is true and returns it; after ``seconds`` fails with the last one."""
     deadline = time.monotonic() + seconds
     while True:

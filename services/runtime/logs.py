@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -70,7 +70,7 @@ class Log:
         self._logger.exception(event, **fields)  # noqa: LOG004 — the caller's block
 
 
-def configure_logs(program: str) -> None:
+def configure_logs(program: str, file: TextIO = sys.stderr) -> None:
     """Called once in ``__main__``. Lines of other libraries take the same road."""
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -84,11 +84,11 @@ def configure_logs(program: str) -> None:
     structlog.configure(
         processors=[*processors, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=file),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(program=program)
-    foreign = logging.StreamHandler(sys.stderr)
+    foreign = logging.StreamHandler(file)
     foreign.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processor=structlog.processors.JSONRenderer(), foreign_pre_chain=processors

@@ -1,10 +1,11 @@
 """The children's log files, bounded without the children knowing."""
 
 import asyncio
+import io
 import os
 import shutil
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 BYTES_MAX = 16 * 1024 * 1024
 LOOK_EVERY_SECONDS = 10.0
@@ -14,6 +15,10 @@ def open_log(path: Path) -> IO[bytes]:
     """Appending, for its owner only: a writer goes on at the end, wherever that is by then."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     return os.fdopen(descriptor, "ab", buffering=0)
+
+
+def open_log_text(path: Path) -> TextIO:
+    return io.TextIOWrapper(open_log(path), encoding="utf-8", write_through=True)
 
 
 async def keep_bounded(directory: Path) -> None:

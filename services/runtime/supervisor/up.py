@@ -16,11 +16,12 @@ from typing import Any
 import aiohttp
 
 from services.runtime.config import Secret
+from services.runtime.logs import configure_logs
 from services.runtime.supervisor.child import Program, base_environment, kept_running
 from services.runtime.supervisor.children_file import stop_orphans
 from services.runtime.supervisor.data_directory import DataDirectory, held
 from services.runtime.supervisor.databases import Databases, embedded_admin, prepare_databases
-from services.runtime.supervisor.log_files import keep_bounded
+from services.runtime.supervisor.log_files import keep_bounded, open_log_text
 from services.runtime.supervisor.run_file import RunFile
 from services.runtime.supervisor.sockets import Listening, listening
 
@@ -70,6 +71,8 @@ async def everything(options: Options) -> AsyncGenerator[Running]:
     """
     async with contextlib.AsyncExitStack() as stack:
         directory = stack.enter_context(held(options.data_directory))
+        # What happens to the children is for reading later; the terminal is for sentences.
+        configure_logs("up", stack.enter_context(open_log_text(directory.log_path("up"))))
         await asyncio.to_thread(stop_orphans, directory, say)
         run_file = RunFile(directory)
         sockets = stack.enter_context(listening(options.ports))

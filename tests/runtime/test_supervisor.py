@@ -1,0 +1,221 @@
+"""The supervisor with real processes, a real Postgres and tiny programs."""
+
+import os
+import signal
+import stat
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from services.runtime.embedded_postgres.orphans import read_postmaster_pid
+from services.runtime.supervisor.up import START_ORDER
+from tests.eventually import eventually
+from tests.runtime.installation import Installation, is_alive, parent_of
+
+
+@pytest.fixture
+async def installation(tmp_path: Path) -> AsyncGenerator[Installation]:
+    """In a path that is deep (a Unix socket could not live there) and has a space."""
+    deep = tmp_path / "a directory" / ("deep" * 20)
+    deep.mkdir(parents=True)
+    made = Installation(deep / "data")
+    yield made
+    await made.end()
+
+
+async def test_each_program_runs_under_its_own_role(installation: Installation) -> None:
+    await installation.start()
+
+    users = {name: (await installation.who_answers(name))["user"] for name in ("tokens", "ingest")}
+
+    assert users == {"tokens": "pushgate_tokens", "ingest": "pushgate_ingest"}
+
+
+async def test_run_json_tells_exactly_what_runs(installation: Installation) -> None:
+    ready = await installation.start()
+    run = installation.run_json()
+
+    assert ready.split()[1:] == [run[name]["url"] for name in ("tokens", "ingest", "history")]
+    assert set(run) == {
+        *("tokens", "ingest", "history", "loader", "postgres"),
+        *("database_url", "destination_url", "client_id", "connect_token"),
+    }
+    assert {name: set(run[name]) for name in (*START_ORDER, "postgres")} == {
+        **{name: {"url", "ops_url", "pid"} for name in ("tokens", "ingest", "history")},
+        "loader": {"ops_url", "pid"},
+        "postgres": {"pid"},
+    }
+    assert all(is_alive(pid) for pid in installation.pids().values())
+
+
+async def test_both_database_urls_are_those_of_the_owners(installation: Installation) -> None:
+    await installation.start()
+    run = installation.run_json()
+    owner = await asyncpg.connect(run["database_url"])
+    loader = await asyncpg.connect(run["destination_url"])
+    who = [await each.fetchval("SELECT current_user") for each in (owner, loader)]
+    fsync = await owner.fetchval("SHOW fsync")
+    await owner.close()
+    await loader.close()
+
+    assert who == ["pushgate_owner", "pushgate_loader"]
+    assert fsync == "on"
+
+
+async def test_secrets_are_for_their_owner_only(installation: Installation) -> None:
+    await installation.start()
+    files = [path for path in installation.directory.iterdir() if path.suffix == ".json"]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
+
+    assert modes == dict.fromkeys(
+        ("run.json", "children.json", "passwords.json", "postgres.json"), 0o600
+    )
+    assert stat.S_IMODE((installation.directory / "postgres").stat().st_mode) == 0o700
+    assert stat.S_IMODE(installation.directory.stat().st_mode) & 0o066 == 0
+
+
+async def test_a_second_up_on_the_same_directory_is_refused(installation: Installation) -> None:
+    await installation.start()
+    code, sentence = await Installation(installation.directory).start_and_be_refused()
+
+    assert code == 1
+    assert "already up" in sentence
+
+
+@pytest.mark.parametrize("program", START_ORDER)
+async def test_a_killed_program_comes_back(installation: Installation, program: str) -> None:
+    await installation.start()
+    before = installation.pids()[program]
+    os.kill(before, signal.SIGKILL)
+
+    after = await eventually(_other_pid(installation, program, before))
+
+    assert is_alive(after)
+    assert (await installation.who_answers("ingest"))["user"] == "pushgate_ingest"
+
+
+async def test_a_request_made_while_a_program_restarts_waits_for_the_answer(
+    installation: Installation,
+) -> None:
+    await installation.start()
+    before = installation.pids()["ingest"]
+    os.kill(before, signal.SIGKILL)
+    await eventually(_is_gone(before))
+
+    answered = await installation._ask("ingest")
+
+    assert answered is not None
+    assert answered["pid"] != before
+
+
+async def test_killed_postgres_comes_back_with_its_data(installation: Installation) -> None:
+    await installation.start()
+    url = installation.run_json()["database_url"]
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE SCHEMA kept; CREATE TABLE kept.answers AS SELECT 42 AS answer")
+    before = installation.pids()["postgres"]
+    os.kill(before, signal.SIGKILL)
+    await eventually(_other_pid(installation, "postgres", before), seconds=40)
+    await connection.close(timeout=1)
+
+    connection = await asyncpg.connect(url)
+    answer = await connection.fetchval("SELECT answer FROM kept.answers")
+    await connection.close()
+
+    assert answer == 42
+    assert (await installation.who_answers("ingest"))["user"] == "pushgate_ingest"
+
+
+async def test_a_killed_keeper_leaves_no_second_server(installation: Installation) -> None:
+    await installation.start()
+    before = installation.pids()["postgres"]
+    os.kill(parent_of(before), signal.SIGKILL)
+
+    await eventually(_other_pid(installation, "postgres", before), seconds=40)
+
+    assert not is_alive(before)
+    assert (await installation.who_answers("ingest"))["user"] == "pushgate_ingest"
+
+
+async def test_children_die_with_a_killed_supervisor_and_the_next_up_works(
+    installation: Installation,
+) -> None:
+    await installation.start()
+    children = installation.pids()
+    await installation.stop(signal.SIGKILL)
+    for pid in children.values():
+        await eventually(_is_gone(pid), seconds=30)
+
+    await installation.start()
+
+    assert (await installation.who_answers("tokens"))["user"] == "pushgate_tokens"
+
+
+async def test_the_next_up_does_not_wait_for_the_old_children_to_notice(
+    installation: Installation,
+) -> None:
+    await installation.start()
+    children = installation.pids()
+    # A stopped process notices nothing; the supervisor's end would leave it for ever.
+    os.kill(children["ingest"], signal.SIGSTOP)
+    await installation.stop(signal.SIGKILL)
+
+    await installation.start()
+
+    assert not is_alive(children["ingest"])
+    assert (await installation.who_answers("ingest"))["user"] == "pushgate_ingest"
+
+
+async def test_a_restart_keeps_token_passwords_and_database_port(
+    installation: Installation,
+) -> None:
+    await installation.start()
+    before = installation.run_json()
+    code = await installation.stop()
+    await installation.start()
+    after = installation.run_json()
+
+    kept = ("connect_token", "client_id", "database_url", "destination_url")
+    assert code == 0
+    assert [before[key] for key in kept] == [after[key] for key in kept]
+
+
+async def test_stopping_leaves_nothing_behind(installation: Installation) -> None:
+    await installation.start()
+    children = installation.pids()
+    await installation.stop(signal.SIGINT)
+
+    assert not any(is_alive(pid) for pid in children.values())
+    assert read_postmaster_pid(installation.directory / "postgres") is None
+
+
+async def test_a_pid_file_naming_somebody_else_does_not_keep_postgres_from_starting(
+    installation: Installation,
+) -> None:
+    await installation.start()
+    await installation.stop()
+    stale = installation.directory / "postgres" / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{stale.parent}\n1700000000\n5432\n\n127.0.0.1\n")
+
+    await installation.start()
+
+    assert (await installation.who_answers("tokens"))["user"] == "pushgate_tokens"
+
+
+def _other_pid(
+    installation: Installation, program: str, before: int
+) -> Callable[[], Awaitable[int | None]]:
+    async def ask() -> int | None:
+        now = installation.pids()[program]
+        return now if now != before else None
+
+    return ask
+
+
+def _is_gone(pid: int) -> Callable[[], Awaitable[bool]]:
+    async def ask() -> bool:
+        return not is_alive(pid)
+
+    return ask

@@ -1,0 +1,40 @@
+"""The supervisor with tiny programs: ``python -m tests.runtime.tiny_up DATA_DIRECTORY``."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from services.runtime.supervisor.data_directory import AlreadyUp
+from services.runtime.supervisor.databases import Databases
+from services.runtime.supervisor.sockets import SERVED_PORTS
+from services.runtime.supervisor.up import (
+    START_ORDER,
+    Account,
+    Options,
+    everything,
+    until_signalled,
+)
+
+
+async def made_up_account(_: Databases) -> Account:
+    return Account(client_id=1, connect_token="ac_made_up")
+
+
+async def serve(directory: Path) -> None:
+    options = Options(
+        data_directory=directory,
+        ports=dict.fromkeys(SERVED_PORTS, 0),
+        first_account=made_up_account,
+        modules=dict.fromkeys(START_ORDER, "tests.runtime.tiny_program"),
+    )
+    async with everything(options) as running:
+        sys.stdout.write(f"ready {' '.join(running.urls.values())}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(until_signalled(serve(Path(sys.argv[1]))))
+    except AlreadyUp as refused:
+        sys.exit(str(refused))
