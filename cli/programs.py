@@ -21,6 +21,6 @@ def add_program(group: Subparsers, name: str, module: str, *, summary: str) -> N
     def run(_: argparse.Namespace) -> None:
         sys.stdout.flush()
         # In place: signals and the exit code are then the program's own.
-        os.execv(sys.executable, [sys.executable, "-P", "-m", module])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-P", "-m", module])  # noqa: S606 - our own module
 
     add_command(group, name, run, summary=f"{summary}; settings from PUSHGATE_* variables")
