@@ -4,10 +4,32 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from cli import migrate, programs, tokens
+from cli import (
+    accounts,
+    audit,
+    connect_tokens,
+    integrations,
+    migrate,
+    programs,
+    psql,
+    push,
+    status,
+    tokens,
+)
 from cli.frame import run_command
 
-GROUPS = (migrate, tokens, programs)
+GROUPS = (
+    accounts,
+    connect_tokens,
+    integrations,
+    tokens,
+    push,
+    status,
+    psql,
+    audit,
+    migrate,
+    programs,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

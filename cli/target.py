@@ -1,5 +1,7 @@
 """Which system a command speaks to: what variables say, else ``run.json`` of the data directory."""
 
+import argparse
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,3 +90,7 @@ def find_target(data_dir: str | None, environ: Mapping[str, str]) -> Target:
     except (OSError, TypeError, ValueError) as error:
         raise Refused(f"{directory / RUN_FILE} can't be read: {error}.") from error
     return Target(data_dir=directory, environ=environ, run=run)
+
+
+def target_of(arguments: argparse.Namespace) -> Target:
+    return find_target(arguments.data_dir, os.environ)

@@ -1,8 +1,6 @@
 """How much a push sends at once, and how long it goes on trying."""
 
-# What the gate takes (wire contract, section 3). A test holds these to protocol/limits.py.
-REQUEST_RECORDS_MAX = 20_000
-REQUEST_BYTES_MAX = 20_000_000
+from protocol.limits import BODY_BYTES_MAX
 
 # What we send unless told otherwise: small enough that a refusal concerns few records, large
 # enough that the request itself costs little.
@@ -10,7 +8,7 @@ REQUEST_RECORDS = 1_000
 REQUEST_BYTES = 4_000_000
 
 # Longer can't be sent even alone; room is left for what a record is wrapped in.
-RECORD_BYTES_MAX = REQUEST_BYTES_MAX - 100_000
+RECORD_BYTES_MAX = BODY_BYTES_MAX - 100_000
 
 CONNECTIONS = 4
 CONNECTIONS_MAX = 64

@@ -1,0 +1,98 @@
+"""The Connect API as the commands use it: integrations and their tokens, over HTTP."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+from cli.failure import Refused
+from cli.target import Target
+
+REQUEST_SECONDS_MAX = 30.0
+
+# What to do about a refusal, by its code in the answer (wire contract 2.4).
+_WAY_OUT = {
+    "InvalidName": "Choose another name.",
+    "InvalidDisplayName": "Choose a name with letters or digits in it.",
+    "InvalidId": "`pushgate integrations list` and `pushgate tokens list I` show what there is.",
+    "TokenLimitReached": "Revoke one first: `pushgate tokens list I`, then"
+    " `pushgate tokens revoke TOKEN_ID`.",
+}
+
+
+class ConnectApi:
+    """Every method raises Refused with the gate's reason and what can be done about it."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def create_source(self, display_name: str) -> dict[str, Any]:
+        body = {"display_name": display_name, "type": "import_api"}
+        return dict(await self._call("POST", "/v4/sources", body))
+
+    async def sources(self) -> list[dict[str, Any]]:
+        """Paused and deleted ones too."""
+        return list(await self._call("GET", "/v4/sources"))
+
+    async def update_source(self, source_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+        return dict(await self._call("PUT", f"/v4/sources/{source_id}", changes))
+
+    async def delete_source(self, source_id: int) -> dict[str, Any]:
+        return dict(await self._call("DELETE", f"/v4/sources/{source_id}"))
+
+    async def create_token(self, source_id: int) -> dict[str, Any]:
+        """``{"id", "access_token"}``: the only time that its text is seen."""
+        return dict(await self._call("POST", f"/v4/sources/{source_id}/tokens"))
+
+    async def tokens(self, source_id: int) -> list[dict[str, Any]]:
+        """Active ones, newest first: ``{"token_id", "created_at"}``."""
+        return list(await self._call("GET", f"/v4/sources/{source_id}/tokens"))
+
+    async def revoke_token(self, source_id: int, token_id: int) -> dict[str, Any]:
+        return dict(await self._call("DELETE", f"/v4/sources/{source_id}/tokens/{token_id}"))
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            async with self._session.request(method, path, json=body) as response:
+                answer = await _json_of(response)
+                if response.ok:
+                    return answer
+                raise _refused(response, answer)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Refused(
+                f"The token service does not answer: {str(error) or type(error).__name__}."
+                " Is `pushgate up` running? PUSHGATE_URL names another address."
+            ) from error
+
+
+@contextlib.asynccontextmanager
+async def connect_api(target: Target) -> AsyncIterator[ConnectApi]:
+    async with aiohttp.ClientSession(
+        target.connect_url(),
+        headers={"Authorization": f"Bearer {target.connect_token().reveal()}"},
+        timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS_MAX),
+    ) as session:
+        yield ConnectApi(session)
+
+
+async def _json_of(response: aiohttp.ClientResponse) -> Any:
+    try:
+        return await response.json(content_type=None)
+    except ValueError:
+        return None
+
+
+def _refused(response: aiohttp.ClientResponse, answer: Any) -> Refused:
+    members = answer if isinstance(answer, dict) else {}
+    data = members.get("data")
+    reason = (data if isinstance(data, dict) else members).get("message")
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        return Refused(
+            "The token service does not accept this Connect token: set PUSHGATE_CONNECT_TOKEN to"
+            " an active one (`pushgate connect-tokens generate` makes one)."
+        )
+    way_out = _WAY_OUT.get(str(members.get("error")), "")
+    said = f"The token service refused with {response.status}: {reason or response.reason}."
+    return Refused(f"{said} {way_out}".rstrip())

@@ -1,0 +1,77 @@
+"""The system's own database, for the commands that ask it instead of a program."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+from asyncpg import Connection, Record
+
+from cli.failure import Refused
+from cli.target import Target
+from services.runtime.clock import SystemClock
+from services.runtime.config import Secret
+from services.runtime.database import AWAY, connect, pool
+from services.tokens.handlers import Handlers
+from services.tokens.refusals import Refusal
+
+# An auditor's replay reads the whole log.
+COMMAND_SECONDS_MAX = 3_600.0
+
+
+@contextlib.asynccontextmanager
+async def system_database(target: Target) -> AsyncIterator[Connection[Record]]:
+    """Raises Refused, also for what goes wrong while it is in use."""
+    async with connection_to(target.database_url(), "PUSHGATE_DATABASE_URL") as connection:
+        yield connection
+
+
+@contextlib.asynccontextmanager
+async def connection_to(url: Secret, variable: str) -> AsyncIterator[Connection[Record]]:
+    """``variable`` is what a person would mend when the database can't be used."""
+    with refusing(variable):
+        connection = await connect(
+            url, application_name="pushgate", command_seconds_max=COMMAND_SECONDS_MAX
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+@contextlib.contextmanager
+def refusing(variable: str) -> Iterator[None]:
+    try:
+        yield
+    except AWAY as error:
+        raise Refused(
+            f"The database does not answer: {str(error) or type(error).__name__}. Is `pushgate up`"
+            f" running? {variable} names another one."
+        ) from error
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+    ) as error:
+        raise Refused(f"The database refuses: {error}. See {variable}.") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Refused(
+            f"The user of {variable} may not do this: {error}. Take a role that may."
+        ) from error
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise Refused(
+            f"The database is not set up for this version: {error}. Run `pushgate migrate`."
+        ) from error
+
+
+@contextlib.asynccontextmanager
+async def token_handlers(target: Target) -> AsyncIterator[Handlers]:
+    """The token service's own handlers, for what only the installation's operator may do."""
+    with refusing("PUSHGATE_DATABASE_URL"):
+        async with pool(
+            target.database_url(), application_name="pushgate", connections_max=2
+        ) as connections:
+            try:
+                yield Handlers(connections, SystemClock())
+            except Refusal as refusal:
+                raise Refused(refusal.message) from refusal

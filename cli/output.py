@@ -1,0 +1,44 @@
+"""What a command prints: one JSON document for programs, or a few lines for people."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON document on standard output and nothing else there",
+    )
+
+
+def show(arguments: argparse.Namespace, document: Any, text: str) -> None:
+    print(json.dumps(document) if arguments.json else text)
+
+
+def columns(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Aligned for the eye. An empty list says so, so that nobody takes it for a failure."""
+    if not rows:
+        return "(none)"
+    lines = [
+        list(titles),
+        *[["" if c is None else _printable(str(c)) for c in row] for row in rows],
+    ]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(titles))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def facts(pairs: Sequence[tuple[str, object]]) -> str:
+    """One name and value a line."""
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(f"{name.ljust(width)}  {_printable(str(value))}" for name, value in pairs)
+
+
+def _printable(text: str) -> str:
+    # Names come from other people: nothing in them may steer the terminal.
+    return "".join(c if c.isprintable() else "�" for c in text)

@@ -1,0 +1,40 @@
+"""How the system stands: what waits, what failed, how long the log is."""
+
+import argparse
+
+from cli.database import system_database
+from cli.frame import Subparsers, add_command
+from cli.output import add_json, facts, show
+from cli.target import target_of
+from events import log
+from events.queries import load_queries
+
+
+def register(subparsers: Subparsers) -> None:
+    parser = add_command(
+        subparsers, "status", status, summary="what waits for the loader, and what failed"
+    )
+    add_json(parser)
+
+
+async def status(arguments: argparse.Namespace) -> None:
+    async with system_database(target_of(arguments)) as database:
+        size = await log.size(database)
+        backlog = await database.fetchrow(load_queries("cli")["backlog"])
+    assert backlog is not None, "an aggregate without GROUP BY always gives a row"
+    oldest = backlog["oldest_pending_seconds"]
+    document = {
+        "size": size,
+        "pending": backlog["pending"],
+        "failed": backlog["failed"],
+        "oldest_pending_seconds": None if oldest is None else round(float(oldest), 3),
+    }
+    age = "" if oldest is None else f"  (the oldest for {float(oldest):.1f} s)"
+    text = facts(
+        [
+            ("facts in the log", f"{size:,}"),
+            ("batches waiting to be loaded", f"{backlog['pending']:,}{age}"),
+            ("batches set aside as failed", f"{backlog['failed']:,}"),
+        ]
+    )
+    show(arguments, document, text)

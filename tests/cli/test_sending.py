@@ -1,0 +1,145 @@
+from collections.abc import Iterable
+
+from cli.pushing.records import Unusable
+from cli.pushing.report import Outcome, Report
+from cli.pushing.requests import Request
+from cli.pushing.sending import Gate, send_all
+from services.runtime.clock import SystemClock
+from services.runtime.config import Secret
+from tests.cli.gate import Script, ScriptedGate
+
+OK = (201, '{"status":"OK","message":"Batch Accepted!"}')
+TOKEN = Secret("at_made_up")
+
+
+def requests(count: int, *, records: int = 10) -> list[Request]:
+    return [Request(i * records + 1, (i + 1) * records, records, b"[%d]" % i) for i in range(count)]
+
+
+async def push(
+    script: Script,
+    items: Iterable[Request | Unusable],
+    *,
+    connections: int = 1,
+    give_up_seconds: float = 5.0,
+    counts_rest: bool = True,
+) -> tuple[Report, ScriptedGate]:
+    async with ScriptedGate(script) as gate:
+        report = await send_all(
+            Gate(
+                url=gate.url,
+                token=TOKEN,
+                connections=connections,
+                give_up_seconds=give_up_seconds,
+            ),
+            iter(items),
+            clock=SystemClock(),
+            counts_rest=counts_rest,
+        )
+    return report, gate
+
+
+def places(report: Report) -> list[tuple[Outcome, int, int | None, int | None]]:
+    return [(p.outcome, p.first, p.last, p.records) for p in report.merged()]
+
+
+async def test_everything_is_sent_once_over_several_connections() -> None:
+    report, gate = await push(lambda *_: OK, requests(20), connections=4)
+
+    assert sorted(gate.bodies) == sorted(request.body for request in requests(20))
+    assert gate.authorizations == {"Bearer at_made_up"}
+    assert (report.accepted, report.requests, report.complete) == (200, 20, True)
+
+
+async def test_a_503_is_tried_again_with_the_same_bytes() -> None:
+    report, gate = await push(lambda n, _: OK if n else (503, "later"), requests(1))
+
+    assert gate.bodies == [b"[0]", b"[0]"]
+    assert report.accepted == 10
+
+
+async def test_a_closed_connection_is_tried_again_with_the_same_bytes() -> None:
+    report, gate = await push(lambda n, _: OK if n else None, requests(1))
+
+    assert gate.bodies == [b"[0]", b"[0]"]
+    assert report.complete
+
+
+async def test_a_lost_answer_is_unknown_even_if_a_refusal_follows() -> None:
+    report, _ = await push(lambda n, _: (401, "gone") if n else None, requests(1))
+
+    assert places(report) == [(Outcome.UNKNOWN, 1, 10, 10)]
+
+
+async def test_a_bad_request_does_not_stop_the_next() -> None:
+    report, _ = await push(
+        lambda _, body: (422, "bad") if body == b"[1]" else OK, requests(3), connections=2
+    )
+
+    assert report.accepted == 20
+    assert places(report) == [(Outcome.REFUSED, 11, 20, 10)]
+
+
+async def test_a_refused_token_ends_the_push_and_the_rest_is_named() -> None:
+    report, gate = await push(lambda n, _: OK if n < 2 else (401, "no"), requests(10))
+
+    assert len(gate.bodies) == 3
+    assert report.accepted == 20
+    assert places(report) == [(Outcome.REFUSED, 21, 30, 10), (Outcome.UNSENT, 31, 100, 70)]
+    assert report.not_accepted == 80
+
+
+async def test_the_rest_of_a_stream_is_left_unread() -> None:
+    items = iter(requests(10))
+    report, _ = await push(lambda *_: (401, "no"), items, counts_rest=False)
+
+    assert places(report) == [(Outcome.REFUSED, 1, 10, 10), (Outcome.UNSENT, 11, None, None)]
+    assert report.not_accepted is None
+    assert next(items).first == 11
+
+
+async def test_an_overloaded_gate_is_given_up_after_a_while() -> None:
+    report, gate = await push(lambda *_: (503, "later"), requests(3), give_up_seconds=0.5)
+
+    assert len(set(gate.bodies)) == 1
+    assert places(report) == [(Outcome.REFUSED, 1, 10, 10), (Outcome.UNSENT, 11, 30, 20)]
+
+
+async def test_a_gate_that_is_not_there_took_nothing() -> None:
+    async with ScriptedGate(lambda *_: OK) as gone:
+        url = gone.url
+    report = await send_all(
+        Gate(url=url, token=TOKEN, give_up_seconds=0.0),
+        iter(requests(1)),
+        clock=SystemClock(),
+        counts_rest=True,
+    )
+
+    assert places(report) == [(Outcome.REFUSED, 1, 10, 10)]
+    assert "can't be reached" in report.problems[0].reason
+
+
+async def test_unusable_lines_are_named_and_the_rest_goes_on() -> None:
+    items: list[Request | Unusable] = [Unusable(1, "broken"), Unusable(2, "broken")]
+    items.append(Request(3, 3, 1, b"[]"))
+    report, _ = await push(lambda *_: OK, items)
+
+    assert report.accepted == 1
+    assert places(report) == [(Outcome.UNUSABLE, 1, 2, 2)]
+
+
+async def test_a_file_of_nothing_but_mistakes_is_not_read_to_its_end() -> None:
+    report, _ = await push(
+        lambda *_: OK, (Unusable(i, f"reason {i}") for i in range(1, 5_000)), connections=4
+    )
+
+    assert len(report.problems) < 1_010
+    assert report.not_accepted == 4_999
+    assert places(report)[-1][0] is Outcome.UNSENT
+
+
+async def test_an_answer_is_quoted_as_one_line_without_control_characters() -> None:
+    report, _ = await push(lambda *_: (400, "a\x1b[31m\nb" + "c" * 1000), requests(1))
+
+    assert report.problems[0].reason.startswith("a [31m b")
+    assert len(report.problems[0].reason) < 410

@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.failure import Refused
+from cli.target import Target, find_target
+
+RUN = {
+    "tokens": {"url": "http://127.0.0.1:8800", "pid": 1},
+    "ingest": {"url": "http://127.0.0.1:8801"},
+    "database_url": "postgresql://kept",
+    "client_id": 1,
+    "connect_token": "ac_kept",
+}
+
+
+def target(directory: Path, run: dict[str, object] | None = None, **environ: str) -> Target:
+    if run is not None:
+        (directory / "run.json").write_text(json.dumps(run))
+    return find_target(str(directory), environ)
+
+
+def test_what_is_up_on_this_machine_is_found_without_any_variable(tmp_path: Path) -> None:
+    found = target(tmp_path, RUN)
+
+    assert found.connect_url() == "http://127.0.0.1:8800"
+    assert found.import_url() == "http://127.0.0.1:8801"
+    assert found.connect_token().reveal() == "ac_kept"
+    assert found.client_id() == 1
+
+
+def test_variables_win(tmp_path: Path) -> None:
+    found = target(
+        tmp_path,
+        RUN,
+        PUSHGATE_IMPORT_URL="https://gate.example/",
+        PUSHGATE_DATABASE_URL="postgresql://told",
+        PUSHGATE_CLIENT_ID="7723",
+    )
+
+    assert found.import_url() == "https://gate.example"
+    assert found.database_url().reveal() == "postgresql://told"
+    assert found.client_id() == 7723
+
+
+def test_the_kept_connect_token_is_not_sent_to_another_address(tmp_path: Path) -> None:
+    found = target(tmp_path, RUN, PUSHGATE_URL="https://elsewhere.example")
+
+    with pytest.raises(Refused, match="PUSHGATE_CONNECT_TOKEN is not set"):
+        found.connect_token()
+
+
+def test_the_directory_may_come_from_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(RUN))
+
+    assert find_target(None, {"PUSHGATE_DATA_DIR": str(tmp_path)}).client_id() == 1
+
+
+def test_what_is_missing_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"PUSHGATE_DESTINATION_URL is not set .*pushgate up"):
+        target(tmp_path).destination_url()
+
+
+def test_a_broken_run_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{")
+
+    with pytest.raises(Refused, match=r"run\.json can't be read"):
+        target(tmp_path)
+
+
+def test_an_address_without_a_scheme_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="must begin with http"):
+        target(tmp_path, PUSHGATE_URL="gate.example").connect_url()
+
+
+def test_no_secret_is_in_the_text_of_a_target(tmp_path: Path) -> None:
+    assert "ac_kept" not in repr(target(tmp_path, RUN))
