@@ -13,6 +13,8 @@ CLASS_OF: dict[str, type[types.Fact]] = {
     "IntegrationDeleted": types.IntegrationDeleted,
     "TokenGenerated": types.TokenGenerated,
     "TokenRevoked": types.TokenRevoked,
+    "ReceiptsSealed": types.ReceiptsSealed,
+    "LogRestored": types.LogRestored,
 }
 
 NAME_OF: dict[type[types.Fact], str] = {cls: name for name, cls in CLASS_OF.items()}

@@ -17,6 +17,10 @@ class LogBusy(LogError):
     """The log's head stayed locked for five seconds; try the same append again."""
 
 
+class LogHalted(LogError):
+    """The log does not extend its last signed checkpoint: see docs/operations/restore.md."""
+
+
 class ConstraintViolated(LogError):
     """A projection refused the facts; ``constraint`` names the rule that they break."""
 

@@ -11,7 +11,7 @@ from asyncpg import Connection, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from events.codec import decode, encode
-from events.errors import ConstraintViolated, EventConflict, LogBusy, StreamMoved
+from events.errors import ConstraintViolated, EventConflict, LogBusy, LogHalted, StreamMoved
 from events.ids import CommandId, EventId, EventNumber, event_id
 from events.queries import load_queries
 from events.types import Fact
@@ -54,7 +54,7 @@ async def append(
 
     Idempotent for the same command id and facts. The head stays locked until the transaction
     around this call ends, so it comes last in it. Raises StreamMoved, EventConflict, LogBusy,
-    or ConstraintViolated when a projection's constraint refuses the facts.
+    LogHalted, or ConstraintViolated when a projection's constraint refuses the facts.
     """
     entries = b",".join(_entry(command_id, index, fact) for index, fact in enumerate(facts))
     query = load_queries("events")["append"]
@@ -66,6 +66,8 @@ async def append(
         raise StreamMoved(str(error)) from error
     except asyncpg.LockNotAvailableError as error:
         raise LogBusy(str(error)) from error
+    except asyncpg.ObjectNotInPrerequisiteStateError as error:
+        raise LogHalted(str(error)) from error
     except asyncpg.IntegrityConstraintViolationError as error:
         raise _violation(error) from error
     return [Appended(**row) for row in rows]

@@ -56,6 +56,14 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.event
 -- Also under session_replication_role = replica.
 ALTER TABLE ledger.event ENABLE ALWAYS TRIGGER append_only;
 
+-- Written by the signer when the log does not extend what it signed before: from then on nothing is
+-- appended to the log of this origin. Only the owner can take it away, or begin a new origin.
+CREATE TABLE ledger.halt (
+    origin    text PRIMARY KEY,
+    reason    text NOT NULL,
+    halted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Appends p_events ([{"id", "type", "data"}, …]) to one stream. p_expected: the stream's version
 -- before the append, 0 when it must not exist, NULL for any. The same ids with the same content
 -- answer with the old places and duplicate = true. Call it at READ COMMITTED: the statements after
@@ -83,6 +91,11 @@ BEGIN
        SET size = size + n,
            last_at = greatest(last_at + n * interval '1 microsecond', clock_timestamp())
      RETURNING * INTO STRICT head;
+
+    IF EXISTS (SELECT FROM ledger.halt h WHERE h.origin = head.origin) THEN
+        RAISE EXCEPTION 'the log is halted: it does not extend its last signed checkpoint'
+            USING ERRCODE = 'object_not_in_prerequisite_state', CONSTRAINT = 'log_halted';
+    END IF;
 
     FOR fact IN SELECT value FROM json_array_elements(p_events) LOOP
         SELECT * INTO old FROM ledger.event e WHERE e.event_id = (fact ->> 'id')::uuid;

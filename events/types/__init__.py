@@ -7,6 +7,7 @@ from events.types.accounts import (
     ConnectTokenRevoked,
     Role,
 )
+from events.types.evidence import EvidenceFact, LogRestored, ReceiptsSealed
 from events.types.integrations import (
     IntegrationCreated,
     IntegrationDeleted,
@@ -26,13 +27,14 @@ IntegrationFact = (
     | TokenGenerated
     | TokenRevoked
 )
-Fact = AccountFact | IntegrationFact
+Fact = AccountFact | IntegrationFact | EvidenceFact
 
 __all__ = [
     "AccountFact",
     "AccountOpened",
     "ConnectTokenGenerated",
     "ConnectTokenRevoked",
+    "EvidenceFact",
     "Fact",
     "IntegrationCreated",
     "IntegrationDeleted",
@@ -40,6 +42,8 @@ __all__ = [
     "IntegrationPaused",
     "IntegrationRenamed",
     "IntegrationResumed",
+    "LogRestored",
+    "ReceiptsSealed",
     "Role",
     "TokenGenerated",
     "TokenRevoked",

@@ -1,0 +1,119 @@
+"""C2SP tlog-tiles: how a Merkle tree is cut into immutable pieces, and their paths. Pure.
+
+Entry ``i`` of level 0 is the hash of leaf ``i``; entry ``i`` of level *n* is the root of full tile
+``i`` of level *n* - 1. A tile is 256 entries that follow each other, or, at the right edge, fewer.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from events.merkle import Frontier, Span, full_subtrees, node_hash, root_of
+
+TILE_WIDTH = 256
+TILE_HEIGHT = 8
+LEVEL_MAX = 63
+
+_PLACE = re.compile(r"^(?:x\d{3}/)*\d{3}(?:\.p/([1-9]\d{0,2}))?$")
+
+
+class Entry(NamedTuple):
+    level: int
+    number: int
+
+
+class FullTile(NamedTuple):
+    level: int
+    number: int
+    root: bytes
+
+
+class TilePlace(NamedTuple):
+    number: int
+    width: int
+
+    @property
+    def entries(self) -> range:
+        return range(self.number * TILE_WIDTH, self.number * TILE_WIDTH + self.width)
+
+
+def parse_place(text: str) -> TilePlace | None:
+    """``x001/234.p/17`` is tile 1234 at a width of 17; None when it is no such path."""
+    match = _PLACE.match(text)
+    if match is None:
+        return None
+    width = int(match[1]) if match[1] else TILE_WIDTH
+    if match[1] and width >= TILE_WIDTH:
+        return None
+    digits = text.partition(".")[0].replace("x", "").replace("/", "")
+    place = TilePlace(int(digits), width)
+    return place if place_text(place) == text else None
+
+
+def place_text(place: TilePlace) -> str:
+    groups = [f"{place.number % 1000:03d}"]
+    rest = place.number // 1000
+    while rest:
+        groups.insert(0, f"x{rest % 1000:03d}")
+        rest //= 1000
+    partial = "" if place.width == TILE_WIDTH else f".p/{place.width}"
+    return "/".join(groups) + partial
+
+
+def entries_of(span: Span) -> list[list[Entry]]:
+    """For each full subtree of the span, left to right, the tile entries that it stands on."""
+    groups = []
+    for start, end in full_subtrees(span):
+        level = ((end - start).bit_length() - 1) // TILE_HEIGHT
+        width = TILE_WIDTH**level
+        groups.append([Entry(level, number) for number in range(start // width, end // width)])
+    return groups
+
+
+def span_root(span: Span, hash_of: Callable[[Entry], bytes]) -> bytes:
+    """The root of a span that is one node of the tree, from the entries under it."""
+    *others, root = [root_of([hash_of(entry) for entry in group]) for group in entries_of(span)]
+    for left in reversed(others):
+        root = node_hash(left, root)
+    return root
+
+
+class TileBuilder:
+    """Grows with the log and names each tile as it fills; its memory stays logarithmic."""
+
+    def __init__(self) -> None:
+        self._full = Frontier()
+        self._waiting: list[list[bytes]] = [[]]
+
+    @property
+    def size(self) -> int:
+        return self._full.size + len(self._waiting[0])
+
+    def extend(self, leaf_hashes: Sequence[bytes]) -> list[FullTile]:
+        """The tiles that these leaves fill, in the order in which they fill."""
+        filled: list[FullTile] = []
+        edge, taken = self._waiting[0], 0
+        while taken < len(leaf_hashes):
+            room = TILE_WIDTH - len(edge)
+            edge.extend(leaf_hashes[taken : taken + room])
+            taken += room
+            if len(edge) == TILE_WIDTH:
+                filled.extend(self._fill())
+        return filled
+
+    def root(self) -> bytes:
+        return self._full.root(edge=self._waiting[0])
+
+    def _fill(self) -> Iterator[FullTile]:
+        number = self._full.size // TILE_WIDTH
+        self._full.push(root_of(self._waiting[0]), height=TILE_HEIGHT)
+        for level, entries in enumerate(self._waiting):
+            if len(entries) < TILE_WIDTH:
+                return
+            root = root_of(entries)
+            entries.clear()
+            yield FullTile(level, number, root)
+            if level + 1 == len(self._waiting):
+                self._waiting.append([])
+            self._waiting[level + 1].append(root)
+            number //= TILE_WIDTH

@@ -1,0 +1,137 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tlog_scales import tiles as other
+from tlog_scales.backend import LocalBackend
+from tlog_scales.reader import TilesReader
+
+from events.merkle import (
+    Span,
+    consistency_spans,
+    inclusion_spans,
+    leaf_hash,
+    root_of,
+    verify_consistency,
+)
+from events.tiles import (
+    TILE_WIDTH,
+    Entry,
+    TileBuilder,
+    TilePlace,
+    parse_place,
+    place_text,
+    span_root,
+)
+
+HASHES = [leaf_hash(str(number).encode()) for number in range(70_000)]
+
+
+def entries_over(size: int) -> dict[Entry, bytes]:
+    """Every entry of every level, made by the builder alone."""
+    found = {Entry(0, number): HASHES[number] for number in range(size)}
+    for level, number, root in TileBuilder().extend(HASHES[:size]):
+        found[Entry(level + 1, number)] = root
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "000"), (999, "999"), (1000, "x001/000"), (1234067, "x001/x234/067")]
+)
+def test_a_path_is_written_in_groups_of_three_digits(number: int, text: str) -> None:
+    assert place_text(TilePlace(number, TILE_WIDTH)) == text
+    assert parse_place(text) == TilePlace(number, TILE_WIDTH)
+
+
+@given(st.integers(0, 10**12), st.integers(1, TILE_WIDTH))
+def test_a_path_is_read_as_it_was_written(number: int, width: int) -> None:
+    text = place_text(TilePlace(number, width))
+
+    assert parse_place(text) == TilePlace(number, width)
+    assert text == "/".join(other.tile_path(0, number, width % TILE_WIDTH)[2:])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1",
+        "0001",
+        "x000/001",
+        "001/002",
+        "001.p/0",
+        "001.p/256",
+        "001.p/01",
+        "../etc",
+        "x1/001",
+    ],
+)
+def test_no_other_path_is_taken(text: str) -> None:
+    assert parse_place(text) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 511, 65_535, 65_536, 70_000])
+def test_tiles_have_the_root_of_the_whole_tree(size: int) -> None:
+    builder = TileBuilder()
+    builder.extend(HASHES[:size])
+
+    assert builder.size == size
+    assert builder.root() == root_of(HASHES[:size])
+
+
+@given(st.lists(st.integers(0, 700), max_size=8))
+def test_the_same_tiles_fill_whatever_the_steps(steps: list[int]) -> None:
+    builder = TileBuilder()
+    filled, start = [], 0
+    for step in steps:
+        filled += builder.extend(HASHES[start : start + step])
+        start += step
+
+    assert filled == TileBuilder().extend(HASHES[:start])
+    assert builder.root() == root_of(HASHES[:start])
+
+
+@pytest.mark.parametrize("size", [1, 300, 66_000])
+@given(data=st.data())
+def test_proofs_are_made_from_tiles(size: int, data: st.DataObject) -> None:
+    entries = entries_over(size)
+    old = data.draw(st.integers(1, size))
+    proof = [span_root(span, entries.__getitem__) for span in consistency_spans(old, size)]
+
+    assert verify_consistency(
+        old, size, old_root=root_of(HASHES[:old]), new_root=root_of(HASHES[:size]), proof=proof
+    )
+
+
+@pytest.mark.parametrize("size", [1, 256, 70_000])
+def test_another_library_reads_the_tiles(size: int, tmp_path: Path) -> None:
+    write_tiles(size, tmp_path)
+    reader = TilesReader(LocalBackend(tmp_path))
+    reader.set_size(size)
+    number = size // 2
+
+    assert reader.calculate_root_hash() == root_of(HASHES[:size])
+    assert reader.get_inclusion_proof(number, size).node_hashes == [
+        root_of(HASHES[span.start : span.end]) for span in inclusion_spans(number, size)
+    ]
+
+
+def write_tiles(size: int, directory: Path) -> None:
+    entries = entries_over(size)
+    by_level: dict[int, list[bytes]] = {}
+    for (level, _), found in sorted(entries.items()):
+        by_level.setdefault(level, []).append(found)
+    for level, hashes in by_level.items():
+        for start in range(0, len(hashes), TILE_WIDTH):
+            tile = hashes[start : start + TILE_WIDTH]
+            place = TilePlace(start // TILE_WIDTH, len(tile))
+            path = directory / "tile" / str(level) / place_text(place)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"".join(tile))
+
+
+def test_a_span_root_is_the_trees_node() -> None:
+    entries = entries_over(70_000)
+
+    assert span_root(Span(65_536, 70_000), entries.__getitem__) == root_of(HASHES[65_536:70_000])
