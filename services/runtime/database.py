@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 from asyncpg import Connection, Pool, Record
 
-from events.log import AnyConnection
 from services.runtime.config import Secret
+from services.runtime.metrics import POOL_CONNECTIONS
 
 CONNECT_SECONDS_MAX = 10.0
 COMMAND_SECONDS_MAX = 60.0
@@ -32,6 +32,9 @@ AWAY = (
     asyncpg.TooManyConnectionsError,
 )
 
+# Pools that were made and are not closed, by application name. A pool takes no weak references.
+_measured: list[tuple[str, Pool[Record]]] = []
+
 
 def reveal(url: str | Secret) -> str:
     return url.reveal() if isinstance(url, Secret) else url
@@ -52,8 +55,11 @@ async def connect(
 def pool(
     url: str | Secret, *, application_name: str, connections_max: int, **options: Any
 ) -> Pool[Record]:
-    """A pool to be entered with ``async with``; it opens its first connection then."""
-    return asyncpg.create_pool(
+    """A pool to be entered with ``async with``; it opens its first connection then.
+
+    Until it is closed, how many of its connections are busy stands among the metrics.
+    """
+    made = asyncpg.create_pool(
         reveal(url),
         min_size=1,
         max_size=connections_max,
@@ -62,6 +68,19 @@ def pool(
         server_settings={**_SESSION, "application_name": application_name},
         **options,
     )
+    _measured.append((application_name, made))
+    return made
+
+
+def measure_pools() -> None:
+    """Sets the gauges of the pools that are open, one set for each application name."""
+    _measured[:] = [(name, pool) for name, pool in _measured if not pool.is_closing()]
+    POOL_CONNECTIONS.clear()
+    for name, pool in _measured:
+        idle = pool.get_idle_size()
+        POOL_CONNECTIONS.labels(name, "idle").inc(idle)
+        POOL_CONNECTIONS.labels(name, "busy").inc(pool.get_size() - idle)
+        POOL_CONNECTIONS.labels(name, "most").inc(pool.get_max_size())
 
 
 async def reason_not_ready(pool: Pool[Record]) -> str | None:
@@ -72,18 +91,6 @@ async def reason_not_ready(pool: Pool[Record]) -> str | None:
     except AWAY as error:
         return f"the database does not answer: {type(error).__name__}"
     return None
-
-
-async def check_session(connection: AnyConnection) -> None:
-    """Refuses to work on a server whose settings would break a promise; raises UnfitDatabase."""
-    encoding = await connection.fetchval("SHOW server_encoding")
-    if encoding != "UTF8":
-        raise UnfitDatabase(f"the database's encoding is {encoding}; create it with UTF8")
-    commit = await connection.fetchval("SHOW synchronous_commit")
-    if commit != "on":
-        raise UnfitDatabase(
-            f"synchronous_commit is {commit}; acknowledged must mean durable: set it on"
-        )
 
 
 class UnfitDatabase(Exception):

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 import prometheus_client
 from aiohttp import web
 
+from services.runtime.database import measure_pools
+
 # None when all is well, else a sentence.
 Check = Callable[[], Awaitable[str | None]]
 
@@ -14,11 +16,14 @@ class Health:
 
     def __init__(self) -> None:
         self.checks: dict[str, Check] = {}
+        self.starting = False
         self.stopping = False
 
     async def reasons(self) -> dict[str, str]:
         if self.stopping:
             return {"program": "it is stopping"}
+        if self.starting:
+            return {"program": "it is starting"}
         found = {name: await check() for name, check in self.checks.items()}
         return {name: reason for name, reason in found.items() if reason is not None}
 
@@ -38,6 +43,7 @@ def operations_app(health: Health) -> web.Application:
         return web.json_response({"status": "ready"})
 
     async def metrics(_: web.Request) -> web.Response:
+        measure_pools()
         return web.Response(
             body=prometheus_client.generate_latest(),
             headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},

@@ -13,12 +13,16 @@ import uvloop
 from aiohttp import web
 
 from services.runtime.clock import Clock
+from services.runtime.database import AWAY, UnfitDatabase
+from services.runtime.guarded_http import GuardedRunner
 from services.runtime.http import HEALTH, operations_app
 from services.runtime.logs import Log
+from services.runtime.metrics import EVENT_LOOP_DELAY_SECONDS
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 EXIT_DIED = 1
+DELAY_EVERY_SECONDS = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,31 +129,49 @@ async def _run(
 ) -> int:
     app = build()
     lifecycle, health = app[LIFECYCLE], app[HEALTH]
+    health.starting = True
     _watch_signals(lifecycle)
     _watch_parent(lifecycle, settings.parent_fd)
-    runner = web.AppRunner(
+    runner = GuardedRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=settings.drain_seconds
     )
     operations = web.AppRunner(operations_app(health), access_log=None, shutdown_timeout=1.0)
     await operations.setup()
     await _listen(operations, settings.ops_host, settings.ops_port, settings.ops_fd)
+    measuring = asyncio.create_task(_measure_delay(clock))
     try:
         await runner.setup()
         if serves:
             await _listen(runner, settings.host, settings.port, settings.listen_fd)
+        health.starting = False
         Log().info(
             "program.started",
             address=[str(address) for address in runner.addresses],
             operations=[str(address) for address in operations.addresses],
         )
         await lifecycle.stopping.wait()
+    except UnfitDatabase as error:
+        Log().error("program.unfit", reason=str(error))
+        lifecycle.exit_code = EXIT_DIED
+    except AWAY as error:
+        Log().error("program.unfit", reason=f"the database does not answer: {error!r}")
+        lifecycle.exit_code = EXIT_DIED
     finally:
+        measuring.cancel()
         began = clock.monotonic()
         health.stopping = True
         await runner.cleanup()
         await operations.cleanup()
         Log().info("program.stopped", seconds=round(clock.monotonic() - began, 3))
     return lifecycle.exit_code
+
+
+async def _measure_delay(clock: Clock) -> None:
+    """A step that holds up the loop shows itself as a timer that fires late."""
+    while True:
+        due = clock.monotonic() + DELAY_EVERY_SECONDS
+        await asyncio.sleep(DELAY_EVERY_SECONDS)
+        EVENT_LOOP_DELAY_SECONDS.observe(max(0.0, clock.monotonic() - due))
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int, descriptor: int | None) -> None:

@@ -13,6 +13,11 @@ LogEvent = Literal[
     "program.stopping",
     # A program has stopped in order. Fields: seconds.
     "program.stopped",
+    # A program must not work on this database, or cannot reach it; it ends. Fields: reason.
+    "program.unfit",
+    # The server's setting may lose what was acknowledged when the machine fails. Fields: setting,
+    # value.
+    "database.unsafe",
     # A background loop died; the program goes down with it. Fields: loop.
     "loop.died",
     # A request was answered. Fields: method, route, status, milliseconds, request_id.

@@ -1,46 +1,139 @@
-"""Every metric of every program: name, kind, unit and meaning in one place."""
+"""Every metric of every program: name, kind, unit, labels and meaning in one place.
+
+docs/reference/metrics.md is written from CATALOGUE. A label's values are a closed set, or bounded
+by what is said of it: nothing that comes in a request (a name, a token, a path) is ever one.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
+
+class Entry(NamedTuple):
+    """``labels``: what may stand there, by label."""
+
+    name: str
+    kind: str
+    unit: str
+    meaning: str
+    labels: dict[str, str]
+
+
+CATALOGUE: list[Entry] = []
+
+
+def _counter(name: str, unit: str, meaning: str, **labels: str) -> Counter:
+    CATALOGUE.append(Entry(f"{name}_total", "counter", unit, meaning, labels))
+    return Counter(name, meaning, list(labels))
+
+
+def _gauge(name: str, unit: str, meaning: str, **labels: str) -> Gauge:
+    CATALOGUE.append(Entry(name, "gauge", unit, meaning, labels))
+    return Gauge(name, meaning, list(labels))
+
+
+def _histogram(name: str, unit: str, meaning: str, buckets: Sequence[float]) -> Histogram:
+    CATALOGUE.append(Entry(name, "histogram", unit, meaning, {}))
+    return Histogram(name, meaning, buckets=buckets)
+
+
+# --- every program ---------------------------------------------------------------------------
+
+EVENT_LOOP_DELAY_SECONDS = _histogram(
+    "pushgate_event_loop_delay_seconds",
+    "seconds",
+    "How late a timer fired; measured four times a second",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+POOL_CONNECTIONS = _gauge(
+    "pushgate_pool_connections",
+    "connections",
+    "Database connections of a pool, at the time of asking",
+    pool="the program, as Postgres shows it too (application_name)",
+    state="`busy`, `idle`, `most` (the pool's limit)",
+)
+
 # --- ingest ----------------------------------------------------------------------------------
 
-INGEST_REQUESTS = Counter(
-    "pushgate_ingest_requests", "Requests answered, by endpoint and status", ["endpoint", "status"]
+INGEST_REQUESTS = _counter(
+    "pushgate_ingest_requests",
+    "requests",
+    "Requests answered",
+    endpoint="a route of ingest, `other` for none of them",
+    status="an HTTP status of the wire contract",
 )
-INGEST_REFUSALS = Counter(
-    "pushgate_ingest_refusals", "Requests refused, by reason (a closed list)", ["reason"]
+INGEST_REFUSALS = _counter(
+    "pushgate_ingest_refusals",
+    "requests",
+    "Requests refused",
+    reason="a refusal code of the Import API",
 )
-INGEST_RECORDS = Counter("pushgate_ingest_records", "Records accepted")
-INGEST_GROUP_REQUESTS = Histogram(
+INGEST_RECORDS = _counter("pushgate_ingest_records", "records", "Records accepted")
+INGEST_GROUP_REQUESTS = _histogram(
     "pushgate_ingest_group_requests",
+    "requests",
     "Requests in one group transaction",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
-INGEST_COMMIT_SECONDS = Histogram(
+INGEST_COMMIT_SECONDS = _histogram(
     "pushgate_ingest_commit_seconds",
+    "seconds",
     "From opening a group's transaction to its commit",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
-INGEST_IN_FLIGHT_BYTES = Gauge(
-    "pushgate_ingest_in_flight_bytes", "Bytes of request bodies in memory, answered ones excluded"
+INGEST_IN_FLIGHT_BYTES = _gauge(
+    "pushgate_ingest_in_flight_bytes",
+    "bytes",
+    "Request bodies in memory, those of answered requests excluded",
 )
 
 # --- tokens ----------------------------------------------------------------------------------
 
-TOKENS_REQUESTS = Counter(
-    "pushgate_tokens_requests", "Requests answered, by route and status", ["route", "status"]
+TOKENS_REQUESTS = _counter(
+    "pushgate_tokens_requests",
+    "requests",
+    "Requests answered",
+    route="a route of the token service, `other` for none of them",
+    status="an HTTP status",
 )
-TOKENS_APPENDS = Counter("pushgate_tokens_appends", "Facts appended, by type", ["type"])
+TOKENS_APPENDS = _counter(
+    "pushgate_tokens_appends", "facts", "Facts appended to the log", type="a type of fact"
+)
 
 # --- loader ----------------------------------------------------------------------------------
 
-LOADER_ROWS = Counter("pushgate_loader_rows", "Rows written to the destination")
-LOADER_REJECTED = Counter("pushgate_loader_rejected", "Records put into _sdc_rejected")
-LOADER_LOAD_SECONDS = Histogram(
+LOADER_ROWS = _counter(
+    "pushgate_loader_rows",
+    "rows",
+    "Rows written to the destination; its rate is the load rate",
+)
+LOADER_REJECTED = _counter(
+    "pushgate_loader_rejected", "records", "Records put into `_sdc_rejected`"
+)
+LOADER_LOAD_SECONDS = _histogram(
     "pushgate_loader_load_seconds",
+    "seconds",
     "One load of one table, from claim to commit",
     buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
-LOADER_PENDING_BATCHES = Gauge(
-    "pushgate_loader_pending_batches", "Batches that wait for the loader"
+LOADER_PENDING_BATCHES = _gauge(
+    "pushgate_loader_pending_batches",
+    "batches",
+    "Parts of batches (one for each table) that wait for a loader; every loader tells the same",
+)
+LOADER_PENDING_BYTES = _gauge(
+    "pushgate_loader_pending_bytes",
+    "bytes",
+    "Bodies, as received, of the batches that wait for a loader",
+)
+LOADER_PENDING_SECONDS = _gauge(
+    "pushgate_loader_pending_seconds",
+    "seconds",
+    "Age of the oldest batch that waits for a loader; 0 when none does",
+)
+LOADER_FAILED_BATCHES = _gauge(
+    "pushgate_loader_failed_batches",
+    "batches",
+    "Parts of batches that were set aside; they wait for somebody, not for a loader",
 )

@@ -141,12 +141,6 @@ async def _apply(connection: Connection[Record], migration: Migration) -> None:
         )
 
 
-async def schema_is_newer(connection: Connection[Record]) -> bool:
-    """Whether a later version than this one has migrated the database."""
-    rows = await connection.fetch("SELECT package, number FROM migrations.applied")
-    return bool({tuple(row) for row in rows} - {(m.package, m.number) for m in migrations()})
-
-
 async def create_roles(admin_url: str | Secret, passwords: Mapping[str, Secret]) -> None:
     """Makes the cluster's roles, or gives them these passwords; ``passwords`` by role name.
 
