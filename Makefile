@@ -19,7 +19,7 @@ help: ## list the targets
 setup: $(READY) ## make .venv with everything that is needed (the other targets do it themselves)
 
 run: $(READY) ## serve everything on this machine, with an embedded Postgres, data in .pushgate/
-	@$(BIN)/pushgate up
+	@$(BIN)/pushgate up --quickstart
 
 test: $(READY) ## all tests, loops at a small count
 	$(BIN)/pytest -n $(TEST_WORKERS)

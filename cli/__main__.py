@@ -15,10 +15,12 @@ from cli import (
     push,
     status,
     tokens,
+    up,
 )
 from cli.frame import run_command
 
 GROUPS = (
+    up,
     accounts,
     connect_tokens,
     integrations,

@@ -1,23 +1,25 @@
 """The supervisor with tiny programs: ``python -m tests.runtime.tiny_up DATA_DIRECTORY``."""
 
 import asyncio
+import secrets
 import sys
 from pathlib import Path
 
 from services.runtime.supervisor.data_directory import AlreadyUp
 from services.runtime.supervisor.databases import Databases
+from services.runtime.supervisor.run_file import Account
 from services.runtime.supervisor.sockets import SERVED_PORTS
 from services.runtime.supervisor.up import (
     START_ORDER,
-    Account,
     Options,
     everything,
     until_signalled,
 )
 
 
-async def made_up_account(_: Databases) -> Account:
-    return Account(client_id=1, connect_token="ac_made_up")
+async def made_up_account(_: Databases, kept: Account | None) -> Account | None:
+    made_up = Account(client_id=1, connect_token=f"ac_{secrets.token_hex(8)}")
+    return made_up if kept is None else None
 
 
 async def serve(directory: Path) -> None:

@@ -1,6 +1,7 @@
 """``run.json``: what runs where, for the other commands on this machine (design section 7)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.runtime.private_files import read_private_json, write_private_json
@@ -9,7 +10,13 @@ from services.runtime.supervisor.data_directory import DataDirectory
 from services.runtime.supervisor.databases import Databases
 from services.runtime.supervisor.sockets import Listening
 
-KEPT_FROM_START_TO_START = ("client_id", "connect_token")
+KEPT_FROM_START_TO_START = {"client_id", "connect_token"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    client_id: int
+    connect_token: str = field(repr=False)
 
 
 class RunFile:
@@ -23,12 +30,14 @@ class RunFile:
         }
 
     @property
-    def has_account(self) -> bool:
-        return "connect_token" in self._content
+    def account(self) -> Account | None:
+        if self._content.keys() >= KEPT_FROM_START_TO_START:
+            return Account(**{key: self._content[key] for key in KEPT_FROM_START_TO_START})
+        return None
 
-    def keep_account(self, client_id: int, connect_token: str) -> None:
+    def keep_account(self, account: Account) -> None:
         """At once: the token is nowhere else."""
-        self._content |= {"client_id": client_id, "connect_token": connect_token}
+        self._content |= {"client_id": account.client_id, "connect_token": account.connect_token}
         self._write()
 
     def set_addresses(self, listening: Mapping[str, Listening]) -> None:

@@ -22,7 +22,7 @@ from services.runtime.supervisor.children_file import stop_orphans
 from services.runtime.supervisor.data_directory import DataDirectory, held
 from services.runtime.supervisor.databases import Databases, embedded_admin, prepare_databases
 from services.runtime.supervisor.log_files import keep_bounded, open_log_text
-from services.runtime.supervisor.run_file import RunFile
+from services.runtime.supervisor.run_file import Account, RunFile
 from services.runtime.supervisor.sockets import Listening, listening
 
 # The order of starting; stopping goes the other way, so that nothing is accepted any more while
@@ -35,20 +35,14 @@ READY_ANSWER_SECONDS_MAX = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
-    client_id: int
-    connect_token: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Options:
-    """``ports`` by program. ``first_account`` makes or finds one in prepared databases."""
+    """``ports`` by program; ``first_account``: a new one, or None when the kept one is good."""
 
     data_directory: Path
     ports: Mapping[str, int]
     database_url: Secret | None = None
     destination_url: Secret | None = None
-    first_account: Callable[[Databases], Awaitable[Account]]
+    first_account: Callable[[Databases, Account | None], Awaitable[Account | None]]
     modules: Mapping[str, str] = field(
         default_factory=lambda: {program: f"services.{program}" for program in START_ORDER}
     )
@@ -59,7 +53,7 @@ class Running:
     directory: DataDirectory
     urls: Mapping[str, str]
     databases: Databases
-    # None when it was made by an earlier start.
+    # None when the one of an earlier start is kept.
     new_account: Account | None
 
 
@@ -80,9 +74,9 @@ async def everything(options: Options) -> AsyncGenerator[Running]:
         await stack.enter_async_context(_in_background(keep_bounded(directory.logs)))
         databases = await _databases(options, directory, run_file, stack)
         run_file.set_databases(databases)
-        account = None if run_file.has_account else await options.first_account(databases)
+        account = await options.first_account(databases, run_file.account)
         if account is not None:
-            run_file.keep_account(account.client_id, account.connect_token)
+            run_file.keep_account(account)
         for program in _programs(options, directory, databases, sockets, stack):
             await stack.enter_async_context(kept_running(program, started=run_file.started))
         await _until_ready(sockets, directory)

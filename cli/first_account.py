@@ -1,0 +1,34 @@
+"""Somebody to begin with: an account and an owner's Connect token, made on an empty log."""
+
+from services.runtime.clock import SystemClock
+from services.runtime.database import pool
+from services.runtime.supervisor.databases import Databases
+from services.runtime.supervisor.run_file import Account
+from services.tokens.authority import the_system
+from services.tokens.handlers import Handlers
+
+NAME = "First account"
+
+
+async def first_account(databases: Databases, kept: Account | None) -> Account | None:
+    """None when ``kept`` is to be kept.
+
+    A kept token that was revoked stays: somebody wanted it so. One that got lost with its file is
+    replaced, and one of another log is followed by this log's first account.
+    """
+    url = databases.url("pushgate_tokens")
+    async with pool(url, application_name="pushgate up", connections_max=1) as connections:
+        handlers = Handlers(connections, SystemClock())
+        accounts = await handlers.directory.accounts()
+        if not accounts:
+            return await _open(handlers)
+        if kept is not None:
+            return None
+        oldest = the_system(min(account.account_id for account in accounts))
+        generated = await handlers.generate_connect_token(oldest, "owner")
+        return Account(client_id=oldest.account_id, connect_token=generated.access_token)
+
+
+async def _open(handlers: Handlers) -> Account:
+    opened = await handlers.open_account(NAME)
+    return Account(client_id=opened.account_id, connect_token=opened.access_token)
