@@ -135,7 +135,7 @@ def _decide_undeleted(
     match command:
         case RenameIntegration(display_name=name):
             if not is_one_line(name, characters_max=DISPLAY_NAME_CHARACTERS_MAX):
-                raise DisplayNameUnusable
+                raise DisplayNameUnusable(name)
             unchanged = name == integration.display_name
             return [] if unchanged else [IntegrationRenamed(display_name=name)]
         case PauseIntegration(paused_at=text):

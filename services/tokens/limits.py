@@ -13,6 +13,7 @@ SCHEMA_NAME_CHARACTERS_MAX = 49
 
 # Four objects of a few short members are all that anybody sends here.
 BODY_BYTES_MAX = 65_536
+BODY_SECONDS_MAX = 10.0
 
 # Appends queue at the log's one lock; more callers there only make a convoy (event-log 2.1).
 APPENDS_AT_ONCE_MAX = 4

@@ -49,6 +49,10 @@ class DisplayNameUnusable(Refusal):
 
     code = "display_name_unusable"
 
+    def __init__(self, display_name: str) -> None:
+        super().__init__()
+        self.display_name = display_name
+
 
 class PausedAtUnusable(Refusal):
     """The time of a pause is an ISO 8601 timestamp of at most 64 characters."""
@@ -102,3 +106,9 @@ class DatabaseAway(Refusal):
     """The database does not answer, so it is not known whether this was done; look, try again."""
 
     code = "database_away"
+
+
+class LogHalted(Refusal):
+    """The log contradicts its last signed checkpoint; until that is settled it takes nothing."""
+
+    code = "log_halted"

@@ -1,0 +1,79 @@
+"""Around every request: one line in the log, one count, and a JSON answer whatever happens."""
+
+from __future__ import annotations
+
+import secrets
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.database import AWAY
+from services.runtime.logs import Log
+from services.tokens.connect_answers import NOT_FOUND, BadBody, answer, answer_to, refused
+from services.tokens.refusals import DatabaseAway, Refusal
+
+
+def answering(clock: Clock) -> Middleware:
+    """The outermost middleware. Neither answers nor log lines hold a path, a query or a header."""
+
+    @web.middleware
+    async def answer_and_tell(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request_id = secrets.token_hex(8)
+        began = clock.monotonic()
+        response = await _answered(request, handler, request_id)
+        response.headers["X-Request-Id"] = request_id
+        milliseconds = round((clock.monotonic() - began) * 1000, 1)
+        Log().info(
+            "request.answered",
+            method=request.method,
+            route=route_of(request),
+            status=response.status,
+            milliseconds=milliseconds,
+            request_id=request_id,
+        )
+        metrics.TOKENS_REQUESTS.labels(route_of(request), response.status).inc()
+        return response
+
+    return answer_and_tell
+
+
+async def _answered(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        Log().info(
+            "command.refused",
+            command=f"{request.method} {route_of(request)}",
+            code=refusal.code,
+            request_id=request_id,
+        )
+        return answer_to(refusal, request)
+    except BadBody as bad:
+        return refused(bad.error, bad.data)
+    except web.HTTPException as error:
+        return _answer_to_http(error)
+    except AWAY:
+        return answer_to(DatabaseAway(), request)
+    except Exception:  # noqa: BLE001 — the top of a request: reported, and nothing leaks
+        Log().exception(
+            "request.crashed",
+            method=request.method,
+            route=route_of(request),
+            request_id=request_id,
+        )
+        return answer({"message": "Internal Server Error"}, status=500)
+
+
+def _answer_to_http(error: web.HTTPException) -> web.Response:
+    """The original's Connect API answers a method that is not allowed as an unknown path."""
+    if error.status in {404, 405}:
+        return answer(NOT_FOUND, status=404)
+    return answer({"message": error.reason}, status=error.status)
+
+
+def route_of(request: web.Request) -> str:
+    """The pattern, never the path: it takes few values, and holds nothing a caller wrote."""
+    resource = request.match_info.route.resource
+    return "other" if resource is None else resource.canonical

@@ -1,0 +1,85 @@
+"""How the Connect API answers: yes, and each no (S1 to S18 of the wire contract, section 2.4)."""
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from services.tokens import refusals
+from services.tokens.limits import RETRY_AFTER_SECONDS
+from services.tokens.refusals import Refusal
+
+NOT_AUTHORIZED = {"message": "Not Authorized"}  # S12
+NOT_FOUND = {"message": "Not Found"}  # S18
+
+# Status and `error` of each. 503 says that the same request may be sent again.
+ERROR_OF: dict[type[Refusal], tuple[int, str]] = {
+    refusals.IntegrationNotFound: (400, "InvalidId"),  # S11, S14; S13 makes it 404 on GET
+    refusals.NameTaken: (400, "InvalidName"),  # S2, S5
+    refusals.NameUnusable: (400, "InvalidDisplayName"),  # S6
+    refusals.DisplayNameUnusable: (400, "InvalidDisplayName"),  # S10
+    refusals.PausedAtUnusable: (400, "InvalidBody"),
+    refusals.TokenLimitReached: (400, "TokenLimitReached"),  # S15
+    refusals.TokenNotFound: (400, "InvalidId"),  # S16
+    refusals.ConnectTokenNotFound: (400, "InvalidId"),
+    refusals.AccountNotFound: (400, "InvalidId"),
+    refusals.AccountNameUnusable: (400, "InvalidName"),
+    refusals.RoleForbids: (403, "AccessDenied"),
+    refusals.Busy: (503, "Busy"),
+    refusals.DatabaseAway: (503, "DatabaseAway"),
+    refusals.LogHalted: (503, "LogHalted"),
+}
+
+
+class BadBody(Exception):
+    """The body is not what the endpoint takes (S1, S3, S4, S8, S9); nothing else was asked yet."""
+
+    def __init__(self, error: str, message: str, **data: Any) -> None:
+        super().__init__(message)
+        self.error = error
+        self.data = {"message": message, **data}
+
+
+def answer(body: Any, *, status: int = 200, **headers: str) -> web.Response:
+    """Compact JSON. Never kept by a cache: one of these bodies holds a token."""
+    return web.Response(
+        body=orjson.dumps(body),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store", **headers},
+    )
+
+
+def refused(error: str, data: dict[str, Any], *, status: int = 400) -> web.Response:
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}  # noqa: PLR2004
+    return answer({"error": error, "data": data}, status=status, **headers)
+
+
+def answer_to(refusal: Refusal, request: web.Request) -> web.Response:
+    status, error = ERROR_OF[type(refusal)]
+    if isinstance(refusal, refusals.IntegrationNotFound) and request.method == "GET":
+        status = 404
+    return refused(error, {"message": _message(refusal, request)}, status=status)
+
+
+def _message(refusal: Refusal, request: web.Request) -> str:
+    """The original's literal text where there is one; ids as they stood in the path."""
+    source_id, token_id = (request.match_info.get(name) for name in ("source_id", "token_id"))
+    match refusal:
+        case refusals.IntegrationNotFound():
+            text = f"source not found ({source_id})"
+        case refusals.TokenLimitReached():
+            text = f"source already has the maximum of 2 active access tokens ({source_id})"
+        case refusals.TokenNotFound():
+            text = f"token not found ({token_id})"
+        case refusals.NameTaken(display_name=name, schema_name=derived) if name == derived:
+            text = f"non-unique name ({name})"
+        case refusals.NameTaken(display_name=name, schema_name=derived):
+            text = f"non-unique name after deriving it from display_name ({name} -> {derived})"
+        case refusals.NameUnusable(display_name=name, schema_name=derived):
+            text = f"invalid name after deriving it from display_name ({name} -> {derived})"
+        case refusals.DisplayNameUnusable(display_name=name):
+            text = f"invalid display_name ({name})"
+        case _:
+            text = refusal.message
+    return text
