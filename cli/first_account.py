@@ -29,6 +29,14 @@ async def first_account(databases: Databases, kept: Account | None) -> Account |
         return Account(client_id=oldest.account_id, connect_token=generated.access_token)
 
 
+async def account_of_empty_log(databases: Databases) -> Account | None:
+    """None when the log already has an account: its token was shown when it was opened."""
+    url = databases.url("pushgate_tokens")
+    async with pool(url, application_name="pushgate migrate", connections_max=1) as connections:
+        handlers = Handlers(connections, SystemClock())
+        return None if await handlers.directory.accounts() else await _open(handlers)
+
+
 async def _open(handlers: Handlers) -> Account:
     opened = await handlers.open_account(NAME)
     return Account(client_id=opened.account_id, connect_token=opened.access_token)

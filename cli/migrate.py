@@ -6,13 +6,16 @@ import os
 import asyncpg
 
 from cli.failure import Refused
+from cli.first_account import account_of_empty_log
 from cli.frame import Subparsers, add_command
 from cli.target import find_target
 from services.runtime.config import Secret
 from services.runtime.database import AWAY
-from services.runtime.migrations import MigrationRefused, create_roles
+from services.runtime.migrations import OWNER, MigrationRefused
 from services.runtime.migrations import migrate as apply_migrations
 from services.runtime.supervisor.data_directory import DataDirectory
+from services.runtime.supervisor.databases import Databases, prepare_server
+from services.runtime.supervisor.run_file import Account
 
 
 def register(subparsers: Subparsers) -> None:
@@ -22,7 +25,13 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--roles",
         action="store_true",
-        help="make the roles first, or set their passwords; the user must be allowed to",
+        help="first make the databases and the roles, or set the roles' passwords;"
+        " the user must be allowed to",
+    )
+    parser.add_argument(
+        "--first-account",
+        action="store_true",
+        help="with --roles, on an empty log: open an account and print its Connect token, once",
     )
     parser.add_argument(
         "--database-url", metavar="U", help="default: PUSHGATE_DATABASE_URL, else that of `up`"
@@ -33,11 +42,33 @@ async def migrate(arguments: argparse.Namespace) -> None:
     target = find_target(arguments.data_dir, os.environ)
     url = Secret(arguments.database_url) if arguments.database_url else target.database_url()
     try:
-        if arguments.roles:
-            passwords = DataDirectory(target.data_dir).passwords(os.environ)
-            await create_roles(url, passwords)
-            print(f"roles: {', '.join(passwords)}")
-        applied = await apply_migrations(url)
+        if not arguments.roles:
+            await _apply(url)
+            return
+        databases = await _prepare(url, DataDirectory(target.data_dir))
+        await _apply(databases.url(OWNER))
+        if arguments.first_account:
+            _show(await account_of_empty_log(databases))
     except (MigrationRefused, asyncpg.PostgresError, *AWAY) as error:
         raise Refused(str(error)) from error
+
+
+async def _prepare(admin: Secret, directory: DataDirectory) -> Databases:
+    elsewhere = os.environ.get("PUSHGATE_DESTINATION_URL")
+    passwords = directory.passwords(os.environ)
+    databases = await prepare_server(
+        admin, passwords, destination=Secret(elsewhere) if elsewhere else None
+    )
+    print(f"roles: {', '.join(passwords)}")
+    return databases
+
+
+async def _apply(url: Secret) -> None:
+    applied = await apply_migrations(url)
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+
+
+def _show(account: Account | None) -> None:
+    if account is not None:
+        print(f"client id: {account.client_id}")
+        print(f"Connect token: {account.connect_token}  (shown this once: keep it now)")

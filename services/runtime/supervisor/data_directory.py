@@ -38,14 +38,15 @@ class DataDirectory:
 
     def passwords(self, environ: Mapping[str, str]) -> dict[str, Secret]:
         """By role: ``PUSHGATE_<PROGRAM>_DATABASE_PASSWORD``, else made once and kept (0600)."""
+        given = {role: text for role in ROLES if (text := environ.get(_variable(role)))}
         kept_file = self.path / "passwords.json"
         kept = read_private_json(kept_file)
-        missing = [role for role in ROLES if role not in kept]
+        missing = [role for role in ROLES if role not in kept and role not in given]
         if missing:
             self.make()
             kept |= {role: secrets.token_urlsafe(24) for role in missing}
             write_private_json(kept_file, kept)
-        return {role: Secret(environ.get(_variable(role)) or str(kept[role])) for role in ROLES}
+        return {role: Secret(given.get(role) or str(kept[role])) for role in ROLES}
 
     def make(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -52,6 +52,15 @@ async def prepare_databases(
     ``admin`` must be allowed to create roles, and databases unless they are there.
     ``destination=None``: a database of its own beside the main one.
     """
+    databases = await prepare_server(admin, passwords, destination=destination)
+    await migrate(databases.url(OWNER))
+    return databases
+
+
+async def prepare_server(
+    admin: Secret, passwords: Mapping[str, Secret], *, destination: Secret | None
+) -> Databases:
+    """The same without the schema."""
     await create_database(admin)
     await create_roles(admin, passwords)
     main = _without_user(admin.reveal())
@@ -60,7 +69,6 @@ async def prepare_databases(
         await create_database(beside)
         await open_destination(beside)
         destination = as_role(_in_database(main, DESTINATION), LOADER, passwords[LOADER])
-    await migrate(as_role(main, OWNER, passwords[OWNER]))
     return Databases(main=main, destination=destination, passwords=passwords)
 
 
