@@ -28,7 +28,7 @@ soak: $(READY) ## all tests, loops at their full counts (an hour or so)
 	PUSHGATE_TEST_ROUNDS=full $(BIN)/pytest -n $(TEST_WORKERS) -o timeout=3600
 
 demo: $(READY) ## a throw-away system doing the main job on real data, checked
-	@$(BIN)/python -m bench.demo
+	@$(BIN)/python -m cli.demo
 
 check: $(READY) ## format, lint, imports, types, house rules, then all tests
 	$(BIN)/ruff format --check
