@@ -1,6 +1,7 @@
 """The `pushgate` command. Exit codes: 0 done, 1 refused or found wanting, 2 usage."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from cli import (
     up,
 )
 from cli.frame import run_command
+from services.runtime.logs import configure_logs
 
 GROUPS = (
     up,
@@ -35,6 +37,9 @@ GROUPS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    if arguments is None:
+        # A command's output is its answer; lines of the log go elsewhere, and only what is wrong.
+        configure_logs("command", level=logging.WARNING)
     parser = argparse.ArgumentParser(prog="pushgate", description="A self-hosted push gate.")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in GROUPS:

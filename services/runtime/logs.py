@@ -75,7 +75,7 @@ class Log:
         self._logger.exception(event, **fields)  # noqa: LOG004 — the caller's block
 
 
-def configure_logs(program: str, file: TextIO = sys.stderr) -> None:
+def configure_logs(program: str, file: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
     """Called once in ``__main__``. Lines of other libraries take the same road."""
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -88,7 +88,7 @@ def configure_logs(program: str, file: TextIO = sys.stderr) -> None:
     ]
     structlog.configure(
         processors=[*processors, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=file),
         cache_logger_on_first_use=True,
     )
