@@ -137,3 +137,34 @@ LOADER_FAILED_BATCHES = _gauge(
     "batches",
     "Parts of batches that were set aside; they wait for somebody, not for a loader",
 )
+
+# --- history and the signer ------------------------------------------------------------------
+
+SIGNER_LOG_EVENTS = _gauge(
+    "pushgate_signer_log_events", "events", "Events in the log when last looked"
+)
+SIGNER_SIGNED_EVENTS = _gauge(
+    "pushgate_signer_signed_events", "events", "Events that the last signed checkpoint covers"
+)
+SIGNER_LOOKED_SECONDS = _gauge(
+    "pushgate_signer_looked_seconds",
+    "seconds",
+    "Unix time at which the log last extended what was signed",
+)
+HISTORY_REQUESTS = _counter(
+    "pushgate_history_requests",
+    "requests",
+    "Requests answered",
+    route="a route of the history service",
+    status="an HTTP status",
+)
+HISTORY_LINES = _counter(
+    "pushgate_history_lines",
+    "lines",
+    "Events and receipts sent, as lines",
+    route="a route of the history service",
+)
+HISTORY_STREAMS = _gauge("pushgate_history_streams", "streams", "Open event streams")
+HISTORY_SEALED_RECEIPT = _gauge(
+    "pushgate_history_sealed_receipt", "receipts", "Number of the last receipt under a seal"
+)
