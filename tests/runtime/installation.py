@@ -36,7 +36,8 @@ class Installation:
             async for line in self.up.stdout:
                 if line.startswith(b"ready"):
                     return line.decode()
-        raise AssertionError(f"ended with {await self.up.wait()} before it was ready")
+        _, error = await self.up.communicate()
+        raise AssertionError(f"ended with {self.up.returncode} before ready: {error.decode()}")
 
     async def start_and_be_refused(self) -> tuple[int, str]:
         """The exit code and standard error of a start that ends by itself."""
