@@ -11,10 +11,11 @@ CREATE TABLE ledger.tile (
 );
 
 CREATE TABLE ledger.checkpoint (
-    origin    text NOT NULL,
+    origin    text NOT NULL,      -- pushgate/ and the head's origin
     size      bigint NOT NULL CHECK (size >= 0),
     root      bytea NOT NULL CHECK (octet_length(root) = 32),
     note      text NOT NULL,
+    key       text NOT NULL,      -- the verifier key, in its written form
     signed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (origin, size)
 );
@@ -54,7 +55,8 @@ BEGIN
 END $$;
 
 -- After a restore from a backup: the log goes on with its next number under a new origin, and says
--- so in its next fact. For the owner alone. p_old_*: the last checkpoint known to be handed out.
+-- so in its next fact. For the owner alone. p_old_*: the three lines of the last checkpoint that is
+-- known to have been handed out; its root in hex.
 CREATE FUNCTION ledger.begin_anew(p_old_origin text, p_old_size bigint, p_old_root text)
 RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -21,8 +21,8 @@ class ReceiptsSealed:
 class LogRestored:
     """The log was put back from a backup and goes on here, under a new origin.
 
-    The old ones are of the last checkpoint that is known to have been handed out (root: 64 hex
-    digits). Facts between this one's number and ``old_size`` are lost.
+    The old ones are the three lines of the last checkpoint that is known to have been handed out,
+    its root as 64 hex digits. Facts between this one's number and ``old_size`` are lost.
     """
 
     old_origin: str

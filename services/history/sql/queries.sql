@@ -51,3 +51,39 @@ WITH admitted AS (
 SELECT r.batch_id::text AS id, r.number, r.integration_id, r.token_id, r.log_size, r.received_at
   FROM journal.receipts r JOIN outside USING (integration_id, token_id, log_size)
  ORDER BY r.number LIMIT $2;
+
+-- ---------------------------------------------------------------- the signer's
+
+-- name: signed_size
+SELECT max(size) FROM ledger.checkpoint WHERE origin = $1;
+
+-- name: restorations
+SELECT number, record FROM ledger.restorations();
+
+-- name: one_leaf_hash
+SELECT leaf_hash FROM ledger.event WHERE number = $1;
+
+-- name: leaf_hashes
+-- As one value: a million rows one by one would cost more than hashing them.
+SELECT count(*) AS found, min(number) AS first, max(number) AS last,
+       string_agg(leaf_hash, ''::bytea ORDER BY number) AS hashes
+  FROM ledger.event WHERE number >= $1 AND number < $2;
+
+-- name: publish_tiles
+-- Answers with a tile that was there with another root, if any.
+WITH given AS (
+    SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[]) AS t (level, number, root)
+), added AS (
+    INSERT INTO ledger.tile (level, number, root) SELECT level, number, root FROM given
+    ON CONFLICT (level, number) DO NOTHING
+)
+SELECT g.level, g.number FROM given g JOIN ledger.tile t USING (level, number)
+ WHERE t.root <> g.root LIMIT 1;
+
+-- name: publish_checkpoint
+INSERT INTO ledger.checkpoint (origin, size, root, note, key) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (origin, size) DO NOTHING;
+
+-- name: halt
+INSERT INTO ledger.halt (origin, reason) SELECT origin, $1 FROM ledger.head
+ON CONFLICT (origin) DO NOTHING;

@@ -1,0 +1,76 @@
+"""What the signer keeps to itself: its key, and the last checkpoint it signed.
+
+Both on the signer's machine and not in the database, so that whoever can change the log cannot
+change what the signer remembers of it.
+"""
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from services.runtime.private_files import write_private
+
+
+class BadKeyFile(Exception):
+    """The file with the signer's key cannot be used; the sentence says what to do."""
+
+
+class SignerFiles:
+    """``key`` (PKCS#8 PEM) and ``checkpoint`` (a signed note), 0600 in a directory of 0700."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @property
+    def key_path(self) -> Path:
+        return self._directory / "key"
+
+    @property
+    def note_path(self) -> Path:
+        return self._directory / "checkpoint"
+
+    def private_key(self) -> Ed25519PrivateKey:
+        """Made on first use. Raises BadKeyFile when others can read it or it holds no such key."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.key_path.exists():
+            self._make_key()
+        if self.key_path.stat().st_mode & 0o077:
+            raise BadKeyFile(f"{self.key_path} can be read by others; chmod 600 it")
+        try:
+            key = serialization.load_pem_private_key(self.key_path.read_bytes(), password=None)
+        except (ValueError, TypeError) as error:
+            raise BadKeyFile(f"{self.key_path} holds no unencrypted PEM key: {error}") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise BadKeyFile(f"{self.key_path} holds a key of another kind than Ed25519")
+        return key
+
+    def _make_key(self) -> None:
+        pem = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        write_private(self.key_path, pem.decode())
+        _sync_directory(self._directory)
+
+    def note(self) -> str | None:
+        """The last one kept; None before the first."""
+        try:
+            return self.note_path.read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
+    def keep_note(self, note: str) -> None:
+        """On disk when this returns: a checkpoint is kept before anybody else may see it."""
+        write_private(self.note_path, note)
+        _sync_directory(self._directory)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
