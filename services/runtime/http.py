@@ -1,5 +1,7 @@
-"""The operations port: is the program alive, can it do its job now, and its metrics."""
+"""The operations port (health and metrics), and what any port of ours knows of a caller."""
 
+import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 
 import prometheus_client
@@ -29,6 +31,31 @@ class Health:
 
 
 HEALTH: web.AppKey[Health] = web.AppKey("health", Health)
+
+
+# No underscore: a token sent as an id by mistake is not written into a log.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9.:-]{1,64}")
+
+
+def given_request_id(request: web.BaseRequest) -> str | None:
+    """The ``X-Request-Id`` that came along, from a proxy or the caller, if it can be logged."""
+    given = request.headers.get("X-Request-Id")
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else None
+
+
+def caller_address(request: web.BaseRequest, *, behind_proxy: bool) -> str | None:
+    """Whose request it is.
+
+    Behind a proxy the last address of ``X-Forwarded-For`` is the one the proxy saw itself; those
+    before it anybody may have written.
+    """
+    if not behind_proxy:
+        return request.remote
+    forwarded = request.headers.getall("X-Forwarded-For", [""])[-1].rpartition(",")[2]
+    try:
+        return str(ipaddress.ip_address(forwarded.strip()))
+    except ValueError:
+        return request.remote
 
 
 def operations_app(health: Health) -> web.Application:

@@ -36,6 +36,8 @@ class ServerSettings:
     listen_fd: int | None = None
     ops_fd: int | None = None
     parent_fd: int | None = None
+    # Whether a proxy of ours, and nobody else, can reach the program: it names the caller then.
+    behind_proxy: bool = False
     drain_seconds: float = field(default=10.0, metadata={"at_least": 0})
 
 

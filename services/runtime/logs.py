@@ -46,12 +46,13 @@ LogEvent = Literal[
     "destination.unreachable",
     # A checkpoint was signed and published. Fields: origin, size, root.
     "checkpoint.signed",
-    # The log does not extend its last signed checkpoint; it is halted. Pages someone. Fields: reason.
+    # The log does not extend its last signed checkpoint; it is halted. Pages someone. Fields:
+    # reason.
     "log.inconsistent",
     # The signer can't reach the database; it tries again. Fields: error, retry_seconds.
     "signer.waiting",
-    # Somebody read the log or the receipts, or was refused. Fields: route, status, connect_token_id,
-    # account_id, role, lines, query, peer.
+    # Somebody read the log or the receipts, or was refused. Fields: route, status,
+    # connect_token_id, account_id, role, lines, query, peer.
     "history.read",
     # Receipts were sealed, or a seal was put off. Fields: first, last, count, number; reason.
     "receipts.sealed",

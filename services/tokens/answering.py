@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
+from services.runtime.http import given_request_id
 from services.runtime.logs import Log
 from services.tokens.connect_answers import NOT_FOUND, BadBody, answer, answer_to, refused
 from services.tokens.refusals import DatabaseAway, Refusal
@@ -20,7 +21,7 @@ def answering(clock: Clock) -> Middleware:
 
     @web.middleware
     async def answer_and_tell(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request_id = secrets.token_hex(8)
+        request_id = given_request_id(request) or secrets.token_hex(8)
         began = clock.monotonic()
         response = await _answered(request, handler, request_id)
         response.headers["X-Request-Id"] = request_id
