@@ -15,7 +15,8 @@ REQUEST_SECONDS_MAX = 30.0
 # What to do about a refusal, by its code in the answer (wire contract 2.4).
 _WAY_OUT = {
     "InvalidName": "Choose another name.",
-    "InvalidDisplayName": "Choose a name with letters or digits in it.",
+    "InvalidDisplayName": "Choose a name whose letters and digits make a schema name that is"
+    " free and not one of PostgreSQL's own.",
     "InvalidId": "`pushgate integrations list` and `pushgate tokens list I` show what there is.",
     "TokenLimitReached": "Revoke one first: `pushgate tokens list I`, then"
     " `pushgate tokens revoke TOKEN_ID`.",

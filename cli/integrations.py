@@ -89,7 +89,7 @@ async def show_one(arguments: argparse.Namespace) -> None:
         "tokens": [{"id": token["token_id"], "created_at": token["created_at"]} for token in tokens]
     }
     ids = ", ".join(str(token["id"]) for token in document["tokens"])
-    show(arguments, document, f"{_facts_of(document)}\nactive tokens  {ids or 'none'}")
+    show(arguments, document, _told(document, ("active tokens", ids or "none")))
 
 
 async def pause(arguments: argparse.Namespace) -> None:
@@ -115,7 +115,7 @@ async def _change(arguments: argparse.Namespace, changes: dict[str, Any]) -> Non
 
 def _print(arguments: argparse.Namespace, source: dict[str, Any]) -> None:
     document = as_integration(source)
-    show(arguments, document, _facts_of(document))
+    show(arguments, document, _told(document))
 
 
 def as_integration(source: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def as_integration(source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _facts_of(integration: dict[str, Any]) -> str:
+def _told(integration: dict[str, Any], *more: tuple[str, object]) -> str:
     return facts(
         [
             ("integration", f"{integration['id']}  {integration['name']}"),
@@ -143,5 +143,6 @@ def _facts_of(integration: dict[str, Any]) -> str:
             ("state", integration["state"]),
             ("created", integration["created_at"]),
             ("changed", integration["updated_at"]),
+            *more,
         ]
     )

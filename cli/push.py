@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -162,11 +162,11 @@ def _count_missing(report: Report) -> str:
     return "the rest of the input was" if count is None else f"{count:,} records were"
 
 
-def _between(least: int, most: int) -> type[int]:
+def _between(least: int, most: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         value = int(text)
         if not least <= value <= most:
             raise argparse.ArgumentTypeError(f"between {least:,} and {most:,}, got {text}")
         return value
 
-    return number  # type: ignore[return-value]
+    return number

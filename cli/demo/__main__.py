@@ -1,0 +1,49 @@
+"""``make demo``: a throw-away system does the main job on real data, and every step is checked.
+
+Exit code 0 when everything is as it must be, else 1 with what is not.
+"""
+
+import argparse
+import asyncio
+import sys
+
+from cli.demo.checks import Mismatch
+from cli.demo.flights import FLIGHTS, archive
+from cli.demo.journey import Journey, say
+from cli.demo.system import throw_away_system
+from cli.failure import DONE, REFUSED, Refused
+from services.runtime.clock import SystemClock
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m cli.demo", description="The main job, checked")
+    parser.add_argument(
+        "--records",
+        type=int,
+        default=FLIGHTS,
+        metavar="N",
+        help=f"how many flights, at most {FLIGHTS:,} (default: all)",
+    )
+    arguments = parser.parse_args()
+    if not 1 <= arguments.records <= FLIGHTS:
+        parser.error(f"--records goes from 1 to {FLIGHTS:,}")
+    try:
+        asyncio.run(_run(arguments.records))
+    except (Mismatch, Refused) as reason:
+        print(f"demo: {reason}", file=sys.stderr)
+        return REFUSED
+    return DONE
+
+
+async def _run(flights_count: int) -> None:
+    clock = SystemClock()
+    kept = await asyncio.to_thread(archive)
+    began = clock.monotonic()
+    async with throw_away_system() as system:
+        say(f"A system of its own is up after {clock.monotonic() - began:.1f} s.")
+        await Journey(system, kept, flights_count=flights_count, clock=clock).run()
+    say(f"All as it must be, in {clock.monotonic() - began:.0f} s.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
