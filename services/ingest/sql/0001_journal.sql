@@ -18,14 +18,15 @@ CREATE TABLE journal.receipts (
     peer           text
 );
 
--- Bodies are zstd already: no second attempt at compressing them.
 CREATE TABLE journal.bodies (
     batch_id    uuid NOT NULL,
     received_at timestamptz NOT NULL,
     media_type  text NOT NULL,
-    body        bytea STORAGE EXTERNAL NOT NULL,
+    body        bytea NOT NULL,
     PRIMARY KEY (batch_id, received_at)
 ) PARTITION BY RANGE (received_at);
+-- They are zstd already: no second attempt at compressing them. Partitions take it over.
+ALTER TABLE journal.bodies ALTER COLUMN body SET STORAGE EXTERNAL;
 
 -- Catches what no day's partition takes (a clock far off), so that an insert never fails for it.
 CREATE TABLE journal.bodies_other PARTITION OF journal.bodies DEFAULT;
@@ -42,6 +43,7 @@ CREATE TABLE journal.pending (
     records        int NOT NULL,
     bytes          bigint NOT NULL,
     received_at    timestamptz NOT NULL,
+    request_id     text,                    -- the caller's, for the loader's log
     attempts       int NOT NULL DEFAULT 0,
     failed_at      timestamptz,             -- set aside: never claimed until somebody retries it
     reason         text,
