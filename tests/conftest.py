@@ -9,10 +9,15 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
 from tests.database.containers import container_if_asked_for
-from tests.database.shared_server import DIRECTORY_VARIABLE, SERVER_VARIABLE, run_directory
+from tests.database.shared_server import (
+    DIRECTORY_VARIABLE,
+    SERVER_VARIABLE,
+    drop_template,
+    run_directory,
+)
 from tests.rounds import rounds
 
-pytest_plugins = ["tests.database.fixtures"]
+pytest_plugins = ["tests.database.fixtures", "tests.database.marker"]
 
 # The same examples every time: a red test is red for everybody.
 settings.register_profile(
@@ -45,6 +50,7 @@ def pytest_configure() -> None:
     if SERVER_VARIABLE not in os.environ and (container := container_if_asked_for()):
         _held_for_the_run.callback(container.stop)
         os.environ[SERVER_VARIABLE] = container.get_connection_url()
+    _held_for_the_run.callback(drop_template)
 
 
 def pytest_unconfigure() -> None:

@@ -4,8 +4,9 @@ import os
 
 import docker
 from testcontainers.community.postgres import PostgresContainer
+from testcontainers.core.config import testcontainers_config
 
-IMAGE = "postgres:18-alpine"
+IMAGE = "postgres:18"
 ASKED_FOR_VARIABLE = "PUSHGATE_TEST_CONTAINERS"
 
 
@@ -13,6 +14,8 @@ def container_if_asked_for() -> PostgresContainer | None:
     """Started; None when nobody asked or no engine answers."""
     if os.environ.get(ASKED_FOR_VARIABLE) != "1" or not _engine_answers():
         return None
+    # The run stops its container itself; a second one that watches it would have to be fetched.
+    testcontainers_config.ryuk_disabled = True
     return PostgresContainer(IMAGE, driver=None).start()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import AsyncGenerator, Callable
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -15,10 +15,10 @@ from services.runtime.config import Secret
 from services.runtime.database import connect
 from services.runtime.migrations import OWNER, ROLES, create_roles, migrate, open_destination
 from tests.database.shared_server import (
-    DIRECTORY_VARIABLE,
     SERVER_VARIABLE,
     locked,
     shared_server_url,
+    template_file,
 )
 
 # Roles belong to the cluster, so every test and every worker has to know the same one.
@@ -45,26 +45,47 @@ async def server_url() -> str:
 @pytest.fixture(scope="session")
 async def template(server_url: str) -> str:
     """The name of a migrated database, one for the run; nobody may stay connected to it."""
-    directory = Path(os.environ[DIRECTORY_VARIABLE])
-    async with locked(directory / "template.lock"):
-        if not (directory / "template").exists():
+    file = template_file()
+    async with locked(file.with_suffix(".lock")):
+        if not file.exists():
             name = f"pushgate_template_{secrets.token_hex(4)}"
             await _create_database(server_url, name)
             url = with_database(server_url, name)
             await create_roles(url, {role: Secret(ROLE_PASSWORD) for role in ROLES})
             await migrate(as_role(url, OWNER))
-            (directory / "template").write_text(name)
-        return (directory / "template").read_text()
+            file.write_text(name)
+        return file.read_text()
+
+
+@contextlib.asynccontextmanager
+async def fresh_database(server_url: str, template: str) -> AsyncGenerator[str]:
+    """The owner's URL of a clone of the template, dropped after the block."""
+    name = f"pushgate_test_{secrets.token_hex(6)}"
+    await _create_database(server_url, name, template=template)
+    try:
+        await create_roles(with_database(server_url, name), {})
+        yield as_role(with_database(server_url, name), OWNER)
+    finally:
+        await _drop_database(server_url, name)
+
+
+@contextlib.asynccontextmanager
+async def fresh_destination(server_url: str) -> AsyncGenerator[str]:
+    """The loader's URL of an empty destination; the roles exist already."""
+    name = f"pushgate_test_destination_{secrets.token_hex(6)}"
+    await _create_database(server_url, name)
+    try:
+        await open_destination(with_database(server_url, name))
+        yield as_role(with_database(server_url, name), "pushgate_loader")
+    finally:
+        await _drop_database(server_url, name)
 
 
 @pytest.fixture
 async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
     """The owner's URL of a fresh, migrated database."""
-    name = f"pushgate_test_{secrets.token_hex(6)}"
-    await _create_database(server_url, name, template=template)
-    await create_roles(with_database(server_url, name), {})
-    yield as_role(with_database(server_url, name), OWNER)
-    await _drop_database(server_url, name)
+    async with fresh_database(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -84,12 +105,9 @@ async def database(database_url: str) -> AsyncGenerator[asyncpg.Connection[async
 @pytest.fixture
 async def destination_url(server_url: str, template: str) -> AsyncGenerator[str]:
     """The loader's URL of an empty destination database."""
-    assert template  # the roles exist
-    name = f"pushgate_test_destination_{secrets.token_hex(6)}"
-    await _create_database(server_url, name)
-    await open_destination(with_database(server_url, name))
-    yield as_role(with_database(server_url, name), "pushgate_loader")
-    await _drop_database(server_url, name)
+    assert template  # with it came the roles
+    async with fresh_destination(server_url) as url:
+        yield url
 
 
 async def _create_database(server_url: str, name: str, *, template: str = "template0") -> None:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
+from services.runtime.database import connect
 from services.runtime.embedded_postgres.cluster import prepare_cluster
 from services.runtime.embedded_postgres.orphans import stop_orphans
 from services.runtime.embedded_postgres.server import Server, start_server
@@ -61,6 +62,25 @@ async def _start(directory: Path) -> Server:
             return await start_server(cluster, watch_fd=alive, log=log)
     finally:
         os.close(alive)
+
+
+def template_file() -> Path:
+    """Holds the name of the run's template, once it is complete."""
+    return Path(os.environ[DIRECTORY_VARIABLE]) / "template"
+
+
+def drop_template() -> None:
+    """From a server that outlives the run; ours ends with everything in it."""
+    if (url := os.environ.get(SERVER_VARIABLE)) and template_file().exists():
+        asyncio.run(_drop(url, template_file().read_text()))
+
+
+async def _drop(url: str, name: str) -> None:
+    connection = await connect(url, application_name="test")
+    try:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
 
 
 @contextlib.asynccontextmanager

@@ -39,6 +39,16 @@ class Installation:
         _, error = await self.up.communicate()
         raise AssertionError(f"ended with {self.up.returncode} before ready: {error.decode()}")
 
+    async def printed_until(self, text: str) -> str:
+        """What it prints after the ready line, up to the line that holds ``text``."""
+        assert self.up is not None
+        assert self.up.stdout is not None
+        printed = ""
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            while text not in printed:
+                printed += (await self.up.stdout.readline()).decode()
+        return printed
+
     async def start_and_be_refused(self) -> tuple[int, str]:
         """The exit code and standard error of a start that ends by itself."""
         process = await self._spawn()

@@ -39,12 +39,13 @@ async def test_run_json_tells_exactly_what_runs(installation: Installation) -> N
 
     assert ready.split()[1:] == [run[name]["url"] for name in ("tokens", "ingest", "history")]
     assert set(run) == {
-        *("tokens", "ingest", "history", "loader", "postgres"),
+        *("tokens", "ingest", "history", "loader", "signer", "postgres"),
         *("database_url", "destination_url", "client_id", "connect_token"),
     }
     assert {name: set(run[name]) for name in (*START_ORDER, "postgres")} == {
         **{name: {"url", "ops_url", "pid"} for name in ("tokens", "ingest", "history")},
         "loader": {"ops_url", "pid"},
+        "signer": {"pid"},
         "postgres": {"pid"},
     }
     assert all(is_alive(pid) for pid in installation.pids().values())

@@ -80,11 +80,11 @@ def test_a_taken_port_is_named_with_a_way_out() -> None:
             pass
 
 
-def test_the_loader_listens_for_operations_only() -> None:
+def test_loader_and_signer_listen_for_operations_only() -> None:
     with listening({"tokens": 0, "ingest": 0, "history": 0}) as held:
         without = [program for program, sockets in held.items() if sockets.url is None]
 
-    assert without == ["loader"]
+    assert without == ["loader", "signer"]
 
 
 def test_a_later_process_with_the_same_number_is_left_alone(tmp_path: Path) -> None:

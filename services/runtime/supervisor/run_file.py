@@ -42,6 +42,8 @@ class RunFile:
 
     def set_addresses(self, listening: Mapping[str, Listening]) -> None:
         for program, sockets in listening.items():
+            if program == "signer":  # known by its process only: nobody calls it
+                continue
             urls = {} if sockets.url is None else {"url": sockets.url}
             self._content[program] = urls | {"ops_url": sockets.operations_url}
 

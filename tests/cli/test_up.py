@@ -1,0 +1,123 @@
+"""`pushgate up` with the real programs, as a person starts it."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.eventually import eventually
+from tests.runtime.installation import ROOT, Installation
+
+ANY_PORTS = [f"--{program}-port=0" for program in ("tokens", "ingest", "history")]
+UP = (sys.executable, "-m", "cli", "up", *ANY_PORTS, "--quickstart", "--data-dir")
+
+
+@pytest.fixture
+async def installation(tmp_path: Path) -> AsyncGenerator[Installation]:
+    made = Installation(tmp_path / "data", command=UP)
+    yield made
+    await made.end()
+
+
+async def run(*command: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, cwd=ROOT)
+    output, error = await process.communicate()
+    return process.returncode, (output + error).decode()
+
+
+async def status_of(installation: Installation, program: str, path: str) -> int:
+    run_json = installation.run_json()
+    headers = {"Authorization": f"Bearer {run_json['connect_token']}"}
+    address = run_json[program]["ops_url" if path.startswith("/health") else "url"]
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(address + path) as answer,
+    ):
+        return answer.status
+
+
+async def test_the_printed_push_can_be_pasted_and_its_row_is_seen(
+    installation: Installation,
+) -> None:
+    await installation.start()
+    printed = await installation.printed_until("Ctrl-C")
+    push = printed[printed.index("curl ") : printed.index("\n\nand see")]
+    look = printed[printed.index(".venv/bin/pushgate psql") : printed.index("\n\nLogs")]
+    accepted, answer = await run("sh", "-c", push)
+
+    async def row_is_there() -> bool:
+        _, rows = await run(
+            "sh", "-c", look.replace(".venv/bin/pushgate", f"{sys.executable} -m cli")
+        )
+        return "Hello from curl" in rows
+
+    assert (accepted, answer.splitlines()[0]) == (
+        0,
+        '{"status":"OK","message":"Batch Accepted!"}',
+    )
+    assert await eventually(row_is_there, seconds=10)
+
+
+async def test_every_program_is_live_and_ready(installation: Installation) -> None:
+    await installation.start()
+    asked = [
+        await status_of(installation, program, path)
+        for program in ("tokens", "ingest", "history", "loader")
+        for path in ("/health/live", "/health/ready")
+    ]
+
+    assert asked == [200] * 8
+
+
+async def test_the_connect_token_works_and_is_kept_from_start_to_start(
+    installation: Installation,
+) -> None:
+    await installation.start()
+    first = installation.run_json()["connect_token"]
+    await installation.stop()
+    await installation.start()
+
+    assert installation.run_json()["connect_token"] == first
+    assert await status_of(installation, "tokens", "/v4/sources") == 200
+
+
+async def test_a_lost_connect_token_is_replaced(installation: Installation) -> None:
+    await installation.start()
+    before = installation.run_json()
+    await installation.stop()
+    (installation.directory / "run.json").unlink()
+    await installation.start()
+    after = installation.run_json()
+
+    assert after["connect_token"] != before["connect_token"]
+    assert after["client_id"] == before["client_id"]
+    assert await status_of(installation, "tokens", "/v4/sources") == 200
+
+
+async def test_no_log_holds_the_connect_token_or_a_password(installation: Installation) -> None:
+    await installation.start()
+    run_json = installation.run_json()
+    await status_of(installation, "tokens", "/v4/sources")
+    await installation.stop(signal.SIGINT)
+    secrets = [run_json["connect_token"]] + [
+        run_json[url].partition("@")[0].rpartition(":")[2]
+        for url in ("database_url", "destination_url")
+    ]
+    logs = "".join(path.read_text() for path in (installation.directory / "logs").iterdir())
+
+    assert "program.started" in logs
+    assert not any(secret in logs for secret in secrets)
+
+
+async def test_a_second_up_is_refused_in_a_sentence(installation: Installation) -> None:
+    await installation.start()
+    code, said = await Installation(installation.directory, command=UP).start_and_be_refused()
+
+    assert code == 1
+    assert said.startswith("pushgate: ")
+    assert "already up" in said
