@@ -15,6 +15,7 @@ def register(subparsers: Subparsers) -> None:
     add_program(loader, "run", "services.loader", summary="put accepted batches into tables")
     history = add_group(subparsers, "history", summary="the event log for auditors")
     add_program(history, "serve", "services.history", summary="serve the event log")
+    add_program(history, "sign", "services.history.signer", summary="sign checkpoints of the log")
 
 
 def add_program(group: Subparsers, name: str, module: str, *, summary: str) -> None:

@@ -33,6 +33,11 @@ class DataDirectory:
     def logs(self) -> Path:
         return self.path / "logs"
 
+    @property
+    def signer(self) -> Path:
+        """The signer's key and memory; it makes the directory itself."""
+        return self.path / "signer"
+
     def log_path(self, program: str) -> Path:
         return self.logs / f"{program}.log"
 

@@ -13,7 +13,13 @@ HOST = "127.0.0.1"
 BACKLOG = 1024
 
 SERVED_PORTS = {"tokens": 8800, "ingest": 8801, "history": 8802}
-OPERATIONS_PORTS = {"tokens": 8810, "ingest": 8811, "history": 8812, "loader": 8813}
+OPERATIONS_PORTS = {
+    "tokens": 8810,
+    "ingest": 8811,
+    "history": 8812,
+    "loader": 8813,
+    "signer": 8814,
+}
 
 
 class PortTaken(Exception):

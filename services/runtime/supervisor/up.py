@@ -27,7 +27,12 @@ from services.runtime.supervisor.sockets import Listening, listening
 
 # The order of starting; stopping goes the other way, so that nothing is accepted any more while
 # what was accepted is still being loaded, and Postgres goes last.
-START_ORDER = ("history", "tokens", "loader", "ingest")
+START_ORDER = ("history", "signer", "tokens", "loader", "ingest")
+MODULES = {program: f"services.{program}" for program in START_ORDER} | {
+    "signer": "services.history.signer"
+}
+# A signer that refuses to go on stops appends, and nothing else.
+WAITED_FOR = tuple(program for program in START_ORDER if program != "signer")
 
 READY_POLL_SECONDS = 0.05
 READY_PATIENCE_SECONDS = 20.0
@@ -43,9 +48,7 @@ class Options:
     database_url: Secret | None = None
     destination_url: Secret | None = None
     first_account: Callable[[Databases, Account | None], Awaitable[Account | None]]
-    modules: Mapping[str, str] = field(
-        default_factory=lambda: {program: f"services.{program}" for program in START_ORDER}
-    )
+    modules: Mapping[str, str] = field(default_factory=lambda: MODULES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +122,8 @@ def _programs(
         }
         if name == "loader":
             environment["PUSHGATE_DESTINATION_URL"] = databases.destination.reveal()
+        if name == "signer":
+            environment["PUSHGATE_SIGNER_DIR"] = str(directory.signer)
         programs.append(
             Program(
                 name=name,
@@ -135,7 +140,8 @@ async def _until_ready(sockets: Mapping[str, Listening], directory: DataDirector
     """No limit: a program that ends is started again, and a person may mend what it lacks."""
     limit = aiohttp.ClientTimeout(total=READY_ANSWER_SECONDS_MAX)
     async with aiohttp.ClientSession(timeout=limit) as session:
-        for program, own in sockets.items():
+        for program in WAITED_FOR:
+            own = sockets[program]
             patience = time.monotonic() + READY_PATIENCE_SECONDS
             while not await _is_ready(session, own.operations_url):
                 await asyncio.sleep(READY_POLL_SECONDS)
