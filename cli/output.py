@@ -39,6 +39,10 @@ def facts(pairs: Sequence[tuple[str, object]]) -> str:
     return "\n".join(f"{name.ljust(width)}  {_printable(str(value))}" for name, value in pairs)
 
 
+def counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def _printable(text: str) -> str:
     # Names come from other people: nothing in them may steer the terminal.
     return "".join(c if c.isprintable() else "�" for c in text)

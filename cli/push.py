@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from cli.failure import DONE, REFUSED, Refused
 from cli.frame import Subparsers, add_command
-from cli.output import add_json, show
+from cli.output import add_json, counted, show
 from cli.pushing.limits import (
     CONNECTIONS,
     CONNECTIONS_MAX,
@@ -146,8 +146,8 @@ def _open(name: str) -> Iterator[BinaryIO]:
 
 def _told(report: Report, table: str, seconds: float) -> str:
     rate = report.accepted / seconds if seconds else 0
-    took = f"{report.requests:,} requests, {seconds:.1f} s, {rate:,.0f} records/s"
-    lines = [f"{report.accepted:,} records accepted for table {table} ({took})"]
+    took = f"{counted(report.requests, 'request')}, {seconds:.1f} s, {rate:,.0f} records/s"
+    lines = [f"{counted(report.accepted, 'record')} accepted for table {table} ({took})"]
     problems = report.merged()
     if problems:
         lines.append(f"{_count_missing(report)} not acknowledged (by record number, from 1):")
@@ -159,7 +159,9 @@ def _told(report: Report, table: str, seconds: float) -> str:
 
 def _count_missing(report: Report) -> str:
     count = report.not_accepted
-    return "the rest of the input was" if count is None else f"{count:,} records were"
+    if count is None:
+        return "The rest of the input was"
+    return f"{counted(count, 'record')} {'was' if count == 1 else 'were'}"
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:
