@@ -1,0 +1,85 @@
+"""A public port whose answers of last resort say nothing of the request, and that waits for none.
+
+aiohttp's own answer to a request that it cannot parse repeats the line, token included, in the
+body and in the log (hostile input 22), and its server gives headers all the time they want (20).
+"""
+
+import asyncio
+from http import HTTPStatus
+
+from aiohttp import web
+
+from services.runtime.logs import Log
+
+# From the first byte of a request to the end of its headers; a new connection has as long to send
+# its first request.
+HEADERS_SECONDS_MAX = 10.0
+
+_MALFORMED = b'{"message":"Malformed HTTP request."}'
+_CRASHED = b'{"message":"Something went wrong here; send the same request again later."}'
+
+
+class GuardedHandler(web.RequestHandler):
+    __slots__ = ("_headers_due",)
+
+    _headers_due: asyncio.TimerHandle | None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._headers_arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._headers_arrived()
+        elif self._headers_due is None and self._waiter is not None:
+            # No request is in hand, and these bytes did not complete one.
+            self._expect_headers()
+
+    def _expect_headers(self) -> None:
+        self._headers_due = self._loop.call_later(HEADERS_SECONDS_MAX, self.force_close)
+
+    def _headers_arrived(self) -> None:
+        if self._headers_due is not None:
+            self._headers_due.cancel()
+            self._headers_due = None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 — the parser's: it repeats the request
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
+            raise ConnectionError("nobody is left to be answered")
+        crashed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if crashed:
+            Log().exception("request.crashed", method=request.method)
+        answer = web.Response(
+            status=status,
+            body=_CRASHED if crashed else _MALFORMED,
+            content_type="application/json",
+        )
+        answer.force_close()
+        return answer
+
+
+class GuardedServer(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return GuardedHandler(self, loop=self._loop, **self._kwargs)
+
+
+class GuardedRunner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return GuardedServer(
+            made.request_handler,
+            request_factory=made.request_factory,
+            **made._kwargs,  # noqa: SLF001 — what the application adds to the runner's own
+        )
