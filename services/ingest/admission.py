@@ -1,0 +1,41 @@
+"""May this come in now? Decided from the token's row and what the request holds. Pure."""
+
+from typing import NamedTuple
+
+from protocol.refusals import Refusal
+from protocol.refusals.edge import ConnectionNotActive, NotAuthorized
+from protocol.refusals.push import ForeignClient
+from protocol.shapes import Checked
+
+
+class Token(NamedTuple):
+    """A row of ``tokens.active_tokens``; ``state`` is the integration's.
+
+    ``client_id`` is None only for a token that could not be looked up (see ASSUMED_ACTIVE).
+    """
+
+    token_id: int
+    integration_id: int
+    client_id: int | None
+    state: str
+
+
+# Stands for a well-formed token while the store is away, where something must be said all the
+# same and nothing can come in by it: /validate (wire contract 1.5).
+ASSUMED_ACTIVE = Token(token_id=0, integration_id=0, client_id=None, state="active")
+
+
+def admit(token: Token | None, checked: Checked) -> Refusal | None:
+    """None to let it in, else the first refusal in the order of wire contract 2.5.
+
+    ``token`` is None for one that is unknown or revoked.
+    """
+    if token is None:
+        return NotAuthorized()
+    if checked.early is not None:
+        return checked.early
+    if None not in (checked.client_id, token.client_id) and checked.client_id != token.client_id:
+        return ForeignClient()
+    if token.state != "active":
+        return ConnectionNotActive()
+    return checked.late

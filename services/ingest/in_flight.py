@@ -1,0 +1,46 @@
+"""How many bytes of bodies are held in memory, and how many may be."""
+
+from types import TracebackType
+from typing import Self
+
+from protocol.refusals.edge import ServiceUnavailable
+
+RETRY_AFTER_SECONDS = 2
+
+
+def unavailable() -> ServiceUnavailable:
+    return ServiceUnavailable(RETRY_AFTER_SECONDS)
+
+
+class InFlight:
+    def __init__(self, bytes_max: int) -> None:
+        self.bytes = 0
+        self.bytes_max = bytes_max
+
+
+class Held:
+    """One request's share; the block gives it back."""
+
+    __slots__ = ("_bytes", "_in_flight")
+
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
+        self._bytes = 0
+
+    def take(self, more_bytes: int) -> None:
+        """Raises ServiceUnavailable when there is no room; then nothing more was taken."""
+        if self._in_flight.bytes + more_bytes > self._in_flight.bytes_max:
+            raise unavailable()
+        self._in_flight.bytes += more_bytes
+        self._bytes += more_bytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._in_flight.bytes -= self._bytes

@@ -1,0 +1,75 @@
+"""What one group transaction holds, as the columns of its one write. No I/O."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from events.ids import new_batch_id
+from protocol.shapes import Checked
+from services.ingest.admission import Token
+
+Endpoint = Literal["push", "batch"]
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Candidate:
+    """A request that passed every check that needs no database, ready to be written.
+
+    ``body`` is compressed; ``body_bytes`` and ``body_sha256`` are of what was parsed.
+    """
+
+    token_hash: bytes
+    endpoint: Endpoint
+    checked: Checked
+    media_type: str
+    body: bytes
+    body_bytes: int
+    body_sha256: bytes
+    peer: str | None
+
+
+class Arrivals:
+    """Gives out times of receipt that only grow, whatever the clock does (design section 5)."""
+
+    def __init__(self) -> None:
+        self._last = datetime.min.replace(tzinfo=UTC)
+
+    def next(self, now: datetime) -> datetime:
+        self._last = now if now > self._last else self._last + _MICROSECOND
+        return self._last
+
+
+def columns(
+    admitted: Sequence[tuple[Token, Candidate]], received: Sequence[datetime], log_size: int
+) -> tuple[Any, ...]:
+    """The arguments of ``write_group``, in its order."""
+    candidates = [candidate for _, candidate in admitted]
+    checked = [candidate.checked for candidate in candidates]
+    return (
+        [new_batch_id(int(moment.timestamp() * 1000)) for moment in received],
+        [token.integration_id for token, _ in admitted],
+        [token.token_id for token, _ in admitted],
+        [candidate.endpoint for candidate in candidates],
+        [_text_array(name for name, _ in each.tables) for each in checked],
+        ["{" + ",".join([str(records) for _, records in each.tables]) + "}" for each in checked],
+        [each.records for each in checked],
+        [candidate.body_bytes for candidate in candidates],
+        [candidate.body_sha256 for candidate in candidates],
+        received,
+        [candidate.peer for candidate in candidates],
+        [candidate.media_type for candidate in candidates],
+        [candidate.body for candidate in candidates],
+        log_size,
+    )
+
+
+def _text_array(names: Iterable[str]) -> str:
+    """An array literal: every element quoted, so that no name can be read as anything else."""
+    return "{" + ",".join([_quoted(name) for name in names]) + "}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,212 @@
+"""The group committer: one fsync pays for many pushes, and none is answered before it.
+
+Design, promises 1 and 2. Requests that arrive while a commit is under way form the next group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg import Connection, Record
+
+from services.ingest.in_flight import unavailable
+from services.ingest.journal.group import Candidate
+from services.ingest.journal.transaction import GroupTransaction, Outcome
+from services.runtime.clock import Clock
+from services.runtime.database import AWAY
+from services.runtime.lifecycle import wait_for
+from services.runtime.logs import Log
+
+GROUP_REQUESTS_MAX = 256
+GROUP_BYTES_MAX = 32 * 1024 * 1024
+
+# A commit is mostly waiting for the disk. A second group may be under way beside the first, when
+# as many wait as make it worth its own trips to the database; Postgres shares the fsync.
+LANES = 2
+BESIDE_REQUESTS_MIN = 16
+BESIDE_BYTES_MIN = 1024 * 1024
+
+CONNECT_SECONDS_MAX = 2.0
+# After a failed attempt to connect; the last one repeats.
+RECONNECT_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+# A request alone can fail on these without being wrong: the same one may succeed later.
+_PASSING = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InsufficientResourcesError,
+)
+
+Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
+_Waiting: TypeAlias = "tuple[Candidate, asyncio.Future[Outcome]]"
+
+
+class GroupCommitter:
+    """``run`` is the loop that commits; ``commit`` may be called from any number of tasks."""
+
+    def __init__(self, connect: Connect, *, clock: Clock) -> None:
+        self._connect = connect
+        self._transaction = GroupTransaction(clock)
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+        self._connected = 0
+        self._committing = 0
+        # No lane has a connection and an attempt to get one has failed.
+        self._away = False
+
+    async def reason_not_ready(self) -> str | None:
+        return "the journal's database is away" if self._away else None
+
+    async def commit(self, candidate: Candidate) -> Outcome:
+        """Returns once the candidate is durable (None), or the refusal: then it was not taken.
+
+        When the connection breaks during a COMMIT nobody can know whether it was taken; the
+        answer is the one that asks for the same request again.
+        """
+        if self._away:
+            return unavailable()
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((candidate, answer))
+        self._waiting_bytes += len(candidate.body)
+        if self._worth_a_group():
+            self._wake.set()
+        return await answer
+
+    async def run(self, ending: asyncio.Event) -> None:
+        """Commits until told to end, then what still waits. Keeps its connections alive."""
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(LANES):
+                    lanes.create_task(self._lane(ending))
+                await ending.wait()
+                self._wake.set()
+        finally:
+            self._refuse_waiting()
+            self._transaction.tally.flush()
+
+    # --- lanes: connections, and the groups that go over them ---------------------------------
+
+    async def _lane(self, ending: asyncio.Event) -> None:
+        while (connection := await self._open(ending)) is not None:
+            self._connected += 1
+            self._away = False
+            try:
+                await self._serve(connection, ending)
+            finally:
+                self._connected -= 1
+                connection.terminate()
+            if ending.is_set():
+                return
+
+    async def _open(self, ending: asyncio.Event) -> Connection[Record] | None:
+        """Tries until it succeeds; None when told to end meanwhile."""
+        pauses = iter(RECONNECT_PAUSES_SECONDS)
+        while True:
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS_MAX):
+                    connection = await self._connect()
+                    await self._transaction.prepare(connection)
+            except AWAY as error:
+                self._unreachable(error)
+            else:
+                connection.add_termination_listener(lambda _: self._wake.set())
+                return connection
+            if await wait_for(ending, next(pauses, RECONNECT_PAUSES_SECONDS[-1])):
+                return None
+
+    def _unreachable(self, error: BaseException) -> None:
+        """From here on requests are refused at once, unless another lane is connected."""
+        if self._connected:
+            return
+        if not self._away:
+            Log().warning("journal.unreachable", error=type(error).__name__)
+        self._away = True
+        self._refuse_waiting()
+
+    async def _serve(self, connection: Connection[Record], ending: asyncio.Event) -> None:
+        """Returns when the connection is lost, or when told to end and nothing is left to do."""
+        while not connection.is_closed():
+            if self._worth_a_group():
+                self._committing += 1
+                try:
+                    await self._commit_group(connection, self._next_group())
+                finally:
+                    self._committing -= 1
+            elif ending.is_set():
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    # --- groups ------------------------------------------------------------------------------
+
+    def _worth_a_group(self) -> bool:
+        if not self._committing:
+            return bool(self._waiting)
+        return len(self._waiting) >= BESIDE_REQUESTS_MIN or self._waiting_bytes >= BESIDE_BYTES_MIN
+
+    def _next_group(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        group_bytes = 0
+        while self._waiting and len(group) < GROUP_REQUESTS_MAX:
+            size = len(self._waiting[0][0].body)
+            if group and group_bytes + size > GROUP_BYTES_MAX:
+                break
+            group_bytes += size
+            group.append(self._waiting.popleft())
+        self._waiting_bytes -= group_bytes
+        return group
+
+    async def _commit_group(self, connection: Connection[Record], group: list[_Waiting]) -> None:
+        candidates = [candidate for candidate, _ in group]
+        try:
+            _answer(group, await self._transaction.commit(connection, candidates))
+        except AWAY:
+            connection.terminate()
+        except asyncpg.PostgresError:
+            await self._commit_one_by_one(connection, group)
+        finally:
+            # Whatever happened: nobody waits for a group that is gone.
+            _answer(group, [unavailable()] * len(group))
+
+    async def _commit_one_by_one(
+        self, connection: Connection[Record], group: list[_Waiting]
+    ) -> None:
+        """Finds what no transaction can hold, so that its neighbours do not pay for it."""
+        Log().warning("group.split", requests=len(group))
+        stuck: set[bytes] = set()
+        for waiting in group:
+            candidate, answer = waiting
+            if candidate.token_hash in stuck:
+                continue
+            try:
+                _answer([waiting], await self._transaction.commit(connection, [candidate]))
+            except AWAY:
+                connection.terminate()
+                return
+            except asyncpg.LockNotAvailableError:
+                stuck.add(candidate.token_hash)
+            except _PASSING:
+                continue
+            except asyncpg.PostgresError as error:
+                if not answer.done():
+                    answer.set_exception(error)
+
+    def _refuse_waiting(self) -> None:
+        refused = list(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        _answer(refused, [unavailable()] * len(refused))
+
+
+def _answer(group: Iterable[_Waiting], outcomes: Iterable[Outcome]) -> None:
+    """Those answered before, and those whose client is gone, stay as they are."""
+    for (_, answer), outcome in zip(group, outcomes, strict=True):
+        if not answer.done():
+            answer.set_result(outcome)

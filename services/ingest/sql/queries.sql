@@ -1,0 +1,126 @@
+-- Ingest's statements. open_group and write_group are one transaction of the group committer; the
+-- section marked "claim" belongs to the loader.
+
+-- name: prepare_writer
+-- A revocation holds its lock for milliseconds. Whoever holds one longer must not hold up the
+-- neighbours in the group: after two seconds the group goes on without that integration.
+-- The group's plan never depends on its size.
+SET lock_timeout = '2s'; SET plan_cache_mode = force_generic_plan;
+
+-- name: open_group
+SELECT token_hash, token_id, integration_id, client_id, state, log_size
+  FROM journal.open_group($1::bytea[]);
+
+-- name: write_group
+-- One row of each array per request, in order of arrival. tables and table_records come as array
+-- literals, because unnest would flatten arrays of arrays. Bodies are unnested apart, so that
+-- nothing else carries them around.
+WITH written AS (
+    INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records,
+                                  bytes, body_sha256, received_at, log_size, peer)
+    SELECT batch_id, integration_id, token_id, endpoint, tables::text[], records, bytes,
+           body_sha256, received_at, $14::bigint, peer
+      FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $7::int[], $8::bigint[],
+                  $9::bytea[], $10::timestamptz[], $11::text[])
+           AS given (batch_id, integration_id, token_id, endpoint, tables, records, bytes,
+                     body_sha256, received_at, peer)
+    RETURNING number, batch_id, integration_id, tables, bytes, received_at
+), kept AS (
+    INSERT INTO journal.bodies (batch_id, received_at, media_type, body)
+    SELECT batch_id, received_at, media_type, body
+      FROM unnest($1::uuid[], $10::timestamptz[], $12::text[], $13::bytea[])
+           AS given (batch_id, received_at, media_type, body)
+)
+INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name, records, bytes,
+                             received_at)
+SELECT written.batch_id, part.place - 1, written.number, written.integration_id, part.table_name,
+       part.records, written.bytes, written.received_at
+  FROM written
+  JOIN unnest($1::uuid[], $6::text[]) AS given (batch_id, table_records) USING (batch_id)
+ CROSS JOIN LATERAL unnest(written.tables, given.table_records::int[]) WITH ORDINALITY
+       AS part (table_name, records, place);
+
+-- name: look_up_token
+SELECT token_id, integration_id, client_id, state
+  FROM tokens.active_tokens WHERE token_hash = $1;
+
+-- name: make_partitions
+SELECT journal.make_partitions($1::date, $2);
+
+-- Section "claim": what the loader asks of the journal (services/ingest/journal/claim.py).
+
+-- name: tables_with_work
+-- From index entry to index entry, so that a backlog of millions costs as much as one of tens.
+-- Goes on after table $1, $2, so that no table can stand before all others for ever.
+WITH RECURSIVE work AS (
+    (SELECT p.integration_id, p.table_hash FROM journal.pending p
+      WHERE p.failed_at IS NULL AND (p.integration_id, p.table_hash) > ($1::int, $2::bigint)
+      ORDER BY p.integration_id, p.table_hash LIMIT 1)
+    UNION ALL
+    SELECT further.integration_id, further.table_hash
+      FROM work CROSS JOIN LATERAL (
+        SELECT p.integration_id, p.table_hash FROM journal.pending p
+         WHERE p.failed_at IS NULL
+           AND (p.integration_id, p.table_hash) > (work.integration_id, work.table_hash)
+         ORDER BY p.integration_id, p.table_hash LIMIT 1) AS further
+)
+SELECT work.integration_id, work.table_hash FROM work
+ WHERE NOT EXISTS (SELECT FROM journal.leases l
+                    WHERE l.integration_id = work.integration_id
+                      AND l.table_hash = work.table_hash AND l.until > now())
+ LIMIT $3::int;
+
+-- name: take_lease
+INSERT INTO journal.leases AS mine (integration_id, table_hash, holder, until)
+VALUES ($1, $2, $3, now() + make_interval(secs => $4::double precision))
+ON CONFLICT (integration_id, table_hash) DO UPDATE
+   SET holder = excluded.holder, until = excluded.until
+ WHERE mine.until <= now() OR mine.holder = excluded.holder
+RETURNING true;
+
+-- name: release_leases
+DELETE FROM journal.leases
+ WHERE holder = $1 AND ($2::int IS NULL OR (integration_id = $2 AND table_hash = $3::bigint));
+
+-- name: claim_batches
+SELECT p.batch_id, p.place, p.number, p.table_name, p.records, p.bytes, p.received_at, p.attempts,
+       r.endpoint
+  FROM journal.pending p JOIN journal.receipts r ON r.number = p.number
+ WHERE p.integration_id = $1 AND p.table_hash = $2 AND p.failed_at IS NULL
+ ORDER BY p.number LIMIT $3;
+
+-- name: claimed_bodies
+SELECT b.batch_id, b.media_type, b.body
+  FROM unnest($1::uuid[], $2::timestamptz[]) AS asked (batch_id, received_at)
+  JOIN journal.bodies b USING (batch_id, received_at);
+
+-- name: still_pending
+SELECT p.batch_id, p.place FROM journal.pending p
+  JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place)
+ WHERE p.failed_at IS NULL;
+
+-- name: pending_places
+-- Set aside or not: what may still be loaded one day.
+SELECT p.batch_id, p.place FROM journal.pending p
+  JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place);
+
+-- name: finish_batches
+DELETE FROM journal.pending p USING unnest($1::uuid[], $2::int[]) AS done (batch_id, place)
+ WHERE p.batch_id = done.batch_id AND p.place = done.place;
+
+-- name: count_attempt
+UPDATE journal.pending p SET attempts = p.attempts + 1, reason = $3
+  FROM unnest($1::uuid[], $2::int[]) AS tried (batch_id, place)
+ WHERE p.batch_id = tried.batch_id AND p.place = tried.place;
+
+-- name: set_aside
+UPDATE journal.pending p SET failed_at = now(), reason = $3
+  FROM unnest($1::uuid[], $2::int[]) AS failed (batch_id, place)
+ WHERE p.batch_id = failed.batch_id AND p.place = failed.place;
+
+-- name: count_pending
+-- Counts to a limit only: a gauge is not worth a scan of millions.
+SELECT count(*) FROM (SELECT FROM journal.pending WHERE failed_at IS NULL LIMIT 100000) AS some;
+
+-- name: schema_name
+SELECT schema_name FROM tokens.integrations WHERE integration_id = $1;
