@@ -1,0 +1,140 @@
+"""Puts ingest together."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from asyncpg import Connection, Pool, Record
+
+from protocol.limits import BODY_BYTES_MAX
+from protocol.refusals.edge import PathNotFound
+from services.ingest.admission import ASSUMED_ACTIVE
+from services.ingest.answers import refused
+from services.ingest.batch import BatchIntake
+from services.ingest.in_flight import InFlight
+from services.ingest.intake import Gate, Intake
+from services.ingest.journal.partitions import keep_partitions, make_partitions
+from services.ingest.journal.writer import GroupCommitter
+from services.ingest.push import PushIntake
+from services.ingest.reading import Readings
+from services.ingest.status import Status
+from services.ingest.token_lookup import TokenLookup
+from services.ingest.validate import ValidateIntake
+from services.runtime.clock import Clock
+from services.runtime.config import Secret
+from services.runtime.database import connect, pool, reason_not_ready
+from services.runtime.fitness import check_fitness
+from services.runtime.http import HEALTH, Health
+from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
+from services.runtime.metrics import INGEST_IN_FLIGHT_BYTES
+
+LOOKUP_CONNECTIONS_MAX = 4
+# Six bodies of the largest size, or thousands of usual ones.
+IN_FLIGHT_BYTES_MAX = 128 * 1024 * 1024
+# A loop that is told to end has this long for what it is doing.
+LOOP_STOP_SECONDS = 5.0
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestSettings(ServerSettings):
+    database_url: Secret
+    port: int = 8801
+    ops_port: int = 8811
+    body_bytes_max: int = field(default=BODY_BYTES_MAX, metadata={"at_least": 1})
+    in_flight_bytes_max: int = field(default=IN_FLIGHT_BYTES_MAX, metadata={"at_least": 1})
+    # Answers every import with the region error, so that clients can be tried against it.
+    refuse_region: bool = False
+
+
+def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
+    """To be called inside the event loop."""
+    # We inflate ourselves, or refuse: aiohttp takes a gzip cut in half for whole.
+    app = web.Application(handler_args={"auto_decompress": False})
+    app[HEALTH] = Health()
+    app[LIFECYCLE] = Lifecycle()
+    in_flight = InFlight(settings.in_flight_bytes_max)
+    INGEST_IN_FLIGHT_BYTES.set_function(lambda: in_flight.bytes)
+    readings = Readings(body_bytes_max=settings.body_bytes_max)
+    lookups = pool(
+        settings.database_url,
+        application_name="pushgate ingest",
+        connections_max=LOOKUP_CONNECTIONS_MAX,
+        reset=_leave_as_it_is,
+    )
+    committer = GroupCommitter(functools.partial(_connect_writer, settings), clock=clock)
+
+    gate = Gate(in_flight=in_flight, readings=readings, refuse_region=settings.refuse_region)
+    tokens = TokenLookup(lookups)
+    status = Status(lambda: reason_not_ready(lookups), clock)
+    _add(app, "/v2/import/status", status.answer)
+    _add_import(app, "/v2/import/push", PushIntake(gate, tokens, committer))
+    _add_import(app, "/v2/import/batch", BatchIntake(gate, tokens, committer))
+    assuming = TokenLookup(lookups, while_away=ASSUMED_ACTIVE)
+    _add_import(app, "/v2/import/validate", ValidateIntake(gate, assuming))
+    _add(app, "/{anything:.*}", _not_found)
+
+    async def stop_reading(_: web.Application) -> None:
+        # The other half of the time is for committing what has been read.
+        readings.stop(settings.drain_seconds / 2)
+
+    app.on_shutdown.append(stop_reading)
+    app.cleanup_ctx.append(functools.partial(_database, lookups=lookups))
+    app.cleanup_ctx.append(functools.partial(_committing, committer=committer))
+    app.cleanup_ctx.append(functools.partial(_partitions, lookups=lookups, clock=clock))
+    return app
+
+
+def _add_import(app: web.Application, path: str, intake: Intake) -> None:
+    app.router.add_route("*", path, intake.answer, expect_handler=intake.expect)
+
+
+def _add(app: web.Application, path: str, answer: Handler) -> None:
+    app.router.add_route("*", path, answer, expect_handler=_expect_nothing)
+
+
+async def _expect_nothing(_: web.Request) -> None:
+    """These answers need no body, so nobody is told to go on and send one."""
+
+
+async def _not_found(_: web.Request) -> web.Response:
+    return refused(PathNotFound(), "other")
+
+
+async def _leave_as_it_is(_: Connection[Record]) -> None:
+    """A lookup changes nothing in its session: cleaning up would cost as much as the lookup."""
+
+
+async def _connect_writer(settings: IngestSettings) -> Connection[Record]:
+    return await connect(settings.database_url, application_name="pushgate ingest writer")
+
+
+async def _database(_: web.Application, *, lookups: Pool[Record]) -> AsyncIterator[None]:
+    async with lookups:
+        async with lookups.acquire() as connection:
+            await check_fitness(connection, role="pushgate_ingest")
+        yield
+
+
+async def _committing(app: web.Application, *, committer: GroupCommitter) -> AsyncIterator[None]:
+    app[HEALTH].checks["journal"] = committer.reason_not_ready
+    lifecycle = app[LIFECYCLE]
+    async with background(lifecycle, "commit", committer.run, stop_seconds=LOOP_STOP_SECONDS):
+        yield
+
+
+async def _partitions(
+    app: web.Application, *, lookups: Pool[Record], clock: Clock
+) -> AsyncIterator[None]:
+    pause_seconds = await make_partitions(lookups, clock)
+
+    async def keep(ending: asyncio.Event) -> None:
+        await keep_partitions(lookups, clock, ending, pause_seconds=pause_seconds)
+
+    async with background(app[LIFECYCLE], "partitions", keep, stop_seconds=LOOP_STOP_SECONDS):
+        yield

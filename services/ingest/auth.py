@@ -1,0 +1,33 @@
+"""Reading the access token out of a request. Nothing here touches the database."""
+
+import re
+
+from aiohttp import web
+
+from protocol.refusals.edge import NotAuthorized, SeveralAuthorizations, TokenInUrl
+from protocol.token_text import PUBLISHED_PATTERN, Shape, recognise, token_hash
+
+_SCHEME = "bearer"
+_TOKEN = re.compile(PUBLISHED_PATTERN)
+
+
+def presented_hash(request: web.BaseRequest) -> bytes:
+    """SHA-256 of the access token in the request's one ``Authorization: Bearer`` header.
+
+    Raises NotAuthorized when there is none, or when its token is mangled or of another kind: the
+    database need not be asked. Raises SeveralAuthorizations, and TokenInUrl when a token, good or
+    bad, stands in the query.
+    """
+    if "?" in request.raw_path and _TOKEN.search(request.raw_path):
+        raise TokenInUrl
+    values = request.headers.getall("Authorization", ())
+    if len(values) != 1:
+        raise SeveralAuthorizations if values else NotAuthorized
+    scheme, _, credentials = values[0].partition(" ")
+    # The reference tables of the original print "Bearer:"; who followed them is understood.
+    if scheme.removesuffix(":").lower() != _SCHEME:
+        raise NotAuthorized
+    unverified = credentials.strip()
+    if recognise(unverified, "at_") is not Shape.WELL_FORMED:
+        raise NotAuthorized
+    return token_hash(unverified)

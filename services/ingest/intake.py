@@ -1,0 +1,130 @@
+"""What every import request goes through, in the order of wire contract 2.5."""
+
+import abc
+from dataclasses import dataclass
+from typing import ClassVar
+
+from aiohttp import HttpVersion11, web
+
+from protocol.refusals import Refusal
+from protocol.refusals.edge import (
+    BodyTooLarge,
+    InvalidRegion,
+    MethodNotAllowed,
+    UnsupportedCoding,
+)
+from protocol.shapes import Checked
+from services.ingest.admission import admit
+from services.ingest.answers import GoodAnswer, refused
+from services.ingest.auth import presented_hash
+from services.ingest.in_flight import Held, InFlight, unavailable
+from services.ingest.reading import Readings
+from services.ingest.token_lookup import PresentedToken, TokenLookup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What the endpoints of one program share."""
+
+    in_flight: InFlight
+    readings: Readings
+    refuse_region: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Offer:
+    """A request that was read and parsed; nothing of it has been taken yet."""
+
+    token: PresentedToken
+    checked: Checked
+    media_type: str
+    body: bytes
+    peer: str | None
+
+
+class Intake(abc.ABC):
+    """One import endpoint: the common way in, and what is its own."""
+
+    name: ClassVar[str]
+    status: ClassVar[int]
+    good: ClassVar[bytes]
+
+    def __init__(self, gate: Gate, tokens: TokenLookup) -> None:
+        self._gate = gate
+        self._tokens = tokens
+        self._good_answer = GoodAnswer(self.name, self.status, self.good)
+
+    @abc.abstractmethod
+    def media_type(self, essence: str) -> str:
+        """``essence``: the Content-Type in lower case without parameters. Raises a refusal."""
+
+    @abc.abstractmethod
+    def check(self, body: bytes, media_type: str) -> Checked: ...
+
+    @abc.abstractmethod
+    async def settle(self, offer: Offer) -> None:
+        """Takes the offer, or raises the refusal that follows when all else is well."""
+
+    async def expect(self, request: web.Request) -> None:
+        """``Expect: 100-continue``: libcurl waits for it before it sends a larger body.
+
+        Other expectations are ignored, and one that could only end in 413 gets that at once.
+        """
+        wanted = request.headers.get("Expect", "").lower() == "100-continue"
+        too_large = (request.content_length or 0) > self._gate.readings.body_bytes_max
+        if wanted and not too_large and request.version == HttpVersion11:
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # It is no part of the answer that follows.
+            request.writer.output_size = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        try:
+            token = PresentedToken(self._before_the_token(request), self._tokens)
+            with Held(self._gate.in_flight) as held:
+                await self.settle(await self._read(request, token, held))
+        except Refusal as refusal:
+            return refused(refusal, self.name)
+        return self._good_answer()
+
+    def _before_the_token(self, request: web.Request) -> bytes:
+        """What is checked without any knowledge of the token; its hash."""
+        if request.method != "POST":
+            raise MethodNotAllowed("POST")
+        announced = request.content_length
+        if announced is not None and announced > self._gate.readings.body_bytes_max:
+            raise BodyTooLarge(announced)
+        if self._gate.refuse_region:
+            raise InvalidRegion
+        token_hash = presented_hash(request)
+        if self._gate.readings.stopping:
+            raise unavailable()
+        return token_hash
+
+    async def _read(self, request: web.Request, token: PresentedToken, held: Held) -> Offer:
+        try:
+            media_type = self.media_type(_essence(request.headers.get("Content-Type", "")))
+            _refuse_codings(request.headers.get("Content-Encoding"))
+        except Refusal:
+            # A bad token comes before a bad media type.
+            await token.found()
+            raise
+        body = await self._gate.readings.read(
+            request.content, held, announced=request.content_length, confirm=token.found
+        )
+        checked = self.check(body, media_type)
+        if checked.early is not None or checked.late is not None:
+            refusal = admit(await token.found(), checked)
+            assert refusal is not None, "a request that failed a check was let in"
+            raise refusal
+        return Offer(
+            token=token, checked=checked, media_type=media_type, body=body, peer=request.remote
+        )
+
+
+def _essence(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _refuse_codings(coding: str | None) -> None:
+    if coding is not None and coding.strip().lower() not in ("", "identity"):
+        raise UnsupportedCoding("identity")

@@ -1,0 +1,81 @@
+"""Reading a body: bounded in bytes and in time, and cut short when the program stops."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import StreamReader
+
+from protocol.refusals.edge import BodyTooLarge, BodyTooSlow
+from services.ingest.in_flight import Held, unavailable
+
+# A body must arrive at this rate on the whole, after a start that any line manages.
+BODY_START_SECONDS = 10.0
+BODY_BYTES_PER_SECOND_MIN = 10_000
+
+# Nothing larger is read for a token that nobody knows.
+UNCONFIRMED_BYTES_MAX = 64 * 1024
+
+Confirm = Callable[[], Awaitable[object]]
+
+
+class Readings:
+    """The bodies that are arriving now."""
+
+    def __init__(self, *, body_bytes_max: int) -> None:
+        self.stopping = False
+        self.body_bytes_max = body_bytes_max
+        self._patience: set[asyncio.Timeout] = set()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Bodies that have not arrived ``grace_seconds`` from now are refused with 503."""
+        self.stopping = True
+        end = asyncio.get_running_loop().time() + grace_seconds
+        for patience in self._patience:
+            patience.reschedule(min(end, patience.when() or end))
+
+    async def read(
+        self, payload: StreamReader, held: Held, *, announced: int | None, confirm: Confirm
+    ) -> bytes:
+        """The whole body; its bytes are taken from ``held``, the announced ones at once.
+
+        ``confirm`` is awaited before more than UNCONFIRMED_BYTES_MAX are read. Raises
+        BodyTooLarge, BodyTooSlow, ServiceUnavailable, and whatever ``confirm`` raises.
+        """
+        if announced is not None:
+            held.take(announced)
+            if announced > UNCONFIRMED_BYTES_MAX:
+                await confirm()
+        if payload.is_eof() and announced is not None:
+            # Most bodies have arrived together with their headers.
+            return payload.read_nowait()
+        return await self._arriving(payload, held, announced=announced, confirm=confirm)
+
+    async def _arriving(
+        self, payload: StreamReader, held: Held, *, announced: int | None, confirm: Confirm
+    ) -> bytes:
+        chunks = []
+        size = 0
+        confirmed = announced is not None
+        began = asyncio.get_running_loop().time()
+        patience = asyncio.timeout(BODY_START_SECONDS)
+        try:
+            async with patience:
+                self._patience.add(patience)
+                while chunk := await payload.readany():
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > self.body_bytes_max:
+                        raise BodyTooLarge(size)
+                    if announced is None:
+                        held.take(len(chunk))
+                    if size > UNCONFIRMED_BYTES_MAX and not confirmed:
+                        await confirm()
+                        confirmed = True
+                    if not self.stopping:
+                        allowed = BODY_START_SECONDS + size / BODY_BYTES_PER_SECOND_MIN
+                        patience.reschedule(began + allowed)
+        except TimeoutError:
+            raise (unavailable() if self.stopping else BodyTooSlow()) from None
+        finally:
+            self._patience.discard(patience)
+        return b"".join(chunks)

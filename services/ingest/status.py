@@ -1,0 +1,57 @@
+"""``GET /v2/import/status`` (wire contract E1)."""
+
+from collections.abc import Awaitable, Callable
+
+import orjson
+from aiohttp import web
+
+from protocol.refusals.edge import MethodNotAllowed
+from services.ingest.answers import refused
+from services.runtime.clock import Clock
+from services.runtime.metrics import INGEST_REQUESTS
+
+# Anybody may ask, as often as they like; the database is asked at most this often.
+FRESH_SECONDS = 1.0
+
+VERSION = "0.1.0"
+
+Check = Callable[[], Awaitable[str | None]]
+
+
+class Status:
+    name = "status"
+
+    def __init__(self, reason_not_ready: Check, clock: Clock) -> None:
+        self._reason_not_ready = reason_not_ready
+        self._clock = clock
+        self._asked_at = float("-inf")
+        self._reason: str | None = None
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            return refused(MethodNotAllowed("GET, HEAD"), self.name)
+        reason = await self._fresh_reason()
+        status = 200 if reason is None else 503
+        INGEST_REQUESTS.labels(self.name, str(status)).inc()
+        return web.Response(status=status, body=_body(reason), content_type="application/json")
+
+    async def _fresh_reason(self) -> str | None:
+        now = self._clock.monotonic()
+        if now - self._asked_at >= FRESH_SECONDS:
+            # Taken before the answer is there: those who ask meanwhile get the last one.
+            self._asked_at = now
+            self._reason = await self._reason_not_ready()
+        return self._reason
+
+
+def _body(reason: str | None) -> bytes:
+    """The keys in the contract's order; name is what the original calls itself."""
+    return orjson.dumps(
+        {
+            "name": "pipeline.gate",
+            "version": VERSION,
+            "revision": "pushgate",
+            "status": "OK" if reason is None else "ERROR",
+            "reason": reason,
+        }
+    )

@@ -1,0 +1,36 @@
+"""Taking an offer: into the next group, answered when that is durable."""
+
+import hashlib
+from typing import ClassVar
+
+from services.ingest.intake import Gate, Intake, Offer
+from services.ingest.journal.bodies import deflate
+from services.ingest.journal.group import Candidate, Endpoint
+from services.ingest.journal.writer import GroupCommitter
+from services.ingest.token_lookup import TokenLookup
+
+
+class StoringIntake(Intake):
+    """Push and batch. A good request costs no statement of its own: its group decides."""
+
+    status = 201
+    good = b'{"status":"OK","message":"Batch Accepted!"}'
+    endpoint: ClassVar[Endpoint]
+
+    def __init__(self, gate: Gate, tokens: TokenLookup, committer: GroupCommitter) -> None:
+        super().__init__(gate, tokens)
+        self._committer = committer
+
+    async def settle(self, offer: Offer) -> None:
+        candidate = Candidate(
+            token_hash=offer.token.hash,
+            endpoint=self.endpoint,
+            checked=offer.checked,
+            media_type=offer.media_type,
+            body=deflate(offer.body),
+            body_bytes=len(offer.body),
+            body_sha256=hashlib.sha256(offer.body).digest(),
+            peer=offer.peer,
+        )
+        if refusal := await self._committer.commit(candidate):
+            raise refusal

@@ -1,0 +1,28 @@
+"""``POST /v2/import/validate`` (wire contract E4): a push's checks and errors, nothing stored.
+
+It never answers 503 because the store is away. A token cannot be looked up then, and none is
+confirmed by this answer, so one that is well formed is taken for active and the request is judged
+on its own merits.
+"""
+
+from protocol.push import check_push
+from protocol.shapes import Checked
+from services.ingest.admission import admit
+from services.ingest.intake import Intake, Offer
+from services.ingest.push import push_media_type
+
+
+class ValidateIntake(Intake):
+    name = "validate"
+    status = 200
+    good = b'{"status":"OK","message":"Batch is valid!"}'
+
+    def media_type(self, essence: str) -> str:
+        return push_media_type(essence)
+
+    def check(self, body: bytes, media_type: str) -> Checked:
+        return check_push(body, media_type)
+
+    async def settle(self, offer: Offer) -> None:
+        if refusal := admit(await offer.token.found(), offer.checked):
+            raise refusal
