@@ -1,0 +1,51 @@
+"""`python -m bench [NAME …]`: all measures, or those of the modules named."""
+
+import asyncio
+import importlib
+import sys
+from pathlib import Path
+
+import orjson
+
+from bench.measure import Measure
+from bench.system import bench_context
+
+# Each has ``async def measure(context: Context) -> list[Measure]``.
+MODULES = ("ingest", "loader")
+LATEST = Path(__file__).parent / "out" / "latest.json"
+
+
+async def run(modules: list[str]) -> list[Measure]:
+    measures: list[Measure] = []
+    async with bench_context() as context:
+        for name in modules:
+            measures += await importlib.import_module(f"bench.{name}").measure(context)
+    return measures
+
+
+def table(measures: list[Measure]) -> str:
+    width = max(len(each.measure) for each in measures)
+    lines = [f"{'measure':<{width}}  {'value':>12}  {'floor':>12}  ratio  reach  met"]
+    for each in measures:
+        floor = "" if each.floor is None else f"{each.floor:,.0f}"
+        ratio = "" if each.ratio is None else f"{each.ratio:.2f}"
+        reach = "" if each.reach is None else f"{each.reach:g}"
+        lines.append(
+            f"{each.measure:<{width}}  {each.value:>12,.0f}  {floor:>12}  {ratio:>5}  {reach:>5}"
+            f"  {'yes' if each.met else 'NO':<3}  {each.unit}"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    measures = asyncio.run(run(arguments or list(MODULES)))
+    print(table(measures))
+    LATEST.parent.mkdir(exist_ok=True)
+    LATEST.write_bytes(
+        orjson.dumps([each.as_json() for each in measures], option=orjson.OPT_INDENT_2)
+    )
+    return 0 if all(each.met for each in measures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""Bodies to push: one small record, or a thousand that look like flights."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+SMALL_KEYS = ["id"]
+FLIGHT_KEYS = ["year", "month", "day", "carrier", "flight", "sched_dep_time", "origin"]
+FLIGHTS_PER_PUSH = 1_000
+_CARRIERS = ("UA", "AA", "B6", "DL", "EV", "MQ", "US", "WN", "VX", "FL")
+_ORIGINS = ("EWR", "LGA", "JFK")
+_DESTINATIONS = ("IAH", "MIA", "BQN", "ATL", "ORD", "FLL", "IAD", "MCO", "PBI", "TPA")
+
+
+def small_pushes(client_id: int) -> Iterator[bytes]:
+    """One record of a few fields each, every one with a sequence of its own."""
+    sequence = 1_700_000_000_000
+    while True:
+        sequence += 1
+        data = {"id": sequence % 100_000, "name": "Finn the Human", "age": 15, "has_magic": False}
+        yield orjson.dumps([_record(client_id, "customers", SMALL_KEYS, data, sequence)])
+
+
+def flight_pushes(client_id: int) -> Iterator[bytes]:
+    """A thousand records of nineteen fields each."""
+    number = 0
+    while True:
+        records = []
+        for _ in range(FLIGHTS_PER_PUSH):
+            number += 1
+            flight = _flight(number)
+            records.append(
+                _record(client_id, "flights", FLIGHT_KEYS, flight, 1_384_000_000 + number)
+            )
+        yield orjson.dumps(records)
+
+
+PAYLOADS = {"small": small_pushes, "flights": flight_pushes}
+
+
+def _record(
+    client_id: int, table: str, keys: list[str], data: dict[str, Any], sequence: int
+) -> dict[str, Any]:
+    return {
+        "client_id": client_id,
+        "table_name": table,
+        "sequence": sequence,
+        "action": "upsert",
+        "key_names": keys,
+        "data": data,
+    }
+
+
+def _flight(number: int) -> dict[str, Any]:
+    month, day, hour = 1 + number % 12, 1 + number % 28, 5 + number % 19
+    late = number % 61 - 20
+    cancelled = number % 40 == 0
+    return {
+        "year": 2013,
+        "month": month,
+        "day": day,
+        "dep_time": None if cancelled else hour * 100 + number % 60,
+        "sched_dep_time": hour * 100 + 15,
+        "dep_delay": None if cancelled else late,
+        "arr_time": None if cancelled else (hour * 100 + 245) % 2400,
+        "sched_arr_time": (hour * 100 + 230) % 2400,
+        "arr_delay": None if cancelled else late - 7,
+        "carrier": _CARRIERS[number % 10],
+        "flight": number % 8_500,
+        "tailnum": f"N{number % 99_999:05}",
+        "origin": _ORIGINS[number % 3],
+        "dest": _DESTINATIONS[number // 3 % 10],
+        "air_time": None if cancelled else 40 + number % 330,
+        "distance": 200 + number % 2_300,
+        "hour": hour,
+        "minute": 15,
+        "time_hour": f"2013-{month:02}-{day:02}T{hour:02}:00:00Z",
+    }
