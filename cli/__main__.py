@@ -40,11 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # A command's output is its answer; lines of the log go elsewhere, and only what is wrong.
         configure_logs("command", level=logging.WARNING)
+    return run_command(make_parser().parse_args(arguments))
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pushgate", description="A self-hosted push gate.")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in GROUPS:
         group.register(subparsers)
-    return run_command(parser.parse_args(arguments))
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,0 +1,31 @@
+"""docs/reference/commands.md tells of every command there is."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli.__main__ import make_parser
+
+PAGE = Path("docs/reference/commands.md").read_text("utf-8")
+ROW = re.compile(r"^\| `pushgate ([^`]+)`", re.MULTILINE)
+
+
+def commands(parser: argparse.ArgumentParser, *words: str) -> Iterator[str]:
+    """Those that do something, each as its words."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not inner:
+        yield " ".join(words)
+    for action in inner:
+        for name, child in action.choices.items():
+            yield from commands(child, *words, name)
+
+
+def without_arguments(row: str) -> str:
+    """`tokens rotate I --finish` is the command `tokens rotate`."""
+    words = row.split()
+    return " ".join(word for word in words if word == word.lower() and word[0].isalpha())
+
+
+def test_every_command_has_a_row_and_no_row_is_of_another() -> None:
+    assert {without_arguments(row) for row in ROW.findall(PAGE)} == set(commands(make_parser()))
