@@ -3,6 +3,7 @@
 import os
 import sys
 
+from events.queries import load_queries
 from services.history.app import HistorySettings, build_app
 from services.runtime.clock import SystemClock
 from services.runtime.config import BadSettings, read_settings
@@ -19,7 +20,10 @@ def main() -> int:
     except BadSettings as bad:
         sys.stderr.write(f"{bad}\n")
         return EXIT_USAGE
-    return run_program(lambda: build_app(settings), settings, clock=SystemClock())
+    # Read from disk now: later would be inside the event loop.
+    load_queries("services.history")
+    clock = SystemClock()
+    return run_program(lambda: build_app(settings, clock=clock), settings, clock=clock)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,29 @@
-"""Puts the history service together. So far it has no endpoints: its health is all it serves."""
+"""Puts the history service together: it serves the log and its proofs, and seals receipts."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from services.history import tiles
+from services.history.access import POOL, for_readers_only
+from services.history.bell import Bell
+from services.history.feed import Feed
+from services.history.receipts import Receipts
+from services.history.seals import Sealer
+from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
 from services.runtime.fitness import check_fitness
 from services.runtime.http import HEALTH, Health
-from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings
+from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 
-CONNECTIONS_MAX = 4
+CONNECTIONS_MAX = 8
+LOOP_STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,21 +33,66 @@ class HistorySettings(ServerSettings):
     ops_port: int = 8812
 
 
-def build_app(settings: HistorySettings) -> web.Application:
-    app = web.Application()
-    app[HEALTH] = Health()
-    app[LIFECYCLE] = Lifecycle()
-
-    async def database(app: web.Application) -> AsyncIterator[None]:
-        async with pool(
-            settings.database_url,
-            application_name="pushgate history",
-            connections_max=CONNECTIONS_MAX,
-        ) as connections:
-            async with connections.acquire() as connection:
-                await check_fitness(connection, role="pushgate_history")
-            app[HEALTH].checks["database"] = lambda: reason_not_ready(connections)
-            yield
-
-    app.cleanup_ctx.append(database)
+def build_app(settings: HistorySettings, *, clock: Clock) -> web.Application:
+    """To be called inside the event loop."""
+    app = web.Application(middlewares=[for_readers_only])
+    app[HEALTH], app[LIFECYCLE] = Health(), Lifecycle()
+    # Filters make one statement into many questions: each is planned for its own values.
+    app[POOL] = pool(
+        settings.database_url,
+        application_name="pushgate history",
+        connections_max=CONNECTIONS_MAX,
+        statement_cache_size=0,
+    )
+    bell, sealer = Bell(), Sealer(app[POOL], clock)
+    feed = Feed(bell, app[LIFECYCLE].stopping)
+    _add_routes(app, feed, Receipts(feed, sealer))
+    app.cleanup_ctx.append(_database)
+    app.cleanup_ctx.append(functools.partial(_loops, settings, bell, sealer))
     return app
+
+
+def _add_routes(app: web.Application, feed: Feed, receipts: Receipts) -> None:
+    place = "{place:[x0-9/]+(?:[.]p/[0-9]+)?}"
+    app.router.add_routes(
+        [
+            web.get("/events", feed.events, allow_head=False),
+            web.get("/events/stream", feed.stream, allow_head=False),
+            web.get("/log/checkpoint", tiles.checkpoint),
+            web.get("/log/checkpoints", tiles.checkpoints),
+            web.get("/log/keys", tiles.keys),
+            web.get(f"/log/tile/entries/{place}", tiles.entry_bundle),
+            web.get(f"/log/tile/{{level:0|[1-9][0-9]?}}/{place}", tiles.tile),
+            web.get("/log/proof/{number:0|[1-9][0-9]{0,17}}", tiles.proof),
+            web.get("/receipts", receipts.receipts, allow_head=False),
+            web.post("/receipts/seal", receipts.seal),
+        ]
+    )
+
+
+async def _database(app: web.Application) -> AsyncIterator[None]:
+    async with app[POOL] as connections:
+        async with connections.acquire() as connection:
+            await check_fitness(connection, role="pushgate_history")
+        app[HEALTH].checks["database"] = lambda: reason_not_ready(connections)
+        yield
+
+
+async def _loops(
+    settings: HistorySettings, bell: Bell, sealer: Sealer, app: web.Application
+) -> AsyncIterator[None]:
+    """The bell also rings when the process stops, so that open streams end at once."""
+    lifecycle = app[LIFECYCLE]
+    listen = functools.partial(bell.listen, settings.database_url)
+    async with (
+        background(lifecycle, "bell", listen, stop_seconds=LOOP_STOP_SECONDS),
+        background(lifecycle, "sealing", sealer.run, stop_seconds=LOOP_STOP_SECONDS),
+    ):
+        ringing = asyncio.create_task(_ring_when_stopping(lifecycle, bell))
+        yield
+        ringing.cancel()
+
+
+async def _ring_when_stopping(lifecycle: Lifecycle, bell: Bell) -> None:
+    await lifecycle.stopping.wait()
+    bell.ring()

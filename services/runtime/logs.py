@@ -51,6 +51,8 @@ LogEvent = Literal[
     "log.inconsistent",
     # The signer can't reach the database; it tries again. Fields: error, retry_seconds.
     "signer.waiting",
+    # History can't hear of appends; it polls until it can. Fields: error, retry_seconds.
+    "bell.waiting",
     # Somebody read the log or the receipts, or was refused. Fields: route, status,
     # connect_token_id, account_id, role, lines, query, peer.
     "history.read",

@@ -12,9 +12,11 @@ from events import log
 from events.ids import new_command_id
 from events.types import (
     AccountOpened,
+    ConnectTokenGenerated,
     Fact,
     IntegrationCreated,
     IntegrationRenamed,
+    Role,
     TokenGenerated,
     TokenRevoked,
 )
@@ -42,6 +44,18 @@ async def create_integration(connection: Connection[Record], integration_id: int
         integration_id=integration_id, account_id=ACCOUNT, display_name=name, schema_name=name
     )
     await append(connection, f"integration/{integration_id}", [fact])
+
+
+async def connect_token_generated(
+    connection: Connection[Record], text: str, *, role: Role, connect_token_id: int = 1
+) -> None:
+    fact = ConnectTokenGenerated(
+        connect_token_id=connect_token_id,
+        token_hash=sha256(text.encode()).hexdigest(),
+        last_four=text[-4:],
+        role=role,
+    )
+    await append(connection, f"account/{ACCOUNT}", [fact])
 
 
 def token_generated(token_id: int) -> TokenGenerated:

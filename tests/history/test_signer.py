@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -12,11 +10,8 @@ from asyncpg import Connection, Record
 
 from events.checkpoint import VerifierKey, open_note
 from events.merkle import leaf_hash, root_of
-from events.queries import load_queries
 from services.history.signer.files import BadKeyFile, SignerFiles
 from services.history.signer.signing import LogDoesNotExtend, RecordMissing, Signer
-from services.runtime.database import connect
-from tests.database.fixtures import RoleUrl
 from tests.history.appending import rename, small_history, unguarded
 
 Database: TypeAlias = "Connection[Record]"
@@ -36,28 +31,9 @@ class SteppedClock:
         return self.seconds
 
 
-@pytest.fixture
-async def signing_role(role_url: RoleUrl) -> AsyncGenerator[Database]:
-    connection = await connect(role_url("pushgate_signer"), application_name="test")
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> SignerFiles:
-    return SignerFiles(tmp_path / "signer")
-
-
 async def signer(files: SignerFiles, clock: SteppedClock | None = None) -> Signer:
     """Its files are read in a thread, as the program does it."""
     return await asyncio.to_thread(Signer, files, clock or SteppedClock())
-
-
-@pytest.fixture(autouse=True)
-def _queries_are_read() -> None:
-    """As the program does it before its loop begins."""
-    for package in ("events", "services.history"):
-        load_queries(package)
 
 
 def kept_note(files: SignerFiles) -> str | None:

@@ -87,3 +87,84 @@ ON CONFLICT (origin, size) DO NOTHING;
 -- name: halt
 INSERT INTO ledger.halt (origin, reason) SELECT origin, $1 FROM ledger.head
 ON CONFLICT (origin) DO NOTHING;
+
+-- ---------------------------------------------------------------- access
+
+-- name: reader
+SELECT connect_token_id, account_id, role FROM tokens.connect_tokens WHERE token_hash = $1;
+
+-- ---------------------------------------------------------------- the feed
+
+-- name: log_size
+SELECT size FROM ledger.head;
+
+-- name: whole_events
+-- Copied, not fetched: parameters are put in as literals, so absent filters cost nothing.
+SELECT record FROM ledger.event
+ WHERE number > $1::bigint AND number <= $2::bigint
+   AND ($3::text[] IS NULL OR type = ANY ($3::text[]))
+   AND ($4::text IS NULL OR actor = $4::text)
+   AND ($5::text IS NULL OR stream = $5::text)
+   AND ($6::timestamptz IS NULL OR recorded_at >= $6::timestamptz)
+   AND ($7::timestamptz IS NULL OR recorded_at < $7::timestamptz)
+ ORDER BY number;
+
+-- name: events_page
+SELECT number, record::text AS record FROM ledger.event
+ WHERE number > $1::bigint AND number <= $2::bigint
+   AND ($3::text[] IS NULL OR type = ANY ($3::text[]))
+   AND ($4::text IS NULL OR actor = $4::text)
+   AND ($5::text IS NULL OR stream = $5::text)
+   AND ($6::timestamptz IS NULL OR recorded_at >= $6::timestamptz)
+   AND ($7::timestamptz IS NULL OR recorded_at < $7::timestamptz)
+ ORDER BY number LIMIT $8;
+
+-- name: records
+SELECT record::text AS record FROM ledger.event WHERE number >= $1 AND number < $2 ORDER BY number;
+
+-- ---------------------------------------------------------------- the tree
+
+-- name: newest_checkpoint
+SELECT c.size, c.note, c.key FROM ledger.checkpoint c
+ WHERE c.origin = (SELECT 'pushgate/' || h.origin FROM ledger.head h)
+ ORDER BY c.size DESC LIMIT 1;
+
+-- name: checkpoints
+SELECT c.note FROM ledger.checkpoint c
+ WHERE c.origin = (SELECT 'pushgate/' || h.origin FROM ledger.head h)
+ ORDER BY c.size;
+
+-- name: leaves_at
+SELECT 0 AS level, number, leaf_hash AS hash FROM ledger.event WHERE number = ANY ($1::bigint[]);
+
+-- name: tile_roots_at
+-- Entry i of a level is the root of full tile i of the level below.
+SELECT t.level + 1 AS level, t.number, t.root AS hash
+  FROM unnest($1::int[], $2::bigint[]) AS w (level, number)
+  JOIN ledger.tile t ON t.level = w.level - 1 AND t.number = w.number;
+
+-- ---------------------------------------------------------------- receipts and seals
+
+-- name: limit_the_wait
+SET LOCAL lock_timeout = '5s';
+
+-- name: wait_for_groups
+SELECT pg_advisory_xact_lock(2, 0);
+
+-- name: last_receipt
+SELECT coalesce(max(number), 0) FROM journal.receipts;
+
+-- name: last_seal
+SELECT recorded_at, (record -> 'data' ->> 'last')::bigint AS last
+  FROM ledger.event WHERE stream = 'receipts' ORDER BY version DESC LIMIT 1;
+
+-- name: receipts_page
+SELECT r.number, history.receipt_text(r) AS text FROM journal.receipts r
+ WHERE r.number > $1 AND r.number <= $2 ORDER BY r.number LIMIT $3;
+
+-- name: whole_receipts
+SELECT history.receipt_text(r) FROM journal.receipts r
+ WHERE r.number > $1::bigint AND r.number <= $2::bigint ORDER BY r.number;
+
+-- name: seal
+SELECT ledger.seal($1, $2, $3, $4);

@@ -1,0 +1,165 @@
+"""Who may read the log, and the record of who did."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from aiohttp import web
+from asyncpg import Pool, Record
+
+from events.queries import load_queries
+from services.runtime.database import AWAY
+from services.runtime.logs import Log
+from services.runtime.metrics import HISTORY_LINES, HISTORY_REQUESTS
+
+READERS = frozenset({"owner", "auditor"})
+RETRY_SECONDS = 5
+
+POOL: web.AppKey[Pool[Record]] = web.AppKey("pool", Pool)
+
+
+class BadQuestion(Exception):
+    """The request asks for something that cannot be; the sentence says what would do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    connect_token_id: int
+    account_id: int
+    role: str
+
+
+class Told:
+    """What a handler has sent so far, for the record of the access."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.lines = 0
+
+    def add(self, lines: int) -> None:
+        self.lines += lines
+
+
+TOLD: web.RequestKey[Told] = web.RequestKey("told", Told)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def for_readers_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The outermost middleware: without a Connect token that may read, nothing is looked at.
+
+    Every access leaves one line in the structured log when it ends, also one that was refused or
+    cut off; a stream leaves one when it begins, too.
+    """
+    route = _route_of(request)
+    status: int | str = "cut off"
+    told: Told | None = None
+    try:
+        reader = await _reader(request)
+        if isinstance(reader, web.Response):
+            status = reader.status
+            return reader
+        told = request[TOLD] = Told(reader)
+        response = await _answered(request, handler)
+        status = response.status
+        return response
+    finally:
+        HISTORY_REQUESTS.labels(route, status).inc()
+        record(request, status=status, told=told)
+
+
+def record(request: web.Request, *, status: int | str, told: Told | None) -> None:
+    """One line: who read what. The query holds filters and numbers, never a secret."""
+    lines = 0 if told is None else told.lines
+    HISTORY_LINES.labels(_route_of(request)).inc(lines)
+    reader = None if told is None else told.reader
+    Log().info(
+        "history.read",
+        route=_route_of(request),
+        path=request.path,
+        query=request.query_string,
+        status=status,
+        lines=lines,
+        connect_token_id=None if reader is None else reader.connect_token_id,
+        account_id=None if reader is None else reader.account_id,
+        role=None if reader is None else reader.role,
+        peer=request.remote,
+    )
+
+
+async def _reader(request: web.Request) -> Reader | web.Response:
+    scheme, _, unverified = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not unverified:
+        return refusal(401, "Send a Connect token: Authorization: Bearer …")
+    token_hash = sha256(unverified.strip().encode("utf-8", "surrogateescape")).digest()
+    try:
+        row = await request.app[POOL].fetchrow(
+            load_queries("services.history")["reader"], token_hash
+        )
+    except AWAY:
+        return away()
+    if row is None:
+        return refusal(401, "This Connect token is unknown or revoked.")
+    reader = Reader(**row)
+    if reader.role not in READERS:
+        return refusal(403, f"The role {reader.role} may not read the log; owner or auditor may.")
+    return reader
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except BadQuestion as error:
+        return refusal(400, str(error))
+    except web.HTTPException as error:
+        return refusal(error.status, error.reason)
+    except AWAY:
+        if request.get(STARTED):
+            # The answer is under way: ending the connection is the only way left to say so.
+            raise
+        return away()
+
+
+STARTED: web.RequestKey[bool] = web.RequestKey("started", bool)
+
+
+def away() -> web.Response:
+    return refusal(503, "The database does not answer; ask again.", retry=True)
+
+
+def refusal(status: int, message: str, *, retry: bool = False) -> web.Response:
+    headers = {"Retry-After": str(RETRY_SECONDS)} if retry else {}
+    if status == 401:  # noqa: PLR2004 - the status that has to name its scheme
+        headers["WWW-Authenticate"] = "Bearer"
+    return web.json_response({"message": message}, status=status, headers=headers)
+
+
+def _route_of(request: web.Request) -> str:
+    """The pattern and not the path, so that the metric has few values."""
+    resource = request.match_info.route.resource
+    return "other" if resource is None else resource.canonical
+
+
+def whole_number(request: web.Request, name: str, default: int, *, least: int, most: int) -> int:
+    """A number of the query; raises BadQuestion."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    try:
+        number = int(text) if len(text) <= 20 else most + 1  # noqa: PLR2004 - beyond 64 bits
+    except ValueError:
+        raise BadQuestion(f"{name} must be a whole number") from None
+    if not least <= number <= most:
+        raise BadQuestion(f"{name} must be between {least} and {most}")
+    return number
+
+
+def only(request: web.Request, *names: str) -> None:
+    """A mistyped filter must not look like an unfiltered answer; raises BadQuestion."""
+    for name in request.query:
+        if name not in names:
+            raise BadQuestion(f"{name} is no parameter here; there are {', '.join(names)}")
+        if len(request.query.getall(name)) > 1 and name != "type":
+            raise BadQuestion(f"{name} may be given once")

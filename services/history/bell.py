@@ -1,0 +1,50 @@
+"""Tells everybody who waits that the log may have grown. Only a hint: numbers are the truth."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.runtime.config import Secret
+from services.runtime.database import AWAY, connect
+from services.runtime.lifecycle import wait_for
+from services.runtime.logs import Log
+
+# A lost notification costs this much; a database that is away is asked for this often.
+POLL_SECONDS = 3.0
+RETRY_SECONDS = 1.0
+
+
+class Bell:
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def next_ring(self) -> asyncio.Event:
+        """Take it before reading the log: what is appended after that reading sets it."""
+        return self._next
+
+    def ring(self) -> None:
+        rung, self._next = self._next, asyncio.Event()
+        rung.set()
+
+    async def listen(self, url: Secret, ending: asyncio.Event) -> None:
+        """Rings for each append, and every few seconds whatever happens, until ``ending``."""
+        while not ending.is_set():
+            try:
+                await self._listen_while_connected(url, ending)
+            except AWAY as error:
+                Log().warning("bell.waiting", error=repr(error), retry_seconds=RETRY_SECONDS)
+                self.ring()
+                await wait_for(ending, RETRY_SECONDS)
+        self.ring()
+
+    async def _listen_while_connected(self, url: Secret, ending: asyncio.Event) -> None:
+        connection = await connect(url, application_name="pushgate history bell")
+        try:
+            await connection.add_listener("ledger", lambda *_: self.ring())
+            while not ending.is_set():
+                # Also finds a connection that died without a word.
+                await connection.execute("SELECT 1", timeout=POLL_SECONDS)
+                self.ring()
+                await wait_for(ending, POLL_SECONDS)
+        finally:
+            await connection.close(timeout=2)

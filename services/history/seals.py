@@ -1,0 +1,113 @@
+"""Seals receipts: a Merkle root over their texts becomes a fact of the log."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+from asyncpg import Pool, Record
+
+from events.merkle import Frontier, leaf_hash
+from events.queries import load_queries
+from services.runtime.clock import Clock
+from services.runtime.database import AWAY
+from services.runtime.lifecycle import wait_for
+from services.runtime.logs import Log
+from services.runtime.metrics import HISTORY_SEALED_RECEIPT
+
+SEAL_EVERY = timedelta(hours=1)
+LOOK_SECONDS = 60.0
+# A longer backlog is sealed in several facts, so that each can be checked in little memory.
+SEAL_RECEIPTS_MAX = 1_000_000
+PAGE_RECEIPTS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seal:
+    """``number``: the fact's place in the log."""
+
+    first: int
+    last: int
+    count: int
+    root: str
+    number: int
+
+
+class Sealer:
+    def __init__(self, pool: Pool[Record], clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+
+    async def run(self, ending: asyncio.Event) -> None:
+        """Seals whenever the last seal is an hour old and there is something to seal."""
+        while not ending.is_set():
+            try:
+                if await self._due():
+                    await self.seal()
+            except AWAY as error:
+                Log().warning("seal.postponed", reason=repr(error))
+            except asyncpg.PostgresError as error:
+                # Another history process was first, or the log is halted or busy: next time.
+                Log().warning("seal.postponed", reason=str(error))
+            await wait_for(ending, LOOK_SECONDS)
+
+    async def _due(self) -> bool:
+        row = await self._pool.fetchrow(load_queries("services.history")["last_seal"])
+        if row is None:
+            return True
+        age: timedelta = self._clock.now() - row["recorded_at"]
+        return age >= SEAL_EVERY
+
+    async def seal(self) -> list[Seal]:
+        """Everything accepted before this call; nothing when that is sealed already."""
+        async with self._one_at_a_time:
+            upper = await self._upper_bound()
+            seals = []
+            while (seal := await self._seal_some(upper)) is not None:
+                seals.append(seal)
+            return seals
+
+    async def _upper_bound(self) -> int:
+        """Nothing at or below it can appear later, and all of it can be seen.
+
+        Every group of ingest holds the lock shared from before its first insert to its commit. The
+        second statement has a newer snapshot than the wait for the lock.
+        """
+        queries = load_queries("services.history")
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(queries["limit_the_wait"])
+            await connection.execute(queries["wait_for_groups"])
+            upper: int = await connection.fetchval(queries["last_receipt"])
+        return upper
+
+    async def _seal_some(self, upper: int) -> Seal | None:
+        queries = load_queries("services.history")
+        row = await self._pool.fetchrow(queries["last_seal"])
+        sealed_until = 0 if row is None else row["last"]
+        tree, last = await self._tree_over(sealed_until, upper)
+        if tree.size == 0:
+            return None
+        first, root = sealed_until + 1, tree.root().hex()
+        number = await self._pool.fetchval(queries["seal"], first, last, tree.size, root)
+        seal = Seal(first=first, last=last, count=tree.size, root=root, number=number)
+        HISTORY_SEALED_RECEIPT.set(last)
+        Log().info("receipts.sealed", first=first, last=last, count=tree.size, number=number)
+        return seal
+
+    async def _tree_over(self, after: int, upper: int) -> tuple[Frontier, int]:
+        query = load_queries("services.history")["receipts_page"]
+        tree = Frontier()
+        while tree.size < SEAL_RECEIPTS_MAX:
+            rows = await self._pool.fetch(query, after, upper, PAGE_RECEIPTS)
+            if not rows:
+                break
+            await asyncio.to_thread(_add, tree, [row["text"] for row in rows])
+            after = rows[-1]["number"]
+        return tree, after
+
+
+def _add(tree: Frontier, texts: list[str]) -> None:
+    tree.extend(leaf_hash(text.encode()) for text in texts)

@@ -1,0 +1,139 @@
+"""The tree as C2SP texts and tiles, so that other people's verifiers can read the log."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiohttp import web
+from asyncpg import Record
+
+from events.checkpoint import proof_text
+from events.log import AnyConnection
+from events.merkle import inclusion_spans
+from events.queries import load_queries
+from events.tiles import (
+    LEVEL_MAX,
+    TILE_WIDTH,
+    Entry,
+    TilePlace,
+    entries_of,
+    parse_place,
+    span_root,
+)
+from services.history.access import POOL, TOLD, only
+from services.history.feed import LOG_SIZE, log_size
+
+IMMUTABLE = "private, max-age=31536000, immutable"
+FRESH = "no-store"
+LENGTH_BYTES = 2
+
+
+class Signed(NamedTuple):
+    size: int
+    note: str
+    key: str
+
+
+async def checkpoint(request: web.Request) -> web.Response:
+    """GET /log/checkpoint: the newest; the header tells how far the log has come since."""
+    only(request)
+    signed = await _signed(request)
+    headers = {"Cache-Control": FRESH, LOG_SIZE: str(await log_size(request.app[POOL]))}
+    return web.Response(text=signed.note, headers=headers)
+
+
+async def checkpoints(request: web.Request) -> web.Response:
+    """GET /log/checkpoints: all of this log, the oldest first, one after the other."""
+    only(request)
+    rows = await request.app[POOL].fetch(load_queries("services.history")["checkpoints"])
+    text = "".join(row["note"] for row in rows)
+    return web.Response(text=text, headers={"Cache-Control": FRESH})
+
+
+async def keys(request: web.Request) -> web.Response:
+    """GET /log/keys: the verifier key of the newest checkpoint. Compare it with the operator's."""
+    only(request)
+    signed = await _signed(request)
+    return web.Response(text=f"{signed.key}\n", headers={"Cache-Control": FRESH})
+
+
+async def tile(request: web.Request) -> web.Response:
+    """GET /log/tile/L/N[.p/W]: hashes, as far as the newest checkpoint covers them."""
+    only(request)
+    level = int(request.match_info["level"])
+    place = _place(request)
+    signed = await _signed(request)
+    if level > LEVEL_MAX or place.entries.stop > signed.size // TILE_WIDTH**level:
+        raise web.HTTPNotFound
+    async with request.app[POOL].acquire() as connection:
+        hashes = await read_entries(connection, [Entry(level, number) for number in place.entries])
+    return _immutable(b"".join(hashes[entry] for entry in sorted(hashes)))
+
+
+async def entry_bundle(request: web.Request) -> web.Response:
+    """GET /log/tile/entries/N[.p/W]: the events themselves, each behind its length."""
+    only(request)
+    place = _place(request)
+    signed = await _signed(request)
+    if place.entries.stop > signed.size:
+        raise web.HTTPNotFound
+    rows = await request.app[POOL].fetch(
+        load_queries("services.history")["records"], place.entries.start, place.entries.stop
+    )
+    request[TOLD].add(len(rows))
+    records = [row["record"].encode() for row in rows]
+    return _immutable(b"".join(len(one).to_bytes(LENGTH_BYTES) + one for one in records))
+
+
+async def proof(request: web.Request) -> web.Response:
+    """GET /log/proof/N: shows event N to somebody without the log, under the newest checkpoint."""
+    only(request)
+    number = int(request.match_info["number"])
+    signed = await _signed(request)
+    if number >= signed.size:
+        raise web.HTTPNotFound(reason=f"{signed.size} events are signed; there is no {number}")
+    spans = inclusion_spans(number, signed.size)
+    wanted = [entry for span in spans for group in entries_of(span) for entry in group]
+    async with request.app[POOL].acquire() as connection:
+        hashes = await read_entries(connection, wanted)
+    text = proof_text(number, [span_root(s, hashes.__getitem__) for s in spans], signed.note)
+    return web.Response(text=text, headers={"Cache-Control": FRESH})
+
+
+async def read_entries(connection: AnyConnection, wanted: list[Entry]) -> dict[Entry, bytes]:
+    """All of them; those of level 0 are the leaf hashes of the log itself."""
+    queries = load_queries("services.history")
+    leaves = [entry.number for entry in wanted if entry.level == 0]
+    above = [entry for entry in wanted if entry.level > 0]
+    rows: list[Record] = []
+    if leaves:
+        rows += await connection.fetch(queries["leaves_at"], leaves)
+    if above:
+        levels, numbers = [e.level for e in above], [e.number for e in above]
+        rows += await connection.fetch(queries["tile_roots_at"], levels, numbers)
+    found = {Entry(row["level"], row["number"]): row["hash"] for row in rows}
+    if missing := [entry for entry in wanted if entry not in found]:
+        raise web.HTTPNotFound(reason=f"the log lacks entry {missing[0]}")
+    return found
+
+
+async def _signed(request: web.Request) -> Signed:
+    row = await request.app[POOL].fetchrow(load_queries("services.history")["newest_checkpoint"])
+    if row is None:
+        raise web.HTTPNotFound(reason="nothing is signed yet")
+    return Signed(**row)
+
+
+def _place(request: web.Request) -> TilePlace:
+    place = parse_place(request.match_info["place"])
+    if place is None:
+        raise web.HTTPNotFound
+    return place
+
+
+def _immutable(body: bytes) -> web.Response:
+    return web.Response(
+        body=body,
+        content_type="application/octet-stream",
+        headers={"Cache-Control": IMMUTABLE},
+    )

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from aiohttp.test_utils import TestClient
+from aiohttp.web import Application, Request
+from asyncpg import Connection, Record
+from pytest_aiohttp.plugin import AiohttpClient
+
+from events.queries import load_queries
+from services.history.app import HistorySettings, build_app
+from services.history.signer.files import SignerFiles
+from services.history.signer.signing import Signer
+from services.runtime.clock import SystemClock
+from services.runtime.config import Secret
+from services.runtime.database import connect
+from tests.database.fixtures import RoleUrl
+from tests.history.appending import connect_token_generated
+
+Database: TypeAlias = "Connection[Record]"
+Client: TypeAlias = "TestClient[Request, Application]"
+Sign: TypeAlias = Callable[[], Awaitable[None]]
+
+AUDITOR = "ac_auditor"
+
+
+@pytest.fixture(autouse=True)
+def _queries_are_read() -> None:
+    """As the programs do it before their loops begin."""
+    for package in ("events", "services.history"):
+        load_queries(package)
+
+
+@pytest.fixture
+async def signing_role(role_url: RoleUrl) -> AsyncGenerator[Database]:
+    connection = await connect(role_url("pushgate_signer"), application_name="test")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> SignerFiles:
+    return SignerFiles(tmp_path / "signer")
+
+
+@pytest.fixture
+async def sign(signing_role: Database, files: SignerFiles) -> Sign:
+    """Signs what the log holds now, as a signer that was just started."""
+
+    async def signing() -> None:
+        signer = await asyncio.to_thread(Signer, files, SystemClock())
+        await signer.turn(signing_role)
+
+    return signing
+
+
+@pytest.fixture
+async def client(database: Database, role_url: RoleUrl, aiohttp_client: AiohttpClient) -> Client:
+    """The history service; it sends an auditor's Connect token, the log's first fact."""
+    await connect_token_generated(database, AUDITOR, role="auditor")
+    settings = HistorySettings(database_url=Secret(role_url("pushgate_history")))
+    return await aiohttp_client(
+        build_app(settings, clock=SystemClock()), headers={"Authorization": f"Bearer {AUDITOR}"}
+    )
