@@ -86,7 +86,7 @@ def _openings(text: bytes) -> int:
 
 def _without_infinity(body: bytes, parser_text: str) -> Any:
     """The value of a body that is well formed but for the size of its numbers."""
-    tamed = []
+    tamed: list[bytes] = []
     end = 0
     while len(tamed) < HUGE_NUMBERS_MAX and (match := _UNTIL_HUGE.match(body, end)):
         tamed.append(match[1])
@@ -100,8 +100,8 @@ def _without_infinity(body: bytes, parser_text: str) -> Any:
 
 def _parse_keeping_digits(body: bytes, *, decimals: bool, inexact: Any) -> Any:
     decoder = json.JSONDecoder(
-        parse_float=_decimal if decimals else _float_or_decimal,
-        parse_int=_integer,
+        parse_float=exact_decimal if decimals else exact_float,
+        parse_int=exact_integer,
         parse_constant=_refuse_constant,
     )
     try:
@@ -112,16 +112,16 @@ def _parse_keeping_digits(body: bytes, *, decimals: bool, inexact: Any) -> Any:
         return inexact
 
 
-def _integer(text: str) -> int | Decimal:
+def exact_integer(text: str) -> int | Decimal:
     return int(text) if len(text) <= INTEGER_DIGITS_MAX else Decimal(text)
 
 
-def _float_or_decimal(text: str) -> float | Decimal:
+def exact_float(text: str) -> float | Decimal:
     number = float(text)
-    return number if abs(number) != float("inf") else _decimal(text)
+    return number if abs(number) != float("inf") else exact_decimal(text)
 
 
-def _decimal(text: str) -> Decimal:
+def exact_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except DecimalException:

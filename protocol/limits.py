@@ -24,6 +24,8 @@ HUGE_NUMBERS_MAX = 100_000
 # Entries of ``errors`` in one answer to a push (wire contract 2.5): a body of 20,000 bad records
 # must not buy an answer of megabytes.
 RECORD_ERRORS_MAX = 100
+# Unknown arguments named per bad record.
+UNKNOWN_KEYS_MAX = 10
 # Lines of one "did not conform" text, for the same reason.
 VIOLATION_LINES_MAX = 100
 # Characters of any one name or value that an answer repeats from the request.

@@ -22,3 +22,11 @@ class Checked:
     client_id: int | None
     early: Refusal | None
     late: Refusal | None
+
+
+def refused_early(refusal: Refusal) -> Checked:
+    return Checked(0, (), None, refusal, None)
+
+
+def refused_late(refusal: Refusal, client_id: int | None = None) -> Checked:
+    return Checked(0, (), client_id, None, refusal)

@@ -1,0 +1,75 @@
+"""How deep ``data`` is nested and how many values it holds (wire contract section 3).
+
+``data`` itself is level 1; objects and arrays are levels, every other value is a data point.
+Nothing here recurses, and flat data costs one look a record.
+"""
+
+import gc
+from collections.abc import Sequence
+from enum import Enum
+from itertools import compress
+from typing import Any
+
+from protocol.limits import DATA_POINTS_MAX, NESTING_LEVELS_MAX
+
+_CONTAINERS = frozenset({dict, list})
+
+
+class Excess(Enum):
+    LEVELS = "levels"
+    POINTS = "points"
+
+
+def first_excess(datas: Sequence[dict[str, Any]]) -> tuple[int, Excess] | None:
+    """The index of the first ``data`` beyond a limit and which limit; the depth counts first."""
+    if within_limits(datas):
+        return None
+    if len(datas) == 1:
+        too_deep = _points(datas) is None
+        return 0, Excess.LEVELS if too_deep else Excess.POINTS
+    middle = len(datas) // 2
+    if found := first_excess(datas[:middle]):
+        return found
+    index, excess = first_excess(datas[middle:]) or (0, Excess.POINTS)
+    return index + middle, excess
+
+
+def within_limits(datas: Sequence[dict[str, Any]]) -> bool:
+    # CPython tracks a dict for garbage collection only once it holds something that could hold
+    # something else. So a dict that is not tracked is flat; where all are tracked, this is slower.
+    if not any(map(gc.is_tracked, datas)):
+        return max(map(len, datas), default=0) <= DATA_POINTS_MAX
+    if max(map(len, datas)) > DATA_POINTS_MAX:
+        return False
+    return _nested_within_limits(list(compress(datas, map(gc.is_tracked, datas))))
+
+
+def _nested_within_limits(datas: Sequence[dict[str, Any]]) -> bool:
+    points = _points(datas)
+    if points is None or len(datas) == 1:
+        return points is not None and points <= DATA_POINTS_MAX
+    if points <= DATA_POINTS_MAX:
+        return True
+    # More than one may have, but among many. Parts that hold half of it on average.
+    size = max(1, len(datas) * DATA_POINTS_MAX // (2 * points))
+    if size == len(datas):
+        size = (size + 1) // 2
+    parts = (datas[start : start + size] for start in range(0, len(datas), size))
+    return all(map(_nested_within_limits, parts))
+
+
+def _points(containers: Sequence[Any]) -> int | None:
+    """How many values all of them hold together; None when one is too deep."""
+    points = 0
+    for _ in range(NESTING_LEVELS_MAX):
+        points += sum(map(len, containers))
+        containers = [
+            value
+            for container in containers
+            for value in (container.values() if type(container) is dict else container)
+            if type(value) in _CONTAINERS
+        ]
+        points -= len(containers)
+        if not containers:
+            return points
+    return None

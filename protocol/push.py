@@ -1,0 +1,142 @@
+"""Whether a push is taken: wire contract 1.4, in the order of 2.5.
+
+Nearly every push is perfectly ordinary: upserts of one client, all with the same arguments.
+That is decided by columns, in compiled code, at a fraction of what parsing cost. Whatever is not
+ordinary is looked at record by record (``push_records``), which also says what is wrong.
+"""
+
+from collections import Counter
+from itertools import compress
+from operator import countOf, itemgetter
+from types import NoneType
+from typing import Any
+
+from protocol.json_text import may_hold_big_integers, parse, parse_exact
+from protocol.key_columns import keys_in_order
+from protocol.limits import RECORDS_MAX, SEQUENCE_MAX, SEQUENCE_MIN
+from protocol.media_types import is_transit
+from protocol.nesting import within_limits
+from protocol.push_records import check_each
+from protocol.refusals import Refusal
+from protocol.refusals.push import NoRecords, NotAnArray, TooManyRecords
+from protocol.shapes import Checked, refused_early
+from protocol.table_names import is_blank, merged
+from protocol.transit import decode
+
+REQUIRED = frozenset({"client_id", "table_name", "sequence", "action", "key_names", "data"})
+OPTIONAL = frozenset({"table_version", "namespace"})
+
+_client_id = itemgetter("client_id")
+_table_name = itemgetter("table_name")
+_sequence = itemgetter("sequence")
+_action = itemgetter("action")
+_key_names = itemgetter("key_names")
+_data = itemgetter("data")
+_table_version = itemgetter("table_version")
+_namespace = itemgetter("namespace")
+
+# More lists of keys than this in one push, and looking at each record is faster.
+_KEY_LISTS_MAX = 16
+
+
+def check_push(body: bytes, media_type: str) -> Checked:
+    """Never raises for anything in ``body``. ``media_type`` is one of the two that push takes."""
+    try:
+        records = read_push(body, media_type)
+    except Refusal as refusal:
+        return refused_early(refusal)
+    checked = _check_as_columns(records)
+    if checked is not None:
+        return checked
+    if not is_transit(media_type) and may_hold_big_integers(body):
+        records = parse_exact(body)
+    return check_each(records)
+
+
+def read_push(body: bytes, media_type: str) -> list[Any]:
+    """The array of records, not yet looked at. Raises MalformedBody and what fits P1, P17, P18."""
+    records = decode(body) if is_transit(media_type) else parse(body)
+    if type(records) is not list:
+        raise NotAnArray
+    if not records:
+        raise NoRecords
+    if len(records) > RECORDS_MAX:
+        raise TooManyRecords(len(records))
+    return records
+
+
+def _check_as_columns(records: list[Any]) -> Checked | None:
+    """None for whatever is not ordinary: wrong or not."""
+    try:
+        return _ordinary(records)
+    except (KeyError, TypeError):
+        return None  # an argument or a key is absent, or something is no record
+
+
+def _ordinary(records: list[Any]) -> Checked | None:
+    if type(records[0]) is not dict:
+        return None
+    arguments = records[0].keys()
+    client_id = _client_id(records[0])
+    if (
+        not REQUIRED <= arguments <= REQUIRED | OPTIONAL
+        or set(map(len, records)) != {len(arguments)}
+        or type(client_id) is not int
+        or countOf(map(_client_id, records), client_id) != len(records)
+        or countOf(map(_action, records), "upsert") != len(records)
+        or not _integers(list(map(_sequence, records)))
+        or not _options_ordinary(records)
+    ):
+        return None
+    tables = _tables(records)
+    datas = list(map(_data, records))
+    if (
+        set(map(type, tables)) != {str}
+        or any(is_blank(name) for name in tables)
+        or not _keys_ordinary(list(map(_key_names, records)), datas)
+        or not within_limits(datas)
+    ):
+        return None
+    return Checked(len(records), merged(tables), client_id, None, None)
+
+
+def _tables(records: list[Any]) -> dict[Any, int]:
+    first = _table_name(records[0])
+    if countOf(map(_table_name, records), first) == len(records):
+        return {first: len(records)}
+    return Counter(map(_table_name, records))
+
+
+def _integers(column: list[Any]) -> bool:
+    return (
+        set(map(type, column)) == {int}
+        and max(column) <= SEQUENCE_MAX
+        and min(column) >= SEQUENCE_MIN
+    )
+
+
+def _options_ordinary(records: list[Any]) -> bool:
+    if "table_version" in records[0] and not _integers(list(map(_table_version, records))):
+        return False
+    return "namespace" not in records[0] or {str, NoneType} >= set(
+        map(type, map(_namespace, records))
+    )
+
+
+def _keys_ordinary(key_lists: list[Any], datas: list[Any]) -> bool:
+    """Raises TypeError where ``data`` is no object: nothing else has keys to look up."""
+    if key_lists.count(key_lists[0]) == len(key_lists):
+        return _is_key_list(key_lists[0]) and keys_in_order(key_lists[0], datas)
+    if set(map(type, key_lists)) != {list}:
+        return False
+    keys = list(map(tuple, key_lists))
+    distinct = set(keys)
+    return len(distinct) <= _KEY_LISTS_MAX and all(
+        _is_key_list(list(names))
+        and keys_in_order(names, list(compress(datas, map(names.__eq__, keys))))
+        for names in distinct
+    )
+
+
+def _is_key_list(names: Any) -> bool:
+    return type(names) is list and bool(names) and set(map(type, names)) == {str}

@@ -1,0 +1,181 @@
+"""A push record by record: exact, slower, and able to say what is wrong (wire contract 2.3)."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from protocol.key_columns import too_long
+from protocol.limits import RECORD_ERRORS_MAX, SEQUENCE_MAX, SEQUENCE_MIN, UNKNOWN_KEYS_MAX
+from protocol.nesting import Excess, first_excess, within_limits
+from protocol.refusals import shown
+from protocol.refusals.push import (
+    BLANK,
+    KEY_TOO_LONG,
+    KEYS_ABSENT,
+    KEYS_NULL,
+    NOT_A_NUMBER,
+    NOT_A_STRING,
+    NOT_AN_INTEGER,
+    NOT_AN_OBJECT,
+    NOT_NAMES,
+    PUSH_ACTIONS,
+    TOO_DEEP,
+    TOO_HIGH,
+    TOO_LOW,
+    TOO_MANY_POINTS,
+    UNKNOWN_ACTION,
+    UNKNOWN_KEY,
+    ClientIdMissing,
+    NotAnArray,
+    RecordsRefused,
+    SeveralClients,
+)
+from protocol.shapes import Checked, refused_early, refused_late
+from protocol.table_names import is_blank, merged
+
+Record = dict[str, Any]
+Reason = dict[str, list[str]]
+
+_DIGITS_MAX = 19
+_EXCESS = {Excess.LEVELS: TOO_DEEP, Excess.POINTS: TOO_MANY_POINTS}
+
+
+def check_each(records: list[Any]) -> Checked:
+    """Every record on its own, in the order of section 2.5; integers must be exact."""
+    if any(type(record) is not dict for record in records):
+        return refused_early(NotAnArray())
+    first = records[0].get("client_id")
+    if first is None:
+        return refused_early(ClientIdMissing())
+    client_id = client_id_of(first)
+    if client_id is not None and not all(_same_client(record, client_id) for record in records):
+        return refused_late(SeveralClients(client_id), client_id)
+    if reasons := _reasons(records):
+        return refused_late(RecordsRefused(reasons), client_id)
+    tables = Counter(record["table_name"] for record in records)
+    return Checked(len(records), merged(tables), client_id, None, None)
+
+
+def client_id_of(value: Any) -> int | None:
+    """The id, also when it came as a string of digits, which one real client sends (5.3)."""
+    if type(value) is int:
+        return value
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX:
+        return int(value)
+    return None
+
+
+def _same_client(record: Record, client_id: int) -> bool:
+    """Equal is enough: nothing is done with the ids of later records."""
+    value = record.get("client_id")
+    return value is None or value == client_id or client_id_of(value) == client_id
+
+
+def _reasons(records: list[Record]) -> list[Reason]:
+    """What is wrong with each bad record, in order; at most as many as an answer holds."""
+    datas = [data for record in records if type(data := record.get("data")) is dict]
+    excess_possible = not within_limits(datas)
+    reasons = []
+    for record in records:
+        reason = _reason(record, excess_possible=excess_possible)
+        if reason:
+            reasons.append(reason)
+            if len(reasons) == RECORD_ERRORS_MAX:
+                break
+    return reasons
+
+
+def _reason(record: Record, *, excess_possible: bool) -> Reason:
+    reason: Reason = {}
+    for argument, check in _CHECKS.items():
+        if wrong := check(record.get(argument)):
+            reason[argument] = wrong
+    action = record.get("action")
+    if action == "upsert":
+        if wrong := _key_names(record.get("key_names")):
+            reason["key_names"] = wrong
+        names = record["key_names"] if not wrong else []
+        if wrong := _data(record.get("data"), names, excess_possible=excess_possible):
+            reason["data"] = wrong
+    elif action == "switch_view" and record.get("data") is not None:
+        reason["data"] = [UNKNOWN_KEY]
+    for argument in [key for key in record if key not in _KNOWN][:UNKNOWN_KEYS_MAX]:
+        reason[shown(argument)] = [UNKNOWN_KEY]
+    return reason
+
+
+def _client_id(value: Any) -> list[str]:
+    if value is None:
+        return [BLANK]
+    return [] if client_id_of(value) is not None else _number(value)
+
+
+def _table_name(value: Any) -> list[str]:
+    if value is None:
+        return [BLANK]
+    if type(value) is not str:
+        return [NOT_A_STRING]
+    return [BLANK] if is_blank(value) else []
+
+
+def _sequence(value: Any) -> list[str]:
+    if value is None:
+        return [BLANK]
+    return _number(value)
+
+
+def _action(value: Any) -> list[str]:
+    if value is None or value == "":
+        return [BLANK]
+    return [] if type(value) is str and value in PUSH_ACTIONS else [UNKNOWN_ACTION]
+
+
+def _table_version(value: Any) -> list[str]:
+    return [] if value is None else _number(value)
+
+
+def _namespace(value: Any) -> list[str]:
+    return [] if value is None or type(value) is str else [NOT_A_STRING]
+
+
+def _number(value: Any) -> list[str]:
+    """What is wrong with a signed 64-bit integer."""
+    if type(value) is int:
+        if value > SEQUENCE_MAX:
+            return [TOO_HIGH]
+        return [TOO_LOW] if value < SEQUENCE_MIN else []
+    if type(value) is float or type(value) is Decimal:
+        return [NOT_AN_INTEGER]
+    return [NOT_AN_INTEGER, NOT_A_NUMBER]
+
+
+def _key_names(value: Any) -> list[str]:
+    if value in (None, "", []):
+        return [BLANK]
+    if type(value) is not list or any(type(name) is not str for name in value):
+        return [NOT_NAMES]
+    return []
+
+
+def _data(value: Any, key_names: list[str], *, excess_possible: bool) -> list[str]:
+    if type(value) is not dict:
+        return [BLANK if value is None else NOT_AN_OBJECT]
+    if excess_possible and (found := first_excess([value])):
+        return [_EXCESS[found[1]]]
+    if any(name not in value for name in key_names):
+        return [KEYS_ABSENT]
+    if any(value[name] is None for name in key_names):
+        return [KEYS_NULL]
+    return [KEY_TOO_LONG] if any(too_long(value[name]) for name in key_names) else []
+
+
+_CHECKS: Mapping[str, Callable[[Any], list[str]]] = {
+    "client_id": _client_id,
+    "table_name": _table_name,
+    "sequence": _sequence,
+    "action": _action,
+    "table_version": _table_version,
+    "namespace": _namespace,
+}
+_KNOWN = frozenset({*_CHECKS, "key_names", "data"})
