@@ -40,6 +40,8 @@ LogEvent = Literal[
     "table.loaded",
     # A load was put back and will be tried again. Fields: schema, table, batches, attempt, reason.
     "load.postponed",
+    # A load failed by a fault of ours; its batches are tried again. Fields: table.
+    "load.crashed",
     # A batch can't be loaded and was set aside. Fields: batch_id, schema, table, reason.
     "batch.failed",
     # The destination is away; batches wait. Fields: error, retry_seconds.

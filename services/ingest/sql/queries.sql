@@ -118,9 +118,18 @@ UPDATE journal.pending p SET failed_at = now(), reason = $3
   FROM unnest($1::uuid[], $2::int[]) AS failed (batch_id, place)
  WHERE p.batch_id = failed.batch_id AND p.place = failed.place;
 
--- name: count_pending
--- Counts to a limit only: a gauge is not worth a scan of millions.
-SELECT count(*) FROM (SELECT FROM journal.pending WHERE failed_at IS NULL LIMIT 100000) AS some;
+-- name: pending_figures
+-- Counts to a limit only: a gauge is not worth a scan of millions. Batch ids grow with time, so
+-- the first one is the oldest.
+SELECT (SELECT count(*) FROM (SELECT FROM journal.pending
+                               WHERE failed_at IS NULL LIMIT 100000) AS counted) AS batches,
+       (SELECT coalesce(sum(bytes), 0)::bigint
+          FROM (SELECT bytes FROM journal.pending
+                 WHERE failed_at IS NULL LIMIT 100000) AS counted) AS bytes,
+       (SELECT count(*) FROM (SELECT FROM journal.pending
+                               WHERE failed_at IS NOT NULL LIMIT 100000) AS counted) AS failed,
+       (SELECT extract(epoch FROM now() - received_at)::double precision FROM journal.pending
+         WHERE failed_at IS NULL ORDER BY batch_id LIMIT 1) AS oldest_seconds;
 
 -- name: schema_name
 SELECT schema_name FROM tokens.integrations WHERE integration_id = $1;

@@ -1,0 +1,106 @@
+"""Puts the loader together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from asyncpg import Pool, Record
+
+from events.ids import new_worker_id
+from services.ingest.journal.claim import Claims
+from services.loader.worker import Worker
+from services.runtime.clock import Clock
+from services.runtime.config import Secret
+from services.runtime.database import AWAY, connect, pool, reason_not_ready
+from services.runtime.fitness import check_fitness
+from services.runtime.http import HEALTH, Health
+from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background, wait_for
+from services.runtime.metrics import (
+    LOADER_FAILED_BATCHES,
+    LOADER_PENDING_BATCHES,
+    LOADER_PENDING_BYTES,
+    LOADER_PENDING_SECONDS,
+)
+
+# Of one statement at the destination; switching to a version of many rows is the longest.
+DESTINATION_SECONDS_MAX = 1800.0
+# A loader that is told to stop has this long to finish the loads in hand.
+STOP_SECONDS = 20.0
+FIGURES_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoaderSettings(ServerSettings):
+    database_url: Secret
+    destination_url: Secret
+    # It serves nothing but its operations.
+    port: int = 0
+    ops_port: int = 8813
+    # Tables loaded at once: while the destination works for one, we parse for the other.
+    loader_slots: int = field(default=2, metadata={"at_least": 1})
+    # How long a dead loader keeps its tables from others.
+    lease_seconds: float = field(default=30.0, metadata={"at_least": 1})
+
+
+def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
+    """To be called inside the event loop."""
+    app = web.Application()
+    app[HEALTH] = Health()
+    app[LIFECYCLE] = Lifecycle()
+    journal = pool(
+        settings.database_url,
+        application_name="pushgate loader",
+        connections_max=2 * settings.loader_slots,
+    )
+    claims = Claims(journal, new_worker_id())
+    worker = Worker(
+        journal,
+        claims,
+        functools.partial(
+            connect,
+            settings.destination_url,
+            application_name="pushgate loader",
+            command_seconds_max=DESTINATION_SECONDS_MAX,
+        ),
+        clock=clock,
+        lease_seconds=settings.lease_seconds,
+        slots=settings.loader_slots,
+    )
+    app.cleanup_ctx.append(functools.partial(_journal, journal=journal))
+    app.cleanup_ctx.append(functools.partial(_figures, claims=claims))
+    app.cleanup_ctx.append(functools.partial(_working, worker=worker))
+    return app
+
+
+async def _journal(app: web.Application, *, journal: Pool[Record]) -> AsyncIterator[None]:
+    app[HEALTH].checks["journal"] = functools.partial(reason_not_ready, journal)
+    async with journal:
+        async with journal.acquire() as connection:
+            await check_fitness(connection, role="pushgate_loader")
+        yield
+
+
+async def _figures(app: web.Application, *, claims: Claims) -> AsyncIterator[None]:
+    async def measure(ending: asyncio.Event) -> None:
+        while not ending.is_set():
+            with contextlib.suppress(*AWAY):
+                figures = await claims.figures()
+                LOADER_PENDING_BATCHES.set(figures.batches)
+                LOADER_PENDING_BYTES.set(figures.bytes)
+                LOADER_PENDING_SECONDS.set(figures.oldest_seconds)
+                LOADER_FAILED_BATCHES.set(figures.failed)
+            await wait_for(ending, FIGURES_SECONDS)
+
+    async with background(app[LIFECYCLE], "figures", measure, stop_seconds=1.0):
+        yield
+
+
+async def _working(app: web.Application, *, worker: Worker) -> AsyncIterator[None]:
+    app[HEALTH].checks["destination"] = worker.reason_not_ready
+    async with background(app[LIFECYCLE], "load", worker.run, stop_seconds=STOP_SECONDS):
+        yield

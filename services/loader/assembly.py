@@ -1,0 +1,202 @@
+"""One load of one table put together from several requests, up to what it needs the tables for.
+
+Records are flattened in pieces while bodies are read, so that a load holds columns and never all
+of its parsed records. Pure.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.loader import naming
+from services.loader.flatten import TooManyColumns, flatten
+from services.loader.reading import Record, Run, Step, Switch
+from services.loader.rows import EXTRACTED, ORDINAL, PLACE, REQUEST, ROW_SEQUENCE, TableLoad
+from services.loader.typing_rules import Rule, rule_of
+from services.loader.values import date_time
+
+# Records that are flattened at once: large enough that per-column work does not show.
+PIECE_RECORDS = 10_000
+REJECTED_CHARACTERS_MAX = 1024 * 1024
+
+TOO_MANY_COLUMNS = "ERROR: too many columns"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What rows take from the request they came in."""
+
+    batch_id: UUID
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    record: str
+    reason: str
+
+
+def _empty_fixed() -> dict[str, list[Any]]:
+    return {name: [] for name in (ORDINAL, REQUEST, PLACE, ROW_SEQUENCE, EXTRACTED)}
+
+
+@dataclass(slots=True)
+class Parcel:
+    """Records that are loaded together: same keys, version and schema, no switch between them.
+
+    With ``problem`` set, every record is rejected for it, and ``load`` is None.
+    """
+
+    key_names: tuple[str, ...]
+    keys: tuple[str, ...]
+    version: int | None
+    rule: Rule
+    schema: Record | None
+    problem: str | None
+    load: TableLoad | None = None
+    records: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    # Records that wait to be flattened, and their fixed columns.
+    waiting: list[Record] = field(default_factory=list)
+    fixed: dict[str, list[Any]] = field(default_factory=_empty_fixed)
+
+    def reject_all(self, records: Sequence[Record], reason: str) -> None:
+        self.rejected += [Rejected(text_of(record), reason) for record in records]
+
+
+class Assembly:
+    """``add`` requests in order of acceptance, then ``finish``."""
+
+    def __init__(self, table_name: str) -> None:
+        self.table_name = table_name
+        self.table = naming.root_table_name(table_name)
+        self.requests: list[Request] = []
+        self.steps: list[Parcel | Switch] = []
+        # What was left out, with the first record that had it.
+        self.notes: dict[str, str] = {}
+        self.ordinals = 0
+
+    def add(self, request: Request, steps: Sequence[Step]) -> None:
+        self.requests.append(request)
+        for step in steps:
+            if isinstance(step, Switch):
+                self.steps.append(step)
+            else:
+                self._add_run(step)
+
+    def _add_run(self, run: Run) -> None:
+        parcel = self._parcel_for(run)
+        count = len(run.records)
+        parcel.records += count
+        parcel.waiting += run.records
+        fixed = parcel.fixed
+        fixed[ORDINAL] += range(self.ordinals, self.ordinals + count)
+        fixed[REQUEST] += [len(self.requests)] * count
+        fixed[PLACE] += run.places
+        fixed[ROW_SEQUENCE] += run.sequences
+        fixed[EXTRACTED] += run.extracted
+        self.ordinals += count
+        if len(parcel.waiting) >= PIECE_RECORDS:
+            self._flatten(parcel)
+
+    def _parcel_for(self, run: Run) -> Parcel:
+        for step in reversed(self.steps):
+            if isinstance(step, Switch):
+                break
+            if (
+                step.key_names == run.key_names
+                and step.version == run.version
+                and step.schema == run.schema
+            ):
+                return step
+        parcel = self._new_parcel(run)
+        self.steps.append(parcel)
+        return parcel
+
+    def _new_parcel(self, run: Run) -> Parcel:
+        # Runs of one load mostly share their schema: compiled once, whoever brings it again.
+        rule = next(
+            (
+                step.rule
+                for step in self.steps
+                if isinstance(step, Parcel) and step.schema == run.schema
+            ),
+            None,
+        )
+        names = [naming.field_name(raw) for raw in run.key_names]
+        keys = tuple(name.text for name in names)
+        return Parcel(
+            run.key_names,
+            keys,
+            run.version,
+            rule if rule is not None else rule_of(run.schema),
+            run.schema,
+            self.table.problem or _key_problem(names),
+        )
+
+    def finish(self) -> None:
+        for step in self.steps:
+            if isinstance(step, Parcel) and step.waiting:
+                self._flatten(step)
+
+    def _flatten(self, parcel: Parcel) -> None:
+        records, fixed = parcel.waiting, parcel.fixed
+        parcel.waiting, parcel.fixed = [], _empty_fixed()
+        if parcel.problem is not None:
+            parcel.reject_all(records, parcel.problem)
+            return
+        fixed[EXTRACTED] = [text and date_time(text) for text in fixed[EXTRACTED]]
+        first_ordinals = fixed[ORDINAL]
+        try:
+            piece = flatten(
+                records,
+                fixed,
+                parcel.rule,
+                table=self.table.text,
+                source_keys=parcel.keys or (naming.SURROGATE_KEY,),
+            )
+        except TooManyColumns:
+            parcel.reject_all(records, TOO_MANY_COLUMNS)
+            return
+        if piece.rejected or piece.notes:
+            self._tell(parcel, piece, dict(zip(first_ordinals, records, strict=True)))
+        if parcel.load is None:
+            parcel.load = piece
+        else:
+            parcel.load.extend(piece)
+
+    def _tell(self, parcel: Parcel, piece: TableLoad, record_of: dict[int, Record]) -> None:
+        for ordinal, reason in sorted(piece.rejected.items()):
+            parcel.rejected.append(Rejected(text_of(record_of[ordinal]), reason))
+        for reason, ordinal in piece.notes.items():
+            if ordinal not in piece.rejected:
+                self.notes.setdefault(reason, text_of(record_of[ordinal]))
+        piece.drop(piece.rejected.__contains__)
+
+
+def _key_problem(names: Sequence[naming.Name]) -> str | None:
+    """Why no record with these keys can be loaded: a key column can't be left out."""
+    for i, name in enumerate(names):
+        if name.problem is not None:
+            return name.problem
+        if len(name.text) > naming.COLUMN_NAME_MAX:
+            return naming.too_long_column(name.text)
+        if (problem := naming.column_problem(name.text)) is not None:
+            return problem
+        if name.text in [other.text for other in names[:i]]:
+            return f"Field collision on {name.text}"
+    return None
+
+
+def text_of(record: Record) -> str:
+    """As much of the record as is sensible, as JSON, for people to read."""
+    try:
+        text = orjson.dumps(record, default=str).decode()
+    except TypeError:  # an integer beyond 64 bits
+        text = json.dumps(record, default=str, ensure_ascii=False, separators=(",", ":"))
+    return text[:REJECTED_CHARACTERS_MAX].replace("\0", "")

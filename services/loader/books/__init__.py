@@ -1,0 +1,1 @@
+"""The SQL of the loader's bookkeeping in the destination: schema ``_pushgate``."""

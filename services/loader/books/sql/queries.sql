@@ -1,0 +1,71 @@
+-- The loader's statements for the destination that need no name of a customer's table.
+
+-- name: lock_table
+-- One load of a table at a time, whoever runs it; held to the end of the transaction.
+SELECT pg_advisory_xact_lock(4, hashtext($1 || '.' || $2));
+
+-- name: marked
+SELECT batch_id, place FROM _pushgate.loaded
+  JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place);
+
+-- name: mark
+INSERT INTO _pushgate.loaded (batch_id, place, schema_name, loaded_at)
+SELECT batch_id, place, $3, $4 FROM unnest($1::uuid[], $2::int[]) AS done (batch_id, place);
+
+-- name: unmark
+DELETE FROM _pushgate.loaded USING unnest($1::uuid[], $2::int[]) AS done (batch_id, place)
+ WHERE loaded.batch_id = done.batch_id AND loaded.place = done.place;
+
+-- name: all_marks
+SELECT batch_id, place FROM _pushgate.loaded;
+
+-- name: known_tables
+-- Every table that is booked under this root, and the root itself whether booked or not.
+SELECT booked.table_name, booked.root_name, booked.active_version
+  FROM _pushgate.tables booked
+ WHERE booked.schema_name = $1 AND (booked.root_name = $2 OR booked.table_name = ANY ($3::text[]));
+
+-- name: relations
+-- What stands in the schema under these names, whatever it is.
+SELECT c.relname AS name, c.relkind::text AS kind, c.relnatts AS attributes, c.oid
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]);
+
+-- name: columns
+SELECT a.attrelid AS oid, a.attname AS name, t.typname AS type, a.attnotnull AS not_null,
+       booked.base_name
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  LEFT JOIN _pushgate.columns booked
+         ON booked.schema_name = $2 AND booked.table_name = c.relname
+        AND booked.column_name = a.attname
+ WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attrelid, a.attnum;
+
+-- name: primary_keys
+SELECT k.conrelid AS oid,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)) AS columns
+  FROM pg_catalog.pg_constraint k
+ WHERE k.contype = 'p' AND k.conrelid = ANY ($1::oid[]);
+
+-- name: book_table
+INSERT INTO _pushgate.tables (schema_name, table_name, root_name, active_version)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (schema_name, table_name) DO UPDATE
+   SET root_name = excluded.root_name, active_version = excluded.active_version;
+
+-- name: book_columns
+INSERT INTO _pushgate.columns (schema_name, table_name, column_name, base_name)
+SELECT $1, $2, column_name, base_name
+  FROM unnest($3::text[], $4::text[]) AS made (column_name, base_name)
+ON CONFLICT (schema_name, table_name, column_name) DO UPDATE SET base_name = excluded.base_name;
+
+-- name: unbook_columns
+DELETE FROM _pushgate.columns
+ WHERE schema_name = $1 AND table_name = $2 AND column_name = ANY ($3::text[]);
+
+-- name: unbook_table
+DELETE FROM _pushgate.columns WHERE schema_name = $1 AND table_name = $2;

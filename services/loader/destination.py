@@ -1,0 +1,172 @@
+"""The destination as it is: tables, columns, and what our books there say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import TypeAlias
+
+from asyncpg import Connection, Record
+
+from events.queries import load_queries
+from services.ingest.journal.claim import Mark, columns_of
+from services.loader import naming
+from services.loader.column_types import family_of
+from services.loader.plan import ExistingColumn, ExistingTable, Plan
+
+Destination: TypeAlias = "Connection[Record]"
+
+# relkind of what rows can be put into: ordinary and partitioned tables.
+_TABLE_KINDS = ("r", "p")
+
+
+@cache
+def books_sql() -> str:
+    """Read once, at start-up, in the caller's thread."""
+    return files("services.loader.books").joinpath("sql", "0001_books.sql").read_text("utf-8")
+
+
+@dataclass(slots=True)
+class Standing:
+    """What stands in a schema under the names that a load asks about.
+
+    ``in_the_way`` are names taken by something that is no table (an index, a view).
+    """
+
+    tables: dict[str, ExistingTable] = field(default_factory=dict)
+    in_the_way: set[str] = field(default_factory=set)
+    # Booked tables of the same root, and the root each asked name is booked under.
+    root_of: dict[str, str] = field(default_factory=dict)
+    active_version: int | None = None
+
+    def is_taken(self, name: str, *, root: str) -> bool:
+        """By what is no table, or by a table of another root (OP-43)."""
+        if name in self.in_the_way:
+            return True
+        return name in self.tables and self.root_of.get(name, root) != root
+
+
+class Books:
+    """Our bookkeeping in one destination, in the transaction that its connection is in."""
+
+    def __init__(self, connection: Destination) -> None:
+        self._connection = connection
+        self._queries = load_queries("services.loader.books")
+
+    async def open(self) -> None:
+        """Makes what is missing; several loaders may do so at once."""
+        async with self._connection.transaction():
+            await self._connection.execute("SELECT pg_advisory_xact_lock(4, 0)")
+            await self._connection.execute(books_sql())
+
+    async def lock_table(self, schema: str, table: str) -> None:
+        await self._connection.execute(self._queries["lock_table"], schema, table)
+
+    async def marked(self, marks: Sequence[Mark]) -> set[Mark]:
+        rows = await self._connection.fetch(self._queries["marked"], *columns_of(marks))
+        return {Mark(*row) for row in rows}
+
+    async def mark(self, marks: Sequence[Mark], schema: str, now: datetime) -> None:
+        await self._connection.execute(self._queries["mark"], *columns_of(marks), schema, now)
+
+    async def unmark(self, marks: Iterable[Mark]) -> None:
+        await self._connection.execute(self._queries["unmark"], *columns_of(marks))
+
+    async def all_marks(self) -> list[Mark]:
+        return [Mark(*row) for row in await self._connection.fetch(self._queries["all_marks"])]
+
+    async def standing(self, schema: str, root: str, names: Iterable[str]) -> Standing:
+        """The root, its sub-tables in the books, and whatever else has one of ``names``."""
+        asked = {root, *names}
+        found = Standing()
+        booked = await self._connection.fetch(
+            self._queries["known_tables"], schema, root, list(asked)
+        )
+        for row in booked:
+            found.root_of[row["table_name"]] = row["root_name"]
+            if row["table_name"] == root:
+                found.active_version = row["active_version"]
+        asked.update(found.root_of)
+        relations = await self._connection.fetch(self._queries["relations"], schema, list(asked))
+        tables = {row["oid"]: row for row in relations if row["kind"] in _TABLE_KINDS}
+        found.in_the_way = {row["name"] for row in relations} - {
+            row["name"] for row in tables.values()
+        }
+        found.tables = await self._tables(schema, tables)
+        return found
+
+    async def _tables(self, schema: str, relations: dict[int, Record]) -> dict[str, ExistingTable]:
+        if not relations:
+            return {}
+        oids = list(relations)
+        columns: dict[int, dict[str, ExistingColumn]] = {oid: {} for oid in oids}
+        for row in await self._connection.fetch(self._queries["columns"], oids, schema):
+            columns[row["oid"]][row["name"]] = ExistingColumn(
+                row["name"], family_of(row["type"]), row["base_name"], row["not_null"]
+            )
+        keys = {
+            row["oid"]: tuple(sorted(row["columns"]))
+            for row in await self._connection.fetch(self._queries["primary_keys"], oids)
+        }
+        return {
+            row["name"]: ExistingTable(columns[oid], keys.get(oid), row["attributes"])
+            for oid, row in relations.items()
+        }
+
+    async def make_schema(self, schema: str) -> None:
+        quoted = naming.quote_identifier(schema)
+        rejected = naming.quote_qualified(schema, naming.REJECTED_TABLE)
+        if await self._connection.fetchval("SELECT to_regclass($1)", rejected) is not None:
+            return
+        await self._connection.execute(
+            f"CREATE SCHEMA IF NOT EXISTS {quoted};"
+            f"CREATE TABLE IF NOT EXISTS {rejected} (record text, reason text, table_name text,"
+            f" _sdc_rejected_at timestamp with time zone)"
+        )
+
+    async def carry_out(self, schema: str, table: str, plan: Plan) -> None:
+        """The plan's DDL, and what it changes in the books."""
+        for statement in statements_of(schema, table, plan):
+            await self._connection.execute(statement)
+        if plan.create:
+            await self._connection.execute(self._queries["unbook_table"], schema, table)
+        if plan.renames:
+            old = [before for before, _ in plan.renames]
+            await self._connection.execute(self._queries["unbook_columns"], schema, table, old)
+        renamed = [column for _, column in plan.renames]
+        booked = [*plan.create, *plan.adds, *plan.adopted, *renamed]
+        if booked:
+            names = [column.name for column in booked]
+            bases = [column.base for column in booked]
+            await self._connection.execute(
+                self._queries["book_columns"], schema, table, names, bases
+            )
+
+    async def book_table(
+        self, schema: str, table: str, *, root: str, active_version: int | None
+    ) -> None:
+        await self._connection.execute(
+            self._queries["book_table"], schema, table, root, active_version
+        )
+
+
+def statements_of(schema: str, table: str, plan: Plan) -> list[str]:
+    """DDL in the order in which it must run."""
+    quoted = naming.quote_qualified(schema, table)
+    if plan.create:
+        columns = [f"{naming.quote_identifier(c.name)} {c.kind}" for c in plan.create]
+        if plan.primary_key:
+            columns.append(f"PRIMARY KEY ({naming.quote_list(plan.primary_key)})")
+        return [f"CREATE TABLE {quoted} ({', '.join(columns)})"]
+    statements = [
+        f"ALTER TABLE {quoted} RENAME COLUMN {naming.quote_identifier(before)}"
+        f" TO {naming.quote_identifier(after.name)}"
+        for before, after in plan.renames
+    ]
+    if plan.adds:
+        adds = [f"ADD COLUMN {naming.quote_identifier(c.name)} {c.kind}" for c in plan.adds]
+        statements.append(f"ALTER TABLE {quoted} {', '.join(adds)}")
+    return statements

@@ -1,0 +1,105 @@
+"""How records with certain keys fit a table as it is. Pure.
+
+Which kinds the keys have, what happens to rows that are there, which sub-tables can take rows.
+
+Rules: loading behaviour 4.1 and 4.5.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.loader import naming
+from services.loader.column_types import Kind
+from services.loader.plan import ExistingTable, Wanted
+from services.loader.rows import EXTRACTED, Rows
+from services.loader.upsert import Behaviour
+
+_SYSTEM = {
+    naming.BATCHED_AT: Kind.TIMESTAMP,
+    naming.RECEIVED_AT: Kind.TIMESTAMP,
+    naming.SEQUENCE: Kind.BIGINT,
+    naming.TABLE_VERSION: Kind.BIGINT,
+}
+
+KEYS_DO_NOT_MATCH = "Primary Keys for table do not match Primary Keys of incoming data"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """``kinds`` by key column; ``rejected`` the records whose key is of another kind."""
+
+    kinds: Mapping[str, Kind]
+    rejected: Mapping[int, str]
+
+
+def fit_keys(existing: ExistingTable | None, keys: Sequence[str], root: Rows) -> Keys:
+    """The kind of a key column is the table's, or that of the first record that ever came."""
+    kinds: dict[str, Kind] = {}
+    rejected: dict[int, str] = {}
+    for key in keys:
+        found = {kind: cells for (base, kind), cells in root.cells.items() if base == key}
+        column = existing.columns.get(key) if existing else None
+        if column is not None and column.kind is not None:
+            kind = column.kind
+        elif found:
+            kind = min(found, key=lambda kind: _first_place(found[kind]))
+        else:
+            kind = Kind.TEXT
+        kinds[key] = kind
+        cells = found.get(kind) or [None] * root.size
+        if None in cells:
+            for i, value in enumerate(cells):
+                if value is None:
+                    others = any(other[i] is not None for other in found.values())
+                    rejected.setdefault(root.owner[i], _key_reason(key, of_other_kind=others))
+    return Keys(kinds, rejected)
+
+
+def _first_place(cells: Sequence[object]) -> int:
+    return next(i for i, value in enumerate(cells) if value is not None)
+
+
+def _key_reason(key: str, *, of_other_kind: bool) -> str:
+    if of_other_kind:
+        return f"Primary Key {key} contains multiple data types"
+    return f"unsupported value on {key}"
+
+
+def behaviour_for(existing: ExistingTable | None, keys: Sequence[str]) -> Behaviour:
+    wanted = tuple(sorted(keys)) or (naming.SURROGATE_KEY,)
+    if existing is None or existing.primary_key == wanted:
+        return Behaviour.REPLACE if keys else Behaviour.ONCE
+    if existing.primary_key is None:
+        return Behaviour.APPEND
+    return Behaviour.APPEND_WHAT_FITS
+
+
+def wanted_root(existing: ExistingTable | None, kinds: Mapping[str, Kind], root: Rows) -> Wanted:
+    system = dict(_SYSTEM)
+    if any(root.fixed[EXTRACTED]):
+        system[naming.EXTRACTED_AT] = Kind.TIMESTAMP
+    key = dict(kinds) or {naming.SURROGATE_KEY: Kind.TEXT}
+    standing_key = existing.primary_key if existing else None
+    if standing_key is not None and naming.SURROGATE_KEY in standing_key:
+        system[naming.SURROGATE_KEY] = Kind.TEXT
+    return Wanted(cells=frozenset(root.cells), key=key, system=system)
+
+
+def wanted_child(kinds: Mapping[str, Kind], child: Rows) -> Wanted:
+    sources = kinds or {naming.SURROGATE_KEY: Kind.TEXT}
+    key = {naming.source_key_column(name): kind for name, kind in sources.items()}
+    for level in range(child.levels):
+        key[naming.level_column(level)] = Kind.BIGINT
+    return Wanted(cells=frozenset(child.cells), key=key, system=dict(_SYSTEM))
+
+
+def child_fits(existing: ExistingTable | None, wanted: Wanted) -> bool:
+    """Whether a sub-table has the source keys and levels that the rows would bring."""
+    if existing is None:
+        return True
+    standing = {
+        name: column.kind
+        for name, column in existing.columns.items()
+        if name.startswith(("_sdc_source_key_", "_sdc_level_"))
+    }
+    return standing == dict(wanted.key)

@@ -1,0 +1,102 @@
+"""One load of one table: everything that happens in the destination's transaction.
+
+Rules: design, promise 8 and section 5; loading behaviour 4.2 and 4.7.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.ingest.journal.claim import Claims, Mark
+from services.loader.assembly import Assembly, Rejected
+from services.loader.destination import Books, Destination
+from services.loader.placing import Place
+from services.loader.reading import Switch
+from services.loader.rejects import Rejects
+from services.loader.source import Source
+from services.loader.upsert import Stamp
+
+# A table that somebody else has locked for longer is tried again later.
+LOCK_SECONDS_MAX = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be loaded. ``assembly`` is of all of the source's requests.
+
+    ``finished`` were loaded before and have left the journal: their marks can go.
+    """
+
+    schema: str
+    source: Source
+    assembly: Assembly
+    finished: Sequence[Mark]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """``requests`` (from 1) were loaded now; the others had been before, or are gone."""
+
+    rows: int = 0
+    rejected: int = 0
+    requests: set[int] = field(default_factory=set)
+
+
+async def load(connection: Destination, claims: Claims, order: Order, *, now: datetime) -> Outcome:
+    """All or nothing. Raises what the destination raises; then nothing of it happened."""
+    books = Books(connection)
+    marks = order.source.marks
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'")
+        await books.lock_table(order.schema, order.assembly.table.text)
+        outcome = Outcome(requests=await _requests_to_load(books, claims, order))
+        if order.finished:
+            await books.unmark(order.finished)
+        if outcome.requests:
+            await books.make_schema(order.schema)
+            assembly = order.assembly
+            if len(outcome.requests) < len(marks):
+                assembly = await order.source.assemble(outcome.requests)
+            await _load_steps(connection, order, assembly, outcome, now=now)
+            loaded = [marks[i - 1] for i in sorted(outcome.requests)]
+            await books.mark(loaded, order.schema, now)
+    return outcome
+
+
+async def _requests_to_load(books: Books, claims: Claims, order: Order) -> set[int]:
+    """Asks the marks first, then the journal.
+
+    A mark goes only after its batch has left the journal. So a loader whose lease ran out while
+    another did the work sees either the mark or a journal without the batch.
+    """
+    marks = order.source.marks
+    marked = await books.marked(marks)
+    wanted = await claims.still_pending(marks) - marked
+    return {i for i, mark in enumerate(marks, start=1) if mark in wanted}
+
+
+async def _load_steps(
+    connection: Destination, order: Order, assembly: Assembly, outcome: Outcome, *, now: datetime
+) -> None:
+    rejects = Rejects(order.source.texts_of)
+    place = Place(connection, rejects, schema=order.schema, table=assembly.table.text)
+    received = [request.received_at for request in assembly.requests]
+    batches = [str(request.batch_id) for request in assembly.requests]
+    for step in assembly.steps:
+        if isinstance(step, Switch):
+            rejects.add([_not_yet(step)])
+        else:
+            rejects.add(step.rejected)
+            stamp = Stamp(
+                batched_at=now, version=step.version or 0, received=received, batches=batches
+            )
+            outcome.rows += await place.put(step, stamp)
+    rejects.add([Rejected(text, note) for note, text in assembly.notes.items()])
+    name = assembly.table_name if assembly.table.problem else assembly.table.text
+    await rejects.write(connection, order.schema, name, now=now)
+    outcome.rejected = len(rejects)
+
+
+def _not_yet(switch: Switch) -> Rejected:
+    message = f'{{"action":"activate_version","table_version":{switch.version}}}'
+    return Rejected(message, "not supported yet: activate_version")

@@ -1,0 +1,138 @@
+"""Names in the destination: what a client's name becomes, which names are ours, and quoting.
+
+Rules: loading behaviour 2.5. Canonical names are ASCII, so their length in characters is their
+length in bytes and the order of code points is the order of bytes. Pure.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+# PostgreSQL cuts longer identifiers silently, so that two names would become one.
+IDENTIFIER_BYTES_MAX = 63
+# Leaves room for the suffix of a column split, which is always four characters.
+COLUMN_NAME_MAX = 59
+COLUMNS_MAX = 1600
+
+SEPARATOR = "__"
+# The column of an array's scalar elements, and the path segment of its inner arrays.
+ELEMENT = "value"
+
+BATCHED_AT = "_sdc_batched_at"
+RECEIVED_AT = "_sdc_received_at"
+SEQUENCE = "_sdc_sequence"
+TABLE_VERSION = "_sdc_table_version"
+EXTRACTED_AT = "_sdc_extracted_at"
+SURROGATE_KEY = "__sdc_primary_key"
+REJECTED_TABLE = "_sdc_rejected"
+
+_RESERVED_SUFFIXES = ("__bi", "__bo", "__de", "__do", "__it", "__st", "__ti")
+_RESERVED_PREFIXES = ("_sdc", "_rjm")
+# What Stitch's own integrations and well-known taps send as data (OP-25).
+_ALLOWED_SYSTEM_FIELDS = frozenset(
+    {
+        "_sdc_deleted_at",
+        "_sdc_extra",
+        "_sdc_customer_id",
+        "_sdc_report_datetime",
+        "_sdc_record_hash",
+        "_sdc_dimensions_hash_key",
+        "_sdc_source_file",
+        "_sdc_source_lineno",
+        "_sdc_last_modified",
+        "_sdc_filename",
+        "_sdc_stream",
+        "_sdc_replication_id",
+    }
+)
+# PostgreSQL has them in every table and refuses to add another of the name.
+_POSTGRES_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+
+_ILLEGAL = re.compile(r"[^A-Za-z0-9_ ]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A client's name after the rules: ``problem`` is the reason to refuse it, if there is one."""
+
+    text: str
+    problem: str | None = None
+
+
+def quote_identifier(name: str) -> str:
+    """The one place where a name enters SQL text. NUL cannot be in a name and is refused."""
+    if not name or "\0" in name:
+        raise ValueError("an identifier is neither empty nor does it hold U+0000")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_qualified(schema: str, name: str) -> str:
+    return f"{quote_identifier(schema)}.{quote_identifier(name)}"
+
+
+def quote_list(names: "list[str] | tuple[str, ...]") -> str:
+    return ", ".join([quote_identifier(name) for name in names])
+
+
+def canonical(raw: str) -> str:
+    return _ILLEGAL.sub("", raw).strip(" ")
+
+
+# Bounded because clients choose the names; a load sees the same ones again and again.
+@lru_cache(maxsize=20_000)
+def field_name(raw: str) -> Name:
+    """One client-written key, at any depth: tested by itself, not as part of the joined name."""
+    text = canonical(raw)
+    lowered = text.lower()
+    if not text:
+        return Name(text, f"Column name {raw} is empty after canonicalization")
+    if lowered.endswith(_RESERVED_SUFFIXES):
+        return Name(
+            text,
+            "column names from client should not include reserved datatype suffix on " + text,
+        )
+    if lowered == SURROGATE_KEY or (
+        lowered.startswith(_RESERVED_PREFIXES) and text not in _ALLOWED_SYSTEM_FIELDS
+    ):
+        return Name(text, f"column names from client should not include reserved prefix on {text}")
+    return Name(text)
+
+
+@lru_cache(maxsize=20_000)
+def root_table_name(raw: str) -> Name:
+    """A problem here rejects every record for the table."""
+    text = canonical(raw)
+    if not text:
+        return Name(text, f"Table name {raw} is empty after canonicalization")
+    if len(text) > IDENTIFIER_BYTES_MAX:
+        return Name(text, too_long_table(text))
+    if text.lower().startswith(_RESERVED_PREFIXES):
+        return Name(text, f"table names from client should not include reserved prefix on {text}")
+    return Name(text)
+
+
+def too_long_table(name: str) -> str:
+    return f"Table name {name} is too long for PostgreSQL"
+
+
+def too_long_column(name: str) -> str:
+    return f"Column name {name} is too long for PostgreSQL"
+
+
+def column_problem(name: str) -> str | None:
+    """Why a joined column name can't be a column of ours although each key in it is allowed."""
+    if name in _POSTGRES_SYSTEM_COLUMNS:
+        return f"column names from client should not be a PostgreSQL system column on {name}"
+    return None
+
+
+def joined(prefix: str, segment: str) -> str:
+    return prefix + SEPARATOR + segment if prefix else segment
+
+
+def level_column(level: int) -> str:
+    return f"_sdc_level_{level}_id"
+
+
+def source_key_column(key: str) -> str:
+    return f"_sdc_source_key_{key}"

@@ -1,0 +1,60 @@
+"""``_sdc_rejected``: what could not be loaded, and why (loading behaviour 5.2)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from services.loader import naming
+from services.loader.assembly import Rejected
+from services.loader.destination import Destination
+from services.loader.rows import PLACE, REQUEST, Rows
+
+# Where a record stood: its request in the load (from 1) and its index in that.
+Spot = tuple[int, int]
+# The records' texts, in the order asked; bodies are read again for it.
+TextsOf = Callable[[Sequence[Spot]], list[str]]
+
+_COLUMNS = ("record", "reason", "table_name", "_sdc_rejected_at")
+
+
+class Rejects:
+    """Collects what a load rejects.
+
+    Records that were flattened already are known by their spot only; their texts are read again
+    at the end, once for all of them.
+    """
+
+    def __init__(self, texts_of: TextsOf) -> None:
+        self._texts_of = texts_of
+        self._told: list[Rejected] = []
+        self._spots: list[tuple[Spot, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._told) + len(self._spots)
+
+    def add(self, rejected: Sequence[Rejected]) -> None:
+        self._told.extend(rejected)
+
+    def records(self, root: Rows, reasons: Mapping[int, str]) -> None:
+        """``reasons`` by ordinal; the rows are still in ``root``."""
+        if reasons:
+            spots = zip(root.fixed[REQUEST], root.fixed[PLACE], strict=True)
+            for ordinal, spot in zip(root.owner, spots, strict=True):
+                if ordinal in reasons:
+                    self._spots.append((spot, reasons[ordinal]))
+
+    def all_records(self, root: Rows, reason: str) -> None:
+        self.records(root, dict.fromkeys(root.owner, reason))
+
+    async def write(
+        self, connection: Destination, schema: str, table: str, *, now: datetime
+    ) -> None:
+        texts = self._texts_of([spot for spot, _ in self._spots]) if self._spots else []
+        reasons = [reason for _, reason in self._spots]
+        rows = [
+            *((each.record, each.reason, table, now) for each in self._told),
+            *((text, reason, table, now) for text, reason in zip(texts, reasons, strict=True)),
+        ]
+        if rows:
+            await connection.copy_records_to_table(
+                naming.REJECTED_TABLE, schema_name=schema, columns=_COLUMNS, records=rows
+            )

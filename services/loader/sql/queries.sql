@@ -1,0 +1,18 @@
+-- The loader's own statements in the main database; what it asks of the journal is in ingest's.
+
+-- name: record_load
+INSERT INTO loader.loads (integration_id, table_name, loaded_at, batches, records, rows, rejected,
+                          first_receipt, last_receipt, milliseconds, lag_seconds)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+
+-- name: add_to_table
+INSERT INTO loader.tables AS sums (integration_id, table_hash, table_name, loads, records, rows,
+                                   rejected, last_loaded_at, last_lag_seconds)
+VALUES ($1, hashtextextended($2, 0), $2, 1, $3, $4, $5, $6, $7)
+ON CONFLICT (integration_id, table_hash) DO UPDATE
+   SET loads = sums.loads + 1, records = sums.records + excluded.records,
+       rows = sums.rows + excluded.rows, rejected = sums.rejected + excluded.rejected,
+       last_loaded_at = excluded.last_loaded_at, last_lag_seconds = excluded.last_lag_seconds;
+
+-- name: forget_old_loads
+DELETE FROM loader.loads WHERE loaded_at < $1;

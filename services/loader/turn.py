@@ -1,0 +1,265 @@
+"""One table's turn: loads of what waits for it, and what happens when one goes wrong.
+
+One bad record costs that record, one broken table costs that table (loading behaviour 4.7).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+from asyncpg import Pool, Record
+
+from events.log import AnyConnection
+from events.queries import load_queries
+from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
+from services.loader.destination import Destination
+from services.loader.load import Order, Outcome, load
+from services.loader.source import ParsedBodies, Source, Unreadable
+from services.runtime.clock import Clock
+from services.runtime.database import AWAY
+from services.runtime.logs import Log
+from services.runtime.metrics import LOADER_LOAD_SECONDS, LOADER_REJECTED, LOADER_ROWS
+
+# As large as memory allows; twice as large is hardly faster (bench/README.md).
+LOAD_RECORDS_MAX = 50_000
+LOAD_BYTES_MAX = 32_000_000
+# After so many loads a table's turn ends, so that others wait for seconds at most.
+LOADS_OF_A_TURN_MAX = 8
+# Of a batch that fails for no reason outside of itself; then it is set aside.
+ATTEMPTS_MAX = 5
+# A table whose load was put back waits so long, twice as long each time in a row.
+PUT_BACK_SECONDS_MIN = 0.5
+PUT_BACK_SECONDS_MAX = 60.0
+
+# Not the batches' fault: the table is tried again until it works.
+_PASSING = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.QueryCanceledError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the slots of one loader have in common."""
+
+    parsed: ParsedBodies = field(default_factory=ParsedBodies)
+    # Marks at the destination whose batches have left the journal.
+    finished: list[Mark] = field(default_factory=list)
+    # How often in a row a table was put back.
+    put_back: dict[TableKey, int] = field(default_factory=dict)
+
+
+class Turns:
+    """Takes turns for one slot, whose ``destination`` connection it has for itself."""
+
+    def __init__(
+        self,
+        journal: Pool[Record],
+        claims: Claims,
+        destination: Destination,
+        shared: Shared,
+        *,
+        clock: Clock,
+        lease_seconds: float,
+    ) -> None:
+        self._journal = journal
+        self._claims = claims
+        self._destination = destination
+        self._shared = shared
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._queries = load_queries("services.loader")
+
+    async def take(self, table: TableKey) -> None:
+        """Until nothing waits, the turn is over or something goes wrong. Raises only AWAY."""
+        try:
+            for _ in range(LOADS_OF_A_TURN_MAX):
+                batches = _of_one_load(await self._claims.batches(table))
+                if not batches or not await self._claims.take(table, self._lease_seconds):
+                    break
+                if not await self._try(table, batches):
+                    return
+        except AWAY:
+            # The lease may go to another loader, if the journal still hears us.
+            with contextlib.suppress(*AWAY):
+                await self._claims.release(table)
+            raise
+        self._shared.put_back.pop(table, None)
+        await self._claims.release(table)
+
+    async def _try(self, table: TableKey, batches: list[Batch]) -> bool:
+        """False: the table waits, under our lease."""
+        try:
+            await self._load(table, batches)
+        except Unreadable as unreadable:
+            await self._set_aside(table, batches[0], [unreadable.mark], unreadable.reason)
+        except _PASSING as error:
+            await self._put_back(table, batches, _said(error))
+            return False
+        except AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001 - the top of a table's turn: bounded, told
+            if not isinstance(error, asyncpg.PostgresError):
+                Log().exception("load.crashed", table=batches[0].table_name)
+            await self._count_attempt(table, batches, _said(error))
+            return False
+        return True
+
+    async def _load(self, table: TableKey, batches: list[Batch]) -> None:
+        began = self._clock.monotonic()
+        schema = await self._claims.schema_name(table.integration_id)
+        if schema is None:
+            raise Unreadable(batches[0].mark, "its integration is not known")
+        source = Source(batches, await self._claims.bodies(batches), self._shared.parsed)
+        assembly = await source.assemble()
+        finished, self._shared.finished = self._shared.finished, []
+        order = Order(schema=schema, source=source, assembly=assembly, finished=finished)
+        try:
+            outcome = await load(self._destination, self._claims, order, now=self._clock.now())
+        except BaseException:
+            self._shared.finished += finished
+            raise
+        seconds = self._clock.monotonic() - began
+        await self._finish(table, schema, batches, outcome, seconds=seconds)
+
+    async def _finish(
+        self,
+        table: TableKey,
+        schema: str,
+        batches: list[Batch],
+        outcome: Outcome,
+        *,
+        seconds: float,
+    ) -> None:
+        """Takes the batches off the journal's list, those loaded long ago included."""
+        marks = [batch.mark for batch in batches]
+        loaded = [batch for i, batch in enumerate(batches, start=1) if i in outcome.requests]
+        async with self._journal.acquire() as connection, connection.transaction():
+            await self._claims.finish(marks, connection)
+            if loaded:
+                await self._record(connection, table, loaded, outcome, seconds=seconds)
+        self._shared.finished += marks
+        LOADER_ROWS.inc(outcome.rows)
+        LOADER_REJECTED.inc(outcome.rejected)
+        LOADER_LOAD_SECONDS.observe(seconds)
+        Log().info(
+            "table.loaded",
+            schema=schema,
+            table=batches[0].table_name,
+            batches=len(loaded),
+            rows=outcome.rows,
+            rejected=outcome.rejected,
+            milliseconds=round(seconds * 1000),
+        )
+
+    async def _record(
+        self,
+        connection: AnyConnection,
+        table: TableKey,
+        loaded: Sequence[Batch],
+        outcome: Outcome,
+        *,
+        seconds: float,
+    ) -> None:
+        now = self._clock.now()
+        name, records = loaded[0].table_name, sum(batch.records for batch in loaded)
+        lag_seconds = max(0.0, (now - loaded[0].received_at).total_seconds())
+        counts = (records, outcome.rows, outcome.rejected)
+        await connection.execute(
+            self._queries["record_load"],
+            table.integration_id,
+            name,
+            now,
+            len(loaded),
+            *counts,
+            loaded[0].number,
+            loaded[-1].number,
+            round(seconds * 1000),
+            lag_seconds,
+        )
+        await connection.execute(
+            self._queries["add_to_table"], table.integration_id, name, *counts, now, lag_seconds
+        )
+
+    # --- when it goes wrong ---
+
+    async def _put_back(self, table: TableKey, batches: list[Batch], reason: str) -> None:
+        times = self._shared.put_back[table] = self._shared.put_back.get(table, 0) + 1
+        await self._wait_under_lease(table, times)
+        self._tell_postponed(table, batches, reason, attempt=times)
+
+    async def _count_attempt(self, table: TableKey, batches: list[Batch], reason: str) -> None:
+        """Batches that failed together are loaded one by one after that."""
+        attempt = batches[0].attempts + 1
+        marks = [batch.mark for batch in batches]
+        if attempt >= ATTEMPTS_MAX and len(batches) == 1:
+            await self._set_aside(table, batches[0], marks, reason)
+            await self._claims.release(table)
+            return
+        await self._claims.count_attempt(marks, reason)
+        await self._wait_under_lease(table, attempt)
+        self._tell_postponed(table, batches, reason, attempt=attempt)
+
+    async def _wait_under_lease(self, table: TableKey, times: int) -> None:
+        seconds = min(PUT_BACK_SECONDS_MIN * 2 ** min(times - 1, 10), PUT_BACK_SECONDS_MAX)
+        await self._claims.take(table, seconds)
+
+    def _tell_postponed(
+        self, table: TableKey, batches: list[Batch], reason: str, *, attempt: int
+    ) -> None:
+        Log().warning(
+            "load.postponed",
+            integration_id=table.integration_id,
+            table=batches[0].table_name,
+            batches=len(batches),
+            attempt=attempt,
+            reason=reason,
+        )
+
+    async def _set_aside(
+        self, table: TableKey, batch: Batch, marks: list[Mark], reason: str
+    ) -> None:
+        await self._claims.set_aside(marks, reason)
+        for mark in marks:
+            Log().error(
+                "batch.failed",
+                batch_id=str(mark.batch_id),
+                integration_id=table.integration_id,
+                table=batch.table_name,
+                reason=reason,
+            )
+
+
+def _of_one_load(waiting: Sequence[Batch]) -> list[Batch]:
+    """The oldest batches within the limits, at least one; whatever failed before goes alone."""
+    if not waiting:
+        return []
+    first = waiting[0]
+    if first.attempts:
+        return [first]
+    chosen: list[Batch] = []
+    records = size = 0
+    for batch in waiting:
+        records += batch.records
+        size += batch.bytes
+        over = records > LOAD_RECORDS_MAX or size > LOAD_BYTES_MAX
+        # Two names may share a hash; each then has loads of its own.
+        if chosen and (over or batch.attempts or batch.table_name != first.table_name):
+            break
+        chosen.append(batch)
+    return chosen
+
+
+def _said(error: BaseException) -> str:
+    """For people, without the detail line, which may hold what was pushed."""
+    if isinstance(error, asyncpg.PostgresError):
+        return f"{error.sqlstate}: {error.args[0] if error.args else type(error).__name__}"
+    return type(error).__name__

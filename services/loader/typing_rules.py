@@ -1,0 +1,170 @@
+"""Which column kind a value of JSON takes: by value for a push, by its schema for a batch. Pure.
+
+Rules: loading behaviour 1.2 and 1.3. A rule never looks at values, only at their JSON type; the
+one exception, strings that may be dates or decimals, is answered as an ordered choice.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from services.loader.column_types import Kind
+
+# How many `$ref`s may follow one another before the schema counts as saying nothing.
+REFERENCES_MAX = 100
+
+
+class Rule(Protocol):
+    """What a schema (or its absence) says about the values in one place of the records."""
+
+    @property
+    def boolean(self) -> Kind: ...
+
+    @property
+    def integer(self) -> Kind: ...
+
+    @property
+    def number(self) -> Kind: ...
+
+    @property
+    def texts(self) -> tuple[Kind, ...]:
+        """Tried in order; the first that the text can be parsed as takes it."""
+
+    def field(self, name: str, /) -> "Rule": ...
+
+    def elements(self) -> "Rule": ...
+
+
+class ByValue:
+    """No schema: the JSON token decides, and strings are never parsed."""
+
+    boolean = Kind.BOOLEAN
+    integer = Kind.BIGINT
+    number = Kind.DOUBLE
+    texts: tuple[Kind, ...] = (Kind.TEXT,)
+
+    def field(self, _: str) -> Rule:
+        return self
+
+    def elements(self) -> Rule:
+        return self
+
+
+BY_VALUE = ByValue()
+
+
+def rule_of(schema: Mapping[str, Any] | None) -> Rule:
+    return BY_VALUE if schema is None else _Declared((schema,), schema)
+
+
+class _Declared:
+    """Several schemas stand for branches of ``anyOf``/``oneOf``, in written order."""
+
+    def __init__(self, schemas: tuple[Any, ...], root: Any) -> None:
+        self._root = root
+        self._branches = [branch for schema in schemas for branch in _branches(schema, root)]
+        self._fields: dict[str, Rule] = {}
+        self._elements: Rule | None = None
+        self.boolean = Kind.BOOLEAN
+        self.integer = self._first_number("integer")
+        self.number = self._first_number("number")
+        self.texts = self._texts()
+
+    def _first_number(self, value_type: str) -> Kind:
+        """A literal with a point or exponent goes to an integer branch only when no other is."""
+        by_value = Kind.BIGINT if value_type == "integer" else Kind.DOUBLE
+        fallback = None
+        for branch in self._branches:
+            types = _types(branch)
+            if "number" in types:
+                return Kind.NUMERIC if "multipleOf" in branch else Kind.DOUBLE
+            if not types:
+                return fallback or by_value
+            if "integer" in types and value_type == "integer":
+                return Kind.BIGINT
+            if "integer" in types:
+                fallback = Kind.BIGINT
+        return fallback or by_value
+
+    def _texts(self) -> tuple[Kind, ...]:
+        found: list[Kind] = []
+        for branch in self._branches:
+            types = _types(branch)
+            if types and "string" not in types:
+                continue
+            found.append(
+                _TEXT_FORMATS.get(str(branch.get("format")), Kind.TEXT) if types else Kind.TEXT
+            )
+            if found[-1] is Kind.TEXT:
+                break
+        return tuple(found) or (Kind.TEXT,)
+
+    def field(self, name: str) -> Rule:
+        rule = self._fields.get(name)
+        if rule is None:
+            declared = [
+                properties[name]
+                for branch in self._branches
+                if isinstance(properties := branch.get("properties"), dict) and name in properties
+            ]
+            rule = _Declared(tuple(declared), self._root) if declared else BY_VALUE
+            self._fields[name] = rule
+        return rule
+
+    def elements(self) -> Rule:
+        if self._elements is None:
+            items = [
+                branch["items"]
+                for branch in self._branches
+                if isinstance(branch.get("items"), dict)
+            ]
+            self._elements = _Declared(tuple(items), self._root) if items else BY_VALUE
+        return self._elements
+
+
+_TEXT_FORMATS = {"date-time": Kind.TIMESTAMP, "singer.decimal": Kind.NUMERIC}
+
+
+def _types(branch: Mapping[str, Any]) -> frozenset[str]:
+    """Empty when the branch does not restrict the type (``null`` alone restricts nothing else)."""
+    given = branch.get("type")
+    return frozenset([given] if isinstance(given, str) else given or ()) - {"null"}
+
+
+def _branches(schema: Any, root: Any, depth: int = 0) -> list[Mapping[str, Any]]:
+    """``$ref`` followed, ``allOf`` merged, ``anyOf`` and ``oneOf`` laid out in written order."""
+    if not isinstance(schema, dict) or depth > REFERENCES_MAX:
+        return [{}]
+    if isinstance(reference := schema.get("$ref"), str):
+        return _branches(_referred(reference, root), root, depth + 1)
+    merged = schema
+    for part in schema.get("allOf") or ():
+        for found in _branches(part, root, depth + 1):
+            merged = _merged(found, merged)
+    alternatives = [*(merged.get("anyOf") or ()), *(merged.get("oneOf") or ())]
+    if not alternatives:
+        return [merged]
+    around = {key: value for key, value in merged.items() if key not in ("anyOf", "oneOf")}
+    return [
+        _merged(around, found)
+        for alternative in alternatives
+        for found in _branches(alternative, root, depth + 1)
+        if _types(found) or found.get("type") is None
+    ]
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """``other`` wins, except that the declared properties of both hold."""
+    merged = {**one, **other}
+    if isinstance(one.get("properties"), dict) and isinstance(other.get("properties"), dict):
+        merged["properties"] = {**one["properties"], **other["properties"]}
+    return merged
+
+
+def _referred(reference: str, root: Any) -> Any:
+    found = root
+    for step in reference.removeprefix("#").split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if not isinstance(found, dict) or key not in found:
+            return {}
+        found = found[key]
+    return found

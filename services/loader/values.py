@@ -1,0 +1,135 @@
+"""Turning a column of parsed JSON into a column of one kind, value by value only where needed.
+
+Rules: loading behaviour 1.2, 1.3 and 5.3. What is returned goes into the staging table:
+timestamps and decimals as text, which PostgreSQL parses (exactly); all else as it is. Pure.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from services.loader.column_types import BIGINT_MAX, BIGINT_MIN, Kind
+
+# PostgreSQL's limits of an unconstrained numeric.
+DIGITS_BEFORE_POINT_MAX = 131_072
+DIGITS_AFTER_POINT_MAX = 16_383
+
+_DATE_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-](?:0\d|1[0-5]):?[0-5]\d)?)?"
+)
+_DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?")
+# More digits than PostgreSQL keeps, fewer than make its date parser refuse the text.
+_FRACTION_CHARACTERS_MAX = 16
+
+Convert = Callable[[Any], Any]
+
+
+class OutOfRange(Exception):
+    """The value can't be stored; the reason stands in the words of loading behaviour 5.3."""
+
+
+def date_time(text: str) -> str | None:
+    """A text that PostgreSQL reads as that time, or None when it is no accepted spelling.
+
+    The spellings are those of OP-32; without an offset the time is UTC, as the session is.
+    """
+    match = _DATE_TIME.fullmatch(text)
+    if match is None or not _is_date(match[1]):
+        return None
+    if match[2] is None:
+        return text
+    hour, minute, second = int(match[2]), int(match[3]), int(match[4])
+    if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 — a clock's
+        return None
+    if match[5] and len(match[5]) > _FRACTION_CHARACTERS_MAX:
+        return text.replace(match[5], match[5][:_FRACTION_CHARACTERS_MAX], 1)
+    return text
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def decimal(text: str) -> str | None:
+    """The text itself when it is a decimal that a numeric column holds, else None."""
+    match = _DECIMAL.fullmatch(text)
+    if match is None or not (match[2] or match[3]):
+        return None
+    exponent = int(match[4] or 0)
+    before = len(match[2].lstrip("0")) + exponent
+    after = len(match[3] or "") - exponent
+    if before > DIGITS_BEFORE_POINT_MAX or after > DIGITS_AFTER_POINT_MAX:
+        return None
+    return text
+
+
+def integer(value: int) -> int:
+    if BIGINT_MIN <= value <= BIGINT_MAX:
+        return value
+    raise OutOfRange(f"integer out of range for PostgreSQL on {value}")
+
+
+def _whole(value: float | Decimal) -> int:
+    if value != value or value in (float("inf"), float("-inf")) or value != int(value):  # noqa: PLR0124 — NaN
+        raise OutOfRange(f"integer out of range for PostgreSQL on {value}")
+    return integer(int(value))
+
+
+def _double(value: float | Decimal) -> float:
+    try:
+        found = float(value)
+    except OverflowError:
+        found = float("inf")
+    if found in (float("inf"), float("-inf")):
+        raise OutOfRange(f"decimal out of range for PostgreSQL on {value}")
+    return found
+
+
+def _numeric(value: float | Decimal) -> str:
+    # repr of a float is the shortest text that reads back as it: what was written, up to 15 digits.
+    text = repr(value) if isinstance(value, float) else str(value)
+    if decimal(text) is None:
+        raise OutOfRange(f"decimal out of range for PostgreSQL on {text}")
+    return text
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+# By exact Python type (bool is a subclass of int) and wanted kind.
+_CONVERSIONS: dict[tuple[type, Kind], Convert] = {
+    (int, Kind.BIGINT): integer,
+    (int, Kind.DOUBLE): _double,
+    (int, Kind.NUMERIC): str,
+    (float, Kind.BIGINT): _whole,
+    (float, Kind.DOUBLE): _as_it_is,
+    (float, Kind.NUMERIC): _numeric,
+    (Decimal, Kind.BIGINT): _whole,
+    (Decimal, Kind.DOUBLE): _double,
+    (Decimal, Kind.NUMERIC): _numeric,
+}
+
+
+def conversion(value_type: type, kind: Kind) -> Convert:
+    """Raises KeyError for a pair that no rule makes."""
+    return _CONVERSIONS[value_type, kind]
+
+
+def text_kind(text: str, choices: tuple[Kind, ...]) -> tuple[Kind, str]:
+    """The first choice that takes the text, and what to store; raises OutOfRange when none does."""
+    for kind in choices:
+        if kind is Kind.TEXT:
+            return kind, text
+        found = date_time(text) if kind is Kind.TIMESTAMP else decimal(text)
+        if found is not None:
+            return kind, found
+    what = "timestamp" if choices[-1] is Kind.TIMESTAMP else "decimal"
+    raise OutOfRange(f"{what} out of range for PostgreSQL on {text}")

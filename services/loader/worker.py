@@ -1,0 +1,120 @@
+"""The loader's slots: each has a connection to the destination and loads table after table.
+
+A destination that is away costs time only: batches wait, and the loader tries again with pauses
+that grow to a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
+
+from asyncpg import Connection, Pool, Record
+
+from services.ingest.journal.claim import Claims
+from services.loader.choice import Choice
+from services.loader.destination import Books, Destination
+from services.loader.turn import Shared, Turns
+from services.runtime.clock import Clock
+from services.runtime.database import AWAY
+from services.runtime.lifecycle import wait_for
+from services.runtime.logs import Log
+
+# How long to wait when nothing was found. Found work is loaded at once.
+IDLE_SECONDS = 0.1
+# After the destination or the journal could not be reached; the last one repeats.
+AWAY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+
+Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
+
+
+class Worker:
+    def __init__(
+        self,
+        journal: Pool[Record],
+        claims: Claims,
+        connect: Connect,
+        *,
+        clock: Clock,
+        lease_seconds: float,
+        slots: int,
+    ) -> None:
+        self._journal = journal
+        self._claims = claims
+        self._connect = connect
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._slots = slots
+        self._choice = Choice(claims, lease_seconds=lease_seconds)
+        self._shared = Shared()
+        self._away: str | None = None
+
+    async def reason_not_ready(self) -> str | None:
+        return self._away
+
+    async def run(self, ending: asyncio.Event) -> None:
+        """Until told to end, and then to the end of the loads in hand; leases are handed back."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._slots):
+                group.create_task(self._slot(ending))
+        with contextlib.suppress(*AWAY):
+            await self._claims.release()
+
+    async def _slot(self, ending: asyncio.Event) -> None:
+        pauses = iter(AWAY_PAUSES_SECONDS)
+        while not ending.is_set():
+            try:
+                async with self._destination() as destination:
+                    self._away = None
+                    pauses = iter(AWAY_PAUSES_SECONDS)
+                    await self._work(destination, ending)
+            except AWAY as error:
+                seconds = next(pauses, AWAY_PAUSES_SECONDS[-1])
+                self._away = f"a database cannot be reached: {type(error).__name__}"
+                Log().warning(
+                    "destination.unreachable", error=type(error).__name__, retry_seconds=seconds
+                )
+                await wait_for(ending, seconds)
+
+    @contextlib.asynccontextmanager
+    async def _destination(self) -> AsyncIterator[Destination]:
+        """A connection, once it is known that the destination can be used."""
+        connection = await self._connect()
+        try:
+            await Books(connection).open()
+            yield connection
+        finally:
+            connection.terminate()
+
+    async def _work(self, destination: Destination, ending: asyncio.Event) -> None:
+        await self._sweep(destination)
+        turns = Turns(
+            self._journal,
+            self._claims,
+            destination,
+            self._shared,
+            clock=self._clock,
+            lease_seconds=self._lease_seconds,
+        )
+        while not ending.is_set():
+            async with self._choice.next_table() as table:
+                if table is not None:
+                    await turns.take(table)
+            if table is None:
+                await self._forget_finished(destination)
+                await wait_for(ending, IDLE_SECONDS)
+        await self._forget_finished(destination)
+
+    async def _sweep(self, destination: Destination) -> None:
+        """Marks that a loader left behind when it died between the journal and here."""
+        books = Books(destination)
+        marks = await books.all_marks()
+        listed = await self._claims.listed(marks)
+        await books.unmark([mark for mark in marks if mark not in listed])
+
+    async def _forget_finished(self, destination: Destination) -> None:
+        finished, self._shared.finished = self._shared.finished, []
+        if finished:
+            await Books(destination).unmark(finished)

@@ -1,0 +1,1 @@
+"""The loader: accepted bodies in, tables out, on a real server."""

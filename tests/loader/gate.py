@@ -1,0 +1,238 @@
+"""A journal to fill by hand, a loader to run, and a destination to look at."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from events.ids import BatchId, new_batch_id, new_worker_id
+from services.ingest.journal.bodies import deflate
+from services.ingest.journal.claim import Claims
+from services.loader.naming import quote_qualified
+from services.loader.worker import Worker
+from services.runtime.clock import SystemClock
+from services.runtime.database import connect, pool
+from tests.database.fixtures import as_role
+from tests.eventually import eventually
+
+Connection = asyncpg.Connection
+JSON = "application/json"
+
+INTEGRATION = 12
+SCHEMA = "import_api"
+
+
+class Gate:
+    """Writes what ingest writes, and runs a real loader on it until nothing waits."""
+
+    def __init__(self, journal: Connection, destination: Connection, urls: tuple[str, str]) -> None:
+        self.journal = journal
+        self.destination = destination
+        self.database_url, self.destination_url = urls
+        self._received = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    async def add_integration(self, integration_id: int, schema: str) -> None:
+        await self.journal.execute(
+            "INSERT INTO tokens.integrations VALUES"
+            " ($1, 7, $2, $2, 'active', NULL, now(), now(), NULL, 1, 1)",
+            integration_id,
+            schema,
+        )
+
+    async def push(
+        self,
+        table: str,
+        keys: list[str],
+        *records: dict[str, Any],
+        sequence: int = 1,
+        version: int | None = None,
+        integration_id: int = INTEGRATION,
+    ) -> BatchId:
+        """One request to `/v2/import/push`; all records with one sequence."""
+        messages = [
+            {
+                "client_id": 7,
+                "table_name": table,
+                "sequence": sequence,
+                "action": "upsert",
+                "key_names": keys,
+                "data": record,
+            }
+            | ({} if version is None else {"table_version": version})
+            for record in records
+        ]
+        return await self.push_messages(messages, integration_id=integration_id)
+
+    async def push_messages(
+        self, messages: list[dict[str, Any]], *, integration_id: int = INTEGRATION
+    ) -> BatchId:
+        tables: dict[str, int] = {}
+        for message in messages:
+            name = message["table_name"].replace("\0", "")
+            tables[name] = tables.get(name, 0) + 1
+        return await self.write("push", orjson.dumps(messages), tables, integration_id)
+
+    async def batch(
+        self,
+        table: str,
+        keys: list[str] | None,
+        properties: dict[str, Any],
+        *records: dict[str, Any],
+        sequence: int = 1,
+        version: int | None = None,
+        messages: list[dict[str, Any]] | None = None,
+    ) -> BatchId:
+        """One request to `/v2/import/batch`; ``messages`` in place of records as they are."""
+        body: dict[str, Any] = {
+            "table_name": table,
+            "schema": {"type": "object", "properties": properties},
+            "messages": messages
+            or [{"action": "upsert", "sequence": sequence, "data": record} for record in records],
+        }
+        if keys is not None:
+            body["key_names"] = keys
+        if version is not None:
+            body["table_version"] = version
+        count = len(body["messages"])
+        return await self.write("batch", orjson.dumps(body), {table: count}, INTEGRATION)
+
+    async def write(
+        self, endpoint: str, body: bytes, tables: dict[str, int], integration_id: int = INTEGRATION
+    ) -> BatchId:
+        self._received += timedelta(seconds=1)
+        batch_id = new_batch_id(int(self._received.timestamp() * 1000))
+        async with self.journal.transaction():
+            number = await self.journal.fetchval(
+                "INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint,"
+                " tables, records, bytes, body_sha256, received_at, log_size)"
+                " VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, 1) RETURNING number",
+                batch_id,
+                integration_id,
+                endpoint,
+                list(tables),
+                sum(tables.values()),
+                len(body),
+                hashlib.sha256(body).digest(),
+                self._received,
+            )
+            await self.journal.execute(
+                "INSERT INTO journal.bodies VALUES ($1, $2, $3, $4)",
+                batch_id,
+                self._received,
+                JSON,
+                deflate(body),
+            )
+            await self.list_again(batch_id, number, tables, len(body), integration_id)
+        return batch_id
+
+    async def list_again(
+        self,
+        batch_id: UUID,
+        number: int,
+        tables: dict[str, int],
+        size: int,
+        integration_id: int = INTEGRATION,
+    ) -> None:
+        await self.journal.executemany(
+            "INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name,"
+            " records, bytes, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            [
+                (batch_id, place, number, integration_id, name, count, size, self._received)
+                for place, (name, count) in enumerate(tables.items())
+            ],
+        )
+
+    # --- loading ---
+
+    @asynccontextmanager
+    async def loader(
+        self, *, slots: int = 1, lease_seconds: float = 5.0
+    ) -> AsyncIterator[asyncio.Task[None]]:
+        ending = asyncio.Event()
+        url = as_role(self.database_url, "pushgate_loader")
+        async with pool(url, application_name="test", connections_max=4) as journal:
+            worker = Worker(
+                journal,
+                Claims(journal, new_worker_id()),
+                lambda: connect(self.destination_url, application_name="test loader"),
+                clock=SystemClock(),
+                lease_seconds=lease_seconds,
+                slots=slots,
+            )
+            task = asyncio.create_task(worker.run(ending))
+            try:
+                yield task
+            finally:
+                ending.set()
+                await task
+
+    async def load(self) -> None:
+        """A loader comes, loads all that waits, and goes."""
+        async with self.loader() as task:
+            await eventually(lambda: self._done(task))
+
+    async def _done(self, task: asyncio.Task[None]) -> bool:
+        assert not task.done(), task
+        waiting: int = await self.journal.fetchval(
+            "SELECT count(*) FROM journal.pending WHERE failed_at IS NULL"
+        )
+        return not waiting
+
+    # --- looking ---
+
+    async def rows(
+        self, table: str, *columns: str, schema: str = SCHEMA, order: str = "1"
+    ) -> list[tuple[Any, ...]]:
+        """Without system columns unless they are named."""
+        chosen = list(columns) or [
+            name
+            for name, _ in await self.columns(table, schema=schema)
+            if not name.startswith("_sdc_")
+        ]
+        quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in chosen)
+        found = await self.destination.fetch(
+            f"SELECT {quoted} FROM {quote_qualified(schema, table)} ORDER BY {order}"
+        )
+        return [tuple(row) for row in found]
+
+    async def columns(self, table: str, *, schema: str = SCHEMA) -> list[tuple[str, str]]:
+        """Names and types in the table's order."""
+        found = await self.destination.fetch(
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema = $1 AND table_name = $2 ORDER BY ordinal_position",
+            schema,
+            table,
+        )
+        return [tuple(row) for row in found]
+
+    async def tables(self, *, schema: str = SCHEMA) -> set[str]:
+        found = await self.destination.fetch(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = $1", schema
+        )
+        return {row[0] for row in found}
+
+    async def primary_key(self, table: str, *, schema: str = SCHEMA) -> str | None:
+        definition: str | None = await self.destination.fetchval(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE contype = 'p' AND conrelid = to_regclass($1)",
+            quote_qualified(schema, table),
+        )
+        return definition
+
+    async def rejected(self, *, schema: str = SCHEMA) -> list[tuple[str, str, str]]:
+        """Table, reason and record of each."""
+        found = await self.destination.fetch(
+            f"SELECT table_name, reason, record FROM {schema}._sdc_rejected ORDER BY 1, 2, 3"
+        )
+        return [tuple(row) for row in found]
+
+    async def reasons(self) -> list[str]:
+        return [reason for _, reason, _ in await self.rejected()]
