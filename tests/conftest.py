@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import shutil
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
@@ -55,6 +58,17 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     _held_for_the_run.close()
+
+
+@pytest.fixture
+def own_directory() -> Generator[Path]:
+    """For a data directory: ``tmp_path`` would do, were it not for other runs on this machine.
+
+    Each of them closes pytest's directory again, also to the user that Postgres runs as.
+    """
+    directory = Path(tempfile.mkdtemp(dir=os.environ[DIRECTORY_VARIABLE]))
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture(autouse=True)

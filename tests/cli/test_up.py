@@ -18,8 +18,8 @@ UP = (sys.executable, "-m", "cli", "up", *ANY_PORTS, "--quickstart", "--data-dir
 
 
 @pytest.fixture
-async def installation(tmp_path: Path) -> AsyncGenerator[Installation]:
-    made = Installation(tmp_path / "data", command=UP)
+async def installation(own_directory: Path) -> AsyncGenerator[Installation]:
+    made = Installation(own_directory / "data", command=UP)
     yield made
     await made.end()
 

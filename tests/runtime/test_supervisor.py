@@ -16,9 +16,9 @@ from tests.runtime.installation import Installation, is_alive, parent_of
 
 
 @pytest.fixture
-async def installation(tmp_path: Path) -> AsyncGenerator[Installation]:
+async def installation(own_directory: Path) -> AsyncGenerator[Installation]:
     """In a path that is deep (a Unix socket could not live there) and has a space."""
-    deep = tmp_path / "a directory" / ("deep" * 20)
+    deep = own_directory / "a directory" / ("deep" * 20)
     deep.mkdir(parents=True)
     made = Installation(deep / "data")
     yield made
