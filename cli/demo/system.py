@@ -20,7 +20,7 @@ from cli.target import Target, find_target
 READY_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 60
 COMMAND_SECONDS_MAX = 300
-LINES_SHOWN = 20
+LINES_KEPT = 100
 FREE_PORTS = ("--tokens-port", "0", "--ingest-port", "0", "--history-port", "0")
 
 
@@ -37,13 +37,12 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    data_dir: Path
-    ready: str  # the line that `up` printed
-    pid: int
+    """``said``: the last lines that `up` printed, the one that begins with "ready" among them."""
 
-    @property
-    def target(self) -> Target:
-        return find_target(str(self.data_dir), {})
+    data_dir: Path
+    target: Target
+    pid: int
+    said: deque[str]
 
     async def command(self, *words: str, given: str | None = None, **variables: str) -> Command:
         """`pushgate WORDS`, as a person would type it here; ``given`` is its standard input."""
@@ -68,20 +67,25 @@ class System:
 
 
 @contextlib.asynccontextmanager
-async def throw_away_system() -> AsyncIterator[System]:
-    """Raises Refused, with the end of its log, when it does not come up."""
+async def throw_away_system(*options: str) -> AsyncIterator[System]:
+    """``options`` are for `up`. Raises Refused, with what it said, when it does not come up."""
     data_dir = Path(tempfile.mkdtemp(prefix="pushgate-"))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "up", *FREE_PORTS),
+        *(sys.executable, "-m", "cli", "up", *FREE_PORTS, *options),
         stdout=PIPE,
         stderr=STDOUT,
         env=_environment(data_dir),
     )
+    said = deque[str](maxlen=LINES_KEPT)
+    if not await _is_ready(process, said):
+        await _stop(process)
+        # Its logs are what one needs now.
+        raise Refused(f"`pushgate up` did not become ready in {data_dir}:\n" + "\n".join(said))
     try:
-        ready = await _ready(process)
-        draining = asyncio.create_task(_drain(process))
-        yield System(data_dir=data_dir, ready=ready, pid=process.pid)
-        draining.cancel()
+        target = await asyncio.to_thread(find_target, str(data_dir), {})
+        listening = asyncio.create_task(_listen(process, said))
+        yield System(data_dir=data_dir, target=target, pid=process.pid, said=said)
+        listening.cancel()
     finally:
         await _stop(process)
         await asyncio.to_thread(shutil.rmtree, data_dir, ignore_errors=True)
@@ -93,23 +97,26 @@ def _environment(data_dir: Path) -> dict[str, str]:
     return kept | {"PUSHGATE_DATA_DIR": str(data_dir)}
 
 
-async def _ready(process: Process) -> str:
-    assert process.stdout is not None, "it was started with a pipe"
-    said = deque[str](maxlen=LINES_SHOWN)
+async def _is_ready(process: Process, said: deque[str]) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS_MAX):
-            async for line in process.stdout:
-                if line.startswith(b"ready "):
-                    return line.decode().strip()
-                said.append(line.decode(errors="replace").rstrip())
-    raise Refused("`pushgate up` did not become ready. It said:\n" + "\n".join(said))
+            async for line in _lines(process):
+                said.append(line)
+                if line.startswith("ready "):
+                    return True
+    return False
 
 
-async def _drain(process: Process) -> None:
-    """A full pipe would stop it."""
+async def _listen(process: Process, said: deque[str]) -> None:
+    """To the end: a full pipe would stop it."""
+    async for line in _lines(process):
+        said.append(line)
+
+
+async def _lines(process: Process) -> AsyncIterator[str]:
     assert process.stdout is not None, "it was started with a pipe"
-    while await process.stdout.read(65_536):
-        pass
+    async for line in process.stdout:
+        yield line.decode(errors="replace").rstrip("\n")
 
 
 async def _stop(process: Process) -> None:

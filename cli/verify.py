@@ -1,0 +1,223 @@
+"""Verify an export of a Pushgate event log without Pushgate, its makers, or a network.
+
+    python verify.py EXPORT CHECKPOINT KEY [--previous F] [--checkpoints F] [--receipts F]
+
+EXPORT has one event a line. SHA-256 of a zero byte and the line is a leaf of the Merkle tree (RFC
+6962) whose size and root the CHECKPOINT signs (C2SP tlog-checkpoint, Ed25519). KEY is the verifier
+key, text or file. --previous: a checkpoint kept from an earlier time, which this log has to extend.
+--checkpoints: older ones, which tell where a change begins. --receipts: one receipt a line, held to
+the seals in the log (ReceiptsSealed). Prints one JSON object. Exit code: 0 verified, 1 not.
+
+Needs Python 3.11 and the package `cryptography`. It imports nothing else, so this is all there is.
+"""
+
+import argparse
+import base64
+import json
+import re
+import sys
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+NOTE = re.compile(r"([^\n]+)\n(0|[1-9]\d{0,18})\n([\w+/]{43}=)\n\n((?:— \S+ \S+\n)+)", re.ASCII)
+SEQUENCE = slice(34, 54)  # in a line: {"specversion":"1.0","sequence":"00000000000000000007",
+TIME = slice(64, 91)  # "time":"2026-11-23T12:00:00.000001Z",
+
+
+class Checkpoint(NamedTuple):
+    origin: str
+    size: int
+    root: bytes
+
+
+class NotVerified(Exception):
+    """``first_bad``: the lowest number, of an event or a receipt, that nothing vouches for."""
+
+    def __init__(self, verdict: str, why: str, first_bad: int | None = None) -> None:
+        super().__init__(why)
+        self.verdict, self.first_bad = verdict, first_bad
+
+
+def leaves_of(lines: Iterable[bytes]) -> list[bytes]:
+    return [sha256(b"\x00" + line.rstrip(b"\n")).digest() for line in lines]
+
+
+def root_of(leaves: list[bytes]) -> bytes:
+    """Neighbours are hashed together, level by level; one without a neighbour moves up."""
+    level = leaves
+    while len(level) > 1:
+        unpaired = level[-1:] if len(level) % 2 else []
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + unpaired
+    return level[0] if level else sha256(b"").digest()
+
+
+def begins_with(leaves: list[bytes], signed: Checkpoint) -> bool:
+    return len(leaves) >= signed.size and root_of(leaves[: signed.size]) == signed.root
+
+
+def key_id(origin: str, public_key: bytes) -> bytes:
+    return sha256(origin.encode() + b"\n\x01" + public_key).digest()[:4]
+
+
+def read_key(text: str) -> bytes:
+    """The public key of name+id+base64. Its name is the log's origin, which a restore changes."""
+    name, _, rest = text.strip().partition("+")
+    given_id, _, encoded = rest.partition("+")
+    raw = base64.b64decode(encoded + "==")
+    if raw[:1] != b"\x01" or len(raw) != 33 or key_id(name, raw[1:]).hex() != given_id:  # noqa: PLR2004 - Ed25519
+        raise NotVerified("wrong_key", "the verifier key was mistyped: it is name+id+base64")
+    return raw[1:]
+
+
+def open_note(note: str, public_key: bytes) -> Checkpoint:
+    """The checkpoint, if this key signed it. Signatures of others are passed over."""
+    match = NOTE.fullmatch(note)
+    if match is None:
+        raise NotVerified("wrong_key", "this is no signed checkpoint")
+    origin, size, root, signatures = match.groups()
+    text = note[: match.start(4) - 1].encode()
+    for _, name, encoded in (line.split(" ") for line in signatures.splitlines()):
+        raw = base64.b64decode(encoded + "==")
+        if (name, raw[:4]) == (origin, key_id(origin, public_key)):
+            try:
+                Ed25519PublicKey.from_public_bytes(public_key).verify(raw[4:], text)
+            except InvalidSignature:
+                break
+            return Checkpoint(origin, int(size), base64.b64decode(root))
+    raise NotVerified("wrong_key", f"the checkpoint of {origin} is not signed by this key")
+
+
+def verify_events(export: Path, now: Checkpoint, old: Checkpoint | None, *, marks: str) -> None:
+    """Raises NotVerified unless the lines are what is signed now, and was signed before."""
+    if old and old.origin == now.origin and old.size > now.size:
+        raise NotVerified("stale", f"a checkpoint over {old.size} events was seen before", now.size)
+    with export.open("rb") as lines:
+        leaves = leaves_of(lines)
+    if not begins_with(leaves, now):
+        known = [Checkpoint(m[1], int(m[2]), base64.b64decode(m[3])) for m in NOTE.finditer(marks)]
+        same_log = {one for one in [*known, old, now] if one and one.origin == now.origin}
+        diagnose(export.read_bytes().splitlines(), leaves, now, sorted(same_log))
+    extends = old is None or begins_with(leaves, old)
+    if old and old.origin != now.origin:
+        check_restored(export, old, now, extends=extends)
+    elif not extends:
+        raise NotVerified("altered", "the log does not extend the checkpoint kept before")
+    if len(leaves) > now.size:
+        raise NotVerified("stale", f"{len(leaves) - now.size} events are not signed yet", now.size)
+
+
+def check_restored(export: Path, old: Checkpoint, now: Checkpoint, *, extends: bool) -> None:
+    """A log of another origin has to say that it was restored, and where it goes on from."""
+    for number, data in facts(export, "LogRestored"):
+        same = data["old_size"] == old.size and data["old_root"] == old.root.hex()
+        told = data["old_origin"] == old.origin and (same or data["old_size"] > old.size)
+        # What was signed up to the restore is still there; what came after it is lost.
+        if told and (extends or old.size > number):
+            return
+    verdict = "truncated" if now.size < old.size else "altered"
+    raise NotVerified(verdict, f"{now.origin} does not say that it was restored from {old.origin}")
+
+
+def facts(export: Path, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    mark = f'"type":"{kind}"'.encode()
+    with export.open("rb") as lines:
+        for number, line in enumerate(lines):
+            if mark in line and (event := json.loads(line))["type"] == kind:
+                yield number, event["data"]
+
+
+def diagnose(
+    lines: list[bytes], leaves: list[bytes], now: Checkpoint, known: list[Checkpoint]
+) -> None:
+    """Names what was done to lines whose root is not the signed one. Always raises."""
+    numbers = [int(line[SEQUENCE]) if line[SEQUENCE].isdigit() else -1 for line in lines]
+    order = sorted(range(len(lines)), key=numbers.__getitem__)
+    reject_if_only_reordered([leaves[place] for place in order], order, now)
+    if absent := set(range(max([*numbers, 0]))) - set(numbers):
+        raise NotVerified("missing", f"{len(absent)} events are not there", min(absent))
+    order = sorted(range(len(lines)), key=lambda place: lines[place][TIME])
+    moved = ((number, lines[place]) for number, place in enumerate(order))
+    renumbered = (b"%b%020d%b" % (line[:34], number, line[54:]) for number, line in moved)
+    reject_if_only_reordered(leaves_of(renumbered), order, now)
+    reached = [one for one in known if one.size <= len(leaves)]
+    # Up to some checkpoint all hold, and after it none does.
+    place = bisect_left(reached, 1, key=lambda one: int(not begins_with(leaves, one)))
+    good = reached[place - 1].size if place else 0
+    if place == len(reached):
+        raise NotVerified("truncated", f"{now.size} events were signed", len(lines))
+    why = f"something from {good} to {reached[place].size - 1} is not what was signed"
+    raise NotVerified("altered", why, good)
+
+
+def reject_if_only_reordered(leaves: list[bytes], order: list[int], now: Checkpoint) -> None:
+    moved = [place for place, was in enumerate(order) if place != was]
+    if moved and begins_with(leaves, now):
+        raise NotVerified("reordered", "in another order these are the signed events", moved[0])
+
+
+def verify_receipts(export: Path, receipts: Path) -> int:
+    """Holds the receipts to each seal in turn; returns how many are sealed."""
+    sealed, checked = 0, 0
+    with receipts.open("rb") as lines:
+        numbered = ((int(line[10 : line.index(b",")]), line) for line in lines)  # {"number":7,
+        following = next(numbered, None)
+        for number, seal in facts(export, "ReceiptsSealed"):
+            first, sealed, covered = sealed + 1, seal["last"], list[bytes]()
+            while following and following[0] <= sealed:
+                covered += leaves_of([following[1]])
+                following = next(numbered, None)
+            where = f"receipts {first} to {sealed}, sealed by event {number}"
+            if len(covered) < seal["count"]:
+                why = f"{seal['count'] - len(covered)} of the {where}, are not there"
+                raise NotVerified("missing", why, first)
+            found = (first, len(covered), root_of(covered).hex())
+            if found != (seal["first"], seal["count"], seal["root"]):
+                raise NotVerified("altered", f"the {where}, are not what was sealed", first)
+            checked += len(covered)
+    return checked
+
+
+def verify(
+    export: Path, note: str, key: str, *, old_note: str = "", marks: str = "", receipts: Path | None
+) -> dict[str, Any]:
+    """The verdict and what it is about; does not raise for anything that the files hold."""
+    found: dict[str, Any] = dict.fromkeys(("verdict", "size", "root", "key_id", "first_bad"))
+    try:
+        public_key = read_key(key)
+        now = open_note(note, public_key)
+        found |= {"size": now.size, "root": now.root.hex()}
+        found["key_id"] = key_id(now.origin, public_key).hex()
+        old = open_note(old_note, public_key) if old_note else None
+        verify_events(export, now, old, marks=marks)
+        checked = verify_receipts(export, receipts) if receipts else None
+    except NotVerified as no:
+        return found | {"verdict": no.verdict, "first_bad": no.first_bad, "why": str(no)}
+    except (ValueError, KeyError) as error:
+        return found | {"verdict": "altered", "why": f"something cannot be read: {error}"}
+    return found | {"verdict": "verified", "receipts": checked}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Verify an export of a Pushgate event log.")
+    for name in ("export", "checkpoint", "key", "--previous", "--checkpoints", "--receipts"):
+        parser.add_argument(name)
+    given = parser.parse_args()
+    names = (given.checkpoint, given.key, given.previous or "", given.checkpoints or "")
+    note, key, old_note, marks = (
+        Path(name).read_text("utf-8") if Path(name).is_file() else name for name in names
+    )
+    receipts = Path(given.receipts) if given.receipts else None
+    found = verify(Path(given.export), note, key, old_note=old_note, marks=marks, receipts=receipts)
+    print(json.dumps(found))
+    return 0 if found["verdict"] == "verified" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Acceptance: the live tables are what the log says, and a hand-made change is found and named."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import asyncpg
+
+from cli.demo.system import System
+from services.runtime.database import connect
+
+REPLAY_KEYS = {
+    "size",
+    "match",
+    "only_in_fold",
+    "only_in_table",
+    "receipts_checked",
+    "receipts_outside",
+}
+
+
+@contextlib.asynccontextmanager
+async def as_owner(system: System) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await connect(system.target.database_url(), application_name="test")
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def changed_by_hand(
+    system: System, change: str, back: str, *values: int
+) -> AsyncIterator[None]:
+    async with as_owner(system) as owner:
+        await owner.execute(change, *values)
+        try:
+            yield
+        finally:
+            await owner.execute(back, *values)
+
+
+async def test_replay_finds_no_difference_in_a_system_at_work(system: System, name: str) -> None:
+    await system.asked("integrations", "create", name)
+    replay = await system.asked("audit", "replay")
+
+    assert replay.keys() == REPLAY_KEYS
+    assert replay["match"] is True
+    assert [replay[key] for key in ("only_in_fold", "only_in_table", "receipts_outside")] == [
+        []
+    ] * 3
+
+
+async def test_a_token_put_in_by_hand_is_named(system: System) -> None:
+    async with changed_by_hand(
+        system,
+        """
+        INSERT INTO tokens.active_tokens
+        VALUES (sha256($1::int4::text::bytea), $1, 'fake', 1, 1, 'x', 'active', now(), 0, 0)
+        """,
+        "DELETE FROM tokens.active_tokens WHERE token_id = $1",
+        999_999,
+    ):
+        told = await system.command("audit", "replay")
+        replay = await system.command("audit", "replay", "--json")
+
+    assert (told.exit_code, replay.exit_code) == (1, 1)
+    assert "active_tokens token 999999 is only in the table" in told.output
+    assert replay.document["only_in_table"] == [{"table": "active_tokens", "id": "999999"}]
+    assert replay.document["match"] is False
+
+
+async def test_a_token_taken_back_by_hand_is_named_on_both_sides(system: System, name: str) -> None:
+    """A paused integration's token that was switched on again differs in its row."""
+    made = await system.asked("integrations", "create", name)
+    await system.asked("integrations", "pause", name)
+    token_id = made["token"]["id"]
+    item = {"table": "active_tokens", "id": str(token_id)}
+    async with changed_by_hand(
+        system,
+        "UPDATE tokens.active_tokens SET state = 'active' WHERE token_id = $1",
+        "UPDATE tokens.active_tokens SET state = 'paused' WHERE token_id = $1",
+        token_id,
+    ):
+        replay = (await system.command("audit", "replay", "--json")).document
+
+    assert (replay["only_in_fold"], replay["only_in_table"]) == ([item], [item])
+
+
+async def test_as_of_tells_who_could_write_then(system: System, name: str) -> None:
+    before = (await system.asked("status"))["size"] - 1
+    made = await system.asked("integrations", "create", name)
+    created = (await system.asked("status"))["size"] - 1
+    await system.asked("integrations", "pause", name)
+    then, while_active, now = [
+        await system.asked("audit", "as-of", str(number))
+        for number in (before, created, created + 1)
+    ]
+    token_id = made["token"]["id"]
+
+    assert while_active.keys() == {"number", "time", "tokens"}
+    assert [t for t in while_active["tokens"] if t["token_id"] == token_id] == [
+        {
+            "token_id": token_id,
+            "integration_id": made["id"],
+            "schema_name": made["schema_name"],
+            "generated_number": created,
+        }
+    ]
+    assert token_id not in [t["token_id"] for t in then["tokens"] + now["tokens"]]
+
+
+async def test_a_time_and_the_number_it_falls_on_tell_the_same(system: System, name: str) -> None:
+    await system.asked("integrations", "create", name)
+    number = (await system.asked("status"))["size"] - 1
+    by_number = await system.asked("audit", "as-of", str(number))
+    by_time = await system.asked("audit", "as-of", by_number["time"])
+    first_of_all = await system.asked("audit", "as-of", "2020-01-01")
+
+    assert by_time == by_number
+    assert first_of_all == {"number": -1, "time": "2020-01-01T00:00:00Z", "tokens": []}
+
+
+async def test_what_is_no_moment_is_refused(system: System) -> None:
+    beyond = await system.command("audit", "as-of", "1000000")
+    nonsense = await system.command("audit", "as-of", "yesterday")
+
+    assert (beyond.exit_code, nonsense.exit_code) == (1, 1)
+    assert "There is no fact 1000000" in beyond.errors
+    assert "neither a number nor a time" in nonsense.errors

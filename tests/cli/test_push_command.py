@@ -1,0 +1,116 @@
+"""`pushgate push` against the real gate, and `pushgate psql` to see what became of it."""
+
+from pathlib import Path
+
+from cli.demo.system import Command, System
+from tests.eventually import eventually
+
+
+async def rows(system: System, statement: str) -> str:
+    """What psql prints, aligned by nobody; empty while the table is not there."""
+    return (await system.command("psql", "--", "-tA", "-c", statement)).output.strip()
+
+
+async def token_for(system: System, name: str) -> str:
+    made = await system.asked("integrations", "create", name)
+    return str(made["token"]["access_token"])
+
+
+async def push(system: System, token: str, given: str, *options: str) -> Command:
+    words = ("push", "-", "--table", "t", "--key", "id", "--json", *options)
+    return await system.command(*words, given=given, PUSHGATE_TOKEN=token)
+
+
+async def test_records_arrive_as_they_were_written(system: System, name: str) -> None:
+    token = await token_for(system, name)
+    given = '{"id": 1, "a": 9007199254740993, "b": "text", "c": true, "d": null, "e": 1.5}\n'
+    pushed = await push(system, token, given)
+    loaded = await eventually(
+        lambda: rows(system, f"SELECT id, a, b, c, e FROM {name}.t")
+    )
+
+    assert pushed.exit_code == 0
+    assert pushed.document.keys() == {
+        "table",
+        "seconds",
+        "accepted",
+        "not_accepted",
+        "requests",
+        "bytes",
+        "problems",
+    }
+    assert (pushed.document["accepted"], pushed.document["problems"]) == (1, [])
+    assert loaded == "1|9007199254740993|text|t|1.5"
+
+
+async def test_of_a_file_the_later_line_wins_and_a_later_push_over_that(
+    system: System, name: str
+) -> None:
+    token = await token_for(system, name)
+    lines = '{"id": 1, "v": "first"}\n{"id": 1, "v": "second"}\n'
+    await push(system, token, lines, "--batch-records", "1")
+    second = await eventually(lambda: rows(system, f"SELECT v FROM {name}.t WHERE v = 'second'"))
+    await push(system, token, '[{"id": 1, "v": "third"}]')
+    third = await eventually(lambda: rows(system, f"SELECT v FROM {name}.t WHERE v = 'third'"))
+
+    assert (second, third) == ("second", "third")
+
+
+async def test_a_file_with_mistakes_is_told_line_by_line(
+    system: System, name: str, tmp_path: Path
+) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text(await token_for(system, name) + "\n")
+    file = tmp_path / "records.ndjson"
+    file.write_text('{"id": 1}\n{"x": 2}\nnot json\n{"id": 4}\n')
+    pushed = await system.command(
+        *("push", str(file), "--table", "t", "--key", "id", "--token-file", str(token_file)),
+        "--json",
+    )
+    problems = [(p["outcome"], p["first"], p["last"]) for p in pushed.document["problems"]]
+
+    assert pushed.exit_code == 1
+    assert pushed.errors == "pushgate: 2 records were not acknowledged.\n"
+    assert (pushed.document["accepted"], pushed.document["not_accepted"]) == (2, 2)
+    assert problems == [("unusable", 2, 2), ("unusable", 3, 3)]
+
+
+async def test_a_revoked_token_pushes_nothing_and_is_told_what_to_do(
+    system: System, name: str
+) -> None:
+    made = await system.asked("integrations", "create", name)
+    await system.asked("tokens", "revoke", str(made["token"]["id"]))
+    pushed = await push(system, made["token"]["access_token"], '{"id": 1}\n{"id": 2}\n')
+    (problem,) = pushed.document["problems"]
+
+    assert pushed.exit_code == 1
+    assert pushed.document["accepted"] == 0
+    assert (problem["outcome"], problem["status"]) == ("refused", 401)
+    assert problem["reason"] == '{"message":"Not Authorized"}'
+    assert "tokens check" in problem["advice"]
+
+
+async def test_the_gates_own_words_are_passed_on(system: System, name: str) -> None:
+    token = await token_for(system, name)
+    pushed = await push(system, token, '{"id": "' + "x" * 1025 + '"}\n{"id": "y"}\n')
+    (problem,) = pushed.document["problems"]
+
+    assert (problem["status"], problem["first"], problem["last"]) == (422, 1, 2)
+    assert "String keys cannot be longer than 1024 characters" in problem["reason"]
+
+
+async def test_without_a_token_or_a_file_there_is_a_sentence(system: System) -> None:
+    no_token = await system.command("push", "-", "--table", "t", "--key", "id", given="{}")
+    no_file = await system.command(
+        *("push", "/nowhere/at/all", "--table", "t", "--key", "id"), PUSHGATE_TOKEN="at_x"
+    )
+
+    assert (no_token.exit_code, no_file.exit_code) == (1, 1)
+    assert "PUSHGATE_TOKEN" in no_token.errors
+    assert "/nowhere/at/all can't be read" in no_file.errors
+
+
+async def test_psql_gets_the_password_out_of_sight(system: System) -> None:
+    shown = await rows(system, "SELECT current_user")
+
+    assert shown == "pushgate_loader"

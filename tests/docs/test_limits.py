@@ -1,0 +1,45 @@
+"""docs/reference/limits.md has the values of the code, and all of the files of limits."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import cli.pushing.limits
+import protocol.limits
+import services.tokens.limits
+
+PAGE = Path("docs/reference/limits.md").read_text("utf-8")
+ROW = re.compile(r"^\| [^|]+ \| (-?[\d,.]+) \| [^|]*\| `([\w.]+)` \|$", re.MULTILINE)
+ROWS = [(name, value) for value, name in ROW.findall(PAGE)]
+FILES = (protocol.limits, services.tokens.limits, cli.pushing.limits)
+
+
+@pytest.mark.parametrize(("name", "value"), ROWS, ids=[name for name, _ in ROWS])
+def test_a_value_is_that_of_the_code(name: str, value: str) -> None:
+    module, _, constant = name.rpartition(".")
+
+    number = value.replace(",", "")
+
+    assert (float(number) if "." in number else int(number)) == getattr(
+        importlib.import_module(module), constant
+    )
+
+
+def test_every_limit_of_the_files_of_limits_is_told() -> None:
+    constants = {
+        f"{file.__name__}.{line.split(' =')[0]}"
+        for file in FILES
+        for line in Path(str(file.__file__)).read_text("utf-8").splitlines()
+        if re.match(r"[A-Z_]+ = ", line)
+    }
+
+    assert constants <= {name for name, _ in ROWS}
+
+
+def test_every_row_was_understood() -> None:
+    tables = [line for line in PAGE.splitlines() if line.startswith("| ")]
+    headings = [line for line in tables if line.startswith("| limit |")]
+
+    assert len(ROWS) == len(tables) - len(headings)

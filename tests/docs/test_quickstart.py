@@ -1,0 +1,50 @@
+"""The commands of docs/quickstart.md do what the page says, on a system like `make run`'s."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.demo.system import throw_away_system
+from tests.docs.quickstart import Block, Ran, Shell, blocks, is_as_told
+from tests.eventually import eventually
+
+PAGE = Path("docs/quickstart.md")
+
+
+@pytest.mark.timeout(180)
+async def test_the_page_can_be_followed(tmp_path: Path) -> None:
+    async with throw_away_system("--quickstart") as system:
+        shell = await Shell.start(tmp_path, PUSHGATE_DATA_DIR=str(system.data_dir))
+        for block in blocks(PAGE):
+            await follow(shell, block)
+        await shell.stop()
+
+
+async def follow(shell: Shell, block: Block) -> None:
+    """Reading is tried again for a while: loading takes a moment, and the page says so."""
+    ran = await shell.run(block.commands)
+    if block.commands.startswith("pushgate psql"):
+
+        async def again() -> bool:
+            nonlocal ran
+            ran = await shell.run(block.commands)
+            return is_as_told(block, ran)
+
+        await eventually(again)
+
+    assert is_as_told(block, ran), (block, ran)
+
+
+def test_the_page_has_what_is_to_be_followed() -> None:
+    found = list(blocks(PAGE))
+
+    assert len(found) > 10
+    assert [block.exit_code for block in found].count(1) == 3
+
+
+def test_a_block_that_prints_something_else_is_noticed() -> None:
+    block = Block("echo", 0, "a … c\n")
+
+    assert is_as_told(block, Ran(0, "a bbb c\n"))
+    assert not is_as_told(block, Ran(0, "a bbb d\n"))
+    assert not is_as_told(block, Ran(1, "a bbb c\n"))
