@@ -17,6 +17,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with everything that is needed (the other targets do it themselves)
+	@echo "Ready: $(BIN)/pushgate"
 
 run: $(READY) ## serve everything on this machine, with an embedded Postgres, data in .pushgate/
 	@$(BIN)/pushgate up --quickstart
@@ -46,12 +47,14 @@ format: $(READY) ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix
 
 lock: $(READY) ## choose versions anew and write the hashed requirements files
+	$(LOCK) deploy/requirements/build.in -o deploy/requirements/build.txt
 	$(LOCK) deploy/requirements/programs.in -o requirements.txt
 	$(LOCK) --no-deps deploy/requirements/embedded.in -o requirements-embedded.txt
-	$(LOCK) -c requirements.txt deploy/requirements/dev.in -o requirements-dev.txt
+	$(LOCK) -c requirements.txt -c deploy/requirements/build.txt \
+		deploy/requirements/dev.in -o requirements-dev.txt
 	$(LOCK) --no-deps deploy/requirements/demo.in -o deploy/requirements/demo.txt
 
 # The stamp is newer than what it was made from, so a ready environment costs nothing.
-$(READY): $(REQUIREMENTS) pyproject.toml deploy/make-venv
+$(READY): deploy/requirements/build.txt $(REQUIREMENTS) pyproject.toml deploy/make-venv
 	@PYTHON="$(PYTHON)" deploy/make-venv .venv $(REQUIREMENTS)
 	@touch $@
