@@ -28,14 +28,7 @@ from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.logs import Log
 from services.tokens.domain import Decider
-from services.tokens.limits import (
-    APPENDS_AT_ONCE_MAX,
-    ATTEMPTS_MAX,
-    BARRIER_LOCK_SECONDS_MAX,
-    COMMAND_SECONDS_MAX,
-    PAUSE_SECONDS_MAX,
-    PAUSE_SECONDS_MIN,
-)
+from services.tokens.limits import APPENDS_AT_ONCE_MAX, Patience
 from services.tokens.refusals import Busy, DatabaseAway, LogHalted
 
 StateT = TypeVar("StateT")
@@ -64,9 +57,10 @@ class Wish(Generic[StateT, CommandT, FactT]):
 class Appender:
     """One for a process: it bounds how many of its appends queue at the log's lock."""
 
-    def __init__(self, pool: Pool[Record], clock: Clock) -> None:
+    def __init__(self, pool: Pool[Record], clock: Clock, patience: Patience) -> None:
         self._pool = pool
         self._clock = clock
+        self._patience = patience
         self._turns = asyncio.Semaphore(APPENDS_AT_ONCE_MAX)
         self._queries = load_queries("services.tokens")
 
@@ -77,7 +71,7 @@ class Appender:
         after the last it is not known whether it was done.
         """
         command_id = new_command_id()
-        deadline = self._clock.monotonic() + COMMAND_SECONDS_MAX
+        deadline = self._clock.monotonic() + self._patience.command_seconds_max
         for attempt in count():
             try:
                 async with self._turn():
@@ -85,15 +79,16 @@ class Appender:
             except errors.LogHalted as error:
                 raise LogHalted from error
             except _AGAIN as error:
-                if attempt + 1 >= ATTEMPTS_MAX or self._clock.monotonic() > deadline:
+                attempts_left = attempt + 1 < self._patience.attempts_max
+                if not attempts_left or self._clock.monotonic() > deadline:
                     raise (DatabaseAway if isinstance(error, AWAY) else Busy) from error
-            await asyncio.sleep(_pause_seconds(attempt))
+            await asyncio.sleep(self._pause_seconds(attempt))
         raise AssertionError("the loop above ends by itself")
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(COMMAND_SECONDS_MAX):
+            async with asyncio.timeout(self._patience.command_seconds_max):
                 await self._turns.acquire()
         except TimeoutError:
             raise Busy from None
@@ -128,11 +123,18 @@ class Appender:
         return facts
 
     async def _raise_barrier(self, connection: AnyConnection, integration: IntegrationId) -> None:
-        await connection.execute(self._queries["limit_lock_wait"], f"{BARRIER_LOCK_SECONDS_MAX}s")
+        milliseconds = round(self._patience.barrier_seconds_max * 1000)
+        await connection.execute(self._queries["limit_lock_wait"], f"{milliseconds}ms")
         try:
             await connection.execute(self._queries["raise_barrier"], integration)
         except asyncpg.LockNotAvailableError as error:
             raise LogBusy(str(error)) from error
+
+    def _pause_seconds(self, attempt: int) -> float:
+        """Full jitter: those who lost together shall not come back together."""
+        longest = self._patience.pause_seconds_min * 2**attempt
+        most = min(self._patience.pause_seconds_max, longest)
+        return random.uniform(0, most)  # noqa: S311 — a pause is no secret
 
 
 def _tell(wish: Wish[Any, Any, Any], facts: Sequence[Fact], number: int) -> None:
@@ -147,9 +149,3 @@ def _done_before(recorded: Sequence[log.Recorded], command_id: CommandId) -> lis
     by_id = {one.event_id: one.fact for one in recorded}
     ids = (event_id(command_id, index) for index in count())
     return [by_id[own] for own in takewhile(by_id.__contains__, ids)]
-
-
-def _pause_seconds(attempt: int) -> float:
-    """Full jitter: those who lost together shall not come back together."""
-    longest = min(PAUSE_SECONDS_MAX, PAUSE_SECONDS_MIN * 2**attempt)
-    return random.uniform(0, longest)  # noqa: S311 — a pause is no secret

@@ -42,8 +42,8 @@ from services.tokens.commands import (
 from services.tokens.directory import Directory
 from services.tokens.display_text import is_one_line
 from services.tokens.domain import ACCOUNT, INTEGRATION, Account, Integration
-from services.tokens.limits import ACCOUNT_NAME_CHARACTERS_MAX
-from services.tokens.refusals import AccountNameUnusable, NameTaken
+from services.tokens.limits import ACCOUNT_NAME_CHARACTERS_MAX, Patience
+from services.tokens.refusals import AccountNameUnusable, AccountNotFound, NameTaken
 from services.tokens.schema_name import derive_schema_name
 from services.tokens.token_text import NewToken, new_token
 
@@ -87,10 +87,12 @@ class CreatedIntegration:
 class Handlers:
     """One for a process. Every method raises a Refusal when it does not do what is asked."""
 
-    def __init__(self, pool: Pool[Record], clock: Clock) -> None:
+    def __init__(
+        self, pool: Pool[Record], clock: Clock, *, patience: Patience | None = None
+    ) -> None:
         self.directory = Directory(pool)
         self._pool = pool
-        self._appender = Appender(pool, clock)
+        self._appender = Appender(pool, clock, patience or Patience())
         self._queries = load_queries("services.tokens")
 
     # --- accounts and Connect tokens
@@ -140,7 +142,7 @@ class Handlers:
     async def create_integration(
         self, caller: Caller, display_name: str, *, with_token: bool = False
     ) -> CreatedIntegration:
-        """Raises NameUnusable or NameTaken."""
+        """Raises NameUnusable, NameTaken or AccountNotFound."""
         require(caller, Right.MANAGE_INTEGRATIONS)
         found = await self._pool.fetchval(self._queries["next_integration_id"])
         integration_id = IntegrationId(found)
@@ -154,6 +156,9 @@ class Handlers:
         async def commands(
             connection: AnyConnection, _: Integration | None
         ) -> list[IntegrationCommand]:
+            # An account is for ever, so it cannot go between this look and the append.
+            if not await connection.fetchval(self._queries["account_exists"], caller.account_id):
+                raise AccountNotFound
             return [create, *await self._token_commands(connection, token)]
 
         try:

@@ -1,5 +1,7 @@
 """The token service's limits, each with its unit and its reason."""
 
+from dataclasses import dataclass
+
 # Two, so that a token can be rotated without a pause; a third would be a forgotten one.
 ACTIVE_TOKENS_MAX = 2
 
@@ -19,11 +21,20 @@ BODY_SECONDS_MAX = 10.0
 APPENDS_AT_ONCE_MAX = 4
 CONNECTIONS_MAX = 10
 
-# A command is tried again while others move its stream; each round at least one of them gets on.
-ATTEMPTS_MAX = 12
-PAUSE_SECONDS_MIN = 0.005
-PAUSE_SECONDS_MAX = 0.2
-# Waiting for a turn, for locks and for other people's appends together; then 503.
-COMMAND_SECONDS_MAX = 12.0
-BARRIER_LOCK_SECONDS_MAX = 5
 RETRY_AFTER_SECONDS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long a command is tried before it is answered with 503.
+
+    While others move its stream each attempt lets at least one of them get on; attempts also
+    bridge a short absence of the database. ``command_seconds_max``: waiting for a turn, and from
+    the first attempt to the last. ``barrier_seconds_max``: waiting for the pushes in hand.
+    """
+
+    attempts_max: int = 12
+    pause_seconds_min: float = 0.005
+    pause_seconds_max: float = 0.2
+    command_seconds_max: float = 12.0
+    barrier_seconds_max: float = 5.0

@@ -35,6 +35,9 @@ SELECT account_id, coalesce(name, '') AS name, opened_at
   FROM tokens.accounts LEFT JOIN tokens.account_names USING (account_id)
  ORDER BY account_id;
 
+-- name: account_exists
+SELECT EXISTS (SELECT FROM tokens.accounts WHERE account_id = $1);
+
 -- name: connect_tokens_of_account
 SELECT connect_token_id, role, last_four, generated_at
   FROM tokens.connect_tokens WHERE account_id = $1

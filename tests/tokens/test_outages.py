@@ -1,0 +1,132 @@
+"""The database goes away: nothing happens twice, and the answer says to come again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from aiohttp.test_utils import TestServer
+from asyncpg import Pool, Record
+from pytest_aiohttp.plugin import AiohttpClient
+
+from events import log
+from events.types import TokenGenerated, TokenRevoked
+from services.runtime.clock import SystemClock
+from services.runtime.config import Secret
+from services.runtime.database import pool
+from services.runtime.http import HEALTH
+from services.tokens.app import TokensSettings, build_app
+from services.tokens.authority import Caller
+from services.tokens.handlers import CreatedIntegration, Handlers, OpenedAccount
+from services.tokens.limits import Patience
+from services.tokens.refusals import DatabaseAway
+from tests.database.fixtures import RoleUrl
+from tests.tokens.connect_client import ConnectClient
+from tests.tokens.cutting_proxy import CuttingProxy, Moment, cutting_proxy
+
+Through = tuple[CuttingProxy, Handlers]
+
+
+@pytest.fixture
+async def through(role_url: RoleUrl) -> AsyncGenerator[Through]:
+    """Handlers whose connections can be cut."""
+    async with (
+        cutting_proxy(role_url("pushgate_tokens")) as (proxy, url),
+        pool(url, application_name="test cut", connections_max=2) as connections,
+    ):
+        yield proxy, Handlers(connections, SystemClock())
+
+
+@pytest.fixture
+async def integration(handlers: Handlers, caller: Caller) -> CreatedIntegration:
+    return await handlers.create_integration(caller, "Import API", with_token=True)
+
+
+async def facts_of(
+    integration: CreatedIntegration, kind: type, connections: Pool[Record]
+) -> list[object]:
+    async with connections.acquire() as connection:
+        recorded = await log.read_stream(connection, f"integration/{integration.integration_id}")
+    return [one.fact for one in recorded if isinstance(one.fact, kind)]
+
+
+@pytest.mark.parametrize("moment", ["before commit", "after commit"])
+async def test_a_token_is_generated_once_though_the_connection_broke(
+    moment: Moment,
+    through: Through,
+    caller: Caller,
+    integration: CreatedIntegration,
+    connections: Pool[Record],
+) -> None:
+    proxy, handlers = through
+    proxy.cuts.append(moment)
+
+    token = await handlers.generate_token(caller, integration.integration_id)
+
+    assert proxy.done == [moment]
+    facts = await facts_of(integration, TokenGenerated, connections)
+    assert len(facts) == 2
+    active = await handlers.directory.active_tokens(caller, integration.integration_id)
+    assert active[0].token_id == token.token_id
+    assert active[0].last_four == token.access_token[-4:]
+
+
+@pytest.mark.parametrize("moment", ["before commit", "after commit"])
+async def test_a_revocation_whose_answer_was_lost_is_no_refusal(
+    moment: Moment,
+    through: Through,
+    caller: Caller,
+    integration: CreatedIntegration,
+    connections: Pool[Record],
+) -> None:
+    """Deciding again would find the token revoked already, by ourselves."""
+    proxy, handlers = through
+    proxy.cuts.append(moment)
+    assert integration.token is not None
+
+    await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+
+    assert proxy.done == [moment]
+    assert len(await facts_of(integration, TokenRevoked, connections)) == 1
+
+
+async def test_an_account_is_opened_once_though_the_connection_broke(through: Through) -> None:
+    proxy, handlers = through
+    proxy.cuts.append("after commit")
+
+    opened = await handlers.open_account("Acme")
+
+    assert [entry.name for entry in await handlers.directory.accounts()] == ["Acme"]
+    assert await handlers.directory.authenticate(opened.access_token) is not None
+
+
+async def test_a_connection_that_breaks_each_time_is_given_up(
+    role_url: RoleUrl, caller: Caller, integration: CreatedIntegration
+) -> None:
+    async with (
+        cutting_proxy(role_url("pushgate_tokens")) as (proxy, url),
+        pool(url, application_name="test cut", connections_max=2) as connections,
+    ):
+        handlers = Handlers(connections, SystemClock(), patience=Patience(attempts_max=3))
+        proxy.cuts.extend(["before commit"] * 3)
+
+        with pytest.raises(DatabaseAway):
+            await handlers.generate_token(caller, integration.integration_id)
+
+
+async def test_without_its_database_the_service_says_come_again(
+    aiohttp_client: AiohttpClient, role_url: RoleUrl, account: OpenedAccount
+) -> None:
+    async with cutting_proxy(role_url("pushgate_tokens")) as (_, url):
+        settings = TokensSettings(database_url=Secret(url))
+        client = await aiohttp_client(build_app(settings, clock=SystemClock()))
+        api = ConnectClient(client, account.access_token)
+        assert (await api.get("/v4/sources")).status == 200
+
+    answer = await api.get("/v4/sources")
+
+    assert (answer.status, answer.json["error"]) == (503, "DatabaseAway")
+    assert answer.headers["Retry-After"] == "2"
+    assert isinstance(client.server, TestServer)
+    reasons = await client.server.app[HEALTH].reasons()
+    assert reasons["database"].startswith("the database does not answer")
