@@ -26,8 +26,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NOTE = re.compile(r"([^\n]+)\n(0|[1-9]\d{0,18})\n([\w+/]{43}=)\n\n((?:— \S+ \S+\n)+)", re.ASCII)
-SEQUENCE = slice(34, 54)  # in a line: {"specversion":"1.0","sequence":"00000000000000000007",
-TIME = slice(64, 91)  # "time":"2026-11-23T12:00:00.000001Z",
+SEQUENCE = slice(33, 53)  # in a line: {"specversion":"1.0","sequence":"00000000000000000007",
+TIME = slice(63, 90)  # "time":"2026-11-23T12:00:00.000001Z",
 
 
 class Checkpoint(NamedTuple):
@@ -103,7 +103,8 @@ def verify_events(export: Path, now: Checkpoint, old: Checkpoint | None, *, mark
     if not begins_with(leaves, now):
         known = [Checkpoint(m[1], int(m[2]), base64.b64decode(m[3])) for m in NOTE.finditer(marks)]
         same_log = {one for one in [*known, old, now] if one and one.origin == now.origin}
-        diagnose(export.read_bytes().splitlines(), leaves, now, sorted(same_log))
+        with export.open("rb") as lines:
+            diagnose([*lines], leaves, now, sorted(same_log))
     extends = old is None or begins_with(leaves, old)
     if old and old.origin != now.origin:
         check_restored(export, old, now, extends=extends)
@@ -140,11 +141,15 @@ def diagnose(
     numbers = [int(line[SEQUENCE]) if line[SEQUENCE].isdigit() else -1 for line in lines]
     order = sorted(range(len(lines)), key=numbers.__getitem__)
     reject_if_only_reordered([leaves[place] for place in order], order, now)
-    if absent := set(range(max([*numbers, 0]))) - set(numbers):
+    absent = set(range(max([*numbers, 0]))) - set(numbers)
+    if absent and -1 not in numbers:
         raise NotVerified("missing", f"{len(absent)} events are not there", min(absent))
     order = sorted(range(len(lines)), key=lambda place: lines[place][TIME])
     moved = ((number, lines[place]) for number, place in enumerate(order))
-    renumbered = (b"%b%020d%b" % (line[:34], number, line[54:]) for number, line in moved)
+    renumbered = (
+        b"%b%020d%b" % (line[: SEQUENCE.start], number, line[SEQUENCE.stop :])
+        for number, line in moved
+    )
     reject_if_only_reordered(leaves_of(renumbered), order, now)
     reached = [one for one in known if one.size <= len(leaves)]
     # Up to some checkpoint all hold, and after it none does.

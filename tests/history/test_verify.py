@@ -1,0 +1,284 @@
+"""The offline verifier: each verdict, and that nothing slips through."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli import verify
+from events.checkpoint import Checkpoint, sign
+from tests.history.exports import (
+    BEGAN,
+    KEY,
+    ORIGIN,
+    PRIVATE,
+    lines_of,
+    note_over,
+    receipt,
+    renames,
+    seal,
+    written,
+)
+
+LINES = lines_of(renames(20))
+NOTE = note_over(LINES)
+MARKS = "".join(note_over(LINES[:size]) for size in range(1, 21))
+
+
+def verdict(
+    lines: list[str], directory: Path, *, note: str = NOTE, key: str = KEY, **others: Any
+) -> tuple[str, int | None]:
+    others.setdefault("receipts", None)
+    found = verify.verify(written(directory / "export", lines), note, key, **others)
+    return found["verdict"], found["first_bad"]
+
+
+def with_line(place: int, line: str) -> list[str]:
+    return [*LINES[:place], line, *LINES[place + 1 :]]
+
+
+def renumbered(lines: list[str], *, times: bool) -> list[str]:
+    """As somebody would do who changes the rows of the table."""
+    texts = []
+    for number, one in enumerate(lines):
+        start, stop = verify.SEQUENCE.start, verify.SEQUENCE.stop
+        text = one[:start] + f"{number:020d}" + one[stop:]
+        start, stop = verify.TIME.start, verify.TIME.stop
+        time = LINES[min(number, 19)][verify.TIME] if times else text[verify.TIME]
+        texts.append(text[:start] + time + text[stop:])
+    return texts
+
+
+def test_what_was_signed_is_verified(tmp_path: Path) -> None:
+    found = verify.verify(written(tmp_path / "export", LINES), NOTE, KEY, receipts=None)
+
+    assert found["verdict"] == "verified"
+    assert found["size"] == 20
+    assert found["key_id"] == KEY.split("+")[1]
+    assert found["first_bad"] is None
+
+
+SWAPPED = [*LINES[:4], LINES[9], *LINES[5:9], LINES[4], *LINES[10:]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (with_line(7, LINES[7].replace("shop 7", "shop 8")), ("altered", 7)),
+        (with_line(0, ""), ("altered", 0)),
+        (with_line(19, LINES[19] + " "), ("altered", 19)),
+        ([*LINES[:7], *LINES[8:]], ("missing", 7)),
+        ([*LINES[:7], *LINES[10:]], ("missing", 7)),
+        (LINES[1:], ("missing", 0)),
+        (LINES[:-3], ("truncated", 17)),
+        ([], ("truncated", 0)),
+        (SWAPPED, ("reordered", 4)),
+        (renumbered(SWAPPED, times=False), ("reordered", 4)),
+        (renumbered(SWAPPED, times=True), ("altered", 4)),
+        (renumbered([*LINES[:5], LINES[5], *LINES[5:]], times=True)[:20], ("altered", 6)),
+        ([*LINES[:5], LINES[5], *LINES[5:]], ("altered", 6)),
+        ([*with_line(3, "x")[:-2]], ("altered", 3)),
+        ([*LINES, *lines_of(renames(1), first=20)], ("stale", 20)),
+    ],
+)  # fmt: skip
+def test_what_was_done_is_named(
+    lines: list[str], expected: tuple[str, int | None], tmp_path: Path
+) -> None:
+    assert verdict(lines, tmp_path, marks=MARKS) == expected
+
+
+def test_without_older_checkpoints_a_change_is_found_but_not_its_place(tmp_path: Path) -> None:
+    changed = with_line(7, LINES[7].replace("shop 7", "shop 8"))
+
+    assert verdict(changed, tmp_path) == ("altered", 0)
+
+
+@given(data=st.data())
+def test_no_change_of_one_bit_is_verified(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = data.draw(st.integers(0, len(LINES) - 1))
+    column = data.draw(st.integers(0, len(LINES[place]) - 1))
+    before = LINES[place]
+    other = chr(ord(before[column]) ^ 1 << data.draw(st.integers(0, 6)))
+    changed = with_line(place, before[:column] + other + before[column + 1 :])
+
+    assert verdict(changed, tmp_path_factory.mktemp("export"))[0] != "verified"
+
+
+@given(order=st.permutations(range(20)))
+def test_no_other_order_is_verified(
+    order: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lines = [LINES[place] for place in order]
+    expected = "verified" if lines == LINES else "reordered"
+
+    assert verdict(lines, tmp_path_factory.mktemp("export"))[0] == expected
+
+
+@given(raw=st.binary(max_size=300))
+def test_no_export_crashes_it(raw: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("export") / "export"
+    path.write_bytes(raw)
+
+    assert verify.verify(path, NOTE, KEY, marks=MARKS, receipts=path)["verdict"] != "verified"
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["", "nothing", NOTE + "x", NOTE.replace("\n20\n", "\n19\n"), NOTE[:-8] + "AAAAAAA\n"],
+)
+def test_a_checkpoint_that_the_key_did_not_sign_is_named(note: str, tmp_path: Path) -> None:
+    assert verdict(LINES, tmp_path, note=note) == ("wrong_key", None)
+
+
+def test_a_checkpoint_of_another_key_is_named(tmp_path: Path) -> None:
+    other = note_over(LINES, key=Ed25519PrivateKey.generate())
+
+    assert verdict(LINES, tmp_path, note=other) == ("wrong_key", None)
+
+
+@pytest.mark.parametrize("key", ["", "x", KEY[:-4] + "AAAA", KEY.replace("0a1b", "0a1c")])
+def test_a_mistyped_key_is_named(key: str, tmp_path: Path) -> None:
+    assert verdict(LINES, tmp_path, key=key) == ("wrong_key", None)
+
+
+def test_a_log_that_grew_extends_the_checkpoint_kept_before(tmp_path: Path) -> None:
+    assert verdict(LINES, tmp_path, old_note=note_over(LINES[:9])) == ("verified", None)
+
+
+def test_a_log_that_was_rewritten_and_signed_again_is_named(tmp_path: Path) -> None:
+    """The signer's key does not help an insider against an auditor who kept a checkpoint."""
+    rewritten = with_line(7, LINES[7].replace("shop 7", "shop 8"))
+
+    assert verdict(rewritten, tmp_path, note=note_over(rewritten), old_note=NOTE) == (
+        "altered",
+        None,
+    )
+
+
+def test_an_older_log_than_the_one_seen_is_named(tmp_path: Path) -> None:
+    older = LINES[:12]
+
+    assert verdict(older, tmp_path, note=note_over(older), old_note=NOTE) == ("stale", 12)
+
+
+NEW_ORIGIN = "pushgate/f00d"
+
+
+def restored(kept: int, *, old_size: int = 20, old_root: str | None = None) -> list[str]:
+    """The log put back with its first ``kept`` events, going on under another origin."""
+    root = old_root or verify.open_note(NOTE, verify.read_key(KEY)).root.hex()
+    fact = ("LogRestored", "log", {"old_origin": ORIGIN, "old_size": old_size, "old_root": root})
+    return [*LINES[:kept], *lines_of([fact, *renames(2)], origin=NEW_ORIGIN, first=kept)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "old_note", "expected"),
+    [
+        (restored(12), NOTE, "verified"),
+        (restored(20), NOTE, "verified"),
+        (restored(12), note_over(LINES[:9]), "verified"),
+        (restored(12), note_over(LINES[:15]), "verified"),
+        (restored(12, old_root="0" * 64), NOTE, "truncated"),
+        (restored(12, old_size=19), NOTE, "truncated"),
+        ([*LINES[:12], *lines_of(renames(1), origin=NEW_ORIGIN, first=12)], NOTE, "truncated"),
+        (["changed", *restored(12)[1:]], note_over(LINES[:9]), "altered"),
+    ],
+)
+def test_a_restored_log_has_to_say_so(
+    lines: list[str], old_note: str, expected: str, tmp_path: Path
+) -> None:
+    note = note_over(lines, origin=NEW_ORIGIN)
+
+    assert verdict(lines, tmp_path, note=note, old_note=old_note)[0] == expected
+
+
+RECEIPTS = [receipt(number) for number in (1, 2, 3, 5, 6, 8, 9)]
+SEALED = lines_of([*renames(2), seal(1, 5, RECEIPTS[:4]), *renames(1), seal(6, 8, RECEIPTS[4:6])])
+
+
+@pytest.mark.parametrize(
+    ("receipts", "expected"),
+    [
+        (RECEIPTS, ("verified", None)),
+        (RECEIPTS[:6], ("verified", None)),
+        ([RECEIPTS[0], *RECEIPTS[2:]], ("missing", 1)),
+        (RECEIPTS[:5], ("missing", 6)),
+        ([], ("missing", 1)),
+        ([*RECEIPTS[:4], receipt(6) + " ", *RECEIPTS[5:]], ("altered", 6)),
+        ([*RECEIPTS[:4], receipt(4), *RECEIPTS[4:]], ("altered", 1)),
+        ([*RECEIPTS[:3], receipt(4), *RECEIPTS[3:]], ("altered", 1)),
+        (["nonsense"], ("altered", None)),
+    ],
+)
+def test_receipts_are_held_to_their_seals(
+    receipts: list[str], expected: tuple[str, int | None], tmp_path: Path
+) -> None:
+    path = written(tmp_path / "receipts", receipts)
+
+    assert verdict(SEALED, tmp_path, note=note_over(SEALED), receipts=path) == expected
+
+
+def test_seals_follow_each_other(tmp_path: Path) -> None:
+    lines = lines_of([seal(1, 3, RECEIPTS[:3]), seal(6, 6, RECEIPTS[4:5])])
+    path = written(tmp_path / "receipts", RECEIPTS)
+
+    assert verdict(lines, tmp_path, note=note_over(lines), receipts=path) == ("altered", 4)
+
+
+def test_it_runs_alone_on_files(tmp_path: Path) -> None:
+    """As an auditor would: the file copied somewhere, nothing else of ours around."""
+    (tmp_path / "verify.py").write_bytes(Path(verify.__file__).read_bytes())
+    written(tmp_path / "export.ndjson", LINES)
+    (tmp_path / "checkpoint").write_text(NOTE)
+    command = [sys.executable, "-I", "verify.py", "export.ndjson", "checkpoint", KEY]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "verified"
+
+
+def test_it_says_no_with_its_exit_code(tmp_path: Path) -> None:
+    written(tmp_path / "export.ndjson", LINES[:-1])
+    (tmp_path / "checkpoint").write_text(NOTE)
+    command = [sys.executable, "-I", verify.__file__, "export.ndjson", "checkpoint", KEY]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["verdict"] == "truncated"
+
+
+def test_an_auditor_can_read_it_whole() -> None:
+    """One file of less than 250 lines, the standard library and one well known package."""
+    text = Path(verify.__file__).read_text()
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+        )
+        if name is not None
+    }
+
+    assert len(text.splitlines()) < 250
+    assert imported - sys.stdlib_module_names == {"cryptography"}
+
+
+def test_times_of_made_lines_stand_where_the_verifier_looks() -> None:
+    assert LINES[0][verify.SEQUENCE] == "0" * 20
+    assert LINES[0][verify.TIME] == BEGAN.strftime("%Y-%m-%dT%H:%M:%S.") + "000001Z"
+
+
+def test_a_signature_over_an_empty_log_verifies_an_empty_export(tmp_path: Path) -> None:
+    empty = sign(Checkpoint(origin=ORIGIN, size=0, root=verify.root_of([])), PRIVATE)
+
+    assert verdict([], tmp_path, note=empty) == ("verified", None)
