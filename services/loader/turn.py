@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import asyncpg
 from asyncpg import Pool, Record
@@ -33,6 +34,8 @@ ATTEMPTS_MAX = 5
 # A table whose load was put back waits so long, twice as long each time in a row.
 PUT_BACK_SECONDS_MIN = 0.5
 PUT_BACK_SECONDS_MAX = 60.0
+# A load may hold thousands of batches; each batch's own line was written when it was accepted.
+REQUEST_IDS_TOLD_MAX = 20
 
 # Not the batches' fault: the table is tried again until it works.
 _PASSING = (
@@ -158,6 +161,7 @@ class Turns:
             rows=outcome.rows,
             rejected=outcome.rejected,
             milliseconds=round(seconds * 1000),
+            request_ids=_request_ids(loaded),
         )
 
     async def _record(
@@ -232,6 +236,7 @@ class Turns:
             Log().error(
                 "batch.failed",
                 batch_id=str(mark.batch_id),
+                request_id=batch.request_id,
                 integration_id=table.integration_id,
                 table=batch.table_name,
                 reason=reason,
@@ -256,6 +261,12 @@ def _of_one_load(waiting: Sequence[Batch]) -> list[Batch]:
             break
         chosen.append(batch)
     return chosen
+
+
+def _request_ids(loaded: Sequence[Batch]) -> list[str]:
+    """As they came with the pushes; the first few of them, in the order of acceptance."""
+    given = (batch.request_id for batch in loaded if batch.request_id is not None)
+    return list(islice(given, REQUEST_IDS_TOLD_MAX))
 
 
 def _said(error: BaseException) -> str:

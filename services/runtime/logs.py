@@ -28,7 +28,15 @@ LogEvent = Literal[
     "facts.appended",
     # A command was refused. Fields: command, code.
     "command.refused",
-    # A group of pushes was committed. Fields: requests, refused, records, bytes, milliseconds.
+    # A push is durable in the journal. Written together about once a second; timestamp is when it
+    # was received. Fields: batch_id, request_id, endpoint, integration_id, token_id, records, bytes.
+    "batch.accepted",
+    # A push was turned away. Fields: request_id, endpoint, status, code.
+    "batch.refused",
+    # More pushes than can be told one by one; they are in the counts of the metrics. Fields: lines.
+    "lines.dropped",
+    # Groups of pushes were committed in the last second. Fields: groups, requests, refused,
+    # records, bytes, milliseconds (of the slowest).
     "group.committed",
     # A group's transaction failed on data; its requests are committed one by one. Fields: requests.
     "group.split",
@@ -36,13 +44,16 @@ LogEvent = Literal[
     "journal.unreachable",
     # Partitions for bodies were made. Fields: made.
     "partitions.made",
-    # One table's load was committed. Fields: schema, table, batches, rows, rejected, milliseconds.
+    # One table's load was committed. Fields: schema, table, batches, rows, rejected, milliseconds,
+    # request_ids (of the first pushes in it).
     "table.loaded",
-    # A load was put back and will be tried again. Fields: schema, table, batches, attempt, reason.
+    # A load was put back and will be tried again. Fields: integration_id, table, batches, attempt,
+    # reason.
     "load.postponed",
     # A load failed by a fault of ours; its batches are tried again. Fields: table.
     "load.crashed",
-    # A batch can't be loaded and was set aside. Fields: batch_id, schema, table, reason.
+    # A batch can't be loaded and was set aside. Fields: batch_id, request_id, integration_id,
+    # table, reason.
     "batch.failed",
     # The destination is away; batches wait. Fields: error, retry_seconds.
     "destination.unreachable",

@@ -52,6 +52,7 @@ class Batch:
     received_at: datetime
     attempts: int
     endpoint: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

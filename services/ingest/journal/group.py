@@ -29,6 +29,7 @@ class Candidate:
     body_bytes: int
     body_sha256: bytes
     peer: str | None
+    request_id: str | None = None
 
 
 class Arrivals:
@@ -63,6 +64,7 @@ def columns(
         [candidate.media_type for candidate in candidates],
         [candidate.body for candidate in candidates],
         log_size,
+        [candidate.request_id for candidate in candidates],
     )
 
 

@@ -32,11 +32,12 @@ WITH written AS (
            AS given (batch_id, received_at, media_type, body)
 )
 INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name, records, bytes,
-                             received_at)
+                             received_at, request_id)
 SELECT written.batch_id, part.place - 1, written.number, written.integration_id, part.table_name,
-       part.records, written.bytes, written.received_at
+       part.records, written.bytes, written.received_at, given.request_id
   FROM written
-  JOIN unnest($1::uuid[], $6::text[]) AS given (batch_id, table_records) USING (batch_id)
+  JOIN unnest($1::uuid[], $6::text[], $15::text[])
+       AS given (batch_id, table_records, request_id) USING (batch_id)
  CROSS JOIN LATERAL unnest(written.tables, given.table_records::int[]) WITH ORDINALITY
        AS part (table_name, records, place);
 
@@ -84,7 +85,7 @@ DELETE FROM journal.leases
 
 -- name: claim_batches
 SELECT p.batch_id, p.place, p.number, p.table_name, p.records, p.bytes, p.received_at, p.attempts,
-       r.endpoint
+       r.endpoint, p.request_id
   FROM journal.pending p JOIN journal.receipts r ON r.number = p.number
  WHERE p.integration_id = $1 AND p.table_hash = $2 AND p.failed_at IS NULL
  ORDER BY p.number LIMIT $3;
