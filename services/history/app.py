@@ -15,6 +15,7 @@ from services.history.bell import Bell
 from services.history.feed import Feed
 from services.history.receipts import Receipts
 from services.history.seals import Sealer
+from services.history.traces import Traces
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
@@ -46,13 +47,13 @@ def build_app(settings: HistorySettings, *, clock: Clock) -> web.Application:
     )
     bell, sealer = Bell(), Sealer(app[POOL], clock)
     feed = Feed(bell, app[LIFECYCLE].stopping)
-    _add_routes(app, feed, Receipts(feed, sealer))
+    _add_routes(app, feed, Receipts(feed, sealer), Traces(feed))
     app.cleanup_ctx.append(_database)
     app.cleanup_ctx.append(functools.partial(_loops, settings, bell, sealer))
     return app
 
 
-def _add_routes(app: web.Application, feed: Feed, receipts: Receipts) -> None:
+def _add_routes(app: web.Application, feed: Feed, receipts: Receipts, traces: Traces) -> None:
     place = "{place:[x0-9/]+(?:[.]p/[0-9]+)?}"
     app.router.add_routes(
         [
@@ -66,6 +67,12 @@ def _add_routes(app: web.Application, feed: Feed, receipts: Receipts) -> None:
             web.get("/log/proof/{number:0|[1-9][0-9]{0,17}}", tiles.proof),
             web.get("/receipts", receipts.receipts, allow_head=False),
             web.post("/receipts/seal", receipts.seal),
+            web.get("/receipts/at", traces.at_moment, allow_head=False),
+            web.get("/tokens/{token_id:[1-9][0-9]{0,8}}", traces.token, allow_head=False),
+            web.get("/tokens/by-hash/{token_hash:[0-9a-f]{64}}", traces.token, allow_head=False),
+            web.get(
+                "/tokens/{token_id:[1-9][0-9]{0,8}}/receipts", traces.receipts, allow_head=False
+            ),
         ]
     )
 

@@ -197,8 +197,8 @@ def _filters(request: web.Request) -> Filters:
         types=[_clean(one, "type") for one in types] or None,
         actor=texts["actor"],
         subject=texts["subject"],
-        since=_moment(request, "from"),
-        before=_moment(request, "to"),
+        since=moment(request, "from"),
+        before=moment(request, "to"),
     )
 
 
@@ -213,15 +213,16 @@ def _clean(text: str, name: str) -> str:
     return text
 
 
-def _moment(request: web.Request, name: str) -> datetime | None:
+def moment(request: web.Request, name: str) -> datetime | None:
+    """A time of the query, in UTC unless it says otherwise; raises BadQuestion."""
     text = request.query.get(name)
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise BadQuestion(f"{name} is a time such as 2026-11-23T12:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _last_event_id(request: web.Request) -> int:

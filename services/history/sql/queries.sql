@@ -168,3 +168,43 @@ SELECT history.receipt_text(r) FROM journal.receipts r
 
 -- name: seal
 SELECT ledger.seal($1, $2, $3, $4);
+
+-- ---------------------------------------------------------------- traces
+
+-- name: token
+-- By id or by hash; the other is NULL. retired_tokens knows nothing of the generation: the log does.
+SELECT t.token_id, t.integration_id, i.schema_name,
+       g.number AS generated_number, g.recorded_at AS generated_at, g.actor AS generated_by,
+       r.number AS revoked_number, r.recorded_at AS revoked_at, r.actor AS revoked_by
+  FROM (SELECT token_id, integration_id, NULL::bigint AS revoked_number FROM tokens.active_tokens
+         WHERE token_id = $1::int OR token_hash = $2::bytea
+        UNION ALL
+        SELECT token_id, integration_id, revoked_number FROM tokens.retired_tokens
+         WHERE token_id = $1::int OR token_hash = $2::bytea) t
+  JOIN tokens.integrations i USING (integration_id)
+  JOIN ledger.event g ON g.stream = 'integration/' || t.integration_id AND g.type = 'TokenGenerated'
+   AND (g.record -> 'data' ->> 'token_id')::int = t.token_id
+  LEFT JOIN ledger.event r ON r.number = t.revoked_number;
+
+-- name: whole_trace
+-- array_to_json and not json_agg: the latter puts newlines between its members.
+SELECT format('{"receipt":%s,"tables":%s}', history.receipt_text(r), array_to_json(ARRAY(
+           SELECT json_build_object(
+                      'table', w.name,
+                      'state', CASE WHEN p.batch_id IS NULL THEN 'loaded'
+                                    WHEN p.failed_at IS NULL THEN 'waiting' ELSE 'failed' END,
+                      'reason', p.reason,
+                      'rejected_in_load', (
+                          SELECT l.rejected FROM loader.loads l
+                           WHERE l.integration_id = r.integration_id AND l.table_name = w.name
+                             AND l.last_receipt >= r.number AND l.first_receipt <= r.number
+                           ORDER BY l.last_receipt LIMIT 1))
+             FROM unnest(r.tables) AS w (name)
+             LEFT JOIN journal.pending p ON p.batch_id = r.batch_id AND p.table_name = w.name)))
+  FROM journal.receipts r
+ WHERE r.token_id = $1::int AND r.number > $2::bigint ORDER BY r.number;
+
+-- name: receipts_at
+SELECT history.receipt_text(r) AS text
+  FROM journal.receipts r JOIN tokens.integrations i USING (integration_id)
+ WHERE i.schema_name = $1 AND r.received_at = $2 ORDER BY r.number LIMIT $3;

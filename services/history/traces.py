@@ -1,0 +1,74 @@
+"""What a token wrote, and which receipt a row came from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from asyncpg import Record
+
+from events.queries import load_queries
+from services.history.access import POOL, BadQuestion, only, whole_number
+from services.history.feed import NUMBER_MAX, Feed, moment
+
+RECEIPTS_AT_MOMENT_MAX = 100
+
+
+class Traces:
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    async def token(self, request: web.Request) -> web.Response:
+        """GET /tokens/N or /tokens/by-hash/H: its life. H is the SHA-256 of the token's text."""
+        only(request)
+        token_hash = request.match_info.get("token_hash")
+        row = await request.app[POOL].fetchrow(
+            load_queries("services.history")["token"],
+            _token_id(request) if token_hash is None else None,
+            None if token_hash is None else bytes.fromhex(token_hash),
+        )
+        if row is None:
+            raise web.HTTPNotFound(reason="no such token was ever generated")
+        return web.json_response(_token_card(row))
+
+    async def receipts(self, request: web.Request) -> web.StreamResponse:
+        """GET /tokens/N/receipts: NDJSON in order of number: the receipt, and its tables' fate."""
+        only(request, "after")
+        after = whole_number(request, "after", 0, least=0, most=NUMBER_MAX)
+        return await self._feed.whole(request, "whole_trace", (_token_id(request), after), {})
+
+    async def at_moment(self, request: web.Request) -> web.Response:
+        """GET /receipts/at?schema=&moment=: those that were received then, usually one."""
+        only(request, "schema", "moment")
+        at = moment(request, "moment")
+        if at is None or "schema" not in request.query:
+            raise BadQuestion("schema and moment are needed")
+        rows = await request.app[POOL].fetch(
+            load_queries("services.history")["receipts_at"],
+            request.query["schema"],
+            at,
+            RECEIPTS_AT_MOMENT_MAX,
+        )
+        body = "[" + ",".join(row["text"] for row in rows) + "]"
+        return web.Response(text=body, content_type="application/json")
+
+
+def _token_id(request: web.Request) -> int:
+    return int(request.match_info["token_id"])
+
+
+def _token_card(row: Record) -> dict[str, Any]:
+    return {
+        "token_id": row["token_id"],
+        "integration_id": row["integration_id"],
+        "schema_name": row["schema_name"],
+        "generated": _fact(row["generated_number"], row["generated_at"], row["generated_by"]),
+        "revoked": _fact(row["revoked_number"], row["revoked_at"], row["revoked_by"]),
+    }
+
+
+def _fact(number: int | None, at: datetime | None, actor: str | None) -> dict[str, Any] | None:
+    if number is None or at is None:
+        return None
+    return {"number": number, "time": at.isoformat().replace("+00:00", "Z"), "actor": actor}
