@@ -20,7 +20,7 @@ SEQUENCE_MAX = 2**63 - 1
 # parse; a million take half a second and 60 to 180 MB. Data as clients cut it (4 MB) stays below.
 CONTAINERS_MAX = 1_000_000
 # Numbers beyond the range of a double in one body: each takes a detour past the fast parser.
-HUGE_NUMBERS_MAX = 100_000
+HUGE_NUMBERS_MAX = 1_000
 # Entries of ``errors`` in one answer to a push (wire contract 2.5): a body of 20,000 bad records
 # must not buy an answer of megabytes.
 RECORD_ERRORS_MAX = 100
@@ -30,3 +30,19 @@ UNKNOWN_KEYS_MAX = 10
 VIOLATION_LINES_MAX = 100
 # Characters of any one name or value that an answer repeats from the request.
 ECHOED_CHARACTERS_MAX = 256
+
+# The schema of a batch. Bytes of its JSON: a compiled schema takes some 40 times its text, and a
+# table has at most 1,600 columns.
+SCHEMA_BYTES_MAX = 1_000_000
+# Sub-schemas, those behind references counted again; levels of sub-schemas inside each other.
+SCHEMA_NODES_MAX = 10_000
+SCHEMA_LEVELS_MAX = 100
+# States of all patterns of one schema, counted repetitions written out; 1.5 kB of memory each.
+SCHEMA_PATTERN_STATES_MAX = 20_000
+# Bytes of one compiled pattern, for those that cost more than they seem to.
+PATTERN_BYTES_MAX = 4_000_000
+# Checks of one batch against its schema in the worst case, a keyword of one value or a state of
+# a pattern on one character each: some four seconds.
+SCHEMA_WORK_MAX = 1_000_000_000
+# Compiled schemas kept between requests, estimated.
+SCHEMA_CACHE_BYTES_MAX = 32_000_000

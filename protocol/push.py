@@ -13,12 +13,13 @@ from typing import Any
 
 from protocol.json_text import may_hold_big_integers, parse, parse_exact
 from protocol.key_columns import keys_in_order
-from protocol.limits import RECORDS_MAX, SEQUENCE_MAX, SEQUENCE_MIN
+from protocol.limits import RECORDS_MAX
 from protocol.media_types import is_transit
 from protocol.nesting import within_limits
 from protocol.push_records import check_each
 from protocol.refusals import Refusal
 from protocol.refusals.push import NoRecords, NotAnArray, TooManyRecords
+from protocol.sequences import are_sequences
 from protocol.shapes import Checked, refused_early
 from protocol.table_names import is_blank, merged
 from protocol.transit import decode
@@ -84,7 +85,7 @@ def _ordinary(records: list[Any]) -> Checked | None:
         or type(client_id) is not int
         or countOf(map(_client_id, records), client_id) != len(records)
         or countOf(map(_action, records), "upsert") != len(records)
-        or not _integers(list(map(_sequence, records)))
+        or not are_sequences(list(map(_sequence, records)))
         or not _options_ordinary(records)
     ):
         return None
@@ -107,16 +108,8 @@ def _tables(records: list[Any]) -> dict[Any, int]:
     return Counter(map(_table_name, records))
 
 
-def _integers(column: list[Any]) -> bool:
-    return (
-        set(map(type, column)) == {int}
-        and max(column) <= SEQUENCE_MAX
-        and min(column) >= SEQUENCE_MIN
-    )
-
-
 def _options_ordinary(records: list[Any]) -> bool:
-    if "table_version" in records[0] and not _integers(list(map(_table_version, records))):
+    if "table_version" in records[0] and not are_sequences(list(map(_table_version, records))):
         return False
     return "namespace" not in records[0] or {str, NoneType} >= set(
         map(type, map(_namespace, records))

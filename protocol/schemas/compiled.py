@@ -1,0 +1,140 @@
+"""Compiled schemas, and the ones we keep. No schema ever reaches a network or a file."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from protocol.limits import (
+    PATTERN_BYTES_MAX,
+    SCHEMA_BYTES_MAX,
+    SCHEMA_CACHE_BYTES_MAX,
+    SCHEMA_WORK_MAX,
+)
+from protocol.refusals import shown
+from protocol.refusals.batch import SchemaInvalid
+from protocol.schemas.cost import Cost, cost_of
+from protocol.schemas.dialect import Prepared, Schema, prepare
+from protocol.schemas.violations import violations
+
+# Measured: compiled schema ÷ its text, and one state of a pattern.
+_MEMORY_PER_BYTE = 40
+_MEMORY_PER_STATE = 1_500
+
+
+class Compiled:
+    """A schema ready to be applied. ``bytes`` is an estimate of the memory it holds."""
+
+    def __init__(self, schema: Schema) -> None:
+        """Raises SchemaInvalid and its kin."""
+        prepared = prepare(schema)
+        self.cost: Cost = cost_of(prepared.nodes)
+        text_bytes = len(orjson.dumps(prepared.schema, default=str))
+        self.bytes = text_bytes * _MEMORY_PER_BYTE + prepared.pattern_states * _MEMORY_PER_STATE
+        self._validator = _compile(prepared)
+
+    def refuse_costly(self, datas: Sequence[Any], body: bytes) -> None:
+        """Raises SchemaInvalid if checking ``datas``, those of ``body``, might take too long."""
+        fixed = self.cost.record * len(datas) + self.cost.character * len(body)
+        if fixed + self.cost.value * len(body) // 2 <= SCHEMA_WORK_MAX:
+            return
+        # Each value stands behind a comma or is the first of its object or array.
+        values = body.count(b",") + body.count(b"{") + body.count(b"[")
+        if fixed + self.cost.value * values > SCHEMA_WORK_MAX:
+            raise SchemaInvalid("too costly for so much data; send fewer records a request")
+
+    def accepts(self, datas: Sequence[Any]) -> bool:
+        """Whether every one conforms; none may be nested beyond our own limit."""
+        return self._validator.is_valid(datas)
+
+    def violations(self, data: Any, schema: Schema) -> list[str]:
+        """The lines that say why one ``data`` does not conform to ``schema``, this one's source."""
+        return violations(self._validator.iter_errors([data]), prepare(schema).schema)
+
+
+def _compile(prepared: Prepared) -> jsonschema_rs.Draft4Validator:
+    try:
+        return _validator(prepared.schema)
+    except ValueError:
+        reason = "cannot be compiled"
+    # Once more without the array around it, so that the error says what is wrong inside.
+    definitions = prepared.schema.get("definitions", {})
+    try:
+        _validator({"definitions": definitions, **prepared.schema["items"]})
+    except jsonschema_rs.ValidationError as error:
+        reason = _why(error)
+    raise SchemaInvalid(reason)
+
+
+def _validator(schema: Schema) -> jsonschema_rs.Draft4Validator:
+    """Raises ValueError, of which ValidationError is one."""
+    return jsonschema_rs.Draft4Validator(
+        schema,
+        validate_formats=False,
+        # Linear in the text: no look-around, no back references, no catastrophe.
+        pattern_options=jsonschema_rs.RegexOptions(
+            size_limit=PATTERN_BYTES_MAX, dfa_size_limit=PATTERN_BYTES_MAX // 8
+        ),
+        offline=True,
+    )
+
+
+def _why(error: jsonschema_rs.ValidationError) -> str:
+    path = [str(step) for step in error.instance_path]
+    where = shown("/".join(["#", *path]))
+    if {"pattern", "patternProperties"} & set(path[-2:]):
+        return f"{where}: pattern not supported (look-around, back reference, or too large)"
+    return f"{where}: {shown(error.message)}"
+
+
+class SchemaCache:
+    """Compiled schemas by their JSON text; the longest unused go first. Safe between threads."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._kept: OrderedDict[bytes, Compiled] = OrderedDict()
+        self._lock = Lock()
+
+    def compiled(self, schema: Schema) -> Compiled:
+        """Raises SchemaInvalid and its kin; a schema that cannot be used is not remembered."""
+        text = _text(schema)
+        with self._lock:
+            if found := self._kept.get(text):
+                self._kept.move_to_end(text)
+                return found
+        if len(text) > SCHEMA_BYTES_MAX:
+            raise SchemaInvalid(f"larger than {SCHEMA_BYTES_MAX} bytes")
+        compiled = Compiled(schema)
+        with self._lock:
+            self._keep(text, compiled)
+        return compiled
+
+    def _keep(self, text: bytes, compiled: Compiled) -> None:
+        if text in self._kept:
+            return
+        self._kept[text] = compiled
+        self._bytes += compiled.bytes + len(text)
+        while self._bytes > self._bytes_max:
+            text, gone = self._kept.popitem(last=False)
+            self._bytes -= gone.bytes + len(text)
+
+
+def _text(schema: Schema) -> bytes:
+    """The key. Numbers beyond 64 bits keep their digits; a schema too deep to write is refused."""
+    try:
+        return orjson.dumps(
+            schema,
+        )
+    except orjson.JSONEncodeError:
+        pass
+    try:
+        return repr(schema).encode()
+    except (RecursionError, ValueError):
+        raise SchemaInvalid("nested too deeply") from None
+
+
+SCHEMAS = SchemaCache(SCHEMA_CACHE_BYTES_MAX)

@@ -1,0 +1,292 @@
+"""Draft 4 as clients send it, turned into the smallest schema that means the same.
+
+Words that draft 4 does not know are dropped, as it says; so are ``format`` (wire contract X15),
+``$schema`` and ``id`` (a reference is looked up in this document and nowhere else). What a
+reference leads to is moved to ``definitions`` of the result, so that a pointer may lead anywhere
+in the document but not out of it. Beside the schema a graph is made for ``cost``.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from protocol.json_types import EXPECTED, found_type
+from protocol.limits import SCHEMA_LEVELS_MAX, SCHEMA_NODES_MAX, SCHEMA_PATTERN_STATES_MAX
+from protocol.refusals import shown
+from protocol.refusals.batch import SchemaInvalid, SchemaTypeUnknown, SubschemaNotObject
+from protocol.schemas.patterns import states
+
+Schema = dict[str, Any]
+
+# Taken as they are; the compiler checks their values.
+_PLAIN = (
+    "minimum", "maximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems",
+    "uniqueItems", "minProperties", "maxProperties", "enum",
+)  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One sub-schema: what it costs on a value, and which others see that value or its members."""
+
+    keywords: int = 1
+    # States of the patterns that a string or a member's name is matched against.
+    pattern_states: int = 0
+    same: list["Node"] = field(default_factory=list)
+    # Of these only one sees a given member …
+    properties: list["Node"] = field(default_factory=list)
+    items: list["Node"] = field(default_factory=list)
+    # … of these all may.
+    any_member: list["Node"] = field(default_factory=list)
+    any_item: list["Node"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """``schema`` is for an array of records, which are checked in one call."""
+
+    schema: Schema
+    nodes: list[Node]
+    pattern_states: int
+
+
+def prepare(schema: Schema) -> Prepared:
+    """The root's node is the first. Raises SchemaInvalid and its kin (B6, B6a)."""
+    walk = _Walk(schema)
+    items, _ = walk.schema(schema, level=1)
+    while walk.waiting:
+        pointer, target = walk.waiting.pop()
+        index, node = walk.targets[pointer]
+        normal, found = walk.schema(target, level=1)
+        walk.definitions[str(index)] = normal
+        node.same.append(found)
+    wrapped: Schema = {"type": "array", "items": items}
+    if walk.definitions:
+        wrapped["definitions"] = walk.definitions
+    return Prepared(wrapped, walk.nodes, walk.pattern_states)
+
+
+class _Walk:
+    def __init__(self, root: Schema) -> None:
+        self.root = root
+        self.nodes: list[Node] = []
+        self.pattern_states = 0
+        self.definitions: Schema = {}
+        # By pointer: its number among the definitions, and the node that stands for it.
+        self.targets: dict[str, tuple[int, Node]] = {}
+        self.waiting: list[tuple[str, Any]] = []
+
+    def schema(self, value: Any, *, level: int) -> tuple[Schema, Node]:
+        if type(value) is not dict:
+            raise SubschemaNotObject(found_type(value))
+        if level > SCHEMA_LEVELS_MAX:
+            raise SchemaInvalid(f"nested deeper than {SCHEMA_LEVELS_MAX} levels")
+        if len(self.nodes) == SCHEMA_NODES_MAX:
+            raise SchemaInvalid(f"more than {SCHEMA_NODES_MAX} sub-schemas")
+        node = Node()
+        self.nodes.append(node)
+        if "$ref" in value:
+            # Draft 4: whatever stands beside a reference is not looked at.
+            return {"$ref": self._reference(value["$ref"], node)}, node
+        normal: Schema = {}
+        for keyword, read in _READERS.items():
+            if keyword in value:
+                read(self, value, _Result(normal, node, level))
+        return normal, node
+
+    def _reference(self, reference: Any, node: Node) -> str:
+        if type(reference) is not str:
+            raise SchemaInvalid(f"key $ref: expected type: String, found: {found_type(reference)}")
+        if not reference.startswith("#"):
+            raise SchemaInvalid(f"$ref leads out of the schema: [{shown(reference)}]")
+        if reference not in self.targets:
+            index, target_node = len(self.targets), Node()
+            self.nodes.append(target_node)
+            self.targets[reference] = index, target_node
+            self.waiting.append((reference, _pointed_at(self.root, reference)))
+        index, target_node = self.targets[reference]
+        node.same.append(target_node)
+        return f"#/definitions/{index}"
+
+    def pattern(self, text: Any) -> int:
+        """States of a pattern, counted towards the schema's limit."""
+        if type(text) is not str:
+            raise SchemaInvalid(f"key pattern: expected type: String, found: {found_type(text)}")
+        count = states(text)
+        self.pattern_states += count
+        if self.pattern_states > SCHEMA_PATTERN_STATES_MAX:
+            raise SchemaInvalid(f"pattern too large: [{shown(text)}]")
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    normal: Schema
+    node: Node
+    level: int
+
+
+def _pointed_at(root: Schema, reference: str) -> Any:
+    found: Any = root
+    path = unquote(reference[1:])
+    if path and not path.startswith("/"):
+        raise SchemaInvalid(f"$ref is no JSON pointer: [{shown(reference)}]")
+    for token in path.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if type(found) is dict and name in found:
+            found = found[name]
+        elif type(found) is list and name.isascii() and name.isdigit() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            raise SchemaInvalid(f"$ref leads nowhere: [{shown(reference)}]")
+    return found
+
+
+def _type(_: _Walk, value: Schema, result: _Result) -> None:
+    types = value["type"]
+    if type(types) is str:
+        types = [types]
+    if type(types) is not list or not types:
+        raise SchemaInvalid(
+            f"key type: expected type is one of JSONArray or String, found: {found_type(types)}"
+        )
+    for name in types:
+        if type(name) is not str or name not in EXPECTED:
+            raise SchemaTypeUnknown(name if type(name) is str else found_type(name))
+    # Real taps repeat a type; draft 4 would call that an invalid schema.
+    distinct = list(dict.fromkeys(types))
+    result.normal["type"] = distinct if len(distinct) > 1 else distinct[0]
+    result.node.keywords += 1
+
+
+def _plain(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
+    def read(_: _Walk, value: Schema, result: _Result) -> None:
+        result.normal[keyword] = value[keyword]
+        result.node.keywords += len(value[keyword]) if type(value[keyword]) is list else 1
+
+    return read
+
+
+def _exclusive(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
+    def read(_: _Walk, value: Schema, result: _Result) -> None:
+        # A number here is a word of a later draft: not known to this one.
+        if type(value[keyword]) is bool and keyword.removeprefix("exclusive").lower() in value:
+            result.normal[keyword] = value[keyword]
+
+    return read
+
+
+def _required(_: _Walk, value: Schema, result: _Result) -> None:
+    # Draft 4 forbids the empty list; taps send it.
+    if value["required"] != []:
+        _plain("required")(_, value, result)
+
+
+def _pattern(walk: _Walk, value: Schema, result: _Result) -> None:
+    result.node.pattern_states += walk.pattern(value["pattern"])
+    result.normal["pattern"] = value["pattern"]
+
+
+def _map(keyword: str, content: Any) -> Iterable[tuple[str, Any]]:
+    if type(content) is not dict:
+        raise SchemaInvalid(
+            f"key {keyword}: expected type: JSONObject, found: {found_type(content)}"
+        )
+    return content.items()
+
+
+def _properties(walk: _Walk, value: Schema, result: _Result) -> None:
+    properties = {}
+    for name, content in _map("properties", value["properties"]):
+        properties[name], node = walk.schema(content, level=result.level + 1)
+        result.node.properties.append(node)
+    result.normal["properties"] = properties
+    result.node.keywords += len(properties)
+
+
+def _pattern_properties(walk: _Walk, value: Schema, result: _Result) -> None:
+    properties = {}
+    for pattern, content in _map("patternProperties", value["patternProperties"]):
+        result.node.pattern_states += walk.pattern(pattern)
+        properties[pattern], node = walk.schema(content, level=result.level + 1)
+        result.node.any_member.append(node)
+    result.normal["patternProperties"] = properties
+    result.node.keywords += len(properties)
+
+
+def _additional(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
+    def read(walk: _Walk, value: Schema, result: _Result) -> None:
+        result.node.keywords += 1
+        if type(value[keyword]) is bool:
+            result.normal[keyword] = value[keyword]
+            return
+        result.normal[keyword], node = walk.schema(value[keyword], level=result.level + 1)
+        of_items = keyword == "additionalItems"
+        (result.node.any_item if of_items else result.node.any_member).append(node)
+
+    return read
+
+
+def _items(walk: _Walk, value: Schema, result: _Result) -> None:
+    result.node.keywords += 1
+    if type(value["items"]) is not list:
+        result.normal["items"], node = walk.schema(value["items"], level=result.level + 1)
+        result.node.items.append(node)
+        return
+    pairs = [walk.schema(item, level=result.level + 1) for item in value["items"]]
+    result.normal["items"] = [normal for normal, _ in pairs]
+    result.node.items += [node for _, node in pairs]
+
+
+def _branches(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
+    def read(walk: _Walk, value: Schema, result: _Result) -> None:
+        branches = value[keyword]
+        if type(branches) is not list or not branches:
+            raise SchemaInvalid(
+                f"key {keyword}: expected type: JSONArray, found: {found_type(branches)}"
+            )
+        pairs = [walk.schema(branch, level=result.level + 1) for branch in branches]
+        result.normal[keyword] = [normal for normal, _ in pairs]
+        result.node.same += [node for _, node in pairs]
+
+    return read
+
+
+def _not(walk: _Walk, value: Schema, result: _Result) -> None:
+    result.normal["not"], node = walk.schema(value["not"], level=result.level + 1)
+    result.node.same.append(node)
+
+
+def _dependencies(walk: _Walk, value: Schema, result: _Result) -> None:
+    dependencies: Schema = {}
+    for name, content in _map("dependencies", value["dependencies"]):
+        result.node.keywords += 1
+        if type(content) is list:
+            if content:  # like ``required``: empty is harmless, and forbidden by draft 4
+                dependencies[name] = content
+            result.node.keywords += len(content)
+        else:
+            dependencies[name], node = walk.schema(content, level=result.level + 1)
+            result.node.same.append(node)
+    result.normal["dependencies"] = dependencies
+
+
+_READERS: dict[str, Callable[[_Walk, Schema, _Result], None]] = {
+    "type": _type,
+    **{keyword: _plain(keyword) for keyword in _PLAIN},
+    "exclusiveMinimum": _exclusive("exclusiveMinimum"),
+    "exclusiveMaximum": _exclusive("exclusiveMaximum"),
+    "required": _required,
+    "pattern": _pattern,
+    "properties": _properties,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional("additionalProperties"),
+    "items": _items,
+    "additionalItems": _additional("additionalItems"),
+    "allOf": _branches("allOf"),
+    "anyOf": _branches("anyOf"),
+    "oneOf": _branches("oneOf"),
+    "not": _not,
+    "dependencies": _dependencies,
+}

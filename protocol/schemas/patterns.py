@@ -1,0 +1,64 @@
+"""How large a regular expression becomes once its counted repetitions are written out.
+
+The engine is linear in the text, but its worst case is states times characters:
+``[01]*1[01]{1000}`` takes 4 µs a character. So states are counted before anything is compiled. Only an estimate, high
+rather than low; what is no regular expression at all is found by the compiler.
+"""
+
+import re
+
+_REPETITION = re.compile(r"\{\s*(\d{1,6})\s*(?:(,)\s*(\d{0,6})\s*)?\}")
+_ESCAPE = re.compile(r"\\(?:[pPxuU](?:\{[^}]*\}|.)?|.)", re.DOTALL)
+
+
+def states(pattern: str) -> int:
+    """Linear in the length of ``pattern``; groups may be nested to any depth."""
+    # For each open group: its states so far, and those of its last atom.
+    open_groups = [(0, 0)]
+    place = 0
+    while place < len(pattern):
+        total, last = open_groups.pop()
+        character = pattern[place]
+        place += 1
+        if character == "(":
+            open_groups += [(total + last, 0), (0, 0)]
+        elif character == ")" and open_groups:
+            outer, _ = open_groups.pop()
+            open_groups.append((outer, max(1, total + last)))
+        elif character in "*+?|":
+            open_groups.append((total + last + 1, 0))
+        elif repetition := _REPETITION.match(pattern, place - 1):
+            place = repetition.end()
+            open_groups.append((total, last * _times(repetition)))
+        else:
+            place = _end_of_atom(pattern, place - 1)
+            open_groups.append((total + last, 1))
+    return sum(total + last for total, last in open_groups)
+
+
+def _times(repetition: re.Match[str]) -> int:
+    least, comma, most = repetition[1], repetition[2], repetition[3]
+    return max(1, int(least) + 1 if comma and not most else int(most or least))
+
+
+def _end_of_atom(pattern: str, place: int) -> int:
+    if escape := _ESCAPE.match(pattern, place):
+        return escape.end()
+    return _end_of_class(pattern, place) if pattern[place] == "[" else place + 1
+
+
+def _end_of_class(pattern: str, place: int) -> int:
+    """Behind the bracket that closes the one at ``place``; classes may hold classes."""
+    depth = 0
+    start = place
+    while place < len(pattern):
+        if pattern[place] == "\\":
+            place += 1
+        elif pattern[place] == "[":
+            depth += 1
+        elif pattern[place] == "]" and not pattern[start:place].endswith(("[", "[^")):
+            depth -= 1
+            if depth == 0:
+                return place + 1
+        place += 1
+    return place

@@ -1,0 +1,155 @@
+"""Why a record does not conform, in the words of everit's validator (wire contract B7, X13, X14).
+
+A line is ``#/where: what``. Several failures are counted in a line before them; a union that no
+branch of which fits is followed by what each branch says.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from jsonschema_rs import ValidationError, ValidationErrorKind
+
+from protocol.json_types import EXPECTED, found_type
+from protocol.limits import VIOLATION_LINES_MAX
+from protocol.refusals import shown
+from protocol.schemas.dialect import Schema
+
+_Kind = ValidationErrorKind
+_Union = _Kind.AnyOf | _Kind.OneOfNotValid | _Kind.OneOfMultipleValid
+
+
+@dataclass(slots=True)
+class _Violation:
+    pointer: str
+    text: str
+    causes: list["_Violation"] = field(default_factory=list)
+
+    def count(self) -> int:
+        return max(1, sum(cause.count() for cause in self.causes))
+
+    def lines(self) -> Iterable[str]:
+        yield f"{self.pointer}: {self.text}"
+        for cause in self.causes:
+            yield from cause.lines()
+
+
+def violations(errors: Iterable[ValidationError], schema: Schema) -> list[str]:
+    """At most VIOLATION_LINES_MAX lines, for one record in an array checked by ``schema``."""
+    found = [
+        violation
+        for error in islice(errors, VIOLATION_LINES_MAX)
+        for violation in _of(error, schema)
+    ]
+    lines = [line for violation in found for line in violation.lines()]
+    count = sum(violation.count() for violation in found)
+    if len(found) > 1:
+        lines.insert(0, f"#: {count} schema violations found")
+    return lines[:VIOLATION_LINES_MAX]
+
+
+def _of(error: ValidationError, schema: Schema) -> list[_Violation]:
+    pointer = _pointer(error.instance_path)
+    kind = error.kind
+    if isinstance(kind, _Kind.Type):
+        return [_wrong_type(pointer, _types(error, schema), error.instance)]
+    if isinstance(kind, _Kind.AdditionalProperties):
+        return [
+            _Violation(pointer, f"extraneous key [{shown(name)}] is not permitted")
+            for name in kind.unexpected[:VIOLATION_LINES_MAX]
+        ]
+    if isinstance(kind, _Union):
+        return [_union(pointer, kind, schema)]
+    return [_Violation(pointer, _text(error))]
+
+
+def _types(error: ValidationError, schema: Schema) -> list[str]:
+    """In the order in which the schema names them, which the error has lost."""
+    found: Any = schema
+    for step in error.schema_path:
+        found = found[step if type(found) is list else str(step)]
+    return found if type(found) is list else [found]
+
+
+def _wrong_type(pointer: str, types: list[str], value: Any) -> _Violation:
+    found = found_type(value)
+    single = [_Violation(pointer, _expected(name, found)) for name in types]
+    if len(single) == 1:
+        return single[0]
+    return _Violation(pointer, _no_subschema(len(single)), single)
+
+
+def _expected(type_name: str, found: str) -> str:
+    colon = "expected:" if type_name == "null" else "expected type:"
+    return f"{colon} {EXPECTED[type_name]}, found: {found}"
+
+
+def _no_subschema(count: int) -> str:
+    return f"#: no subschema matched out of the total {count} subschemas"
+
+
+def _union(pointer: str, kind: _Union, schema: Schema) -> _Violation:
+    branches = kind.context
+    causes = [
+        violation for branch in branches for error in branch for violation in _of(error, schema)
+    ]
+    if isinstance(kind, _Kind.AnyOf):
+        return _Violation(pointer, _no_subschema(len(branches)), causes)
+    matched = sum(not branch for branch in branches)
+    return _Violation(pointer, f"#: {matched} subschemas matched instead of one", causes)
+
+
+def _pointer(path: list[str | int]) -> str:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path[1:])
+    return shown("/".join(["#", *steps]))
+
+
+def _text(error: ValidationError) -> str:
+    template = _TEXTS.get(type(error.kind))
+    if template is None:
+        return shown(error.message)
+    named = getattr(type(error.kind), "__match_args__", ())
+    value = error.instance
+    return template.format(
+        value=_java(value),
+        limit=_java(getattr(error.kind, named[0])) if named else "",
+        size=len(value) if isinstance(value, str | list | dict) else "",
+    )
+
+
+def _java(value: Any) -> str:
+    """A value as Java prints it: ``1.0E-5``, ``0.01``, ``100``, ``true``."""
+    if value is None or type(value) is bool:
+        return str(value).lower().replace("none", "null")
+    if type(value) is not float or _PLAIN_MIN <= abs(value) < _PLAIN_MAX or value == 0:
+        return shown(str(value))
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    text = "".join(map(str, digits)).rstrip("0")
+    power = len(digits) - 1 + int(exponent)
+    return f"{'-' if sign else ''}{text[0]}.{text[1:] or 0}E{power}"
+
+
+# A double outside these is printed with an exponent.
+_PLAIN_MIN, _PLAIN_MAX = 1e-3, 1e7
+# ``limit`` is the one thing that an error of the kind names, ``size`` the length of the value.
+_TEXTS: dict[type[ValidationErrorKind], str] = {
+    _Kind.Required: "required key [{limit}] not found",
+    _Kind.Enum: "{value} is not a valid enum value",
+    _Kind.Not: "subject must not be valid against schema {limit}",
+    _Kind.MinLength: "expected minLength: {limit}, actual: {size}",
+    _Kind.MaxLength: "expected maxLength: {limit}, actual: {size}",
+    _Kind.Pattern: "string [{value}] does not match pattern {limit}",
+    _Kind.Minimum: "{value} is not greater or equal to {limit}",
+    _Kind.ExclusiveMinimum: "{value} is not greater than {limit}",
+    _Kind.Maximum: "{value} is not less or equal to {limit}",
+    _Kind.ExclusiveMaximum: "{value} is not less than {limit}",
+    _Kind.MultipleOf: "{value} is not a multiple of {limit}",
+    _Kind.MinItems: "expected minimum item count: {limit}, found: {size}",
+    _Kind.MaxItems: "expected maximum item count: {limit}, found: {size}",
+    _Kind.AdditionalItems: "expected: {limit} array items, found: {size}",
+    _Kind.UniqueItems: "array items are not unique",
+    _Kind.MinProperties: "minimum size: [{limit}], found: [{size}]",
+    _Kind.MaxProperties: "maximum size: [{limit}], found: [{size}]",
+}
