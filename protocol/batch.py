@@ -10,8 +10,9 @@ from typing import Any
 
 from protocol.batch_envelope import check_envelope
 from protocol.batch_messages import check_each, is_switch
-from protocol.json_text import may_hold_big_integers, may_hold_long_decimals, parse, parse_exact
+from protocol.bodies import exact_batch, quick_batch, quick_is_exact
 from protocol.key_columns import keys_in_order
+from protocol.media_types import JSON
 from protocol.nesting import within_limits
 from protocol.refusals import Refusal
 from protocol.schemas.compiled import SCHEMAS
@@ -30,25 +31,14 @@ _OPTIONAL = frozenset({"time_extracted"})
 def check_batch(body: bytes) -> Checked:
     """Never raises for anything in ``body``."""
     try:
-        request = parse_batch(body)
+        request = quick_batch(body)
     except Refusal as refusal:
         return refused_early(refusal)
     checked = _check_as_columns(request, body)
     if checked is not None:
         return checked
-    if may_hold_big_integers(body):
-        request = parse_exact(body, decimals=_needs_decimals(body))
-    return check_each(request, body)
-
-
-def parse_batch(body: bytes) -> Any:
-    """Decimals exact where that may matter. Raises MalformedBody, TooManyContainers (B14)."""
-    return parse_exact(body, decimals=True) if _needs_decimals(body) else parse(body)
-
-
-def _needs_decimals(body: bytes) -> bool:
-    """``multipleOf`` counts in decimals (wire contract 2.2); a double loses long ones."""
-    return b"multipleOf" in body and may_hold_long_decimals(body)
+    exact = request if quick_is_exact(body, JSON) else exact_batch(body)
+    return check_each(exact, body)
 
 
 def _check_as_columns(request: Any, body: bytes) -> Checked | None:

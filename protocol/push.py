@@ -11,10 +11,9 @@ from operator import countOf, itemgetter
 from types import NoneType
 from typing import Any
 
-from protocol.json_text import may_hold_big_integers, parse, parse_exact
+from protocol.bodies import exact_push, quick_is_exact, quick_push
 from protocol.key_columns import keys_in_order
 from protocol.limits import RECORDS_MAX
-from protocol.media_types import is_transit
 from protocol.nesting import within_limits
 from protocol.push_records import check_each
 from protocol.refusals import Refusal
@@ -22,7 +21,6 @@ from protocol.refusals.push import NoRecords, NotAnArray, TooManyRecords
 from protocol.sequences import are_sequences
 from protocol.shapes import Checked, refused_early
 from protocol.table_names import is_blank, merged
-from protocol.transit import decode
 
 REQUIRED = frozenset({"client_id", "table_name", "sequence", "action", "key_names", "data"})
 OPTIONAL = frozenset({"table_version", "namespace"})
@@ -43,20 +41,18 @@ _KEY_LISTS_MAX = 16
 def check_push(body: bytes, media_type: str) -> Checked:
     """Never raises for anything in ``body``. ``media_type`` is one of the two that push takes."""
     try:
-        records = read_push(body, media_type)
+        records = _records(quick_push(body, media_type))
     except Refusal as refusal:
         return refused_early(refusal)
     checked = _check_as_columns(records)
     if checked is not None:
         return checked
-    if not is_transit(media_type) and may_hold_big_integers(body):
-        records = parse_exact(body)
-    return check_each(records)
+    exact = records if quick_is_exact(body, media_type) else exact_push(body, media_type)
+    return check_each(exact)
 
 
-def read_push(body: bytes, media_type: str) -> list[Any]:
-    """The array of records, not yet looked at. Raises MalformedBody and what fits P1, P17, P18."""
-    records = decode(body) if is_transit(media_type) else parse(body)
+def _records(records: Any) -> list[Any]:
+    """The array of records, not yet looked at. Raises what fits P1, P17, P18."""
     if type(records) is not list:
         raise NotAnArray
     if not records:

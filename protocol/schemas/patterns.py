@@ -1,8 +1,8 @@
 """How large a regular expression becomes once its counted repetitions are written out.
 
 The engine is linear in the text, but its worst case is states times characters:
-``[01]*1[01]{1000}`` takes 4 µs a character. So states are counted before anything is compiled. Only an estimate, high
-rather than low; what is no regular expression at all is found by the compiler.
+``[01]*1[01]{1000}`` takes 4 µs a character. So states are counted before anything is compiled.
+Only an estimate, high rather than low; what is no regular expression at all the compiler finds.
 """
 
 import re
