@@ -42,6 +42,13 @@ class Target:
         kept = "" if elsewhere and elsewhere != self._kept_url("tokens") else "connect_token"
         return Secret(self._text("PUSHGATE_CONNECT_TOKEN", kept))
 
+    def history_token(self) -> Secret:
+        """As ``connect_token``, for the history service."""
+        elsewhere = self.environ.get("PUSHGATE_HISTORY_URL", "").rstrip("/")
+        if not elsewhere or elsewhere == self._kept_url("history"):
+            return self.connect_token()
+        return Secret(self._text("PUSHGATE_CONNECT_TOKEN", ""))
+
     def client_id(self) -> int:
         text = self._text("PUSHGATE_CLIENT_ID", "client_id")
         if not text.isdecimal():

@@ -58,4 +58,4 @@ class Rounds:
 
     def __iter__(self) -> Iterator[Request]:
         while self.go_on:
-            yield self.one()
+            yield self.one()._replace(ends=False)

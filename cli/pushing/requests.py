@@ -31,12 +31,16 @@ class Shape:
 
 
 class Request(NamedTuple):
-    """The bytes are made once and sent again as they are. First and last are record numbers."""
+    """The bytes are made once and sent again as they are. First and last are record numbers.
+
+    ``ends``: the input is known to hold nothing more.
+    """
 
     first: int
     last: int
     records: int
     body: bytes
+    ends: bool = False
 
 
 def cut(found: Iterable[Record | Unusable], shape: Shape) -> Iterator[Request | Unusable]:
@@ -62,7 +66,7 @@ def cut(found: Iterable[Record | Unusable], shape: Shape) -> Iterator[Request | 
         last = item.number
         size += len(member) + len(",")
     if members:
-        yield _request(first, last, members)
+        yield _request(first, last, members)._replace(ends=True)
 
 
 def _request(first: int, last: int, members: list[bytes]) -> Request:

@@ -89,6 +89,7 @@ class _Sending:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._last_number = 0
+        self._read_whole = False
 
     async def work(self, session: aiohttp.ClientSession) -> None:
         while self.ended_by is None and (item := await self._next()) is not None:
@@ -101,6 +102,8 @@ class _Sending:
 
     async def name_the_rest(self, *, counts_rest: bool) -> None:
         assert self.ended_by is not None
+        if self._read_whole:
+            return
         first, last, records = self._last_number + 1, None, None
         if counts_rest:
             records = 0
@@ -125,6 +128,7 @@ class _Sending:
             item = await asyncio.to_thread(next, self._items, None)
         if item is not None:
             self._last_number = item.number if isinstance(item, Unusable) else item.last
+            self._read_whole = item.ends
         return item
 
     def _add_unusable(self, item: Unusable) -> None:

@@ -25,9 +25,7 @@ async def test_records_arrive_as_they_were_written(system: System, name: str) ->
     token = await token_for(system, name)
     given = '{"id": 1, "a": 9007199254740993, "b": "text", "c": true, "d": null, "e": 1.5}\n'
     pushed = await push(system, token, given)
-    loaded = await eventually(
-        lambda: rows(system, f"SELECT id, a, b, c, e FROM {name}.t")
-    )
+    loaded = await eventually(lambda: rows(system, f"SELECT id, a, b, c, e FROM {name}.t"))
 
     assert pushed.exit_code == 0
     assert pushed.document.keys() == {

@@ -32,6 +32,7 @@ def test_a_record_is_wrapped_as_the_gate_wants_it() -> None:
         1,
         b'[{"client_id":7,"table_name":"t","action":"upsert","key_names":["id"],'
         b'"sequence":100,"data":{"id":1.10}}]',
+        ends=True,
     )
 
 

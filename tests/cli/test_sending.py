@@ -98,6 +98,13 @@ async def test_the_rest_of_a_stream_is_left_unread() -> None:
     assert next(items).first == 11
 
 
+async def test_a_stream_known_to_be_at_its_end_has_no_rest() -> None:
+    items = [request._replace(ends=True) for request in requests(1)]
+    report, _ = await push(lambda *_: (401, "no"), items, counts_rest=False)
+
+    assert places(report) == [(Outcome.REFUSED, 1, 10, 10)]
+
+
 async def test_an_overloaded_gate_is_given_up_after_a_while() -> None:
     report, gate = await push(lambda *_: (503, "later"), requests(3), give_up_seconds=0.5)
 

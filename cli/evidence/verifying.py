@@ -1,0 +1,212 @@
+"""`audit keys`, `audit verify` and `audit export`: the log against its signatures."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cli import verify as verifier
+from cli.evidence.memory import Memory
+from cli.failure import DONE, REFUSED, Refused
+from cli.frame import Subparsers, add_command
+from cli.history_api import HistoryApi, history_api
+from cli.output import add_json, facts, show
+from cli.target import Target, target_of
+from services.runtime.clock import SystemClock
+
+# A signer signs within a second or two; what is older than this and unsigned is not on its way.
+UNSIGNED_MAX = timedelta(seconds=60)
+COVER_SECONDS_MAX = 10.0
+COVER_POLL_SECONDS = 0.2
+LOG_SIZE = "Pushgate-Log-Size"
+
+
+def add_to(group: Subparsers) -> None:
+    parser = add_command(group, "keys", keys, summary="the key that signs the log, and its id")
+    add_json(parser)
+    parser = add_command(
+        group, "verify", verify, summary="the log, or an export of it, against its signatures"
+    )
+    parser.add_argument("export", nargs="?", metavar="EXPORT", help="a file of `audit export`")
+    parser.add_argument("--key", metavar="KEY", help="text or file; default: the one kept")
+    parser.add_argument("--memory", metavar="DIR", help="what is kept; default: D/audit")
+    add_json(parser)
+    parser = add_command(
+        group, "export", export, summary="every event as stored, one a line, and what proves it"
+    )
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="its checkpoint, key and receipts are put beside it; default: standard output",
+    )
+
+
+async def keys(arguments: argparse.Namespace) -> None:
+    async with history_api(target_of(arguments)) as api:
+        key = (await api.text("/log/keys")).strip()
+    name, key_id = key.split("+")[:2]
+    document = {"key": key, "key_id": key_id, "origin": name}
+    show(arguments, document, facts([("key", key), ("key id", key_id), ("log", name)]))
+
+
+async def verify(arguments: argparse.Namespace) -> int:
+    target = target_of(arguments)
+    memory = Memory(Path(arguments.memory) if arguments.memory else target.data_dir / "audit")
+    given = await asyncio.to_thread(_key_text, arguments.key)
+    if arguments.export is not None:
+        path = Path(arguments.export)
+        found, told = await asyncio.to_thread(_verify_export, path, given or memory.key)
+    else:
+        found, told = await _verify_live(target, memory, given)
+    show(arguments, found, _told(found, told))
+    return DONE if found["verdict"] == "verified" else REFUSED
+
+
+async def _verify_live(target: Target, memory: Memory, key: str) -> tuple[dict[str, Any], str]:
+    """Reads everything, holds it to what was kept, and keeps the new checkpoint if all is well."""
+    seen_at, old_note = memory.seen_at, memory.checkpoint
+    with tempfile.TemporaryDirectory(prefix="pushgate-audit-") as name:
+        directory = Path(name)
+        async with history_api(target) as api:
+            key = key or memory.key or await api.text("/log/keys")
+            note, size = await _fetch(api, directory / "export")
+            waiting_since = await _first_unsigned(api, size)
+        found = await asyncio.to_thread(_verify_files, directory / "export", key, old_note)
+    if found["verdict"] == "verified" and waiting_since is not None:
+        why = f"event {size} of {waiting_since:%Y-%m-%d %H:%M:%S} UTC is still not signed"
+        found |= {"verdict": "stale", "first_bad": size, "why": why}
+    if found["verdict"] == "verified":
+        await asyncio.to_thread(memory.keep, key=key, checkpoint=note)
+    since = (
+        "the first seen" if seen_at is None else f"extends the one seen {seen_at:%Y-%m-%d %H:%M}"
+    )
+    return found, since
+
+
+def _verify_export(path: Path, key: str) -> tuple[dict[str, Any], str]:
+    if not path.is_file():
+        raise Refused(f"There is no file {path}.")
+    if not beside(path, "checkpoint").is_file():
+        raise Refused(f"{beside(path, 'checkpoint')} is missing: `audit export FILE` makes it.")
+    kept = beside(path, "key")
+    key = key or (kept.read_text("utf-8") if kept.is_file() else "")
+    return _verify_files(path, key, ""), "of the export"
+
+
+def _verify_files(path: Path, key: str, old_note: str) -> dict[str, Any]:
+    texts = [
+        file.read_text("utf-8") if (file := beside(path, kind)).is_file() else ""
+        for kind in ("checkpoint", "checkpoints")
+    ]
+    receipts = beside(path, "receipts")
+    return verifier.verify(
+        path,
+        texts[0],
+        key,
+        old_note=old_note,
+        marks=texts[1],
+        receipts=receipts if receipts.is_file() else None,
+    )
+
+
+async def export(arguments: argparse.Namespace) -> None:
+    async with history_api(target_of(arguments)) as api:
+        if arguments.file is None:
+            async for line in api.lines("/events"):
+                sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.flush()
+            return
+        path = Path(arguments.file)
+        await _wait_until_covered(api)
+        _, size = await _fetch(api, path)
+        await asyncio.to_thread(beside(path, "key").write_text, await api.text("/log/keys"))
+    script = path.with_name("verify.py")
+    await asyncio.to_thread(shutil.copyfile, verifier.__file__, script)
+    print(f"{size} events, all signed: {path}")
+    print(f"Verify them anywhere: python {script.name} {path.name} {path.name}.checkpoint KEY")
+
+
+async def _fetch(api: HistoryApi, path: Path) -> tuple[str, int]:
+    """The signed part of the log, all receipts, and the checkpoints, in files beside ``path``.
+
+    The checkpoint comes first: what is fetched after it covers at least as much.
+    """
+    note = await api.text("/log/checkpoint")
+    size = _claimed_size(note)
+    await asyncio.to_thread(beside(path, "checkpoint").write_text, note, "utf-8")
+    marks = await api.text("/log/checkpoints")
+    await asyncio.to_thread(beside(path, "checkpoints").write_text, marks, "utf-8")
+    await api.download("/events", path, {"until": size - 1})
+    await api.download("/receipts", beside(path, "receipts"))
+    return note, size
+
+
+def beside(path: Path, kind: str) -> Path:
+    return path.with_name(f"{path.name}.{kind}")
+
+
+def _claimed_size(note: str) -> int:
+    """Nothing is believed yet: it only says how much to fetch."""
+    lines = note.split("\n")
+    if len(lines) > 1 and lines[1].isdecimal() and len(lines[1]) < 19:  # noqa: PLR2004 - 64 bits
+        return int(lines[1])
+    raise Refused("What the history service calls a checkpoint is none.")
+
+
+async def _wait_until_covered(api: HistoryApi) -> None:
+    """An export asked for right after a change should hold it; gives up without a word."""
+    clock = SystemClock()
+    deadline = clock.monotonic() + COVER_SECONDS_MAX
+    _, headers = await _checkpoint(api)
+    wanted = int(headers[LOG_SIZE])
+    while clock.monotonic() < deadline:
+        note, _ = await _checkpoint(api)
+        if _claimed_size(note) >= wanted:
+            return
+        await asyncio.sleep(COVER_POLL_SECONDS)
+
+
+async def _checkpoint(api: HistoryApi) -> tuple[str, Any]:
+    return await api.text_and_headers("/log/checkpoint")
+
+
+async def _first_unsigned(api: HistoryApi, size: int) -> datetime | None:
+    """When the first event after the checkpoint was recorded, if that is too long ago."""
+    text = await api.text("/events", {"after": size - 1, "limit": 1})
+    if not text:
+        return None
+    recorded = datetime.fromisoformat(json.loads(text)["time"]).astimezone(UTC)
+    return recorded if SystemClock().now() - recorded > UNSIGNED_MAX else None
+
+
+def _key_text(given: str | None) -> str:
+    if not given:
+        return ""
+    return Path(given).read_text("utf-8") if Path(given).is_file() else given
+
+
+def _told(found: dict[str, Any], checkpoint: str) -> str:
+    lines: list[tuple[str, object]] = [("verdict", found["verdict"])]
+    if found["size"] is not None:
+        lines += [
+            ("checkpoint", f"{found['size']} events ({checkpoint})"),
+            ("root", found["root"]),
+            ("key id", found["key_id"]),
+        ]
+    if found["verdict"] == "verified":
+        lines.append(("events", f"{found['size']}/{found['size']} are as they were signed"))
+        if found["receipts"] is not None:
+            lines.append(("receipts", f"{found['receipts']} are as they were sealed"))
+    else:
+        lines.append(("why", found["why"]))
+        if found["first_bad"] is not None:
+            lines.append(("first bad", found["first_bad"]))
+    return facts(lines)

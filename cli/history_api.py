@@ -1,0 +1,120 @@
+"""The history service as the commands use it, over HTTP with an auditor's Connect token."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from cli.failure import Refused
+from cli.target import Target
+
+ANSWER_SECONDS_MAX = 30.0
+DOWNLOAD_SECONDS_MAX = 3_600.0
+CHUNK_BYTES = 1 << 20
+LINE_BYTES_MAX = 1 << 20
+
+Query = Mapping[str, str | int | list[str]]
+
+
+class HistoryApi:
+    """Every method raises Refused with the service's reason and what can be done about it."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def text(self, path: str, query: Query | None = None) -> str:
+        async with self._asked(path, query) as response:
+            return await response.text()
+
+    async def text_and_headers(self, path: str) -> tuple[str, Mapping[str, str]]:
+        async with self._asked(path, None) as response:
+            return await response.text(), response.headers
+
+    async def text_if_any(self, path: str) -> str | None:
+        """None when the service has no such thing."""
+        async with self._asked(path, None, fine=(HTTPStatus.NOT_FOUND,)) as response:
+            return await response.text() if response.ok else None
+
+    async def document(self, path: str, query: Query | None = None) -> Any:
+        async with self._asked(path, query) as response:
+            return await response.json()
+
+    async def lines(self, path: str, query: Query | None = None) -> AsyncIterator[bytes]:
+        """Without their newlines; raises Refused when the answer is cut off."""
+        async with self._asked(path, query, seconds=DOWNLOAD_SECONDS_MAX) as response:
+            rest = b""
+            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    yield line
+
+    async def download(self, path: str, file: Path, query: Query | None = None) -> None:
+        """The whole answer, or Refused; what was there before is replaced."""
+        async with self._asked(path, query, seconds=DOWNLOAD_SECONDS_MAX) as response:
+            with file.open("wb") as out:
+                async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                    out.write(chunk)
+
+    async def events_as_they_come(self, after: int, query: Query) -> AsyncIterator[tuple[int, str]]:
+        """Number and text of each, until the connection ends; an empty text is only progress."""
+        query = {**query, "after": after}
+        async with self._asked("/events/stream", query, seconds=None) as response:
+            number, data = after, ""
+            async for line in response.content:
+                text = line.decode().rstrip("\n")
+                if text.startswith("id: "):
+                    number = int(text[4:])
+                elif text.startswith("data: "):
+                    data = text[6:]
+                elif not text:
+                    yield number, data
+                    data = ""
+
+    @contextlib.asynccontextmanager
+    async def _asked(
+        self,
+        path: str,
+        query: Query | None,
+        *,
+        seconds: float | None = ANSWER_SECONDS_MAX,
+        fine: tuple[HTTPStatus, ...] = (),
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=ANSWER_SECONDS_MAX)
+        try:
+            async with self._session.get(path, params=query, timeout=limit) as response:
+                if not response.ok and response.status not in fine:
+                    raise await _refused(response)
+                yield response
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Refused(
+                f"The history service does not answer: {str(error) or type(error).__name__}."
+                " Is `pushgate up` running? PUSHGATE_HISTORY_URL names another address."
+            ) from error
+
+
+@contextlib.asynccontextmanager
+async def history_api(target: Target) -> AsyncIterator[HistoryApi]:
+    async with aiohttp.ClientSession(
+        target.history_url(),
+        headers={"Authorization": f"Bearer {target.history_token().reveal()}"},
+        read_bufsize=LINE_BYTES_MAX,
+    ) as session:
+        yield HistoryApi(session)
+
+
+async def _refused(response: aiohttp.ClientResponse) -> Refused:
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        return Refused(
+            "The history service does not accept this Connect token: set PUSHGATE_CONNECT_TOKEN to"
+            " an active one (`pushgate connect-tokens generate --role auditor` makes one)."
+        )
+    try:
+        reason = (await response.json(content_type=None))["message"]
+    except (ValueError, TypeError, KeyError):
+        reason = response.reason
+    return Refused(f"The history service refused with {response.status}: {reason}.")
