@@ -54,7 +54,9 @@ class RunFile:
     def started(self, program: str, pid: int) -> None:
         self._content.setdefault(program, {})["pid"] = pid
         note_child(self._directory, program, pid)
-        self._write()
+        # Postgres starts first; until the databases are known the file of the last run stays.
+        if "database_url" in self._content:
+            self._write()
 
     def _write(self) -> None:
         write_private_json(self._directory.run_file, self._content)
