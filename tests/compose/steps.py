@@ -1,0 +1,231 @@
+"""What is done to a running stack. Every step is checked; the first that is wrong ends the run."""
+
+import asyncio
+import ssl
+import sys
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from cli.demo.checks import Mismatch, expect
+from cli.demo.flights import archive
+from cli.demo.journey import Journey
+from cli.demo.pusher import Pusher
+from cli.demo.system import System
+from cli.failure import Refused
+from cli.target import find_target
+from services.runtime.clock import SystemClock
+from services.runtime.config import Secret
+from tests.compose.canary import look_everywhere
+from tests.compose.load import Account, Load
+from tests.compose.stack import PROGRAMS, Stack, StackFailed
+
+FLIGHTS = 20_000
+INTEGRATION = "Load"
+SCHEMA = "load"
+PUSHES_BETWEEN = 60
+PATIENCE_SECONDS = 90.0
+POLL_SECONDS = 0.1
+OPERATIONS_PORT = {"tokens": 8810, "ingest": 8811, "history": 8812, "loader": 8813}
+ALL = ("postgres", *PROGRAMS, "caddy")
+
+
+def main() -> int:
+    stack = Stack(Path(sys.argv[1]))
+    try:
+        asyncio.run(Steps(stack).run())
+    except (Mismatch, Refused, StackFailed) as reason:
+        print(f"test-compose: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+async def until(what: str, ask: Callable[[], Awaitable[bool]]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not await ask():
+        if time.monotonic() > deadline:
+            raise Mismatch(f"{what}: not so after {PATIENCE_SECONDS:.0f} s")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+class Steps:
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._clock = SystemClock()
+
+    @property
+    def _system(self) -> System:
+        """As ``run.json`` says now: a new container has a new address."""
+        directory = self._stack.directory
+        return System(
+            data_dir=directory, target=find_target(str(directory), {}), pid=0, said=deque()
+        )
+
+    async def run(self) -> None:
+        await self._only_caddy_can_be_reached()
+        await self._caddy_answers_in_json()
+        await Journey(
+            self._system, await asyncio.to_thread(archive), flights_count=FLIGHTS, clock=self._clock
+        ).run()
+        created = await self._system.asked("integrations", "create", INTEGRATION)
+        self._token = str(created["token"]["access_token"])
+        load = Load(self._stack.url, self._token)
+        for service in ALL:
+            await self._killed_under(load, service)
+        await self._a_crash_is_mended_under(load)
+        await self._scaled_under(load)
+        await self._restarted_under(load)
+        await self._nothing_missing_or_double(load.account)
+        await self._down_and_up(load)
+        await look_everywhere(self._stack, [self._token, *await self._connect_tokens()])
+        say("No token and no password in any log, metric or table.")
+
+    # --- the door ---
+
+    async def _only_caddy_can_be_reached(self) -> None:
+        published = {
+            service: self._stack.inspect(container)["NetworkSettings"]["Ports"]
+            for service in ALL
+            for container in self._stack.containers(service)
+        }
+        open_ports = {
+            service: [port for port, bound in ports.items() if bound]
+            for service, ports in published.items()
+        }
+        expect(
+            "published ports", {k: v for k, v in open_ports.items() if v}, {"caddy": ["443/tcp"]}
+        )
+
+    async def _caddy_answers_in_json(self) -> None:
+        """Ours passes unchanged, plain text included; caddy's own is a JSON object."""
+        context = ssl.create_default_context(cafile=str(self._stack.authority))
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+            push = f"{self._stack.url}/v2/import/push"
+            async with session.get(push, headers={"X-Request-Id": "test-7"}) as answer:
+                said = (answer.status, answer.content_type, await answer.text())
+                expect("405 of ingest", said, (405, "text/plain", "Method not allowed."))
+                expect("its request id", answer.headers["X-Request-Id"], "test-7")
+            too_large = bytes(26_000_000)
+            async with session.post(push, data=too_large) as answer:
+                expect("26 MB", (answer.status, answer.content_type), (413, "application/json"))
+            async with session.get(push, headers={"Host": "elsewhere.example"}) as answer:
+                expect(
+                    "another host", (answer.status, answer.content_type), (421, "application/json")
+                )
+        say("TLS answers; programs' answers pass unchanged, caddy's own are JSON.")
+
+    # --- kills ---
+
+    async def _killed_under(self, load: Load, service: str) -> None:
+        async with load.going_on() as account:
+            await self._more_pushes(account)
+            await asyncio.to_thread(self._stack.kill, service)
+            await asyncio.to_thread(self._stack.up)
+            await self._more_pushes(account)
+        say(f"{service} killed under load, and back. Answers so far: {load.account.answers}")
+
+    async def _a_crash_is_mended_under(self, load: Load) -> None:
+        """Nobody starts it again but docker's own restart policy."""
+        for program in ("ingest", "loader"):
+            (container,) = self._stack.containers(program)
+            before = self._stack.inspect(container)["RestartCount"]
+            async with load.going_on() as account:
+                await self._more_pushes(account)
+                await asyncio.to_thread(self._stack.kill_from_inside, program)
+                await self._more_pushes(account)
+            after = self._stack.inspect(container)["RestartCount"]
+            expect(f"{program} was started again by docker", after > before, wanted=True)
+        say("A crashed program is started again without anybody's help.")
+
+    async def _scaled_under(self, load: Load) -> None:
+        async with load.going_on() as account:
+            await self._more_pushes(account)
+            await asyncio.to_thread(self._stack.up, "ingest=3", "loader=2")
+            ingests = self._stack.containers("ingest")
+            expect("ingests", len(ingests), 3)
+            expect("loaders", len(self._stack.containers("loader")), 2)
+            for container in ingests:
+                await until("an ingest takes pushes", partial(self._takes_pushes, container))
+        await asyncio.to_thread(self._stack.up)
+        say("Three ingests took pushes side by side, with two loaders behind them.")
+
+    async def _takes_pushes(self, container: str) -> bool:
+        port = OPERATIONS_PORT["ingest"]
+        told = await asyncio.to_thread(self._stack.metrics, container, port)
+        taken = [
+            line for line in told.splitlines() if line.startswith("pushgate_ingest_records_total")
+        ]
+        return bool(taken) and float(taken[0].split()[-1]) > 0
+
+    async def _restarted_under(self, load: Load) -> None:
+        async with load.going_on() as account:
+            await self._more_pushes(account)
+            await asyncio.to_thread(self._stack.compose, "restart")
+            await asyncio.to_thread(self._stack.up)
+            await self._more_pushes(account)
+        say("All restarted under load.")
+
+    async def _down_and_up(self, load: Load) -> None:
+        await asyncio.to_thread(self._stack.down, forget=False)
+        await asyncio.to_thread(self._stack.up)
+        self._stack.write_run_file(
+            self._system.target.client_id(), self._system.target.connect_token().reveal()
+        )
+        expect("Connect tokens shown again", self._stack.logs("migrate").count("ac_"), 0)
+        async with load.going_on() as account:
+            await self._more_pushes(account)
+        await self._nothing_missing_or_double(load.account)
+        say("Down and up again on the same volumes.")
+
+    async def _more_pushes(self, account: Account) -> None:
+        goal = len(account.acknowledged) + PUSHES_BETWEEN
+
+        async def enough() -> bool:
+            return len(account.acknowledged) >= goal
+
+        await until("pushes are acknowledged", enough)
+
+    # --- the account ---
+
+    async def _nothing_missing_or_double(self, account: Account) -> None:
+        target = self._system.target
+        self._stack.write_run_file(target.client_id(), target.connect_token().reveal())
+        await Pusher(self._system, self._clock).until_loaded()
+        loaded = await self._rows()
+        numbers = set(loaded)
+        expect("acknowledged records that are missing", len(account.acknowledged - numbers), 0)
+        expect("records that are there twice", [n for n, c in loaded.items() if c > 1], [])
+        expect("refused records that are there", len(account.not_taken & numbers), 0)
+        expect("answers that are no JSON object", account.unreadable, [])
+        say(
+            f"{len(account.acknowledged):,} acknowledged records, each there once;"
+            f" {len(account.unknown & numbers)} of {len(account.unknown)} without an answer too;"
+            f" none of {len(account.not_taken)} refused ones. Answers: {account.answers}"
+        )
+
+    async def _rows(self) -> dict[int, int]:
+        connection = await asyncpg.connect(self._system.target.destination_url().reveal())
+        try:
+            rows = await connection.fetch(
+                f"SELECT n, count(*) FROM {SCHEMA}.{Load.TABLE} GROUP BY n"
+            )
+        finally:
+            await connection.close()
+        return dict(map(tuple, rows))
+
+    async def _connect_tokens(self) -> list[str]:
+        token: Secret = self._system.target.connect_token()
+        return [token.reveal()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
