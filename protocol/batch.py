@@ -10,9 +10,9 @@ from typing import Any
 
 from protocol.batch_envelope import check_envelope
 from protocol.batch_messages import check_each, is_switch
-from protocol.bodies import exact_batch, quick_batch, quick_is_exact
+from protocol.bodies import exact_batch, quick_batch, quick_batch_is_exact
+from protocol.json_text import may_hold_long_decimals
 from protocol.key_columns import keys_in_order
-from protocol.media_types import JSON
 from protocol.nesting import within_limits
 from protocol.refusals import Refusal
 from protocol.schemas.compiled import SCHEMAS
@@ -37,7 +37,7 @@ def check_batch(body: bytes) -> Checked:
     checked = _check_as_columns(request, body)
     if checked is not None:
         return checked
-    exact = request if quick_is_exact(body, JSON) else exact_batch(body)
+    exact = request if quick_batch_is_exact(body) else exact_batch(body)
     return check_each(exact, body)
 
 
@@ -61,6 +61,8 @@ def _ordinary(request: dict[str, Any], body: bytes) -> Checked | None:
         return None
     schema = SCHEMAS.compiled(request["schema"])
     schema.refuse_costly(datas, body)
+    if schema.counts_in_decimals and may_hold_long_decimals(body):
+        return None
     if (
         not within_limits(datas)
         or not schema.accepts(datas)

@@ -1,8 +1,8 @@
 """A body's values: the one way to read them, for the gate that checks and the loader that loads.
 
 Were the two to read a body differently, what was accepted might not be what is loaded (hostile
-input 8). ``quick_`` may turn an integer outside 64 bits into a float, which is all that a gate
-needs to see that something is not ordinary; ``exact_`` never does. Nothing else differs.
+input 8). ``quick_`` may turn an integer outside 64 bits, or a decimal that a schema wants exact,
+into the nearest float, which is enough to see that all is in order; ``exact_`` never does.
 
 All raise MalformedBody and TooManyContainers; of an accepted body none raises anything.
 """
@@ -23,18 +23,23 @@ def exact_push(body: bytes, media_type: str) -> Any:
 
 
 def quick_batch(body: bytes) -> Any:
-    return parse_exact(body, decimals=True) if _needs_decimals(body) else parse(body)
+    return parse(body)
 
 
 def exact_batch(body: bytes) -> Any:
-    return parse_exact(body, decimals=_needs_decimals(body))
+    """Decimals are exact too where ``multipleOf`` marks them (loading behaviour 1.3)."""
+    return parse_exact(body, decimals=_holds_long_decimals(body))
 
 
-def quick_is_exact(body: bytes, media_type: str) -> bool:
-    """True when reading again would give the same."""
+def quick_push_is_exact(body: bytes, media_type: str) -> bool:
+    """True when reading it exactly would give the same."""
     return is_transit(media_type) or not may_hold_big_integers(body)
 
 
-def _needs_decimals(body: bytes) -> bool:
-    """``multipleOf`` marks exact decimals (loading behaviour 1.3); a double loses long ones."""
-    return b"multipleOf" in body and may_hold_long_decimals(body)
+def quick_batch_is_exact(body: bytes) -> bool:
+    """True when reading it exactly would give the same."""
+    return not may_hold_big_integers(body) and not _holds_long_decimals(body)
+
+
+def _holds_long_decimals(body: bytes) -> bool:
+    return may_hold_long_decimals(body) and b"multipleOf" in body

@@ -11,7 +11,7 @@ from operator import countOf, itemgetter
 from types import NoneType
 from typing import Any
 
-from protocol.bodies import exact_push, quick_is_exact, quick_push
+from protocol.bodies import exact_push, quick_push, quick_push_is_exact
 from protocol.key_columns import keys_in_order
 from protocol.limits import RECORDS_MAX
 from protocol.nesting import within_limits
@@ -47,7 +47,7 @@ def check_push(body: bytes, media_type: str) -> Checked:
     checked = _check_as_columns(records)
     if checked is not None:
         return checked
-    exact = records if quick_is_exact(body, media_type) else exact_push(body, media_type)
+    exact = records if quick_push_is_exact(body, media_type) else exact_push(body, media_type)
     return check_each(exact)
 
 

@@ -32,8 +32,9 @@ class Compiled:
         """Raises SchemaInvalid and its kin."""
         prepared = prepare(schema)
         self.cost: Cost = cost_of(prepared.nodes)
-        text_bytes = len(orjson.dumps(prepared.schema, default=str))
-        self.bytes = text_bytes * _MEMORY_PER_BYTE + prepared.pattern_states * _MEMORY_PER_STATE
+        text = _text(prepared.schema)
+        self.counts_in_decimals = b"multipleOf" in text
+        self.bytes = len(text) * _MEMORY_PER_BYTE + prepared.pattern_states * _MEMORY_PER_STATE
         self._validator = _compile(prepared)
 
     def refuse_costly(self, datas: Sequence[Any], body: bytes) -> None:
