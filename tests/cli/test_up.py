@@ -1,6 +1,7 @@
 """`pushgate up` with the real programs, as a person starts it."""
 
 import asyncio
+import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -41,6 +42,7 @@ async def status_of(installation: Installation, program: str, path: str) -> int:
         return answer.status
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl to paste the push for")
 async def test_the_printed_push_can_be_pasted_and_its_row_is_seen(
     installation: Installation,
 ) -> None:
