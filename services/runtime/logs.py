@@ -69,8 +69,9 @@ LogEvent = Literal[
     # Somebody read the log or the receipts, or was refused. Fields: route, status,
     # connect_token_id, account_id, role, lines, query, peer.
     "history.read",
-    # Receipts were sealed, or a seal was put off. Fields: first, last, count, number; reason.
+    # Receipts were sealed; number is the fact's. Fields: first, last, count, number.
     "receipts.sealed",
+    # A seal was put off: the database is away, or another process was first. Fields: reason.
     "seal.postponed",
     # A child of `pushgate up` was started, or ended. Fields: program, pid, exit_code.
     "child.started",

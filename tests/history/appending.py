@@ -93,3 +93,19 @@ async def unguarded(owner: Connection[Record], table: str = "ledger.event") -> A
     finally:
         await owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
         await owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")
+
+
+async def accept(connection: Connection[Record], token_id: int, count: int = 1) -> None:
+    """That many receipts, as a group of ingest leaves them; the log is left alone."""
+    await connection.execute(
+        """
+        INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records,
+                                      bytes, body_sha256, received_at, log_size, peer)
+        SELECT gen_random_uuid(), 1, $1, 'push', ARRAY['orders', 'späte "Waren"'], 3, 70,
+               sha256(place::text::bytea),
+               clock_timestamp() + place * interval '1 microsecond', size, '203.0.113.7'
+          FROM generate_series(1, $2::int) place, ledger.head
+        """,
+        token_id,
+        count,
+    )
