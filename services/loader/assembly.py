@@ -15,9 +15,8 @@ import orjson
 
 from services.loader import naming
 from services.loader.flatten import TooManyColumns, flatten
-from services.loader.reading import Record, Run, Step, Switch
+from services.loader.reading import Record, Run, Step, Switch, Typing
 from services.loader.rows import EXTRACTED, ORDINAL, PLACE, REQUEST, ROW_SEQUENCE, TableLoad
-from services.loader.typing_rules import Rule, rule_of
 from services.loader.values import date_time
 
 # Records that are flattened at once: large enough that per-column work does not show.
@@ -55,8 +54,7 @@ class Parcel:
     key_names: tuple[str, ...]
     keys: tuple[str, ...]
     version: int | None
-    rule: Rule
-    schema: Record | None
+    typing: Typing
     problem: str | None
     load: TableLoad | None = None
     records: int = 0
@@ -111,7 +109,7 @@ class Assembly:
             if (
                 step.key_names == run.key_names
                 and step.version == run.version
-                and step.schema == run.schema
+                and step.typing.same_as(run.typing)
             ):
                 return step
         parcel = self._new_parcel(run)
@@ -119,23 +117,13 @@ class Assembly:
         return parcel
 
     def _new_parcel(self, run: Run) -> Parcel:
-        # Runs of one load mostly share their schema: compiled once, whoever brings it again.
-        rule = next(
-            (
-                step.rule
-                for step in self.steps
-                if isinstance(step, Parcel) and step.schema == run.schema
-            ),
-            None,
-        )
         names = [naming.field_name(raw) for raw in run.key_names]
         keys = tuple(name.text for name in names)
         return Parcel(
             run.key_names,
             keys,
             run.version,
-            rule if rule is not None else rule_of(run.schema),
-            run.schema,
+            run.typing,
             self.table.problem or _key_problem(names),
         )
 
@@ -156,7 +144,7 @@ class Assembly:
             piece = flatten(
                 records,
                 fixed,
-                parcel.rule,
+                parcel.typing.rule,
                 table=self.table.text,
                 source_keys=parcel.keys or (naming.SURROGATE_KEY,),
             )

@@ -145,6 +145,30 @@ class Books:
                 self._queries["book_columns"], schema, table, names, bases
             )
 
+    async def active_version(self, schema: str, table: str) -> int | None:
+        found: int | None = await self._connection.fetchval(
+            self._queries["active_version"], schema, table
+        )
+        return found
+
+    async def stage_version(self, schema: str, table: str, version: int) -> int:
+        """The number of its staging schema; the same one when asked again."""
+        number: int = await self._connection.fetchval(
+            self._queries["stage_version"], schema, table, version
+        )
+        return number
+
+    async def staged_versions(self, schema: str, table: str, until: int) -> dict[int, int]:
+        """The numbers of staging schemas, by version."""
+        rows = await self._connection.fetch(self._queries["staged_versions"], schema, table, until)
+        return {row["version"]: row["number"] for row in rows}
+
+    async def unstage_versions(self, schema: str, table: str, until: int) -> None:
+        await self._connection.execute(self._queries["unstage_versions"], schema, table, until)
+
+    async def unbook_schema(self, schema: str) -> None:
+        await self._connection.execute(self._queries["unbook_schema"], schema)
+
     async def book_table(
         self, schema: str, table: str, *, root: str, active_version: int | None
     ) -> None:

@@ -14,6 +14,16 @@ from services.loader.plan import ExistingTable, Wanted
 from services.loader.rows import EXTRACTED, Rows
 from services.loader.upsert import Behaviour
 
+SYSTEM_COLUMNS = frozenset(
+    {
+        naming.BATCHED_AT,
+        naming.RECEIVED_AT,
+        naming.SEQUENCE,
+        naming.TABLE_VERSION,
+        naming.EXTRACTED_AT,
+        naming.SURROGATE_KEY,
+    }
+)
 _SYSTEM = {
     naming.BATCHED_AT: Kind.TIMESTAMP,
     naming.RECEIVED_AT: Kind.TIMESTAMP,
@@ -52,7 +62,22 @@ def fit_keys(existing: ExistingTable | None, keys: Sequence[str], root: Rows) ->
                 if value is None:
                     others = any(other[i] is not None for other in found.values())
                     rejected.setdefault(root.owner[i], _key_reason(key, of_other_kind=others))
+    for name in (existing and existing.primary_key) or ():
+        if name not in kinds:
+            rejected.update(_misfits(existing, name, root))
     return Keys(kinds, rejected)
+
+
+def _misfits(existing: ExistingTable | None, name: str, root: Rows) -> dict[int, str]:
+    """Records whose value for a key column of the table, no key of theirs, is of another kind."""
+    kind = existing.columns[name].kind if existing else None
+    return {
+        ordinal: _key_reason(name, of_other_kind=True)
+        for (base, other), cells in root.cells.items()
+        if base == name and other is not kind
+        for ordinal, value in zip(root.owner, cells, strict=True)
+        if value is not None
+    }
 
 
 def _first_place(cells: Sequence[object]) -> int:
@@ -71,6 +96,8 @@ def behaviour_for(existing: ExistingTable | None, keys: Sequence[str]) -> Behavi
         return Behaviour.REPLACE if keys else Behaviour.ONCE
     if existing.primary_key is None:
         return Behaviour.APPEND
+    if existing.primary_key == (naming.SURROGATE_KEY,):
+        return Behaviour.ONCE
     return Behaviour.APPEND_WHAT_FITS
 
 
@@ -78,10 +105,14 @@ def wanted_root(existing: ExistingTable | None, kinds: Mapping[str, Kind], root:
     system = dict(_SYSTEM)
     if any(root.fixed[EXTRACTED]):
         system[naming.EXTRACTED_AT] = Kind.TIMESTAMP
-    key = dict(kinds) or {naming.SURROGATE_KEY: Kind.TEXT}
-    standing_key = existing.primary_key if existing else None
-    if standing_key is not None and naming.SURROGATE_KEY in standing_key:
-        system[naming.SURROGATE_KEY] = Kind.TEXT
+    key = dict(kinds)
+    if existing is None and not kinds:
+        key[naming.SURROGATE_KEY] = Kind.TEXT
+    for name in (existing and existing.primary_key) or ():
+        # Columns of a key never split, whichever keys the records come with.
+        kind = existing.columns[name].kind if existing else None
+        if kind is not None:
+            key.setdefault(name, kind)
     return Wanted(cells=frozenset(root.cells), key=key, system=system)
 
 

@@ -4,11 +4,13 @@ Rules: loading behaviour 2.5 and 3. The work is done a column at a time, so that
 for each value is compiled code; a null counts as an absent field everywhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain, repeat
+from operator import attrgetter
 from typing import Any
 
+from protocol.exact_values import Tagged, Timestamp
 from services.loader import naming, values
 from services.loader.column_types import BIGINT_MAX, BIGINT_MIN, Kind
 from services.loader.rows import LEVEL, ROOT, Rows, TableLoad
@@ -20,6 +22,11 @@ PLACES_MAX = 2 * naming.COLUMNS_MAX
 
 _NONE = type(None)
 _CONTAINERS = {dict, list}
+_NUMBERS: dict[type, Callable[[Rule], Kind]] = {
+    int: attrgetter("integer"),
+    float: attrgetter("number"),
+    Decimal: attrgetter("decimal"),
+}
 _NOTHING: dict[str, Any] = {}
 
 Column = list[Any]
@@ -174,6 +181,10 @@ class _Flattening:
         if problem is not None:
             self._reject_where_present(rows, column, problem, types)
             return
+        if Tagged in types:
+            self._reject_where_present(rows, column, f"unsupported value on {name}", {Tagged})
+            types = types - {Tagged}
+            pure = False
         typed = self._typed(rows, column, types, rule, pure=pure and len(types) == 1)
         if any(existing == name for existing, _ in rows.cells):
             self._collide(rows, name, typed)
@@ -207,12 +218,10 @@ class _Flattening:
         if value_type is bool:
             return {rule.boolean: column}
         if value_type is str:
-            if rule.texts == (Kind.TEXT,):
-                return {Kind.TEXT: column}
-            return self._parsed_texts(rows, column, rule.texts)
-        kind = rule.integer if value_type is int else rule.number
-        if value_type is Decimal:
-            kind = Kind.NUMERIC
+            return self._texts(rows, column, rule.texts)
+        if value_type is Timestamp:
+            return {Kind.TIMESTAMP: self._converted(rows, column, values.moment)}
+        kind = _NUMBERS[value_type](rule)
         if value_type is int and kind is not Kind.NUMERIC and _all_fit(column):
             return {kind: column}
         if value_type is float and kind is Kind.DOUBLE:
@@ -235,9 +244,9 @@ class _Flattening:
             self._reject(owner, str(error))
             return None
 
-    def _parsed_texts(
-        self, rows: Rows, column: Column, choices: tuple[Kind, ...]
-    ) -> dict[Kind, Column]:
+    def _texts(self, rows: Rows, column: Column, choices: tuple[Kind, ...]) -> dict[Kind, Column]:
+        if choices == (Kind.TEXT,):
+            return {Kind.TEXT: _without_nul(column)}
         typed: dict[Kind, Column] = {kind: [None] * len(column) for kind in choices}
         for i, text in enumerate(column):
             if text is None:
@@ -278,6 +287,14 @@ def _holders(child: Rows) -> Iterator[tuple[int, ...]]:
 
 def _holds_value(cells: Sequence[Any]) -> bool:
     return any(cell is not None for cell in cells)
+
+
+def _without_nul(column: Column) -> Column:
+    """PostgreSQL's text cannot hold U+0000: the character is dropped (OP-30)."""
+    # One long text is searched far faster than many short ones.
+    if "\0" not in "".join(filter(None, column)):
+        return column
+    return [text and text.replace("\0", "") for text in column]
 
 
 def _all_fit(column: Column) -> bool:

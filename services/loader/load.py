@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.ingest.journal.claim import Claims, Mark
-from services.loader.assembly import Assembly, Rejected
+from services.loader.assembly import Assembly, Parcel, Rejected
 from services.loader.destination import Books, Destination
 from services.loader.placing import Place
 from services.loader.reading import Switch
 from services.loader.rejects import Rejects
 from services.loader.source import Source
-from services.loader.upsert import Stamp
+from services.loader.staging import Stamp
+from services.loader.versions import Versions
 
 # A table that somebody else has locked for longer is tried again later.
 LOCK_SECONDS_MAX = 2
@@ -82,21 +83,20 @@ async def _load_steps(
     place = Place(connection, rejects, schema=order.schema, table=assembly.table.text)
     received = [request.received_at for request in assembly.requests]
     batches = [str(request.batch_id) for request in assembly.requests]
+    versions = Versions(connection, place)
     for step in assembly.steps:
-        if isinstance(step, Switch):
-            rejects.add([_not_yet(step)])
+        if assembly.table.problem is not None:
+            rejects.add(step.rejected if isinstance(step, Parcel) else ())
+        elif isinstance(step, Switch):
+            outcome.rows += await versions.activate(step.version)
         else:
             rejects.add(step.rejected)
-            stamp = Stamp(
-                batched_at=now, version=step.version or 0, received=received, batches=batches
-            )
-            outcome.rows += await place.put(step, stamp)
+            way = await versions.way_for(step.version)
+            if way is None or step.load is None:
+                continue
+            stamp = Stamp(batched_at=now, version=way.version, received=received, batches=batches)
+            outcome.rows += await way.place.put(step.load, step.keys, stamp)
     rejects.add([Rejected(text, note) for note, text in assembly.notes.items()])
     name = assembly.table_name if assembly.table.problem else assembly.table.text
     await rejects.write(connection, order.schema, name, now=now)
     outcome.rejected = len(rejects)
-
-
-def _not_yet(switch: Switch) -> Rejected:
-    message = f'{{"action":"activate_version","table_version":{switch.version}}}'
-    return Rejected(message, "not supported yet: activate_version")

@@ -1,29 +1,31 @@
-"""Putting one parcel's rows into a root table and its sub-tables, as they are and shall be.
+"""Putting rows into a root table and its sub-tables, as these are and as they shall be.
 
-Rules: loading behaviour 2.3, 3.2, 4.2 and 4.3. Works inside the load's transaction.
+Rules: loading behaviour 2.3, 3.2, 4.2, 4.3 and 4.5. Works inside the load's transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+import asyncpg
+
 from services.loader import fitting, naming, winners
-from services.loader.assembly import TOO_MANY_COLUMNS, Parcel
+from services.loader.assembly import TOO_MANY_COLUMNS
 from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
 from services.loader.plan import ExistingTable, Plan, TooManyColumns, Wanted, plan_table
 from services.loader.rejects import Rejects
 from services.loader.rows import CellKey, Rows, TableLoad
+from services.loader.staging import Staging, Stamp, Target
 from services.loader.upsert import (
     Behaviour,
     ChildInsert,
     RootInsert,
-    Staging,
-    Stamp,
-    Target,
     delete_children,
     keys_of_staged,
 )
+
+_PROGRAM_LIMIT_EXCEEDED = "54000"  # an index entry or a row larger than a page takes
 
 
 @dataclass(slots=True)
@@ -47,13 +49,18 @@ class Place:
         self.table = table
         self._numbers = count()
 
+    def in_schema(self, schema: str) -> "Place":
+        """The same table elsewhere, in the same transaction."""
+        other = Place(self.connection, self.rejects, schema=schema, table=self.table)
+        other._numbers = self._numbers
+        return other
+
     def temporary_name(self) -> str:
         return f"pushgate_staged_{next(self._numbers)}"
 
-    async def put(self, parcel: Parcel, stamp: Stamp) -> int:
+    async def put(self, load: TableLoad, keys: Sequence[str], stamp: Stamp) -> int:
         """How many rows were written. What can't be is rejected."""
-        load = parcel.load
-        if load is None or not load.root.size:
+        if not load.root.size:
             return 0
         names = [naming.joined(self.table, path) for path in load.children]
         standing = await self.books.standing(self.schema, self.table, names)
@@ -64,81 +71,83 @@ class Place:
         if existing is None and not load.root.cells and not load.children:
             # Only nulls: nothing says which columns there should be (OP-15).
             return 0
-        keys = fitting.fit_keys(existing, parcel.keys, load.root)
-        self.rejects.records(load.root, keys.rejected)
-        load.drop(keys.rejected.__contains__)
-        behaviour = fitting.behaviour_for(existing, parcel.keys)
-        if behaviour is Behaviour.APPEND_WHAT_FITS:
-            reason = f"not supported yet: {fitting.KEYS_DO_NOT_MATCH}"
-            self.rejects.all_records(load.root, reason)
-            return 0
+        fitted = fitting.fit_keys(existing, keys, load.root)
+        self._reject(load, fitted.rejected)
         if not load.root.size:
             return 0
-        return await _Putting(self, load, keys.kinds, behaviour, standing).run(stamp)
+        putting = _Putting(self, standing, fitted.kinds, fitting.behaviour_for(existing, keys))
+        return await putting.run(load, stamp)
 
-    async def carry_out(self, name: str, plan: Plan, existing: ExistingTable | None) -> Target:
+    def _reject(self, load: TableLoad, reasons: Mapping[int, str]) -> None:
+        if reasons:
+            self.rejects.records(load.root, reasons)
+            load.drop(reasons.__contains__)
+
+    async def carry_out(
+        self, name: str, plan: Plan, standing: Standing, *, version: int | None
+    ) -> Target:
+        """Makes the table what the plan says. ``version``: the active one if the root is made."""
+        existing = standing.tables.get(name)
         await self.books.carry_out(self.schema, name, plan)
-        if existing is None:
-            await self.books.book_table(self.schema, name, root=self.table, active_version=None)
-        own = {column.name for column in (*plan.create, *plan.adds, *plan.adopted)}
-        own.update(column.name for _, column in plan.renames)
-        if existing is not None:
-            gone = {before for before, _ in plan.renames}
-            own.update(
-                column.name
-                for column in existing.columns.values()
-                if column.base is not None and column.name not in gone
-            )
-        return Target(schema=self.schema, table=name, plan=plan, own=sorted(own))
+        if existing is None or name not in standing.root_of:
+            made = version if existing is None and name == self.table else None
+            await self.books.book_table(self.schema, name, root=self.table, active_version=made)
+        return Target(schema=self.schema, table=name, plan=plan, own=_own(existing, plan))
+
+
+def _own(existing: ExistingTable | None, plan: Plan) -> list[str]:
+    """The columns that the loader writes, after the plan."""
+    own = {column.name for column in (*plan.create, *plan.adds, *plan.adopted)}
+    if existing is not None:
+        own.update(c.name for c in existing.columns.values() if c.base is not None)
+    for before, column in plan.renames:
+        own.discard(before)
+        own.add(column.name)
+    return sorted(own)
 
 
 class _Putting:
     def __init__(
-        self,
-        place: Place,
-        load: TableLoad,
-        kinds: Mapping[str, Kind],
-        behaviour: Behaviour,
-        standing: Standing,
+        self, place: Place, standing: Standing, kinds: Mapping[str, Kind], behaviour: Behaviour
     ) -> None:
         self._place = place
-        self._load = load
+        self._standing = standing
         self._kinds = kinds
         self._behaviour = behaviour
-        self._standing = standing
         self._key: list[CellKey] = list(kinds.items())
-        self._children: list[_Child] = []
+        self._existing = standing.tables.get(place.table)
 
-    async def run(self, stamp: Stamp) -> int:
-        self._children = self._children_that_fit()
+    async def run(self, load: TableLoad, stamp: Stamp) -> int:
+        children = self._children_that_fit(load)
         try:
-            plan, child_plans = self._plans()
-        except TooManyColumns:
-            self._place.rejects.all_records(self._load.root, TOO_MANY_COLUMNS)
-            return 0
-        tables = self._standing.tables
-        name = self._place.table
-        root = await self._place.carry_out(name, plan, tables.get(name))
-        for child, child_plan in zip(self._children, child_plans, strict=True):
-            child.target = await self._place.carry_out(
-                child.name, child_plan, tables.get(child.name)
+            root = plan_table(
+                self._existing, fitting.wanted_root(self._existing, self._kinds, load.root)
             )
+            plans = [
+                plan_table(self._standing.tables.get(child.name), child.wanted)
+                for child in children
+            ]
+        except TooManyColumns:
+            self._place.rejects.all_records(load.root, TOO_MANY_COLUMNS)
+            return 0
+        target = await self._carry_out(self._place.table, root, stamp)
+        targets = {
+            child.rows.path: await self._carry_out(child.name, plan, stamp)
+            for child, plan in zip(children, plans, strict=True)
+        }
+        load.children = {child.rows.path: child.rows for child in children}
         if self._key and not winners.needs_database(self._kinds):
-            lost = winners.losers(self._load.root, self._kinds)
-            self._load.drop(lost.__contains__)
-        return await self._write(root, stamp)
+            lost = winners.losers(load.root, self._kinds)
+            if lost:
+                load.drop(lost.__contains__)
+        return await self._write(load, target, targets, stamp)
 
-    def _plans(self) -> tuple[Plan, list[Plan]]:
-        tables = self._standing.tables
-        existing = tables.get(self._place.table)
-        wanted = fitting.wanted_root(existing, self._kinds, self._load.root)
-        return plan_table(existing, wanted), [
-            plan_table(tables.get(child.name), child.wanted) for child in self._children
-        ]
+    async def _carry_out(self, name: str, plan: Plan, stamp: Stamp) -> Target:
+        return await self._place.carry_out(name, plan, self._standing, version=stamp.version)
 
-    def _children_that_fit(self) -> list[_Child]:
+    def _children_that_fit(self, load: TableLoad) -> list[_Child]:
         fitting_ones = []
-        for path, rows in sorted(self._load.children.items()):
+        for path, rows in sorted(load.children.items()):
             name = naming.joined(self._place.table, path)
             wanted = fitting.wanted_child(self._kinds, rows)
             reason = None
@@ -150,31 +159,75 @@ class _Putting:
                 fitting_ones.append(_Child(name, rows, wanted))
             else:
                 # One log row a load: the sub-table is left out, its root row is not.
-                self._place.rejects.records(self._load.root, {rows.owner[0]: reason})
+                self._place.rejects.note(load.root, rows.owner[0], reason)
         return fitting_ones
 
-    async def _write(self, root: Target, stamp: Stamp) -> int:
+    async def _write(
+        self, load: TableLoad, target: Target, targets: Mapping[str, Target], stamp: Stamp
+    ) -> int:
+        """All rows at once; by halves when the destination refuses a value we could not judge.
+
+        In the end the records that hold such values stand alone, and are rejected.
+        """
+        try:
+            async with self._place.connection.transaction():
+                return await self._write_rows(load, target, targets, stamp)
+        except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
+            if not _lies_in_a_record(error):
+                raise
+            if load.root.size == 1:
+                self._place.rejects.all_records(load.root, _reason(error))
+                return 0
+        middle = load.root.owner[load.root.size // 2]
+        later = load.split(middle)
+        written = await self._write(load, target, targets, stamp)
+        return written + await self._write(later, target, targets, stamp)
+
+    async def _write_rows(
+        self, load: TableLoad, target: Target, targets: Mapping[str, Target], stamp: Stamp
+    ) -> int:
         connection = self._place.connection
-        staging = Staging(self._place.temporary_name(), self._load.root)
+        staging = Staging(self._place.temporary_name(), load.root)
         await staging.fill(connection)
         if self._key and winners.needs_database(self._kinds):
             await staging.keep_winners(connection, self._key)
-        insert = RootInsert(staging, root, stamp, self._key)
+        columns = self._existing.columns if self._existing else ()
+        surrogate = naming.SURROGATE_KEY in columns or not (columns or self._key)
+        insert = RootInsert(staging, target, stamp, key=self._key, surrogate=surrogate)
+        unfit: list[int] = []
+        if self._behaviour is Behaviour.APPEND_WHAT_FITS:
+            unfit = await self._take_out_unfit(staging, target, insert)
         old_children = self._old_children()
-        won = None
-        if self._behaviour is not Behaviour.APPEND and (self._children or old_children):
-            won = self._place.temporary_name()
-        written = await insert.run(connection, self._behaviour, won=won)
-        if old_children:
-            if won is None:
-                won = self._place.temporary_name()
+        won = self._place.temporary_name() if load.children or old_children else None
+        if won is None or self._behaviour in (Behaviour.REPLACE, Behaviour.ONCE):
+            written = await insert.run(connection, self._behaviour, won=won)
+        else:
+            written = await insert.run(connection, self._behaviour)
+            if old_children:
                 await keys_of_staged(connection, won, staging, self._key)
-            for name in old_children:
-                table = naming.quote_qualified(self._place.schema, name)
-                await delete_children(connection, table, won, insert.key_columns)
-        for child in self._children:
-            written += await self._write_child(child, staging, stamp, won)
+            else:
+                won = None
+        for name in old_children:
+            assert won is not None
+            table = naming.quote_qualified(self._place.schema, name)
+            await delete_children(connection, table, won, insert.key_columns)
+        for path, rows in load.children.items():
+            children = Staging(self._place.temporary_name(), rows)
+            await children.fill(connection)
+            child_insert = ChildInsert(children, targets[path], stamp, levels=rows.levels)
+            written += await child_insert.run(connection, staging, self._key, won=won)
+        # Last, because whatever fails before is done again by halves.
+        reasons = dict.fromkeys(unfit, fitting.KEYS_DO_NOT_MATCH)
+        self._place.rejects.records(load.root, reasons)
         return written
+
+    async def _take_out_unfit(
+        self, staging: Staging, target: Target, insert: RootInsert
+    ) -> list[int]:
+        assert self._existing is not None
+        assert self._existing.primary_key is not None
+        key = [(column, insert.reading(column)) for column in self._existing.primary_key]
+        return await staging.take_out(self._place.connection, target, key)
 
     def _old_children(self) -> list[str]:
         """Sub-tables that may hold rows of these records already."""
@@ -189,11 +242,10 @@ class _Putting:
             and sources == {c for c in table.columns if c.startswith("_sdc_source_key_")}
         ]
 
-    async def _write_child(
-        self, child: _Child, root: Staging, stamp: Stamp, won: str | None
-    ) -> int:
-        assert child.target is not None
-        staging = Staging(self._place.temporary_name(), child.rows)
-        await staging.fill(self._place.connection)
-        insert = ChildInsert(staging, child.target, stamp, levels=child.rows.levels)
-        return await insert.run(self._place.connection, root, self._key, won=won)
+
+def _lies_in_a_record(error: asyncpg.PostgresError) -> bool:
+    return isinstance(error, asyncpg.DataError) or error.sqlstate == _PROGRAM_LIMIT_EXCEEDED
+
+
+def _reason(error: asyncpg.PostgresError) -> str:
+    return f"{error.args[0]}" if error.args else type(error).__name__

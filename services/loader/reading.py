@@ -4,13 +4,37 @@ A run is what can be loaded in one go: records with the same keys, version and s
 different runs between two switches may change places: sequence, not place, decides who wins.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import countOf, itemgetter
 from typing import Any
 
-import orjson
+from protocol.json_text import may_hold_long_decimals, parse_exact
+from protocol.media_types import is_transit
+from protocol.table_names import storable
+from protocol.transit import decode
+from services.loader.typing_rules import BY_TRANSIT_VALUE, BY_VALUE, Rule, rule_of
 
 Record = dict[str, Any]
+
+_action = itemgetter("action")
+_data = itemgetter("data")
+_key_names = itemgetter("key_names")
+_sequence = itemgetter("sequence")
+_table_name = itemgetter("table_name")
+
+
+@dataclass(slots=True, eq=False)
+class Typing:
+    """What decides the kinds of a run's columns; equal ones may be loaded together."""
+
+    rule: Rule
+    schema: Record | None
+
+    def same_as(self, other: "Typing") -> bool:
+        if self.schema is None or other.schema is None:
+            return self.rule is other.rule
+        return self.schema == other.schema
 
 
 @dataclass(slots=True)
@@ -19,12 +43,18 @@ class Run:
 
     key_names: tuple[str, ...]
     version: int | None
-    schema: Record | None
+    typing: Typing
     records: list[Record] = field(default_factory=list)
     # Each record's index in the request.
     places: list[int] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
     extracted: list[str | None] = field(default_factory=list)
+
+    def add(self, message: Record, place: int) -> None:
+        self.records.append(message["data"])
+        self.places.append(place)
+        self.sequences.append(message["sequence"])
+        self.extracted.append(message.get("time_extracted"))
 
 
 @dataclass(slots=True)
@@ -32,62 +62,92 @@ class Switch:
     """``activate_version`` or ``switch_view``: from here on ``version`` is the table's."""
 
     version: int | None
-    place: int
-    sequence: int
 
 
 Step = Run | Switch
 
 
-def read_steps(body: bytes, *, endpoint: str) -> dict[str, list[Step]]:
-    """By table name as the journal has it: without U+0000."""
-    parsed = orjson.loads(body)
+def read_steps(body: bytes, *, media_type: str, endpoint: str) -> dict[str, list[Step]]:
+    """By table name as the journal has it. ``body`` was accepted, so it has the right shape."""
     if endpoint == "batch":
-        name = parsed["table_name"].replace("\0", "")
-        return {name: list(_batch_steps(parsed))}
-    return _push_steps(parsed)
+        decimals = may_hold_long_decimals(body) and b"multipleOf" in body
+        return _batch_steps(parse_exact(body, decimals=decimals))
+    if is_transit(media_type):
+        return _push_steps(decode(body), Typing(BY_TRANSIT_VALUE, None))
+    return _push_steps(parse_exact(body), Typing(BY_VALUE, None))
 
 
-def _batch_steps(parsed: Record) -> Iterable[Step]:
-    version = parsed.get("table_version")
-    keys = tuple(parsed.get("key_names") or ())
+def _batch_steps(request: Record) -> dict[str, list[Step]]:
+    messages = request["messages"]
+    typing = Typing(rule_of(request["schema"]), request["schema"])
+    keys = tuple(request.get("key_names") or ())
+    version = request.get("table_version")
+    steps: list[Step]
+    if countOf(map(_action, messages), "upsert") == len(messages):
+        steps = [_whole_run(messages, Run(keys, version, typing))]
+    else:
+        steps = list(_batch_steps_one_by_one(messages, keys, version, typing))
+    return {storable(request["table_name"]): steps}
+
+
+def _batch_steps_one_by_one(
+    messages: list[Record], keys: tuple[str, ...], version: int | None, typing: Typing
+) -> Iterator[Step]:
     run: Run | None = None
-    for place, message in enumerate(parsed["messages"]):
-        if message["action"] != "upsert":
+    for place, message in enumerate(messages):
+        if message["action"] == "upsert":
+            run = run or Run(keys, version, typing)
+            run.add(message, place)
+        else:
             if run is not None:
                 yield run
             run = None
-            yield Switch(version, place, message["sequence"])
-            continue
-        if run is None:
-            run = Run(keys, version, parsed["schema"])
-        _add(run, message, place)
+            yield Switch(version)
     if run is not None:
         yield run
 
 
-def _push_steps(parsed: list[Record]) -> dict[str, list[Step]]:
+def _whole_run(messages: list[Record], run: Run) -> Run:
+    run.records = list(map(_data, messages))
+    run.places = list(range(len(messages)))
+    run.sequences = list(map(_sequence, messages))
+    run.extracted = [message.get("time_extracted") for message in messages]
+    return run
+
+
+def _push_steps(messages: list[Record], typing: Typing) -> dict[str, list[Step]]:
+    run = _only_run(messages, typing)
+    if run is not None:
+        return {storable(messages[0]["table_name"]): [_whole_run(messages, run)]}
     steps: dict[str, list[Step]] = {}
     open_runs: dict[str, dict[tuple[Any, ...], Run]] = {}
-    for place, message in enumerate(parsed):
-        table = message["table_name"].replace("\0", "")
+    for place, message in enumerate(messages):
+        table = storable(message["table_name"])
         version = message.get("table_version")
         if message["action"] != "upsert":
             open_runs.pop(table, None)
-            steps.setdefault(table, []).append(Switch(version, place, message["sequence"]))
+            steps.setdefault(table, []).append(Switch(version))
             continue
         keys = tuple(message["key_names"])
         runs = open_runs.setdefault(table, {})
-        run = runs.get((keys, version))
-        if run is None:
-            run = runs[keys, version] = Run(keys, version, None)
-            steps.setdefault(table, []).append(run)
-        _add(run, message, place)
+        found = runs.get((keys, version))
+        if found is None:
+            found = runs[keys, version] = Run(keys, version, typing)
+            steps.setdefault(table, []).append(found)
+        found.add(message, place)
     return steps
 
 
-def _add(run: Run, message: Record, place: int) -> None:
-    run.records.append(message["data"])
-    run.places.append(place)
-    run.sequences.append(message["sequence"])
-    run.extracted.append(message.get("time_extracted"))
+def _only_run(messages: list[Record], typing: Typing) -> Run | None:
+    """The one run that all messages make, which is what nearly every push is."""
+    count, first = len(messages), messages[0]
+    if countOf(map(_action, messages), "upsert") != count:
+        return None
+    if countOf(map(_table_name, messages), first["table_name"]) != count:
+        return None
+    if countOf(map(_key_names, messages), first["key_names"]) != count:
+        return None
+    version = first.get("table_version")
+    if [message.get("table_version") for message in messages].count(version) != count:
+        return None
+    return Run(tuple(first["key_names"]), version, typing)

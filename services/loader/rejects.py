@@ -42,6 +42,10 @@ class Rejects:
                 if ordinal in reasons:
                     self._spots.append((spot, reasons[ordinal]))
 
+    def note(self, root: Rows, ordinal: int, reason: str) -> None:
+        """Something of the record is left out, the rest of it is loaded."""
+        self.records(root, {ordinal: reason})
+
     def all_records(self, root: Rows, reason: str) -> None:
         self.records(root, dict.fromkeys(root.owner, reason))
 

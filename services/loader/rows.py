@@ -54,6 +54,12 @@ class Rows:
             if len(values) < self.size:
                 values.extend([None] * (self.size - len(values)))
 
+    def copy(self) -> "Rows":
+        """Lists are shared: whoever changes one makes it anew (``keep`` does)."""
+        other = Rows(self.path, self.levels, self.fixed, self.size)
+        other.cells = self.cells
+        return other
+
     def keep(self, mask: Sequence[bool]) -> None:
         """Only the rows whose place in ``mask`` is true; columns left without a value go too."""
         self.fixed = {name: list(compress(values, mask)) for name, values in self.fixed.items()}
@@ -98,6 +104,14 @@ class TableLoad:
         for rows in (self.root, *self.children.values()):
             rows.keep([not unwanted(ordinal) for ordinal in rows.owner])
         self.children = {path: rows for path, rows in self.children.items() if rows.size}
+
+    def split(self, middle: int) -> "TableLoad":
+        """Takes out the records from ordinal ``middle`` on, and gives them with their sub-rows."""
+        later = TableLoad(self.root.copy())
+        later.children = {path: rows.copy() for path, rows in self.children.items()}
+        later.drop(lambda ordinal: ordinal < middle)
+        self.drop(lambda ordinal: ordinal >= middle)
+        return later
 
     @property
     def rows(self) -> int:

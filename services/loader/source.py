@@ -5,9 +5,9 @@ from collections import OrderedDict
 from collections.abc import Container, Mapping, Sequence
 from uuid import UUID
 
-import orjson
 import zstandard
 
+from protocol.refusals import Refusal
 from services.ingest.journal.claim import Batch, Body, Mark
 from services.loader.assembly import Assembly, Request, text_of
 from services.loader.reading import Run, Step, read_steps
@@ -17,7 +17,7 @@ from services.loader.reading import Run, Step, read_steps
 KEPT_BODY_BYTES_MAX = 8_000_000
 
 # What a body that is not what ingest accepted shows itself as: ours or the disk's fault.
-_DAMAGE = (zstandard.ZstdError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError)
+_DAMAGE = (zstandard.ZstdError, Refusal, KeyError, TypeError, AttributeError)
 
 
 class Unreadable(Exception):
@@ -41,7 +41,7 @@ class ParsedBodies:
         kept = self._steps.get(batch.mark.batch_id)
         if kept is not None and (found := kept[1].pop(batch.table_name, None)) is not None:
             return found
-        steps = read_steps(body.inflated(), endpoint=batch.endpoint)
+        steps = read_steps(body.inflated(), media_type=body.media_type, endpoint=batch.endpoint)
         found = steps.pop(batch.table_name, [])
         if steps and kept is None:
             self._keep(batch, steps)

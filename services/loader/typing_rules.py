@@ -26,6 +26,10 @@ class Rule(Protocol):
     def number(self) -> Kind: ...
 
     @property
+    def decimal(self) -> Kind:
+        """Of a number that was read exactly (a Decimal)."""
+
+    @property
     def texts(self) -> tuple[Kind, ...]:
         """Tried in order; the first that the text can be parsed as takes it."""
 
@@ -42,6 +46,9 @@ class ByValue:
     number = Kind.DOUBLE
     texts: tuple[Kind, ...] = (Kind.TEXT,)
 
+    def __init__(self, decimal: Kind) -> None:
+        self.decimal = decimal
+
     def field(self, _: str) -> Rule:
         return self
 
@@ -49,7 +56,9 @@ class ByValue:
         return self
 
 
-BY_VALUE = ByValue()
+# In JSON a Decimal is a literal that no double holds; transit says decimal and means it.
+BY_VALUE = ByValue(Kind.DOUBLE)
+BY_TRANSIT_VALUE = ByValue(Kind.NUMERIC)
 
 
 def rule_of(schema: Mapping[str, Any] | None) -> Rule:
@@ -67,6 +76,7 @@ class _Declared:
         self.boolean = Kind.BOOLEAN
         self.integer = self._first_number("integer")
         self.number = self._first_number("number")
+        self.decimal = self.number
         self.texts = self._texts()
 
     def _first_number(self, value_type: str) -> Kind:

@@ -10,11 +10,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from protocol.exact_values import Timestamp
 from services.loader.column_types import BIGINT_MAX, BIGINT_MIN, Kind
 
 # PostgreSQL's limits of an unconstrained numeric.
 DIGITS_BEFORE_POINT_MAX = 131_072
 DIGITS_AFTER_POINT_MAX = 16_383
+# Of a timestamp, from 1970.
+MICROSECONDS_MIN = -210_866_803_200_000_000
+MICROSECONDS_MAX = 9_224_318_015_999_999_999
+# Years of any length are of no use to anybody who reads a reason.
+_CALENDAR_MICROSECONDS_MAX = 10 * MICROSECONDS_MAX
 
 _DATE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)"
@@ -70,6 +76,21 @@ def decimal(text: str) -> str | None:
     return text
 
 
+def moment(value: Timestamp) -> str:
+    """PostgreSQL's range: 4713 BC (Julian day 0, 24 November) to the end of 294276."""
+    if MICROSECONDS_MIN <= value.microseconds <= MICROSECONDS_MAX:
+        return value.text()
+    raise OutOfRange(f"timestamp out of range for PostgreSQL on {_moment_text(value)}")
+
+
+def _moment_text(value: Timestamp) -> str:
+    return (
+        value.text()
+        if abs(value.microseconds) < _CALENDAR_MICROSECONDS_MAX
+        else "~m" + str(value.microseconds // 1000)
+    )
+
+
 def integer(value: int) -> int:
     if BIGINT_MIN <= value <= BIGINT_MAX:
         return value
@@ -88,8 +109,13 @@ def _double(value: float | Decimal) -> float:
     except OverflowError:
         found = float("inf")
     if found in (float("inf"), float("-inf")):
-        raise OutOfRange(f"decimal out of range for PostgreSQL on {value}")
+        raise OutOfRange(f"decimal out of range for PostgreSQL on {_as_written(value)}")
     return found
+
+
+def _as_written(value: float | Decimal) -> str:
+    """``1e400``, as JSON has it, for what Python writes as ``1E+400``."""
+    return str(value).replace("E+", "e").replace("E", "e")
 
 
 def _numeric(value: float | Decimal) -> str:

@@ -16,7 +16,7 @@ import orjson
 from events.ids import BatchId, new_batch_id, new_worker_id
 from services.ingest.journal.bodies import deflate
 from services.ingest.journal.claim import Claims
-from services.loader.naming import quote_qualified
+from services.loader.naming import quote_identifier, quote_qualified
 from services.loader.worker import Worker
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool
@@ -105,7 +105,13 @@ class Gate:
         return await self.write("batch", orjson.dumps(body), {table: count}, INTEGRATION)
 
     async def write(
-        self, endpoint: str, body: bytes, tables: dict[str, int], integration_id: int = INTEGRATION
+        self,
+        endpoint: str,
+        body: bytes,
+        tables: dict[str, int],
+        integration_id: int = INTEGRATION,
+        *,
+        media_type: str = JSON,
     ) -> BatchId:
         self._received += timedelta(seconds=1)
         batch_id = new_batch_id(int(self._received.timestamp() * 1000))
@@ -127,11 +133,21 @@ class Gate:
                 "INSERT INTO journal.bodies VALUES ($1, $2, $3, $4)",
                 batch_id,
                 self._received,
-                JSON,
+                media_type,
                 deflate(body),
             )
             await self.list_again(batch_id, number, tables, len(body), integration_id)
         return batch_id
+
+    async def forget_that_it_was_loaded(self, batch_id: UUID, tables: dict[str, int]) -> None:
+        """As if the journal had come back from an old copy: listed again, and no mark left."""
+        row = await self.journal.fetchrow(
+            "SELECT number, bytes, integration_id FROM journal.receipts WHERE batch_id = $1",
+            batch_id,
+        )
+        assert row is not None
+        await self.destination.execute("DELETE FROM _pushgate.loaded")
+        await self.list_again(batch_id, row["number"], tables, row["bytes"], row["integration_id"])
 
     async def list_again(
         self,
@@ -175,11 +191,19 @@ class Gate:
                 await task
 
     async def load(self) -> None:
-        """A loader comes, loads all that waits, and goes."""
+        """A loader comes, loads all that waits, and goes; nothing may be set aside."""
         async with self.loader() as task:
-            await eventually(lambda: self._done(task))
+            await eventually(lambda: self.done(task))
+        assert await self.set_aside() == []
 
-    async def _done(self, task: asyncio.Task[None]) -> bool:
+    async def set_aside(self) -> list[str]:
+        """Why."""
+        found = await self.journal.fetch(
+            "SELECT reason FROM journal.pending WHERE failed_at IS NOT NULL ORDER BY number"
+        )
+        return [row[0] for row in found]
+
+    async def done(self, task: asyncio.Task[None]) -> bool:
         assert not task.done(), task
         waiting: int = await self.journal.fetchval(
             "SELECT count(*) FROM journal.pending WHERE failed_at IS NULL"
@@ -197,7 +221,9 @@ class Gate:
             for name, _ in await self.columns(table, schema=schema)
             if not name.startswith("_sdc_")
         ]
-        quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in chosen)
+        quoted = ", ".join(
+            name if "(" in name or "::" in name else quote_identifier(name) for name in chosen
+        )
         found = await self.destination.fetch(
             f"SELECT {quoted} FROM {quote_qualified(schema, table)} ORDER BY {order}"
         )
@@ -233,6 +259,12 @@ class Gate:
             f"SELECT table_name, reason, record FROM {schema}._sdc_rejected ORDER BY 1, 2, 3"
         )
         return [tuple(row) for row in found]
+
+    async def staging_schemas(self) -> list[str]:
+        found = await self.destination.fetch(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE '\\_pushgate staged%'"
+        )
+        return [row[0] for row in found]
 
     async def reasons(self) -> list[str]:
         return [reason for _, reason, _ in await self.rejected()]

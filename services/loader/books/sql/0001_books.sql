@@ -23,6 +23,16 @@ CREATE TABLE IF NOT EXISTS _pushgate.tables (
 );
 CREATE INDEX IF NOT EXISTS tables_by_root ON _pushgate.tables (schema_name, root_name);
 
+-- Versions later than the active one, each in a schema of its own that nobody else can have: the
+-- names of integrations' schemas hold no space. The tables in it are booked under that schema.
+CREATE TABLE IF NOT EXISTS _pushgate.staged_versions (
+    number      int GENERATED ALWAYS AS IDENTITY,
+    schema_name text NOT NULL,
+    root_name   text NOT NULL,
+    version     bigint NOT NULL,
+    PRIMARY KEY (schema_name, root_name, version)
+);
+
 -- Columns we write. base_name is what they hold: a split column's is its name without suffix.
 CREATE TABLE IF NOT EXISTS _pushgate.columns (
     schema_name text NOT NULL,

@@ -69,3 +69,24 @@ DELETE FROM _pushgate.columns
 
 -- name: unbook_table
 DELETE FROM _pushgate.columns WHERE schema_name = $1 AND table_name = $2;
+
+-- name: unbook_schema
+WITH tables AS (DELETE FROM _pushgate.tables WHERE schema_name = $1)
+DELETE FROM _pushgate.columns WHERE schema_name = $1;
+
+-- name: active_version
+-- Null when the table is not booked.
+SELECT active_version FROM _pushgate.tables WHERE schema_name = $1 AND table_name = $2;
+
+-- name: stage_version
+INSERT INTO _pushgate.staged_versions (schema_name, root_name, version) VALUES ($1, $2, $3)
+ON CONFLICT (schema_name, root_name, version) DO UPDATE SET version = excluded.version
+RETURNING number;
+
+-- name: staged_versions
+SELECT number, version FROM _pushgate.staged_versions
+ WHERE schema_name = $1 AND root_name = $2 AND version <= $3 ORDER BY version;
+
+-- name: unstage_versions
+DELETE FROM _pushgate.staged_versions
+ WHERE schema_name = $1 AND root_name = $2 AND version <= $3;

@@ -1,0 +1,106 @@
+"""Loading behaviour 7.3: table versions and what activating one does. Names carry the ids."""
+
+from tests.loader.gate import Gate
+
+ID = {"id": {"type": "integer"}, "name": {"type": "string"}}
+ACTIVATE = [{"action": "activate_version", "sequence": 1}]
+FINN, JAKE, BUBBLEGUM = ({"id": n, "name": name} for n, name in enumerate("FJB", start=1))
+
+
+async def test_c45_a_later_version_is_not_visible(gate: Gate) -> None:
+    await gate.batch("t", ["id"], ID, FINN, JAKE, BUBBLEGUM, version=1)
+    await gate.batch("t", ["id"], ID, FINN, BUBBLEGUM, version=2, sequence=2)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "_sdc_table_version") == [(1, 1), (2, 1), (3, 1)]
+    assert await gate.tables() == {"t", "_sdc_rejected"}
+
+
+async def test_c46_activating_replaces_the_rows(gate: Gate) -> None:
+    await gate.batch("t", ["id"], ID, FINN, JAKE, BUBBLEGUM, version=1)
+    await gate.batch("t", ["id"], ID, FINN, BUBBLEGUM, version=2, sequence=2)
+    await gate.load()
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=2)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "name", "_sdc_table_version") == [(1, "F", 2), (3, "B", 2)]
+    assert not await gate.staging_schemas()
+
+
+async def test_a_version_may_come_and_be_activated_in_one_load(gate: Gate) -> None:
+    await gate.batch("t", ["id"], ID, FINN, JAKE, version=1)
+    messages = [
+        {"action": "upsert", "sequence": 5, "data": {**FINN, "tags": ["a", "b"], "extra": 1}},
+        *ACTIVATE,
+        {"action": "upsert", "sequence": 6, "data": {"id": 9, "name": 9}},
+    ]
+    await gate.batch("t", ["id"], ID, messages=messages, version=2)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "extra", "_sdc_table_version") == [(1, 1, 2), (9, None, 2)]
+    assert await gate.rows("t__tags", "value", "_sdc_table_version") == [("a", 2), ("b", 2)]
+
+
+async def test_a_version_with_other_types_splits_when_it_is_activated(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1}, version=1)
+    await gate.push("t", ["id"], {"id": 1, "x": "one"}, {"id": 2, "x": 2}, version=2)
+    await gate.load()
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=2)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "x__bi", "x__st") == [(1, None, "one"), (2, 2, None)]
+
+
+async def test_c48_activating_an_empty_version_empties_the_tables(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "tags": [1]}, version=1)
+    await gate.load()
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=3)
+
+    await gate.load()
+
+    assert await gate.rows("t") == []
+    assert await gate.rows("t__tags", "value") == []
+
+
+async def test_an_older_version_neither_loads_nor_comes_back(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1}, version=5)
+    await gate.load()
+    await gate.push("t", ["id"], {"id": 2}, version=4)
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=4)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "_sdc_table_version") == [(1, 5)]
+    assert await gate.reasons() == []
+
+
+async def test_no_version_is_the_active_one(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1}, version=5)
+    await gate.push("t", ["id"], {"id": 2})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "_sdc_table_version") == [(1, 5), (2, 5)]
+
+
+async def test_c50_activating_the_active_version_changes_nothing(gate: Gate) -> None:
+    ten = [{"x": n} for n in range(10)]
+    await gate.batch("t", None, {}, *ten, version=123)
+    await gate.batch("t", None, {}, messages=ACTIVATE, version=123)
+    await gate.batch("t", None, {}, *ten, version=123)
+
+    await gate.load()
+
+    assert len(await gate.rows("t", "x")) == 20
+
+
+async def test_c52_without_a_version_it_is_zero(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+
+    await gate.load()
+
+    assert await gate.rows("t", "_sdc_table_version") == [(0,)]
