@@ -80,9 +80,7 @@ def page() -> str:
     for setting in settings():
         if setting.section != section:
             section = setting.section
-            text += (
-                f"\n## {section}\n\n| name | default | meaning | programs |\n|---|---|---|---|\n"
-            )
+            text += f"\n## {section}\n\n| name | default or example | meaning | programs |\n|---|---|---|---|\n"
         default = f"`{setting.default}`" if setting.default else ""
         programs = ", ".join(readers.get(setting.name, {}))
         text += f"| `{setting.name}` | {default} | {setting.meaning} | {programs} |\n"
