@@ -6,11 +6,10 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import NamedTuple
 
-from services.loader.app import LoaderSettings
-
 from services.history.app import HistorySettings
 from services.history.signer.program import SignerSettings
 from services.ingest.app import IngestSettings
+from services.loader.app import LoaderSettings
 from services.runtime.lifecycle import ServerSettings
 from services.tokens.app import TokensSettings
 
@@ -30,11 +29,13 @@ HEAD = """\
 # Settings
 
 Everything is set with environment variables; an empty one counts as not set. A program that can't
-use what it is given says all that is wrong with it at once, and exits with 1. `pushgate up` gives
+use what it is given says all that is wrong with it at once, and exits with 2. `pushgate up` gives
 its programs their addresses and databases itself, and hands on the rest.
 
 Written by `python -m tests.docs.settings` from `.env.example`.
 """
+
+TITLES = "| name | default or example | meaning | programs |"
 
 
 class Setting(NamedTuple):
@@ -80,7 +81,7 @@ def page() -> str:
     for setting in settings():
         if setting.section != section:
             section = setting.section
-            text += f"\n## {section}\n\n| name | default or example | meaning | programs |\n|---|---|---|---|\n"
+            text += f"\n## {section}\n\n{TITLES}\n|---|---|---|---|\n"
         default = f"`{setting.default}`" if setting.default else ""
         programs = ", ".join(readers.get(setting.name, {}))
         text += f"| `{setting.name}` | {default} | {setting.meaning} | {programs} |\n"
