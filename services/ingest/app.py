@@ -69,7 +69,12 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     )
     committer = GroupCommitter(functools.partial(_connect_writer, settings), clock=clock)
 
-    gate = Gate(in_flight=in_flight, readings=readings, refuse_region=settings.refuse_region)
+    gate = Gate(
+        in_flight=in_flight,
+        readings=readings,
+        refuse_region=settings.refuse_region,
+        behind_proxy=settings.behind_proxy,
+    )
     tokens = TokenLookup(lookups)
     status = Status(lambda: reason_not_ready(lookups), clock)
     _add(app, "/v2/import/status", status.answer)

@@ -20,6 +20,7 @@ from services.ingest.auth import presented_hash
 from services.ingest.in_flight import Held, InFlight, unavailable
 from services.ingest.reading import Readings
 from services.ingest.token_lookup import PresentedToken, TokenLookup
+from services.runtime.http import caller_address, given_request_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Gate:
     in_flight: InFlight
     readings: Readings
     refuse_region: bool
+    behind_proxy: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Offer:
     media_type: str
     body: bytes
     peer: str | None
+    request_id: str | None
 
 
 class Intake(abc.ABC):
@@ -117,7 +120,12 @@ class Intake(abc.ABC):
             assert refusal is not None, "a request that failed a check was let in"
             raise refusal
         return Offer(
-            token=token, checked=checked, media_type=media_type, body=body, peer=request.remote
+            token=token,
+            checked=checked,
+            media_type=media_type,
+            body=body,
+            peer=caller_address(request, behind_proxy=self._gate.behind_proxy),
+            request_id=given_request_id(request),
         )
 
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aiohttp import StreamReader
+from aiohttp import StreamReader, web
 
-from protocol.refusals.edge import BodyTooLarge, BodyTooSlow
+from protocol.refusals.edge import BodyTooLarge, BodyTooSlow, MalformedBody
 from services.ingest.in_flight import Held, unavailable
 
 # A body must arrive at this rate on the whole, after a start that any line manages.
@@ -21,9 +21,10 @@ Confirm = Callable[[], Awaitable[object]]
 class Readings:
     """The bodies that are arriving now."""
 
-    def __init__(self, *, body_bytes_max: int) -> None:
+    def __init__(self, *, body_bytes_max: int, start_seconds: float = BODY_START_SECONDS) -> None:
         self.stopping = False
         self.body_bytes_max = body_bytes_max
+        self._start_seconds = start_seconds
         self._patience: set[asyncio.Timeout] = set()
 
     def stop(self, grace_seconds: float) -> None:
@@ -31,7 +32,8 @@ class Readings:
         self.stopping = True
         end = asyncio.get_running_loop().time() + grace_seconds
         for patience in self._patience:
-            patience.reschedule(min(end, patience.when() or end))
+            if not patience.expired():
+                patience.reschedule(min(end, patience.when() or end))
 
     async def read(
         self, payload: StreamReader, held: Held, *, announced: int | None, confirm: Confirm
@@ -39,7 +41,7 @@ class Readings:
         """The whole body; its bytes are taken from ``held``, the announced ones at once.
 
         ``confirm`` is awaited before more than UNCONFIRMED_BYTES_MAX are read. Raises
-        BodyTooLarge, BodyTooSlow, ServiceUnavailable, and whatever ``confirm`` raises.
+        BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable, and what ``confirm`` raises.
         """
         if announced is not None:
             held.take(announced)
@@ -57,7 +59,7 @@ class Readings:
         size = 0
         confirmed = announced is not None
         began = asyncio.get_running_loop().time()
-        patience = asyncio.timeout(BODY_START_SECONDS)
+        patience = asyncio.timeout(self._start_seconds)
         try:
             async with patience:
                 self._patience.add(patience)
@@ -71,11 +73,13 @@ class Readings:
                     if size > UNCONFIRMED_BYTES_MAX and not confirmed:
                         await confirm()
                         confirmed = True
-                    if not self.stopping:
-                        allowed = BODY_START_SECONDS + size / BODY_BYTES_PER_SECOND_MIN
+                    if not (self.stopping or patience.expired()):
+                        allowed = self._start_seconds + size / BODY_BYTES_PER_SECOND_MIN
                         patience.reschedule(began + allowed)
         except TimeoutError:
             raise (unavailable() if self.stopping else BodyTooSlow()) from None
+        except web.RequestPayloadError:
+            raise MalformedBody("the body's chunked coding is broken") from None
         finally:
             self._patience.discard(patience)
         return b"".join(chunks)

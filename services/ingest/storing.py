@@ -31,6 +31,7 @@ class StoringIntake(Intake):
             body_bytes=len(offer.body),
             body_sha256=hashlib.sha256(offer.body).digest(),
             peer=offer.peer,
+            request_id=offer.request_id,
         )
         if refusal := await self._committer.commit(candidate):
             raise refusal

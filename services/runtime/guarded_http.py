@@ -6,6 +6,7 @@ body and in the log (hostile input 22), and its server gives headers all the tim
 
 import asyncio
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -20,31 +21,45 @@ _CRASHED = b'{"message":"Something went wrong here; send the same request again 
 
 
 class GuardedHandler(web.RequestHandler):
-    __slots__ = ("_headers_due",)
+    __slots__ = ("_headers_due", "_headers_seconds_max")
 
     _headers_due: asyncio.TimerHandle | None
+
+    def __init__(self, manager: web.Server, *, headers_seconds_max: float, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._headers_due = None
+        self._headers_seconds_max = headers_seconds_max
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._expect_headers()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._headers_arrived()
+        self._cancel_headers_due()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         before = self._request_count
+        request = self._current_request
+        body_is_whole = request is None or request.content.is_eof()
         super().data_received(data)
         if self._request_count != before:
-            self._headers_arrived()
-        elif self._headers_due is None and self._waiter is not None:
-            # No request is in hand, and these bytes did not complete one.
+            self._cancel_headers_due()
+        elif body_is_whole and self._headers_due is None:
+            # Not of a body, and no request is complete by it: headers have begun.
             self._expect_headers()
 
     def _expect_headers(self) -> None:
-        self._headers_due = self._loop.call_later(HEADERS_SECONDS_MAX, self.force_close)
+        self._headers_due = self._loop.call_later(self._headers_seconds_max, self._headers_late)
 
-    def _headers_arrived(self) -> None:
+    def _headers_late(self) -> None:
+        if self._waiter is None:
+            # Another request is still being answered; these are the next one's.
+            self._expect_headers()
+        else:
+            self.force_close()
+
+    def _cancel_headers_due(self) -> None:
         if self._headers_due is not None:
             self._headers_due.cancel()
             self._headers_due = None
@@ -76,6 +91,15 @@ class GuardedServer(web.Server):
 
 
 class GuardedRunner(web.AppRunner):
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        headers_seconds_max: float = HEADERS_SECONDS_MAX,
+        **options: Any,
+    ) -> None:
+        super().__init__(app, headers_seconds_max=headers_seconds_max, **options)
+
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         return GuardedServer(

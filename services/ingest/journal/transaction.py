@@ -13,9 +13,14 @@ from services.ingest.admission import Token, admit
 from services.ingest.journal.group import Arrivals, Candidate, columns
 from services.ingest.journal.tally import Tally
 from services.runtime.clock import Clock
+from services.runtime.database import AWAY
 
 # None: taken, and durable.
 Outcome: TypeAlias = Refusal | None
+
+
+class OutcomeUnknown(Exception):
+    """The COMMIT was sent and its answer never came: the group is durable, or it is gone."""
 
 
 class GroupTransaction:
@@ -32,7 +37,11 @@ class GroupTransaction:
     async def commit(
         self, connection: Connection[Record], candidates: Sequence[Candidate]
     ) -> list[Outcome]:
-        """Each candidate's outcome, now on disk. Raises when nothing was taken, or nobody knows."""
+        """Each candidate's outcome, now on disk.
+
+        Raises OutcomeUnknown when the connection broke during the COMMIT; whatever else it raises,
+        nothing was taken.
+        """
         began = self._clock.monotonic()
         transaction = connection.transaction()
         await transaction.start()
@@ -48,7 +57,10 @@ class GroupTransaction:
             if not connection.is_closed():
                 await transaction.rollback()
             raise
-        await transaction.commit()
+        try:
+            await transaction.commit()
+        except AWAY as error:
+            raise OutcomeUnknown from error
         self.tally.add(
             requests=len(candidates),
             refused=len(candidates) - len(admitted),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import asyncpg
@@ -15,7 +16,7 @@ from asyncpg import Connection, Record
 
 from services.ingest.in_flight import unavailable
 from services.ingest.journal.group import Candidate
-from services.ingest.journal.transaction import GroupTransaction, Outcome
+from services.ingest.journal.transaction import GroupTransaction, Outcome, OutcomeUnknown
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.lifecycle import wait_for
@@ -43,7 +44,14 @@ _PASSING = (
 )
 
 Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
-_Waiting: TypeAlias = "tuple[Candidate, asyncio.Future[Outcome]]"
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    candidate: Candidate
+    answer: asyncio.Future[Outcome]
+    # A connection broke under it before.
+    interrupted: bool = False
 
 
 class GroupCommitter:
@@ -72,7 +80,7 @@ class GroupCommitter:
         if self._away:
             return unavailable()
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((candidate, answer))
+        self._waiting.append(_Waiting(candidate, answer))
         self._waiting_bytes += len(candidate.body)
         if self._worth_a_group():
             self._wake.set()
@@ -155,7 +163,7 @@ class GroupCommitter:
         group: list[_Waiting] = []
         group_bytes = 0
         while self._waiting and len(group) < GROUP_REQUESTS_MAX:
-            size = len(self._waiting[0][0].body)
+            size = len(self._waiting[0].candidate.body)
             if group and group_bytes + size > GROUP_BYTES_MAX:
                 break
             group_bytes += size
@@ -164,16 +172,28 @@ class GroupCommitter:
         return group
 
     async def _commit_group(self, connection: Connection[Record], group: list[_Waiting]) -> None:
-        candidates = [candidate for candidate, _ in group]
+        candidates = [waiting.candidate for waiting in group]
         try:
             _answer(group, await self._transaction.commit(connection, candidates))
+        except OutcomeUnknown:
+            connection.terminate()
         except AWAY:
             connection.terminate()
+            group = self._put_back(group)
         except asyncpg.PostgresError:
             await self._commit_one_by_one(connection, group)
         finally:
             # Whatever happened: nobody waits for a group that is gone.
             _answer(group, [unavailable()] * len(group))
+
+    def _put_back(self, group: list[_Waiting]) -> list[_Waiting]:
+        """To the head of the queue, for one more connection; returns those that had their two."""
+        again = [waiting for waiting in group if not waiting.interrupted]
+        for waiting in reversed(again):
+            waiting.interrupted = True
+            self._waiting.appendleft(waiting)
+            self._waiting_bytes += len(waiting.candidate.body)
+        return [waiting for waiting in group if waiting not in again]
 
     async def _commit_one_by_one(
         self, connection: Connection[Record], group: list[_Waiting]
@@ -182,21 +202,20 @@ class GroupCommitter:
         Log().warning("group.split", requests=len(group))
         stuck: set[bytes] = set()
         for waiting in group:
-            candidate, answer = waiting
-            if candidate.token_hash in stuck:
+            if waiting.candidate.token_hash in stuck:
                 continue
             try:
-                _answer([waiting], await self._transaction.commit(connection, [candidate]))
-            except AWAY:
+                _answer([waiting], await self._transaction.commit(connection, [waiting.candidate]))
+            except (OutcomeUnknown, *AWAY):
                 connection.terminate()
                 return
             except asyncpg.LockNotAvailableError:
-                stuck.add(candidate.token_hash)
+                stuck.add(waiting.candidate.token_hash)
             except _PASSING:
                 continue
             except asyncpg.PostgresError as error:
-                if not answer.done():
-                    answer.set_exception(error)
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
 
     def _refuse_waiting(self) -> None:
         refused = list(self._waiting)
@@ -207,6 +226,6 @@ class GroupCommitter:
 
 def _answer(group: Iterable[_Waiting], outcomes: Iterable[Outcome]) -> None:
     """Those answered before, and those whose client is gone, stay as they are."""
-    for (_, answer), outcome in zip(group, outcomes, strict=True):
-        if not answer.done():
-            answer.set_result(outcome)
+    for waiting, outcome in zip(group, outcomes, strict=True):
+        if not waiting.answer.done():
+            waiting.answer.set_result(outcome)
