@@ -1,0 +1,134 @@
+"""While the store is away requests are refused so that a resend helps, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import aiohttp
+import orjson
+import pytest
+
+from protocol.token_text import token_text
+from services.runtime.http import HEALTH
+from tests.database.fixtures import RoleUrl
+from tests.eventually import eventually
+from tests.ingest.cable import Cable
+from tests.ingest.conftest import Serve
+from tests.ingest.gate import NOT_AUTHORIZED, OK, UNAVAILABLE, VALID, ImportClient, Served
+from tests.ingest.journal import Journal
+
+VALIDATE = "/v2/import/validate"
+
+
+@pytest.fixture
+async def cable(shared_url: RoleUrl) -> AsyncGenerator[Cable]:
+    async with Cable(shared_url("pushgate_ingest")).laid() as laid:
+        yield laid
+
+
+@pytest.fixture
+async def ingest(serve: Serve, cable: Cable) -> AsyncGenerator[Served]:
+    async with serve(database_url=cable.url) as running:
+        yield running
+
+
+async def test_a_push_is_told_to_come_again(gate: ImportClient, cable: Cable) -> None:
+    cable.cut()
+    answer = await gate.push(gate.record())
+
+    assert answer.brief == UNAVAILABLE
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_a_request_with_a_fault_is_too_because_nobody_knows_its_token(
+    gate: ImportClient, cable: Cable
+) -> None:
+    cable.cut()
+
+    assert (await gate.send("/v2/import/push", b"[")).brief == UNAVAILABLE
+    assert (await gate.send("/v2/import/push", b" " * 100_000)).brief == UNAVAILABLE
+
+
+async def test_a_mangled_token_is_refused_without_asking(gate: ImportClient, cable: Cable) -> None:
+    cable.cut()
+
+    assert (await gate.push(gate.record(), token="at_wrong")).brief == NOT_AUTHORIZED
+
+
+async def test_pushes_go_on_when_the_store_is_back(
+    gate: ImportClient, cable: Cable, journal: Journal
+) -> None:
+    cable.cut()
+    await gate.push(gate.record(sequence=1))
+    cable.mend()
+
+    async def taken() -> bool:
+        return (await gate.push(gate.record(sequence=2))).brief == OK
+
+    assert await eventually(taken)
+    assert await journal.count() == 1
+
+
+async def test_a_short_break_between_two_pushes_is_not_noticed(
+    gate: ImportClient, cable: Cable
+) -> None:
+    """As when the store was restarted while nobody pushed."""
+    await gate.push(gate.record())
+    cable.cut()
+    cable.mend()
+
+    assert (await gate.push(gate.record(sequence=2))).brief == OK
+
+
+async def test_a_commit_whose_answer_is_lost_is_not_acknowledged(
+    gate: ImportClient, cable: Cable, journal: Journal
+) -> None:
+    """It was taken, and the client cannot know: it must send the same again."""
+    cable.swallow_after_commit()
+    pushing = asyncio.create_task(gate.push(gate.record()))
+    await cable.swallowed.wait()
+
+    async def stored() -> bool:
+        return await journal.count() == 1
+
+    assert await eventually(stored)
+    cable.cut()
+    assert (await pushing).brief == UNAVAILABLE
+
+
+async def test_validate_judges_a_request_on_its_own_merits(
+    gate: ImportClient, cable: Cable
+) -> None:
+    cable.cut()
+    good = await gate.send(VALIDATE, orjson.dumps([gate.record()]))
+    bad = await gate.send(VALIDATE, orjson.dumps([gate.record(table_name="")]))
+    large = await gate.send(
+        VALIDATE, orjson.dumps([gate.record(data={"id": 1, "x": "y" * 100_000})])
+    )
+    mangled = await gate.send(VALIDATE, b"[]", token="at_wrong")
+    unknown_type = await gate.send(VALIDATE, b"[]", token=token_text("at_", 1), content_type="x/y")
+
+    assert good.brief == large.brief == VALID
+    assert (bad.status, mangled.status, unknown_type.status) == (422, 401, 415)
+
+
+async def test_status_says_so(gate: ImportClient, cable: Cable) -> None:
+    cable.cut()
+
+    async def broken() -> bool:
+        return (await gate.send("/v2/import/status", b"", method="GET", token="")).status == 503
+
+    assert await eventually(broken)
+    answer = await gate.send("/v2/import/status", b"", method="GET", token="")
+    assert answer.json["status"] == "ERROR"
+    assert answer.json["reason"]
+
+
+async def test_readiness_says_so(ingest: Served, cable: Cable) -> None:
+    assert isinstance(ingest.runner, aiohttp.web.AppRunner)
+    health = ingest.runner.app[HEALTH]
+    assert await health.reasons() == {}
+    cable.cut()
+
+    assert "journal" in await eventually(health.reasons)
