@@ -10,7 +10,7 @@ from typing import Any
 from asyncpg import Connection, Record
 
 from cli.database import system_database
-from cli.evidence import verifying
+from cli.evidence import reading, tracing, verifying
 from cli.failure import DONE, REFUSED, Refused
 from cli.frame import Subparsers, add_command, add_group
 from cli.output import add_json, columns, show
@@ -41,7 +41,8 @@ def register(subparsers: Subparsers) -> None:
         help="ISO 8601, UTC unless it says otherwise; or the number of a fact, which is included",
     )
     add_json(parser)
-    verifying.add_to(group)
+    for commands in (verifying, reading, tracing):
+        commands.add_to(group)
 
 
 async def replay(arguments: argparse.Namespace) -> int:

@@ -35,10 +35,9 @@ class HistoryApi:
         async with self._asked(path, None) as response:
             return await response.text(), response.headers
 
-    async def text_if_any(self, path: str) -> str | None:
-        """None when the service has no such thing."""
-        async with self._asked(path, None, fine=(HTTPStatus.NOT_FOUND,)) as response:
-            return await response.text() if response.ok else None
+    async def header(self, path: str, name: str, query: Query | None = None) -> str:
+        async with self._asked(path, query) as response:
+            return response.headers[name]
 
     async def document(self, path: str, query: Query | None = None) -> Any:
         async with self._asked(path, query) as response:
@@ -82,12 +81,11 @@ class HistoryApi:
         query: Query | None,
         *,
         seconds: float | None = ANSWER_SECONDS_MAX,
-        fine: tuple[HTTPStatus, ...] = (),
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         limit = aiohttp.ClientTimeout(total=seconds, sock_connect=ANSWER_SECONDS_MAX)
         try:
             async with self._session.get(path, params=query, timeout=limit) as response:
-                if not response.ok and response.status not in fine:
+                if not response.ok:
                     raise await _refused(response)
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -1,0 +1,159 @@
+"""`audit follow`, `audit diff` and `audit who`: the log as people read it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cli.evidence.sentences import sentence
+from cli.failure import Refused
+from cli.frame import Subparsers, add_command
+from cli.history_api import HistoryApi, Query, history_api
+from cli.output import add_json, columns, show
+from cli.target import target_of
+
+RETRY_SECONDS = 2.0
+# Times have microseconds: the next one up makes "at or before" out of the feed's "before".
+TICK = timedelta(microseconds=1)
+MOMENT = "TIME-or-NUMBER"
+
+
+def add_to(group: Subparsers) -> None:
+    parser = add_command(group, "follow", follow, summary="events as they come, one a line")
+    parser.add_argument("--after", type=int, metavar="NUMBER", help="default: from now on")
+    parser.add_argument("--type", action="append", help="only such events; may be repeated")
+    parser.add_argument("--json", action="store_true", help="as stored, instead of sentences")
+    parser = add_command(group, "diff", diff, summary="what changed between two moments")
+    parser.add_argument("start", metavar="FROM", help=f"{MOMENT}; it is not included itself")
+    parser.add_argument("end", metavar="TO", help=f"{MOMENT}; it is included")
+    add_json(parser)
+    parser = add_command(
+        group, "who", who, summary="which tokens could write, and who generated them"
+    )
+    parser.add_argument("integration", metavar="INTEGRATION", help="id, schema or display name")
+    parser.add_argument("--at", metavar="TIME", help=f"{MOMENT}; default: now")
+    add_json(parser)
+
+
+async def follow(arguments: argparse.Namespace) -> None:
+    """Until it is stopped; a connection that ends is made again from the last number."""
+    query: Query = {"type": arguments.type} if arguments.type else {}
+    async with history_api(target_of(arguments)) as api:
+        after = arguments.after
+        if after is None:
+            after = int(await api.header("/events", "Pushgate-Log-Size", {"limit": 1})) - 1
+        while True:
+            try:
+                async for number, text in api.events_as_they_come(after, query):
+                    after = number
+                    if text:
+                        print(text if arguments.json else sentence(json.loads(text)), flush=True)
+            except Refused as refused:
+                print(f"pushgate: {refused} Trying again.", file=sys.stderr)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def diff(arguments: argparse.Namespace) -> None:
+    start, end = _bounds(arguments.start, arguments.end)
+    async with history_api(target_of(arguments)) as api:
+        found = [event async for event in _events(api, start | end)]
+    show(arguments, found, "\n".join(map(sentence, found)) or "nothing changed")
+
+
+async def who(arguments: argparse.Namespace) -> None:
+    async with history_api(target_of(arguments)) as api:
+        integration = await find_integration(api, arguments.integration)
+        until = _until(arguments.at) if arguments.at else {}
+        subject: Query = {"subject": f"integration/{integration}", **until}
+        tokens, state = _fold([event async for event in _events(api, subject)])
+    could = [token for token in tokens if state == "active"]
+    document = {"integration_id": integration, "state": state, "tokens": could}
+    rows = [[t["token_id"], t["last_four"], t["generated_at"], t["generated_by"]] for t in could]
+    table = columns(("token", "ends in", "generated", "by"), rows)
+    show(arguments, document, f"integration {integration} was {state}; could write:\n{table}")
+
+
+def _fold(events: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """The active tokens of one integration and its state, from its own facts."""
+    tokens: dict[int, dict[str, Any]] = {}
+    state = "not there yet"
+    for event in events:
+        data = event["data"]
+        match event["type"]:
+            case "IntegrationCreated" | "IntegrationResumed":
+                state = "active"
+            case "IntegrationPaused":
+                state = "paused"
+            case "IntegrationDeleted":
+                state = "deleted"
+            case "TokenGenerated":
+                tokens[data["token_id"]] = {
+                    "token_id": data["token_id"],
+                    "last_four": data["last_four"],
+                    "generated_at": event["time"],
+                    "generated_by": event["actor"],
+                    "generated_number": int(event["sequence"]),
+                }
+            case "TokenRevoked":
+                del tokens[data["token_id"]]
+            case _:
+                pass  # a name, or what a later version records
+    return list(tokens.values()), state
+
+
+async def find_integration(api: HistoryApi, wanted: str) -> int:
+    """By id, else by any name that it ever had; raises Refused when it is not one."""
+    query: Query = {"type": ["IntegrationCreated", "IntegrationRenamed"]}
+    found = set()
+    async for event in _events(api, query):
+        number = int(event["subject"].partition("/")[2])
+        names = {event["data"].get("display_name"), event["data"].get("schema_name")}
+        if wanted in names or wanted == str(number):
+            found.add(number)
+    if wanted.isdecimal() and int(wanted) in found:
+        return int(wanted)
+    if len(found) != 1:
+        meant = ", ".join(map(str, sorted(found)))
+        hint = f"it may mean {meant}: name it by its id" if found else "the log knows none"
+        raise Refused(f"Which integration is {wanted!r}? {hint}.")
+    return found.pop()
+
+
+async def _events(api: HistoryApi, query: Query) -> AsyncIterator[dict[str, Any]]:
+    async for line in api.lines("/events", query):
+        yield json.loads(line)
+
+
+def _bounds(start: str, end: str) -> tuple[dict[str, str | int], dict[str, str | int]]:
+    number = _number(start)
+    since: dict[str, str | int] = (
+        {"from": (_moment(start) + TICK).isoformat()} if number is None else {"after": number}
+    )
+    return since, _until(end)
+
+
+def _until(text: str) -> dict[str, str | int]:
+    number = _number(text)
+    if number is not None:
+        return {"until": number}
+    return {"to": (_moment(text) + TICK).isoformat()}
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"-1|[0-9]{1,18}", text) else None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(
+            f"{text!r} is neither a number nor a time such as 2026-11-23T12:00:00Z."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

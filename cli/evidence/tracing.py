@@ -1,0 +1,178 @@
+"""`audit trace` and `audit source`: from a token to its rows, and from a row to its token."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from cli.database import connection_to
+from cli.failure import Refused
+from cli.frame import Subparsers, add_command
+from cli.history_api import HistoryApi, history_api
+from cli.output import add_json, counted, facts, show
+from cli.target import Target, target_of
+from protocol.token_text import Shape, recognise, token_hash
+from services.loader.naming import root_table_name
+from services.loader.written_rows import NoSuchRow, row_with_key, rows_received_at
+
+ROWS_SHOWN = 20
+
+
+def add_to(group: Subparsers) -> None:
+    parser = add_command(
+        group, "trace", trace, summary="every receipt that a token wrote, and what became of it"
+    )
+    parser.add_argument(
+        "token_id",
+        nargs="?",
+        type=int,
+        metavar="TOKEN_ID",
+        help="without it the token's text is read from standard input, or asked for",
+    )
+    parser.add_argument(
+        "--rows", action="store_true", help="also the rows that are still as the token left them"
+    )
+    add_json(parser)
+    parser = add_command(group, "source", source, summary="which receipt and token a row came from")
+    parser.add_argument("table", metavar="SCHEMA.TABLE")
+    parser.add_argument("key", nargs="+", metavar="KEY", help="of the row, in the key's order")
+    add_json(parser)
+
+
+async def trace(arguments: argparse.Namespace) -> None:
+    target = target_of(arguments)
+    where = f"/tokens/{arguments.token_id}"
+    if arguments.token_id is None:
+        where = f"/tokens/by-hash/{_asked_for_hash()}"
+    async with history_api(target) as api:
+        token = await api.document(where)
+        receipts = [entry async for entry in _receipts(api, token["token_id"])]
+        if arguments.rows:
+            await _add_rows(receipts, token["schema_name"], api, target)
+    show(arguments, {"token": token, "receipts": receipts}, _trace_told(token, receipts))
+
+
+def _asked_for_hash() -> str:
+    """Of a text that never stands on a command line, where others could read it."""
+    if sys.stdin.isatty():
+        unverified = getpass.getpass("The token (not shown, and not sent anywhere): ")
+    else:
+        unverified = sys.stdin.read()
+    if recognise(unverified.strip(), "at_") is not Shape.WELL_FORMED:
+        raise Refused("This is no whole access token: it was cut, retyped, or is something else.")
+    return token_hash(unverified.strip()).hex()
+
+
+async def _receipts(api: HistoryApi, token_id: int) -> AsyncIterator[dict[str, Any]]:
+    async for line in api.lines(f"/tokens/{token_id}/receipts"):
+        entry = json.loads(line)
+        yield {**entry["receipt"], "tables": entry["tables"]}
+
+
+async def _add_rows(
+    receipts: list[dict[str, Any]], schema: str, api: HistoryApi, target: Target
+) -> None:
+    """To each receipt the rows that it wrote last; the others were replaced or rejected since."""
+    by_moment: dict[datetime, list[dict[str, Any]]] = {}
+    for entry in receipts:
+        by_moment.setdefault(datetime.fromisoformat(entry["received_at"]), []).append(entry)
+        entry["rows"] = []
+        query = {"schema": schema, "moment": entry["received_at"]}
+        at_once = [other["number"] for other in await api.document("/receipts/at", query)]
+        entry["same_moment"] = [number for number in at_once if number != entry["number"]]
+    tables = {table["table"] for entry in receipts for table in entry["tables"]}
+    url = target.destination_url()
+    async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:
+        for table in sorted(tables):
+            name = root_table_name(table).text
+            found = await rows_received_at(destination, schema, name, moments=[*by_moment])
+            for row in found:
+                for entry in by_moment[row.received_at]:
+                    entry["rows"].append({"table": table, "row": row.row})
+    for entry in receipts:
+        entry["replaced"] = max(0, entry["records"] - len(entry["rows"]))
+
+
+def _trace_told(token: dict[str, Any], receipts: list[dict[str, Any]]) -> str:
+    made, ended = token["generated"], token["revoked"]
+    head = facts(
+        [
+            ("token", token["token_id"]),
+            ("integration", f"{token['integration_id']}, schema {token['schema_name']}"),
+            ("generated", f"{made['time']} by {made['actor']}, fact {made['number']}"),
+            (
+                "revoked",
+                f"{ended['time']} by {ended['actor']}, fact {ended['number']}" if ended else "no",
+            ),
+            ("wrote", counted(len(receipts), "receipt")),
+        ]
+    )
+    return "\n".join([head, *(_receipt_told(entry) for entry in receipts)])
+
+
+def _receipt_told(entry: dict[str, Any]) -> str:
+    tables = ", ".join(
+        f"{table['table']} {table['state']}" + (f" ({table['reason']})" if table["reason"] else "")
+        for table in entry["tables"]
+    )
+    lines = [
+        f"\nreceipt {entry['number']}  {entry['received_at']}  from {entry['peer'] or 'unknown'}",
+        f"  {counted(entry['records'], 'record')}, {entry['bytes']:,} bytes, {tables}",
+        f"  sha256 {entry['body_sha256']}",
+    ]
+    if any(table["rejected_in_load"] for table in entry["tables"]):
+        lines.append("  some records of its load were rejected: see _sdc_rejected")
+    if "rows" in entry:
+        lines += [
+            f"  {row['table']}: {json.dumps(row['row'])}" for row in entry["rows"][:ROWS_SHOWN]
+        ]
+        more = len(entry["rows"]) - ROWS_SHOWN
+        lines += [f"  and {counted(more, 'more row')}: --json shows them"] if more > 0 else []
+        lines.append(f"  {counted(entry['replaced'], 'record')} replaced or rejected since")
+        if entry["same_moment"]:
+            lines.append(f"  received at the same moment as {entry['same_moment']}: look at both")
+    return "\n".join(lines)
+
+
+async def source(arguments: argparse.Namespace) -> None:
+    target = target_of(arguments)
+    schema, dot, table = arguments.table.partition(".")
+    if not dot:
+        raise Refused("Name the table with its schema: SCHEMA.TABLE.")
+    url = target.destination_url()
+    async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:
+        try:
+            found = await row_with_key(destination, schema, table, key=arguments.key)
+        except NoSuchRow as error:
+            raise Refused(str(error)) from error
+    moment = found.received_at.isoformat()
+    async with history_api(target) as api:
+        at_once = await api.document("/receipts/at", {"schema": schema, "moment": moment})
+        receipts = [one for one in at_once if _wrote(one, table)]
+        tokens = [await api.document(f"/tokens/{one['token_id']}") for one in receipts]
+    if not receipts:
+        raise Refused(f"No receipt is of {moment}: this row was not written through this gate.")
+    sources = [
+        {"receipt": one, "token": token} for one, token in zip(receipts, tokens, strict=True)
+    ]
+    told = "\n".join(_source_told(one["receipt"], one["token"]) for one in sources)
+    show(arguments, {"row": found.row, "sources": sources}, told)
+
+
+def _wrote(receipt: dict[str, Any], table: str) -> bool:
+    """Sub-tables are named after their root and two underscores."""
+    roots = [root_table_name(raw).text for raw in receipt["tables"]]
+    return any(table == root or table.startswith(f"{root}__") for root in roots)
+
+
+def _source_told(receipt: dict[str, Any], token: dict[str, Any]) -> str:
+    return (
+        f"receipt {receipt['number']} of {receipt['received_at']} from {receipt['peer']}: token"
+        f" {token['token_id']}, generated {token['generated']['time']} by"
+        f" {token['generated']['actor']}; body sha256 {receipt['body_sha256']}"
+    )
