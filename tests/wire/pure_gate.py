@@ -1,0 +1,26 @@
+"""The answers as the pure checks give them, for an active source whose account owns the token."""
+
+from protocol.batch import check_batch
+from protocol.push import check_push
+from protocol.refusals import JSON_TYPE
+from protocol.shapes import Checked
+from tests.wire.cases import BATCH, PUSH, VALIDATE
+
+ACCEPTED = b'{"status":"OK","message":"Batch Accepted!"}'
+GOOD = {
+    PUSH: (201, JSON_TYPE, ACCEPTED),
+    BATCH: (201, JSON_TYPE, ACCEPTED),
+    VALIDATE: (200, JSON_TYPE, b'{"status":"OK","message":"Batch is valid!"}'),
+}
+
+
+def check(path: str, body: bytes, content_type: str = JSON_TYPE) -> Checked:
+    return check_batch(body) if path == BATCH else check_push(body, content_type)
+
+
+def answer(path: str, body: bytes, content_type: str | None = JSON_TYPE) -> tuple[int, str, bytes]:
+    checked = check(path, body, content_type or "")
+    refusal = checked.early or checked.late
+    if refusal is None:
+        return GOOD[path]
+    return refusal.status, refusal.content_type, refusal.body
