@@ -9,6 +9,7 @@ from cli import (
     accounts,
     audit,
     connect_tokens,
+    history,
     integrations,
     migrate,
     programs,
@@ -31,6 +32,7 @@ GROUPS = (
     status,
     psql,
     audit,
+    history,
     migrate,
     programs,
 )

@@ -43,6 +43,10 @@ class HistoryApi:
         async with self._asked(path, query) as response:
             return await response.json()
 
+    async def post(self, path: str) -> Any:
+        async with self._asked(path, None, method="POST") as response:
+            return await response.json()
+
     async def lines(self, path: str, query: Query | None = None) -> AsyncIterator[bytes]:
         """Without their newlines; raises Refused when the answer is cut off."""
         async with self._asked(path, query, seconds=DOWNLOAD_SECONDS_MAX) as response:
@@ -81,10 +85,11 @@ class HistoryApi:
         query: Query | None,
         *,
         seconds: float | None = ANSWER_SECONDS_MAX,
+        method: str = "GET",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         limit = aiohttp.ClientTimeout(total=seconds, sock_connect=ANSWER_SECONDS_MAX)
         try:
-            async with self._session.get(path, params=query, timeout=limit) as response:
+            async with self._session.request(method, path, params=query, timeout=limit) as response:
                 if not response.ok:
                     raise await _refused(response)
                 yield response

@@ -8,14 +8,11 @@ from cli.frame import Subparsers, add_command, add_group
 
 
 def register(subparsers: Subparsers) -> None:
-    """The groups that have no other command; ``tokens serve`` is added beside the others."""
+    """The groups that have no other command; ``tokens`` and ``history`` have others."""
     ingest = add_group(subparsers, "ingest", summary="the intake of batches")
     add_program(ingest, "serve", "services.ingest", summary="take batches in")
     loader = add_group(subparsers, "loader", summary="from accepted batches to tables")
     add_program(loader, "run", "services.loader", summary="put accepted batches into tables")
-    history = add_group(subparsers, "history", summary="the event log for auditors")
-    add_program(history, "serve", "services.history", summary="serve the event log")
-    add_program(history, "sign", "services.history.signer", summary="sign checkpoints of the log")
 
 
 def add_program(group: Subparsers, name: str, module: str, *, summary: str) -> None:

@@ -21,6 +21,7 @@ async def status(arguments: argparse.Namespace) -> None:
     async with system_database(target_of(arguments)) as database:
         size = await log.size(database)
         backlog = await database.fetchrow(load_queries("cli")["backlog"])
+        halt = await database.fetchrow(load_queries("cli")["halt"])
     assert backlog is not None, "an aggregate without GROUP BY always gives a row"
     oldest = backlog["oldest_pending_seconds"]
     document = {
@@ -30,8 +31,14 @@ async def status(arguments: argparse.Namespace) -> None:
         "oldest_pending_seconds": None if oldest is None else round(float(oldest), 3),
     }
     age = "" if oldest is None else f"  (the oldest for {float(oldest):.1f} s)"
+    halted = []
+    if halt is not None:
+        # The signer wrote it: the log does not extend what was signed (docs/operations/restore.md).
+        document["halted"] = halt["reason"]
+        halted = [("THE LOG IS HALTED", f"{halt['reason']}; since {halt['halted_at']}")]
     text = facts(
         [
+            *halted,
             ("facts in the log", f"{size:,}"),
             ("batches waiting to be loaded", f"{backlog['pending']:,}{age}"),
             ("batches set aside as failed", f"{backlog['failed']:,}"),
