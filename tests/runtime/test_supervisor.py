@@ -1,5 +1,7 @@
 """The supervisor with real processes, a real Postgres and tiny programs."""
 
+import asyncio
+import json
 import os
 import signal
 import stat
@@ -152,6 +154,43 @@ async def test_children_die_with_a_killed_supervisor_and_the_next_up_works(
     await installation.start()
 
     assert (await installation.who_answers("tokens"))["user"] == "pushgate_tokens"
+
+
+async def test_everything_killed_at_once_comes_back_with_its_data(
+    installation: Installation,
+) -> None:
+    await installation.start()
+    connection = await asyncpg.connect(installation.run_json()["database_url"])
+    await connection.execute("CREATE SCHEMA kept")
+    connection.terminate()
+    for pid in installation.pids().values():
+        os.kill(pid, signal.SIGKILL)
+    await installation.stop(signal.SIGKILL)
+
+    await installation.start()
+    connection = await asyncpg.connect(installation.run_json()["database_url"])
+    kept = await connection.fetchval("SELECT to_regnamespace('kept') IS NOT NULL")
+    await connection.close()
+
+    assert kept
+    assert (await installation.who_answers("ingest"))["user"] == "pushgate_ingest"
+
+
+async def test_a_stop_while_starting_leaves_nothing_running(installation: Installation) -> None:
+    starting = asyncio.create_task(installation.start())
+    children_file = installation.directory / "children.json"
+
+    async def postgres_runs() -> int | None:
+        children = json.loads(children_file.read_text()) if children_file.exists() else {}
+        return int(children["postgres"]["pid"]) if "postgres" in children else None
+
+    postgres = await eventually(postgres_runs, seconds=40)
+    code = await installation.stop()
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+
+    assert code == 0
+    await eventually(_is_gone(postgres), seconds=30)
 
 
 async def test_the_next_up_does_not_wait_for_the_old_children_to_notice(
