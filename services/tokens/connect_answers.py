@@ -51,7 +51,7 @@ def answer(body: Any, *, status: int = 200, **headers: str) -> web.Response:
 
 
 def refused(error: str, data: dict[str, Any], *, status: int = 400) -> web.Response:
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}  # noqa: PLR2004
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}  # noqa: PLR2004 - as in the contract
     return answer({"error": error, "data": data}, status=status, **headers)
 
 
