@@ -1,0 +1,98 @@
+"""A projection that was changed by hand is named, row by row and side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asyncpg import Connection, Record
+
+from events import log, replay
+from events.ids import new_command_id
+from events.types import ConnectTokenRevoked, Fact, TokenRevoked
+from services.tokens.projections import PROJECTIONS
+from tests.events.facts import connect_token, created, opened, token
+
+CONNECT_TOKEN, REVOKED_CONNECT_TOKEN = connect_token(), connect_token()
+LIFE: list[tuple[str, list[Fact]]] = [
+    (
+        "account/1",
+        [
+            opened(1),
+            CONNECT_TOKEN,
+            REVOKED_CONNECT_TOKEN,
+            ConnectTokenRevoked(connect_token_id=REVOKED_CONNECT_TOKEN.connect_token_id),
+        ],
+    ),
+    ("integration/5", [created(5, name="five"), token(51), token(52), TokenRevoked(token_id=51)]),
+]
+
+FORGE_A_TOKEN = """INSERT INTO tokens.active_tokens
+    SELECT sha256('x'), 99, 'evil', 5, 1, 'five', 'active', now(), 1, 1"""
+
+# What somebody did, in which table it is found, and what is named in the fold and in the table.
+CHANGES = [
+    ("DELETE FROM tokens.active_tokens", "active_tokens", ["52"], []),
+    ("UPDATE tokens.active_tokens SET state = 'paused'", "active_tokens", ["52"], ["52"]),
+    ("UPDATE tokens.active_tokens SET last_four = 'evil'", "active_tokens", ["52"], ["52"]),
+    (
+        FORGE_A_TOKEN,
+        "active_tokens",
+        [],
+        ["99"],
+    ),
+    ("DELETE FROM tokens.retired_tokens", "retired_tokens", ["51"], []),
+    ("UPDATE tokens.integrations SET account_id = 2", "integrations", ["5"], ["5"]),
+    ("UPDATE tokens.schema_names SET account_id = 2", "schema_names", ["five"], ["five"]),
+    ("DELETE FROM tokens.accounts", "accounts", ["1"], []),
+    (
+        "UPDATE tokens.connect_tokens SET role = 'owner'",
+        "connect_tokens",
+        [str(CONNECT_TOKEN.connect_token_id)],
+        [str(CONNECT_TOKEN.connect_token_id)],
+    ),
+]
+
+
+async def compared(connection: Connection[Record]) -> replay.Comparison:
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        return await replay.compare(connection, PROJECTIONS)
+
+
+@pytest.fixture
+async def lived(writer: Connection[Record]) -> Connection[Record]:
+    for stream, facts in LIFE:
+        command_id = new_command_id()
+        await log.append(writer, stream, 0, facts, command_id=command_id, actor="system")
+    return writer
+
+
+async def test_what_nobody_touched_matches(lived: Connection[Record]) -> None:
+    found = await compared(lived)
+
+    assert found.match
+    assert found.size == 8
+
+
+@pytest.mark.parametrize(("change", "table", "in_fold", "in_table"), CHANGES)
+async def test_a_change_by_hand_is_named(
+    change: str,
+    table: str,
+    in_fold: list[str],
+    in_table: list[str],
+    lived: Connection[Record],
+    database: Connection[Record],
+) -> None:
+    await database.execute(change)
+
+    found = await compared(lived)
+
+    assert found.only_in_fold == [replay.Difference(table, name) for name in in_fold]
+    assert found.only_in_table == [replay.Difference(table, name) for name in in_table]
+    assert not found.match
+
+
+def test_every_projection_has_a_change_here() -> None:
+    tried: set[Any] = {table for _, table, _, _ in CHANGES}
+
+    assert tried == {projection.table for projection in PROJECTIONS}
