@@ -16,6 +16,10 @@ class TooManyColumns(Exception):
     """The table would have more columns than PostgreSQL allows, dropped ones counted."""
 
 
+class NameTaken(Exception):
+    """A column that is not the loader's, and of no type it writes, has a name it needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExistingColumn:
     """``base`` is what the loader's books say the column holds; None: it is not in them."""
@@ -145,14 +149,37 @@ class _Planning:
         if plain is None or base not in present.values() or plain.kind is None:
             return
         name = base + SUFFIX_OF[plain.kind]
-        if name in self._taken:
+        if not self._free(name):
             return
-        self._plan.renames.append((base, Column(name, plain.kind, base)))
-        del self._taken[base]
-        self._taken[name] = ExistingColumn(name, plain.kind, base, plain.not_null)
+        self._rename(base, Column(name, plain.kind, base))
         for key, column in self._plan.column_of.items():
             if column == base and key[0] == base:
                 self._plan.column_of[key] = name
+
+    def _free(self, name: str) -> bool:
+        """Whether a suffixed name can be had.
+
+        The field ``st`` of an object ``a`` is called ``a__st`` as the split of a field ``a`` is.
+        It gives way, whichever came first, so that the names do not depend on the order.
+        """
+        column = self._taken.get(name)
+        if column is None:
+            return True
+        if column.base != name or column.kind is None:
+            return False
+        after = Column(name + SUFFIX_OF[column.kind], column.kind, name)
+        if after.name in self._taken:
+            return False
+        self._rename(name, after)
+        return True
+
+    def _rename(self, before: str, after: Column) -> None:
+        self._plan.renames.append((before, after))
+        column = ExistingColumn(after.name, after.kind, after.base)
+        del self._taken[before]
+        self._taken[after.name] = column
+        others = [c for c in self._booked.get(after.base, ()) if c.name != before]
+        self._booked[after.base] = [*others, column]
 
     def _adopt(self, name: str, base: str, kind: Kind) -> str:
         if self._taken[name].base is None:
@@ -160,9 +187,9 @@ class _Planning:
         return name
 
     def _new(self, name: str, base: str, kind: Kind) -> Column:
-        while name in self._taken:
-            # Only when the field `a` is split and another field is called `a__st` already.
-            name += SUFFIX_OF[kind]
+        if not self._free(name):
+            # A customer's column of another type has the name that ours should have.
+            raise NameTaken(name)
         self._taken[name] = ExistingColumn(name, kind, base)
         self._plan.column_of[base, kind] = name
         return Column(name, kind, base)

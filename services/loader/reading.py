@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from operator import countOf, itemgetter
 from typing import Any
 
-from protocol.json_text import may_hold_long_decimals, parse_exact
+from protocol.bodies import exact_batch, exact_push
 from protocol.media_types import is_transit
 from protocol.table_names import storable
-from protocol.transit import decode
 from services.loader.typing_rules import BY_TRANSIT_VALUE, BY_VALUE, Rule, rule_of
 
 Record = dict[str, Any]
@@ -70,11 +69,9 @@ Step = Run | Switch
 def read_steps(body: bytes, *, media_type: str, endpoint: str) -> dict[str, list[Step]]:
     """By table name as the journal has it. ``body`` was accepted, so it has the right shape."""
     if endpoint == "batch":
-        decimals = may_hold_long_decimals(body) and b"multipleOf" in body
-        return _batch_steps(parse_exact(body, decimals=decimals))
-    if is_transit(media_type):
-        return _push_steps(decode(body), Typing(BY_TRANSIT_VALUE, None))
-    return _push_steps(parse_exact(body), Typing(BY_VALUE, None))
+        return _batch_steps(exact_batch(body))
+    rule = BY_TRANSIT_VALUE if is_transit(media_type) else BY_VALUE
+    return _push_steps(exact_push(body, media_type), Typing(rule, None))
 
 
 def _batch_steps(request: Record) -> dict[str, list[Step]]:

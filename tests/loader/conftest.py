@@ -1,4 +1,4 @@
-"""A gate of its own for each test."""
+"""A gate for each test; the databases behind it are swept between tests, which is faster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from events.queries import load_queries
 from services.loader.destination import books_sql
 from services.runtime.database import connect
+from tests.database.fixtures import fresh_database, fresh_destination
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 
 # As the program does before its loop begins: these are read from disk.
@@ -16,13 +17,39 @@ for package in ("services.ingest", "services.loader", "services.loader.books"):
     load_queries(package)
 books_sql()
 
+Urls = tuple[str, str]
+
+
+@pytest.fixture(scope="session")
+async def shared_urls(server_url: str, template: str) -> AsyncGenerator[Urls]:
+    """Of the journal's database, as its owner, and of the destination, as the loader."""
+    async with (
+        fresh_database(server_url, template) as journal,
+        fresh_destination(server_url) as destination,
+    ):
+        yield journal, destination
+
 
 @pytest.fixture
-async def gate(
-    database: Connection, database_url: str, destination_url: str
-) -> AsyncGenerator[Gate]:
-    destination = await connect(destination_url, application_name="test")
-    made = Gate(database, destination, (database_url, destination_url))
+async def gate(shared_urls: Urls) -> AsyncGenerator[Gate]:
+    journal = await connect(shared_urls[0], application_name="test")
+    destination = await connect(shared_urls[1], application_name="test")
+    made = Gate(journal, destination, shared_urls)
     await made.add_integration(INTEGRATION, SCHEMA)
     yield made
+    await sweep(journal, destination)
+    await journal.close()
     await destination.close()
+
+
+async def sweep(journal: Connection, destination: Connection) -> None:
+    await journal.execute(
+        "DELETE FROM journal.pending; DELETE FROM journal.bodies; DELETE FROM journal.leases;"
+        "DELETE FROM loader.loads; DELETE FROM loader.tables; DELETE FROM tokens.integrations"
+    )
+    schemas = await destination.fetch(
+        "SELECT quote_ident(nspname) FROM pg_namespace"
+        " WHERE nspname !~ '^(pg_|information_schema$|public$)'"
+    )
+    for (schema,) in schemas:
+        await destination.execute(f"DROP SCHEMA {schema} CASCADE")

@@ -1,0 +1,157 @@
+"""Loading behaviour 7.6: what customers do to their tables, and other trouble."""
+
+from tests.loader.gate import Gate
+
+
+async def test_c91_a_customers_column_is_left_alone(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1})
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t ADD COLUMN note text; UPDATE import_api.t SET note = 'mine'"
+    )
+    await gate.push("t", ["id"], {"id": 1, "x": 2}, sequence=2)
+
+    await gate.load()
+
+    assert await gate.rows("t", "x", "note") == [(2, "mine")]
+
+
+async def test_a_customers_column_is_adopted_when_a_value_comes_for_it(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t ADD COLUMN note varchar(10)")
+    await gate.push("t", ["id"], {"id": 1, "note": "a"}, {"id": 2, "note": "b"}, sequence=2)
+    await gate.load()
+    await gate.push("t", ["id"], {"id": 1}, sequence=3)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "note") == [(1, None), (2, "b")]
+
+
+async def test_c93_a_dropped_column_is_made_again(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "name": "a", "x": 1})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t DROP COLUMN name")
+    await gate.push("t", ["id"], {"id": 2, "name": "b", "x": 1})
+
+    await gate.load()
+
+    assert (await gate.columns("t"))[-1] == ("name", "text")
+    assert await gate.rows("t", "id", "name") == [(1, None), (2, "b")]
+
+
+async def test_dropped_columns_of_ours_are_made_again(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1}, {"id": 2, "x": "a"})
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t DROP COLUMN x__bi, DROP COLUMN _sdc_batched_at"
+    )
+    await gate.push("t", ["id"], {"id": 3, "x": 3})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "x__st", "x__bi") == [
+        (1, None, None),
+        (2, "a", None),
+        (3, None, 3),
+    ]
+    assert "_sdc_batched_at" in {name for name, _ in await gate.columns("t")}
+
+
+async def test_c94_a_customers_view_survives_a_split(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "has_magic": True})
+    await gate.load()
+    await gate.destination.execute(
+        "CREATE VIEW import_api.v AS SELECT id, has_magic FROM import_api.t"
+    )
+    await gate.push("t", ["id"], {"id": 2, "has_magic": "yes"})
+
+    await gate.load()
+
+    assert await gate.rows("v", "id", "has_magic") == [(1, True), (2, None)]
+    assert ("has_magic__bo", "boolean") in await gate.columns("t")
+
+
+async def test_c95_a_dropped_table_is_made_again(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1, "items": [1]})
+    await gate.load()
+    await gate.push("t", ["id"], {"id": 2, "x": "text", "items": [2]})
+    await gate.destination.execute("DROP TABLE import_api.t, import_api.t__items")
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "x") == [(2, "text")]
+    assert await gate.rows("t__items", "value") == [(2,)]
+
+
+async def test_a_narrowed_column_rejects_what_does_not_fit(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1, "s": "a"})
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t ALTER x TYPE smallint, ALTER s TYPE varchar(3)"
+    )
+    await gate.push(
+        "t",
+        ["id"],
+        {"id": 2, "x": 2, "s": "ok"},
+        {"id": 3, "x": 70000, "s": "ok"},
+        {"id": 4, "x": 4, "s": "far too long"},
+        {"id": 5, "x": 5, "s": "ok"},
+    )
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "x") == [(1, 1), (2, 2), (5, 5)]
+    assert len(await gate.reasons()) == 2
+
+
+async def test_a_row_wider_than_a_page_rejects_its_record(gate: Gate) -> None:
+    wide = {f"c{n}": n for n in range(1100)}
+    await gate.push("t", ["id"], {"id": 1, "c1": 1}, {"id": 2, **wide}, {"id": 3, "c2": 1})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(1,), (3,)]
+    (reason,) = await gate.reasons()
+    assert "row is too big" in reason
+
+
+async def test_only_nulls_without_keys_make_no_table(gate: Gate) -> None:
+    await gate.batch("t", None, {}, {"x": None}, {})
+
+    await gate.load()
+
+    assert await gate.tables() == {"_sdc_rejected"}
+
+
+async def test_the_layout_of_rejected_is_the_documented_one(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+
+    await gate.load()
+
+    assert await gate.columns("_sdc_rejected") == [
+        ("record", "text"),
+        ("reason", "text"),
+        ("table_name", "text"),
+        ("_sdc_rejected_at", "timestamp with time zone"),
+    ]
+
+
+async def test_time_extracted_makes_a_column_once_it_is_sent(gate: Gate) -> None:
+    upsert = {"action": "upsert", "sequence": 1}
+    at = "2024-01-02T03:04:05.678901Z"
+    await gate.batch("t", ["id"], {}, messages=[{**upsert, "data": {"id": 1, "items": [1]}}])
+    await gate.load()
+    before = {name for name, _ in await gate.columns("t")}
+    messages = [{**upsert, "data": {"id": 2, "items": [1]}, "time_extracted": at}]
+    await gate.batch("t", ["id"], {}, messages=messages)
+
+    await gate.load()
+
+    assert "_sdc_extracted_at" not in before
+    assert await gate.rows("t", "id", "_sdc_extracted_at::text") == [
+        (1, None),
+        (2, "2024-01-02 03:04:05.678901+00"),
+    ]
+    assert "_sdc_extracted_at" not in {name for name, _ in await gate.columns("t__items")}

@@ -1,0 +1,219 @@
+"""Loading behaviour 7.5: names. Names of tests carry the ids."""
+
+import pytest
+
+from tests.loader.gate import Gate
+
+
+async def test_c72_case_is_kept(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "CuStOmErId": 1, "customerID": 2})
+
+    await gate.load()
+
+    assert await gate.rows("t", "CuStOmErId", "customerID") == [(1, 2)]
+
+
+async def test_c75_two_fields_of_one_name_reject_their_record(gate: Gate) -> None:
+    await gate.push(
+        "t", ["id"], {"id": 1, "customer!id": 1, "customerid": 2}, {"id": 2, "customerid": 2}
+    )
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "customerid") == [(2, 2)]
+    assert await gate.rejected() == [
+        ("t", "Field collision on customerid", '{"id":1,"customer!id":1,"customerid":2}')
+    ]
+
+
+async def test_an_object_and_a_joined_name_collide(gate: Gate) -> None:
+    await gate.push(
+        "t",
+        ["id"],
+        {"id": 1, "a__b": 1, "a": {"b": 2}},
+        {"id": 2, "a__b": 1},
+        {"id": 3, "a": {"b": 2}},
+    )
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "a__b") == [(2, 1), (3, 2)]
+    assert await gate.reasons() == ["Field collision on a__b"]
+
+
+async def test_two_spellings_in_different_records_share_a_column(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "customer!id": 1}, {"id": 2, "customerid": 2})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "customerid") == [(1, 1), (2, 2)]
+
+
+async def test_c76_names_that_differ_in_case_are_two_columns(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "ID": "Paul"})
+
+    await gate.load()
+
+    assert await gate.rows("t", "ID", "id") == [("Paul", 1)]
+
+
+async def test_c78_a_column_with_too_long_a_name_is_left_out(gate: Gate) -> None:
+    await gate.push("t", ["id"], *[{"id": n, "x" * 60: n, "y" * 59: n} for n in range(3)])
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "y" * 59) == [(0, 0), (1, 1), (2, 2)]
+    assert await gate.reasons() == [f"Column name {'x' * 60} is too long for PostgreSQL"]
+    assert "x" * 60 not in {name for name, _ in await gate.columns("t")}
+
+
+async def test_c80_a_table_with_too_long_a_name_is_rejected(gate: Gate) -> None:
+    await gate.push("t" * 64, ["id"], {"id": 1}, {"id": 2})
+
+    await gate.load()
+
+    assert await gate.tables() == {"_sdc_rejected"}
+    assert await gate.rejected() == [
+        ("t" * 64, f"Table name {'t' * 64} is too long for PostgreSQL", f'{{"id":{n}}}')
+        for n in (1, 2)
+    ]
+
+
+async def test_c81_a_sub_table_with_too_long_a_name_is_left_out(gate: Gate) -> None:
+    record = {"id": 1, "a" * 40: {"b" * 33: [1]}}
+    await gate.push("t", ["id"], record, {**record, "id": 2})
+
+    await gate.load()
+
+    name = f"t__{'a' * 40}__{'b' * 33}"
+    assert len(name) == 78
+    assert await gate.rows("t", "id") == [(1,), (2,)]
+    assert await gate.tables() == {"t", "_sdc_rejected"}
+    assert await gate.reasons() == [f"Table name {name} is too long for PostgreSQL"]
+
+
+@pytest.mark.parametrize("field", ["zip__st", "ZIP__BI"])
+async def test_c82_a_reserved_suffix_rejects_the_record(gate: Gate, field: str) -> None:
+    await gate.push("t", ["id"], {"id": 1, field: 1}, {"id": 2})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(2,)]
+    assert await gate.reasons() == [
+        f"column names from client should not include reserved datatype suffix on {field}"
+    ]
+
+
+@pytest.mark.parametrize("field", ["_sdc_sequence", "_SDC_x", "_rjm_y", "__sdc_primary_key"])
+async def test_a_reserved_prefix_rejects_the_record(gate: Gate, field: str) -> None:
+    await gate.push("t", ["id"], {"id": 1, field: 1}, {"id": 2})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(2,)]
+    assert await gate.reasons() == [
+        f"column names from client should not include reserved prefix on {field}"
+    ]
+
+
+async def test_a_nested_name_is_not_taken_for_a_suffix(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "address": {"st": "CA"}})
+
+    await gate.load()
+
+    assert await gate.rows("t", "address__st") == [("CA",)]
+
+
+async def test_a_nested_name_and_a_split_share_no_column(gate: Gate) -> None:
+    """The object's field came first, and still is called as it would be had it come last."""
+    await gate.push("t", ["id"], {"id": 1, "a": {"st": 5}})
+    await gate.load()
+    await gate.push("t", ["id"], {"id": 2, "a": "x"}, {"id": 3, "a": True})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "a__st__bi", "a__st", "a__bo") == [
+        (1, 5, None, None),
+        (2, None, "x", None),
+        (3, None, None, True),
+    ]
+
+
+async def test_c84_words_of_sql_are_names_like_others(gate: Gate) -> None:
+    await gate.push("group", ["order"], {"order": 1, "user": 2, "select": 3, "null": 4})
+
+    await gate.load()
+
+    assert await gate.rows("group", "order", "user", "select", "null") == [(1, 2, 3, 4)]
+
+
+async def test_a_system_column_of_postgres_rejects_the_record(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "xmin": 1}, {"id": 2, "Xmin": 1})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "Xmin") == [(2, 1)]
+    assert len(await gate.reasons()) == 1
+
+
+async def test_names_cannot_be_used_to_reach_other_tables(gate: Gate) -> None:
+    await gate.push(
+        'x"; DROP SCHEMA', ['i"d'], {'i"d': 1, "); DROP TABLE t --": 2}, {'i"d': 2, "\\": 3}
+    )
+
+    await gate.load()
+
+    assert await gate.tables() == {"x DROP SCHEMA", "_sdc_rejected"}
+    assert await gate.rows("x DROP SCHEMA", "id", "DROP TABLE t --"[:-3]) == [(1, 2)]
+    assert await gate.reasons() == ["Column name \\ is empty after canonicalization"]
+
+
+async def test_more_columns_than_a_table_holds_reject_the_load(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, **{f"c{n}": n for n in range(1600)}}, {"id": 2})
+
+    await gate.load()
+
+    assert await gate.reasons() == ["ERROR: too many columns"] * 2
+    assert await gate.tables() == {"_sdc_rejected"}
+
+
+async def test_a_table_named_like_a_sub_table_is_rejected(gate: Gate) -> None:
+    await gate.push("orders", ["id"], {"id": 1, "items": [1]})
+    await gate.load()
+    await gate.push("orders__items", ["id"], {"id": 1})
+
+    await gate.load()
+
+    assert await gate.reasons() == ["Table name collision on orders__items"]
+    assert await gate.rows("orders__items", "value") == [(1,)]
+
+
+async def test_a_sub_table_named_like_a_table_is_left_out(gate: Gate) -> None:
+    await gate.push("orders__items", ["id"], {"id": 1})
+    await gate.load()
+    await gate.push("orders", ["id"], {"id": 7, "items": [1]})
+
+    await gate.load()
+
+    assert await gate.rows("orders", "id") == [(7,)]
+    assert await gate.rows("orders__items", "id") == [(1,)]
+    assert await gate.reasons() == ["Table name collision on orders__items"]
+
+
+async def test_an_index_in_the_way_rejects_the_table(gate: Gate) -> None:
+    await gate.push("orders", ["id"], {"id": 1})
+    await gate.load()
+    await gate.push("orders_pkey", ["id"], {"id": 1})
+
+    await gate.load()
+
+    assert await gate.reasons() == ["Table name collision on orders_pkey"]
+
+
+async def test_a_nul_in_a_text_is_dropped(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": "a\0b", "y": ["\0"], "z\0": "c"})
+
+    await gate.load()
+
+    assert await gate.rows("t", "x", "z") == [("ab", "c")]
+    assert await gate.rows("t__y", "value") == [("",)]
