@@ -62,8 +62,9 @@ class ConnectApi:
                     return answer
                 raise _refused(response, answer)
         except (aiohttp.ClientError, TimeoutError) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise Refused(
-                f"The token service does not answer: {str(error) or type(error).__name__}."
+                f"The token service does not answer: {reason}."
                 " Is `pushgate up` running? PUSHGATE_URL names another address."
             ) from error
 

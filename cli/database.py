@@ -45,8 +45,9 @@ def refusing(variable: str) -> Iterator[None]:
     try:
         yield
     except AWAY as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise Refused(
-            f"The database does not answer: {str(error) or type(error).__name__}. Is `pushgate up`"
+            f"The database does not answer: {reason}. Is `pushgate up`"
             f" running? {variable} names another one."
         ) from error
     except (

