@@ -39,11 +39,11 @@ def batch(**arguments: Any) -> dict[str, Any]:
 
 
 def batch_of(*datas: Any, schema: Any = None, **arguments: Any) -> dict[str, Any]:
-    """A batch of these records, by default with a schema that takes anything."""
+    """A batch of these records, by default without keys and with a schema that takes anything."""
     messages = [
         {"action": "upsert", "sequence": index, "data": data} for index, data in enumerate(datas)
     ]
-    return batch(messages=messages, schema=schema or {}, **arguments)
+    return batch(**{"messages": messages, "schema": schema or {}, "key_names": []} | arguments)
 
 
 def record(**arguments: Any) -> dict[str, Any]:
