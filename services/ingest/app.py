@@ -18,6 +18,7 @@ from services.ingest.batch import BatchIntake
 from services.ingest.in_flight import InFlight
 from services.ingest.intake import Gate, Intake
 from services.ingest.journal.partitions import keep_partitions, make_partitions
+from services.ingest.journal.push_lines import PushLines
 from services.ingest.journal.writer import GroupCommitter
 from services.ingest.push import PushIntake
 from services.ingest.reading import Readings
@@ -67,11 +68,13 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         connections_max=LOOKUP_CONNECTIONS_MAX,
         reset=_leave_as_it_is,
     )
-    committer = GroupCommitter(functools.partial(_connect_writer, settings), clock=clock)
+    lines = PushLines(clock)
+    committer = GroupCommitter(functools.partial(_connect_writer, settings), lines, clock=clock)
 
     gate = Gate(
         in_flight=in_flight,
         readings=readings,
+        lines=lines,
         refuse_region=settings.refuse_region,
         behind_proxy=settings.behind_proxy,
     )
@@ -89,6 +92,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         readings.stop(settings.drain_seconds / 2)
 
     app.on_shutdown.append(stop_reading)
+    app.cleanup_ctx.append(functools.partial(_telling, lines=lines))
     app.cleanup_ctx.append(functools.partial(_database, lookups=lookups))
     app.cleanup_ctx.append(functools.partial(_committing, committer=committer))
     app.cleanup_ctx.append(functools.partial(_partitions, lookups=lookups, clock=clock))
@@ -117,6 +121,12 @@ async def _leave_as_it_is(_: Connection[Record]) -> None:
 
 async def _connect_writer(settings: IngestSettings) -> Connection[Record]:
     return await connect(settings.database_url, application_name="pushgate ingest writer")
+
+
+async def _telling(_: web.Application, *, lines: PushLines) -> AsyncIterator[None]:
+    """Entered first: the lines of the last group are written when all else is closed."""
+    yield
+    await asyncio.to_thread(lines.write)
 
 
 async def _database(_: web.Application, *, lookups: Pool[Record]) -> AsyncIterator[None]:

@@ -18,6 +18,7 @@ from services.ingest.admission import admit
 from services.ingest.answers import GoodAnswer, refused
 from services.ingest.auth import presented_hash
 from services.ingest.in_flight import Held, InFlight, unavailable
+from services.ingest.journal.push_lines import PushLines
 from services.ingest.reading import Readings
 from services.ingest.token_lookup import PresentedToken, TokenLookup
 from services.runtime.http import caller_address, given_request_id
@@ -29,6 +30,7 @@ class Gate:
 
     in_flight: InFlight
     readings: Readings
+    lines: PushLines
     refuse_region: bool
     behind_proxy: bool
 
@@ -86,6 +88,9 @@ class Intake(abc.ABC):
             with Held(self._gate.in_flight) as held:
                 await self.settle(await self._read(request, token, held))
         except Refusal as refusal:
+            self._gate.lines.refused(
+                refusal, endpoint=self.name, request_id=given_request_id(request)
+            )
             return refused(refusal, self.name)
         return self._good_answer()
 

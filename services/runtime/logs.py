@@ -2,8 +2,10 @@
 
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Any, Literal, TextIO
 
+import orjson
 import structlog
 
 LogEvent = Literal[
@@ -29,7 +31,8 @@ LogEvent = Literal[
     # A command was refused. Fields: command, code.
     "command.refused",
     # A push is durable in the journal. Written together about once a second; timestamp is when it
-    # was received. Fields: batch_id, request_id, endpoint, integration_id, token_id, records, bytes.
+    # was received. Fields: batch_id, request_id, endpoint, integration_id, token_id, records,
+    # bytes.
     "batch.accepted",
     # A push was turned away. Fields: request_id, endpoint, status, code.
     "batch.refused",
@@ -102,6 +105,17 @@ class Log:
     def exception(self, event: LogEvent, **fields: Any) -> None:
         """With the traceback of the exception in hand: call it inside an except block."""
         self._logger.exception(event, **fields)  # noqa: LOG004 — the caller's block
+
+
+def write_lines(event: LogEvent, level: str, lines: Iterable[dict[str, Any]]) -> None:
+    """Many lines of one event in one write, with what is bound to all of them.
+
+    A tenth of the cost of as many calls of ``Log``. Each of ``lines`` has its ``timestamp``.
+    """
+    bound = {"level": level, **structlog.contextvars.get_contextvars(), "event": event}
+    text = b"\n".join(orjson.dumps({**line, **bound}, option=orjson.OPT_UTC_Z) for line in lines)
+    if text:
+        structlog.get_config()["logger_factory"]().msg(text.decode())
 
 
 def configure_logs(program: str, file: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:

@@ -15,6 +15,7 @@ from protocol.refusals.edge import NotAuthorized, ServiceUnavailable
 from protocol.shapes import Checked
 from protocol.token_text import token_hash, token_text
 from services.ingest.journal.group import Candidate
+from services.ingest.journal.push_lines import PushLines
 from services.ingest.journal.writer import GROUP_REQUESTS_MAX, GroupCommitter
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
@@ -32,7 +33,8 @@ def committer(shared_url: RoleUrl) -> GroupCommitter:
     open_connection = functools.partial(
         connect, shared_url("pushgate_ingest"), application_name="test committer"
     )
-    return GroupCommitter(open_connection, clock=SystemClock())
+    clock = SystemClock()
+    return GroupCommitter(open_connection, PushLines(clock), clock=clock)
 
 
 def candidate(token: str, *, body: bytes = b"[]", records: int = 1) -> Candidate:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeAlias
 
 from asyncpg import Connection, Record
 
+from events.ids import BatchId
 from events.queries import load_queries
 from protocol.refusals import Refusal
 from services.ingest.admission import Token, admit
 from services.ingest.journal.group import Arrivals, Candidate, columns
+from services.ingest.journal.push_lines import PushLines
 from services.ingest.journal.tally import Tally
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
@@ -24,8 +27,9 @@ class OutcomeUnknown(Exception):
 
 
 class GroupTransaction:
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, lines: PushLines) -> None:
         self.tally = Tally()
+        self._lines = lines
         self._clock = clock
         self._queries = load_queries("services.ingest")
         self._arrivals = Arrivals()
@@ -45,14 +49,15 @@ class GroupTransaction:
         began = self._clock.monotonic()
         transaction = connection.transaction()
         await transaction.start()
+        batch_ids: list[BatchId] = []
+        received: list[datetime] = []
         try:
             outcomes, admitted, log_size = await self._decide(connection, candidates)
             if admitted:
                 now = self._clock.now()
                 received = [self._arrivals.next(now) for _ in admitted]
-                await connection.execute(
-                    self._queries["write_group"], *columns(admitted, received, log_size)
-                )
+                batch_ids, *others = columns(admitted, received, log_size)
+                await connection.execute(self._queries["write_group"], batch_ids, *others)
         except BaseException:
             if not connection.is_closed():
                 await transaction.rollback()
@@ -61,6 +66,7 @@ class GroupTransaction:
             await transaction.commit()
         except AWAY as error:
             raise OutcomeUnknown from error
+        self._lines.accepted(admitted, batch_ids, received)
         self.tally.add(
             requests=len(candidates),
             refused=len(candidates) - len(admitted),

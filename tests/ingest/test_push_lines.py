@@ -1,0 +1,92 @@
+"""Each push has a line in the log, written beside and not before its answer."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from events.ids import new_batch_id
+from protocol.refusals.edge import NotAuthorized
+from protocol.shapes import Checked
+from services.ingest.admission import Token
+from services.ingest.journal.group import Candidate
+from services.ingest.journal.push_lines import LINES_MAX, PushLines
+from services.runtime.clock import SystemClock
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Lines go to standard output, whatever a test before this one configured."""
+    structlog.reset_defaults()
+    with structlog.contextvars.bound_contextvars(program="ingest"):
+        yield
+
+
+async def told(lines: PushLines, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    lines.write()
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line[0] == "{"]
+
+
+async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = PushLines(CLOCK)
+    token = Token(token_id=9, integration_id=4, client_id=1, state="active")
+    now = CLOCK.now()
+    batch_id = new_batch_id(1)
+    candidate = Candidate(
+        token_hash=b"",
+        endpoint="batch",
+        checked=Checked(3, (("customers", 3),), None, None, None),
+        media_type="application/json",
+        body=b"{}",
+        body_bytes=77,
+        body_sha256=b"",
+        peer=None,
+        request_id="from-caddy",
+    )
+
+    lines.accepted([(token, candidate)], [batch_id], [now])
+
+    assert await told(lines, capsys) == [
+        {
+            "timestamp": now.isoformat().replace("+00:00", "Z"),
+            "level": "info",
+            "event": "batch.accepted",
+            "program": "ingest",
+            "batch_id": str(batch_id),
+            "request_id": "from-caddy",
+            "endpoint": "batch",
+            "integration_id": 4,
+            "token_id": 9,
+            "records": 3,
+            "bytes": 77,
+        }
+    ]
+
+
+async def test_a_refused_push_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = PushLines(CLOCK)
+
+    lines.refused(NotAuthorized(), endpoint="push", request_id=None)
+    (line,) = await told(lines, capsys)
+
+    assert (line["event"], line["status"], line["code"]) == (
+        "batch.refused",
+        NotAuthorized.status,
+        NotAuthorized.code,
+    )
+
+
+async def test_a_flood_is_told_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = PushLines(CLOCK)
+
+    for _ in range(LINES_MAX + 5):
+        lines.refused(NotAuthorized(), endpoint="push", request_id=None)
+    lines.write()
+    said = capsys.readouterr().out
+
+    assert said.count("batch.refused") == LINES_MAX
+    assert "lines=5" in said
