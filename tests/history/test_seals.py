@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from hashlib import sha256
+
+import asyncpg
+import pytest
+from asyncpg import Pool, Record
+
+from events.merkle import leaf_hash, root_of
+from services.history.seals import Sealer
+from services.runtime.clock import SystemClock
+from services.runtime.database import connect, pool
+from tests.database.fixtures import RoleUrl
+from tests.eventually import eventually
+from tests.history.appending import accept, small_history
+from tests.history.conftest import Client, Database
+
+
+@pytest.fixture
+async def history_pool(role_url: RoleUrl) -> AsyncGenerator[Pool[Record]]:
+    async with pool(
+        role_url("pushgate_history"), application_name="test", connections_max=2
+    ) as connections:
+        yield connections
+
+
+@pytest.fixture
+async def sealer(history_pool: Pool[Record], database: Database) -> Sealer:
+    await small_history(database)
+    return Sealer(history_pool, SystemClock())
+
+
+async def texts(client: Client) -> list[bytes]:
+    async with client.get("/receipts") as answer:
+        assert answer.status == 200
+        return (await answer.read()).splitlines()
+
+
+async def test_a_seal_covers_the_texts_that_are_served(
+    sealer: Sealer, client: Client, database: Database
+) -> None:
+    await accept(database, token_id=2, count=4)
+    [seal] = await sealer.seal()
+    lines = await texts(client)
+    record = json.loads(
+        await database.fetchval("SELECT record FROM ledger.event WHERE number = $1", seal.number)
+    )
+
+    assert (seal.first, seal.last, seal.count) == (1, 4, 4)
+    assert seal.root == root_of([leaf_hash(line) for line in lines]).hex()
+    assert record["type"] == "ReceiptsSealed"
+    assert record["subject"] == "receipts"
+    assert record["data"] == {"first": 1, "last": 4, "count": 4, "root": seal.root}
+
+
+async def test_a_receipts_text_names_every_column_in_order(
+    client: Client, database: Database
+) -> None:
+    """Golden: sealed roots depend on every byte of it."""
+    await database.execute(
+        """
+        INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records,
+                                      bytes, body_sha256, received_at, log_size)
+        VALUES ('01a2099c-9719-745a-a1fd-9a9e0b2c1c3b', 1, 2, 'batch', ARRAY['ä"b', E'c\nd'], 3, 4,
+                $1, '2026-11-23T12:00:00.000001Z', 6)
+        """,
+        sha256(b"body").digest(),
+    )
+    [line] = await texts(client)
+
+    assert line.decode() == (
+        '{"number":1,"batch_id":"01a2099c-9719-745a-a1fd-9a9e0b2c1c3b","integration_id":1,'
+        '"token_id":2,"endpoint":"batch","tables":["ä\\"b","c\\nd"],"records":3,"bytes":4,'
+        f'"body_sha256":"{sha256(b"body").hexdigest()}",'
+        '"received_at":"2026-11-23T12:00:00.000001Z","log_size":6,"peer":null}'
+    )
+
+
+async def test_seals_follow_each_other_across_gaps(sealer: Sealer, database: Database) -> None:
+    await accept(database, token_id=2, count=2)
+    [first] = await sealer.seal()
+    transaction = database.transaction()
+    await transaction.start()
+    await accept(database, token_id=2, count=3)
+    await transaction.rollback()
+    await accept(database, token_id=2, count=1)
+    [second] = await sealer.seal()
+
+    assert (first.first, first.last) == (1, 2)
+    assert (second.first, second.last, second.count) == (3, 6, 1)
+
+
+async def test_nothing_new_is_not_sealed(sealer: Sealer, database: Database) -> None:
+    assert await sealer.seal() == []
+    await accept(database, token_id=2)
+    await sealer.seal()
+
+    assert await sealer.seal() == []
+
+
+async def test_a_seal_waits_for_the_groups_in_hand(
+    sealer: Sealer, database: Database, role_url: RoleUrl
+) -> None:
+    """A receipt of a lower number that commits later would fall into no seal."""
+    slow = await connect(role_url("pushgate_ingest"), application_name="a slow group")
+    transaction = slow.transaction()
+    await transaction.start()
+    await slow.execute("SELECT pg_advisory_xact_lock_shared(2, 0)")
+    await accept(slow, token_id=2, count=2)
+    await accept(database, token_id=2, count=1)
+    sealing = asyncio.create_task(sealer.seal())
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    await eventually(lambda: database.fetchval(waiting))
+    await transaction.commit()
+    await slow.close()
+    [seal] = await sealing
+
+    assert (seal.first, seal.last, seal.count) == (1, 3, 3)
+
+
+async def test_two_at_once_seal_once(
+    sealer: Sealer, history_pool: Pool[Record], database: Database
+) -> None:
+    await accept(database, token_id=2, count=5)
+    other = Sealer(history_pool, SystemClock())
+    done = await asyncio.gather(sealer.seal(), other.seal(), return_exceptions=True)
+    count = await database.fetchval("SELECT count(*) FROM ledger.event WHERE stream = 'receipts'")
+
+    assert count == 1
+    assert any(isinstance(one, list) and one for one in done)
+
+
+@pytest.mark.usefixtures("sealer")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "2, 5, 4, repeat('a', 64)",
+        "0, 5, 4, repeat('a', 64)",
+        "1, 0, 0, repeat('a', 64)",
+        "1, 5, 6, repeat('a', 64)",
+        "1, 5, 0, repeat('a', 64)",
+        "1, 5, 5, repeat('A', 64)",
+        "1, 5, 5, repeat('a', 63)",
+        '1, 5, 5, \'","x":"\'',
+        "NULL, 5, 5, repeat('a', 64)",
+        "1, 5, 5, NULL",
+    ],
+)
+async def test_history_can_append_no_other_thing(
+    arguments: str, history_pool: Pool[Record], database: Database
+) -> None:
+    size = await database.fetchval("SELECT size FROM ledger.head")
+    with pytest.raises((asyncpg.InvalidParameterValueError, asyncpg.SerializationError)):
+        await history_pool.execute(f"SELECT ledger.seal({arguments})")
+
+    assert await database.fetchval("SELECT size FROM ledger.head") == size
+
+
+async def test_an_auditor_may_ask_for_a_seal(client: Client, database: Database) -> None:
+    await small_history(database)
+    await accept(database, token_id=2, count=2)
+    async with client.post("/receipts/seal") as answer:
+        [seal] = await answer.json()
+
+    assert (answer.status, seal["first"], seal["last"]) == (200, 1, 2)
