@@ -11,10 +11,11 @@ PUSHGATE_TEST_ROUNDS ?= small
 export PUSHGATE_TEST_ROUNDS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak demo check bench lock format
+.PHONY: help setup run test soak demo check bench lock format compose-up test-compose \
+	test-containers test-oldest
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with everything that is needed (the other targets do it themselves)
 	@echo "Ready: $(BIN)/pushgate"
@@ -31,13 +32,26 @@ soak: $(READY) ## all tests, loops at their full counts (an hour or so)
 demo: $(READY) ## a throw-away system doing the main job on real data, checked
 	@$(BIN)/python -m cli.demo
 
-check: $(READY) ## format, lint, imports, types, house rules, then all tests
+check: $(READY) ## format, lint, imports, types, house rules, all tests, then the compose file
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/house
 	$(BIN)/mypy
 	$(MAKE) test
+	$(MAKE) test-compose
+
+compose-up: ## build the image and run it with docker compose, secrets in .env (deploy/README.md)
+	@deploy/compose-up
+
+test-compose: $(READY) ## the compose file from nothing to gone, with kills, where an engine answers
+	@$(BIN)/python -m tests.compose
+
+test-containers: $(READY) ## the database tests on postgres:18 in a container
+	@tests/database/in_container -n $(TEST_WORKERS)
+
+test-oldest: $(READY) ## the database tests on PostgreSQL 15, where Debian's package is installed
+	@tests/database/oldest -n $(TEST_WORKERS)
 
 bench: $(READY) ## speed and memory as ratios against floors measured in the same run
 	@$(BIN)/python -m bench
@@ -53,6 +67,7 @@ lock: $(READY) ## choose versions anew and write the hashed requirements files
 	$(LOCK) -c requirements.txt -c deploy/requirements/build.txt \
 		deploy/requirements/dev.in -o requirements-dev.txt
 	$(LOCK) --no-deps deploy/requirements/demo.in -o deploy/requirements/demo.txt
+	$(LOCK) --no-deps deploy/requirements/compose.in -o deploy/requirements/compose.txt
 
 # The stamp is newer than what it was made from, so a ready environment costs nothing.
 $(READY): deploy/requirements/build.txt $(REQUIREMENTS) pyproject.toml deploy/make-venv
