@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 from asyncpg import Pool, Record
@@ -17,7 +17,7 @@ from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
 from services.runtime.metrics import HISTORY_SEALED_RECEIPT
 
-SEAL_EVERY = timedelta(hours=1)
+UNSEALED_MAX = timedelta(hours=1)
 LOOK_SECONDS = 60.0
 # A longer backlog is sealed in several facts, so that each can be checked in little memory.
 SEAL_RECEIPTS_MAX = 1_000_000
@@ -42,7 +42,7 @@ class Sealer:
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self, ending: asyncio.Event) -> None:
-        """Seals whenever the last seal is an hour old and there is something to seal."""
+        """Seals whenever a receipt has been without a seal for an hour."""
         while not ending.is_set():
             try:
                 if await self._due():
@@ -55,11 +55,10 @@ class Sealer:
             await wait_for(ending, LOOK_SECONDS)
 
     async def _due(self) -> bool:
-        row = await self._pool.fetchrow(load_queries("services.history")["last_seal"])
-        if row is None:
-            return True
-        age: timedelta = self._clock.now() - row["recorded_at"]
-        return age >= SEAL_EVERY
+        oldest: datetime | None = await self._pool.fetchval(
+            load_queries("services.history")["oldest_unsealed"]
+        )
+        return oldest is not None and self._clock.now() - oldest >= UNSEALED_MAX
 
     async def seal(self) -> list[Seal]:
         """Everything accepted before this call; nothing when that is sealed already."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import asyncpg
@@ -166,3 +167,32 @@ async def test_an_auditor_may_ask_for_a_seal(client: Client, database: Database)
         [seal] = await answer.json()
 
     assert (answer.status, seal["first"], seal["last"]) == (200, 1, 2)
+
+
+class ClockAt:
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        raise AssertionError("sealing asks for the time of day only")
+
+
+@pytest.mark.parametrize(("minutes", "seals"), [(59, 0), (61, 1)])
+async def test_no_receipt_is_without_a_seal_for_longer_than_an_hour(
+    minutes: int, seals: int, history_pool: Pool[Record], database: Database
+) -> None:
+    await small_history(database)
+    await accept(database, token_id=2)
+    received = await database.fetchval("SELECT received_at FROM journal.receipts")
+    ending = asyncio.Event()
+    sealer = Sealer(history_pool, ClockAt(received + timedelta(minutes=minutes)))
+    turn = asyncio.create_task(sealer.run(ending))
+    await asyncio.wait({turn}, timeout=0)  # it has begun, and stops after its first look
+    ending.set()
+    await turn
+
+    count = await database.fetchval("SELECT count(*) FROM ledger.event WHERE stream = 'receipts'")
+    assert count == seals

@@ -155,8 +155,14 @@ SELECT pg_advisory_xact_lock(2, 0);
 SELECT coalesce(max(number), 0) FROM journal.receipts;
 
 -- name: last_seal
-SELECT recorded_at, (record -> 'data' ->> 'last')::bigint AS last
+SELECT (record -> 'data' ->> 'last')::bigint AS last
   FROM ledger.event WHERE stream = 'receipts' ORDER BY version DESC LIMIT 1;
+
+-- name: oldest_unsealed
+SELECT r.received_at FROM journal.receipts r
+ WHERE r.number > coalesce((SELECT (e.record -> 'data' ->> 'last')::bigint FROM ledger.event e
+                             WHERE e.stream = 'receipts' ORDER BY e.version DESC LIMIT 1), 0)
+ ORDER BY r.number LIMIT 1;
 
 -- name: receipts_page
 SELECT r.number, history.receipt_text(r) AS text FROM journal.receipts r
