@@ -4,9 +4,11 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import asyncpg
+import pytest
 
 from cli.demo.system import System
 from services.runtime.database import connect
+from tests.cli.made import Made
 
 REPLAY_KEYS = {
     "size",
@@ -39,8 +41,8 @@ async def changed_by_hand(
             await owner.execute(back, *values)
 
 
-async def test_replay_finds_no_difference_in_a_system_at_work(system: System, name: str) -> None:
-    await system.asked("integrations", "create", name)
+@pytest.mark.usefixtures("made")
+async def test_replay_finds_no_difference_in_a_system_at_work(system: System) -> None:
     replay = await system.asked("audit", "replay")
 
     assert replay.keys() == REPLAY_KEYS
@@ -69,11 +71,12 @@ async def test_a_token_put_in_by_hand_is_named(system: System) -> None:
     assert replay.document["match"] is False
 
 
-async def test_a_token_taken_back_by_hand_is_named_on_both_sides(system: System, name: str) -> None:
+async def test_a_token_taken_back_by_hand_is_named_on_both_sides(
+    system: System, made: Made
+) -> None:
     """A paused integration's token that was switched on again differs in its row."""
-    made = await system.asked("integrations", "create", name)
-    await system.asked("integrations", "pause", name)
-    token_id = made["token"]["id"]
+    await system.asked("integrations", "pause", made.name)
+    token_id = made.token_id
     item = {"table": "active_tokens", "id": str(token_id)}
     async with changed_by_hand(
         system,
@@ -109,8 +112,8 @@ async def test_as_of_tells_who_could_write_then(system: System, name: str) -> No
     assert token_id not in [t["token_id"] for t in then["tokens"] + now["tokens"]]
 
 
-async def test_a_time_and_the_number_it_falls_on_tell_the_same(system: System, name: str) -> None:
-    await system.asked("integrations", "create", name)
+@pytest.mark.usefixtures("made")
+async def test_a_time_and_the_number_it_falls_on_tell_the_same(system: System) -> None:
     number = (await system.asked("status"))["size"] - 1
     by_number = await system.asked("audit", "as-of", str(number))
     by_time = await system.asked("audit", "as-of", by_number["time"])

@@ -1,6 +1,7 @@
 """Accounts, Connect tokens and status: what asks the database of a real system."""
 
 from cli.demo.system import System
+from tests.cli.made import Made
 
 
 async def test_an_account_comes_with_an_owners_connect_token(system: System) -> None:
@@ -16,13 +17,12 @@ async def test_an_account_comes_with_an_owners_connect_token(system: System) -> 
     assert made["connect_token"]["access_token"].endswith(listed[0]["last_four"])
 
 
-async def test_an_account_sees_only_its_own_integrations(system: System, name: str) -> None:
-    await system.asked("integrations", "create", name)
+async def test_an_account_sees_only_its_own_integrations(system: System, made: Made) -> None:
     other = await system.asked("accounts", "create", "A stranger")
     seen = await system.command(
         "integrations",
         "show",
-        name,
+        made.name,
         PUSHGATE_CONNECT_TOKEN=other["connect_token"]["access_token"],
     )
 

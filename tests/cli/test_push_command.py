@@ -1,19 +1,25 @@
 """`pushgate push` against the real gate, and `pushgate psql` to see what became of it."""
 
+import contextlib
 from pathlib import Path
 
+import asyncpg
+
 from cli.demo.system import Command, System
+from services.runtime.database import connect
+from tests.cli.made import Made
 from tests.eventually import eventually
 
 
-async def rows(system: System, statement: str) -> str:
-    """What psql prints, aligned by nobody; empty while the table is not there."""
-    return (await system.command("psql", "--", "-tA", "-c", statement)).output.strip()
-
-
-async def token_for(system: System, name: str) -> str:
-    made = await system.asked("integrations", "create", name)
-    return str(made["token"]["access_token"])
+async def rows(system: System, statement: str) -> list[tuple[object, ...]]:
+    """Empty while the table is not there."""
+    with contextlib.suppress(asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        connection = await connect(system.target.destination_url(), application_name="test")
+        try:
+            return [tuple(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+    return []
 
 
 async def push(system: System, token: str, given: str, *options: str) -> Command:
@@ -21,11 +27,10 @@ async def push(system: System, token: str, given: str, *options: str) -> Command
     return await system.command(*words, given=given, PUSHGATE_TOKEN=token)
 
 
-async def test_records_arrive_as_they_were_written(system: System, name: str) -> None:
-    token = await token_for(system, name)
+async def test_records_arrive_as_they_were_written(system: System, made: Made) -> None:
     given = '{"id": 1, "a": 9007199254740993, "b": "text", "c": true, "d": null, "e": 1.5}\n'
-    pushed = await push(system, token, given)
-    loaded = await eventually(lambda: rows(system, f"SELECT id, a, b, c, e FROM {name}.t"))
+    pushed = await push(system, made.token, given)
+    loaded = await eventually(lambda: rows(system, f"SELECT id, a, b, c, e FROM {made.name}.t"))
 
     assert pushed.exit_code == 0
     assert pushed.document.keys() == {
@@ -38,27 +43,27 @@ async def test_records_arrive_as_they_were_written(system: System, name: str) ->
         "problems",
     }
     assert (pushed.document["accepted"], pushed.document["problems"]) == (1, [])
-    assert loaded == "1|9007199254740993|text|t|1.5"
+    assert loaded == [(1, 9007199254740993, "text", True, 1.5)]
 
 
 async def test_of_a_file_the_later_line_wins_and_a_later_push_over_that(
-    system: System, name: str
+    system: System, made: Made
 ) -> None:
-    token = await token_for(system, name)
     lines = '{"id": 1, "v": "first"}\n{"id": 1, "v": "second"}\n'
-    await push(system, token, lines, "--batch-records", "1")
-    second = await eventually(lambda: rows(system, f"SELECT v FROM {name}.t WHERE v = 'second'"))
-    await push(system, token, '[{"id": 1, "v": "third"}]')
-    third = await eventually(lambda: rows(system, f"SELECT v FROM {name}.t WHERE v = 'third'"))
+    await push(system, made.token, lines, "--batch-records", "1")
+    loaded = f"SELECT v FROM {made.name}.t WHERE v = "
+    second = await eventually(lambda: rows(system, loaded + "'second'"))
+    await push(system, made.token, '[{"id": 1, "v": "third"}]')
+    third = await eventually(lambda: rows(system, loaded + "'third'"))
 
-    assert (second, third) == ("second", "third")
+    assert (second, third) == ([("second",)], [("third",)])
 
 
 async def test_a_file_with_mistakes_is_told_line_by_line(
-    system: System, name: str, tmp_path: Path
+    system: System, made: Made, tmp_path: Path
 ) -> None:
     token_file = tmp_path / "token"
-    token_file.write_text(await token_for(system, name) + "\n")
+    token_file.write_text(made.token + "\n")
     file = tmp_path / "records.ndjson"
     file.write_text('{"id": 1}\n{"x": 2}\nnot json\n{"id": 4}\n')
     pushed = await system.command(
@@ -74,11 +79,10 @@ async def test_a_file_with_mistakes_is_told_line_by_line(
 
 
 async def test_a_revoked_token_pushes_nothing_and_is_told_what_to_do(
-    system: System, name: str
+    system: System, made: Made
 ) -> None:
-    made = await system.asked("integrations", "create", name)
-    await system.asked("tokens", "revoke", str(made["token"]["id"]))
-    pushed = await push(system, made["token"]["access_token"], '{"id": 1}\n{"id": 2}\n')
+    await system.asked("tokens", "revoke", str(made.token_id))
+    pushed = await push(system, made.token, '{"id": 1}\n{"id": 2}\n')
     (problem,) = pushed.document["problems"]
 
     assert pushed.exit_code == 1
@@ -88,9 +92,8 @@ async def test_a_revoked_token_pushes_nothing_and_is_told_what_to_do(
     assert "tokens check" in problem["advice"]
 
 
-async def test_the_gates_own_words_are_passed_on(system: System, name: str) -> None:
-    token = await token_for(system, name)
-    pushed = await push(system, token, '{"id": "' + "x" * 1025 + '"}\n{"id": "y"}\n')
+async def test_the_gates_own_words_are_passed_on(system: System, made: Made) -> None:
+    pushed = await push(system, made.token, '{"id": "' + "x" * 1025 + '"}\n{"id": "y"}\n')
     (problem,) = pushed.document["problems"]
 
     assert (problem["status"], problem["first"], problem["last"]) == (422, 1, 2)
@@ -109,6 +112,6 @@ async def test_without_a_token_or_a_file_there_is_a_sentence(system: System) -> 
 
 
 async def test_psql_gets_the_password_out_of_sight(system: System) -> None:
-    shown = await rows(system, "SELECT current_user")
+    shown = await system.command("psql", "--", "-tA", "-c", "SELECT current_user")
 
-    assert shown == "pushgate_loader"
+    assert (shown.exit_code, shown.output) == (0, "pushgate_loader\n")

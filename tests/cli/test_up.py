@@ -11,11 +11,28 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.database.shared_server import own_directory_of_a_run
 from tests.eventually import eventually
 from tests.runtime.installation import ROOT, Installation
 
 ANY_PORTS = [f"--{program}-port=0" for program in ("tokens", "ingest", "history")]
 UP = (sys.executable, "-m", "cli", "up", *ANY_PORTS, "--quickstart", "--data-dir")
+
+
+# Six real processes each time, on whatever machine.
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+async def running() -> AsyncGenerator[Installation]:
+    """One that is up, for tests that leave it so."""
+    with own_directory_of_a_run() as directory:
+        made = Installation(directory / "data", command=UP)
+        try:
+            await made.start()
+            yield made
+        finally:
+            await made.end()
 
 
 @pytest.fixture
@@ -44,10 +61,9 @@ async def status_of(installation: Installation, program: str, path: str) -> int:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl to paste the push for")
 async def test_the_printed_push_can_be_pasted_and_its_row_is_seen(
-    installation: Installation,
+    running: Installation,
 ) -> None:
-    await installation.start()
-    printed = await installation.printed_until("Ctrl-C")
+    printed = await running.printed_until("Ctrl-C")
     push = printed[printed.index("curl ") : printed.index("\n\nand see")]
     look = printed[printed.index(".venv/bin/pushgate psql") : printed.index("\n\nLogs")]
     accepted, answer = await run("sh", "-c", push)
@@ -63,10 +79,9 @@ async def test_the_printed_push_can_be_pasted_and_its_row_is_seen(
     assert await eventually(row_is_there, seconds=10)
 
 
-async def test_every_program_is_live_and_ready(installation: Installation) -> None:
-    await installation.start()
+async def test_every_program_is_live_and_ready(running: Installation) -> None:
     asked = [
-        await status_of(installation, program, path)
+        await status_of(running, program, path)
         for program in ("tokens", "ingest", "history", "loader")
         for path in ("/health/live", "/health/ready")
     ]
@@ -114,9 +129,8 @@ async def test_no_log_holds_the_connect_token_or_a_password(installation: Instal
     assert not any(secret in logs for secret in secrets)
 
 
-async def test_a_second_up_is_refused_in_a_sentence(installation: Installation) -> None:
-    await installation.start()
-    code, said = await Installation(installation.directory, command=UP).start_and_be_refused()
+async def test_a_second_up_is_refused_in_a_sentence(running: Installation) -> None:
+    code, said = await Installation(running.directory, command=UP).start_and_be_refused()
 
     assert code == 1
     assert said.startswith("pushgate: ")
