@@ -1,6 +1,7 @@
 """What every import request goes through, in the order of wire contract 2.5."""
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from services.ingest.admission import admit
 from services.ingest.answers import GoodAnswer, refused
 from services.ingest.auth import presented_hash
 from services.ingest.in_flight import Held, InFlight, unavailable
+from services.ingest.inflate import ACCEPTED, CODINGS, inflate
 from services.ingest.journal.push_lines import PushLines
 from services.ingest.reading import Readings
 from services.ingest.token_lookup import PresentedToken, TokenLookup
@@ -111,7 +113,7 @@ class Intake(abc.ABC):
     async def _read(self, request: web.Request, token: PresentedToken, held: Held) -> Offer:
         try:
             media_type = self.media_type(_essence(request.headers.get("Content-Type", "")))
-            _refuse_codings(request.headers.get("Content-Encoding"))
+            coding = _coding(request.headers.getall("Content-Encoding", ()))
         except Refusal:
             # A bad token comes before a bad media type.
             await token.found()
@@ -119,6 +121,11 @@ class Intake(abc.ABC):
         body = await self._gate.readings.read(
             request.content, held, announced=request.content_length, confirm=token.found
         )
+        if coding is not None:
+            # Not for anybody: a few bytes may become many.
+            await token.found()
+            body = inflate(body, coding, bytes_max=self._gate.readings.body_bytes_max)
+            held.take(len(body))
         checked = self.check(body, media_type)
         if checked.early is not None or checked.late is not None:
             refusal = admit(await token.found(), checked)
@@ -138,6 +145,11 @@ def _essence(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _refuse_codings(coding: str | None) -> None:
-    if coding is not None and coding.strip().lower() not in ("", "identity"):
-        raise UnsupportedCoding("identity")
+def _coding(headers: Sequence[str]) -> str | None:
+    """None when the body is sent as it is. Raises UnsupportedCoding, for two of them too."""
+    codings = [header.strip().lower() for header in headers]
+    if codings in ([], [""], ["identity"]):
+        return None
+    if len(codings) > 1 or codings[0] not in CODINGS:
+        raise UnsupportedCoding(ACCEPTED)
+    return codings[0]

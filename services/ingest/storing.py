@@ -1,10 +1,9 @@
 """Taking an offer: into the next group, answered when that is durable."""
 
-import hashlib
 from typing import ClassVar
 
 from services.ingest.intake import Gate, Intake, Offer
-from services.ingest.journal.bodies import deflate
+from services.ingest.journal.bodies import keep
 from services.ingest.journal.group import Candidate, Endpoint
 from services.ingest.journal.writer import GroupCommitter
 from services.ingest.token_lookup import TokenLookup
@@ -22,14 +21,15 @@ class StoringIntake(Intake):
         self._committer = committer
 
     async def settle(self, offer: Offer) -> None:
+        kept = await keep(offer.body)
         candidate = Candidate(
             token_hash=offer.token.hash,
             endpoint=self.endpoint,
             checked=offer.checked,
             media_type=offer.media_type,
-            body=deflate(offer.body),
+            body=kept.body,
             body_bytes=len(offer.body),
-            body_sha256=hashlib.sha256(offer.body).digest(),
+            body_sha256=kept.sha256,
             peer=offer.peer,
             request_id=offer.request_id,
         )

@@ -156,13 +156,6 @@ async def test_a_media_type_that_batch_does_not_take(
     assert answer.headers["Content-Type"].startswith("text/plain")
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "gzip, gzip", "x"])
-async def test_a_content_coding(gate: ImportClient, coding: str) -> None:
-    answer = await gate.send(PUSH, b"\x1f\x8b", Content_Encoding=coding)
-
-    assert (answer.status, answer.json["status"]) == (415, "ERROR")
-
-
 @pytest.mark.parametrize("path", IMPORTS)
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_another_method(gate: ImportClient, path: str, method: str) -> None:
