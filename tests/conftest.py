@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from tests.database.shared_server import (
     DIRECTORY_VARIABLE,
     SERVER_VARIABLE,
     drop_template,
+    own_directory_of_a_run,
     run_directory,
 )
 from tests.rounds import rounds
@@ -62,13 +61,8 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture
 def own_directory() -> Generator[Path]:
-    """For a data directory: ``tmp_path`` would do, were it not for other runs on this machine.
-
-    Each of them closes pytest's directory again, also to the user that Postgres runs as.
-    """
-    directory = Path(tempfile.mkdtemp(dir=os.environ[DIRECTORY_VARIABLE]))
-    yield directory
-    shutil.rmtree(directory)
+    with own_directory_of_a_run() as directory:
+        yield directory
 
 
 @pytest.fixture(autouse=True)

@@ -42,6 +42,19 @@ def run_directory() -> Generator[None]:
         del os.environ[DIRECTORY_VARIABLE]
 
 
+@contextlib.contextmanager
+def own_directory_of_a_run() -> Generator[Path]:
+    """For a data directory: ``tmp_path`` would do, were it not for other runs on this machine.
+
+    Each of them closes pytest's directory again, also to the user that Postgres runs as.
+    """
+    directory = Path(tempfile.mkdtemp(dir=os.environ[DIRECTORY_VARIABLE]))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
 async def shared_server_url() -> str:
     """The superuser's URL of the run's server, which is started if need be."""
     directory = Path(os.environ[DIRECTORY_VARIABLE])

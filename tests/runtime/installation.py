@@ -16,7 +16,7 @@ import aiohttp
 
 from tests.eventually import eventually
 
-READY_SECONDS_MAX = 40.0
+READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 40.0
 ROOT = Path(__file__).parents[2]
 TINY_UP = (sys.executable, "-m", "tests.runtime.tiny_up")
@@ -27,6 +27,7 @@ class Installation:
     directory: Path
     command: Sequence[str] = TINY_UP
     up: Process | None = field(default=None)
+    ready: str = ""
 
     async def start(self) -> str:
         """Returns the ready line."""
@@ -35,7 +36,8 @@ class Installation:
         async with asyncio.timeout(READY_SECONDS_MAX):
             async for line in self.up.stdout:
                 if line.startswith(b"ready"):
-                    return line.decode()
+                    self.ready = line.decode()
+                    return self.ready
         _, error = await self.up.communicate()
         raise AssertionError(f"ended with {self.up.returncode} before ready: {error.decode()}")
 

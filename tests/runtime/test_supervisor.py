@@ -1,6 +1,7 @@
 """The supervisor with real processes, a real Postgres and tiny programs."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -13,33 +14,54 @@ import pytest
 
 from services.runtime.embedded_postgres.orphans import read_postmaster_pid
 from services.runtime.supervisor.up import START_ORDER
+from tests.database.shared_server import own_directory_of_a_run
 from tests.eventually import eventually
 from tests.runtime.installation import Installation, is_alive, parent_of
 
 
-@pytest.fixture
-async def installation(own_directory: Path) -> AsyncGenerator[Installation]:
+# Seven real processes each time, on whatever machine.
+pytestmark = pytest.mark.timeout(180)
+
+
+@contextlib.asynccontextmanager
+async def installation_in(directory: Path) -> AsyncGenerator[Installation]:
     """In a path that is deep (a Unix socket could not live there) and has a space."""
-    deep = own_directory / "a directory" / ("deep" * 20)
+    deep = directory / "a directory" / ("deep" * 20)
     deep.mkdir(parents=True)
     made = Installation(deep / "data")
-    yield made
-    await made.end()
+    try:
+        yield made
+    finally:
+        await made.end()
 
 
-async def test_each_program_runs_under_its_own_role(installation: Installation) -> None:
-    await installation.start()
+@pytest.fixture
+async def installation(own_directory: Path) -> AsyncGenerator[Installation]:
+    async with installation_in(own_directory) as made:
+        yield made
 
-    users = {name: (await installation.who_answers(name))["user"] for name in ("tokens", "ingest")}
+
+@pytest.fixture(scope="module")
+async def running() -> AsyncGenerator[Installation]:
+    """One that is up, for tests that only look."""
+    with own_directory_of_a_run() as directory:
+        async with installation_in(directory) as made:
+            await made.start()
+            yield made
+
+
+async def test_each_program_runs_under_its_own_role(running: Installation) -> None:
+    users = {name: (await running.who_answers(name))["user"] for name in ("tokens", "ingest")}
 
     assert users == {"tokens": "pushgate_tokens", "ingest": "pushgate_ingest"}
 
 
-async def test_run_json_tells_exactly_what_runs(installation: Installation) -> None:
-    ready = await installation.start()
-    run = installation.run_json()
+async def test_run_json_tells_exactly_what_runs(running: Installation) -> None:
+    run = running.run_json()
 
-    assert ready.split()[1:] == [run[name]["url"] for name in ("tokens", "ingest", "history")]
+    assert running.ready.split()[1:] == [
+        run[name]["url"] for name in ("tokens", "ingest", "history")
+    ]
     assert set(run) == {
         *("tokens", "ingest", "history", "loader", "signer", "postgres"),
         *("database_url", "destination_url", "client_id", "connect_token"),
@@ -50,12 +72,11 @@ async def test_run_json_tells_exactly_what_runs(installation: Installation) -> N
         "signer": {"pid"},
         "postgres": {"pid"},
     }
-    assert all(is_alive(pid) for pid in installation.pids().values())
+    assert all(is_alive(pid) for pid in running.pids().values())
 
 
-async def test_both_database_urls_are_those_of_the_owners(installation: Installation) -> None:
-    await installation.start()
-    run = installation.run_json()
+async def test_both_database_urls_are_those_of_the_owners(running: Installation) -> None:
+    run = running.run_json()
     owner = await asyncpg.connect(run["database_url"])
     loader = await asyncpg.connect(run["destination_url"])
     who = [await each.fetchval("SELECT current_user") for each in (owner, loader)]
@@ -67,35 +88,36 @@ async def test_both_database_urls_are_those_of_the_owners(installation: Installa
     assert fsync == "on"
 
 
-async def test_secrets_are_for_their_owner_only(installation: Installation) -> None:
-    await installation.start()
-    files = [path for path in installation.directory.iterdir() if path.suffix == ".json"]
+async def test_secrets_are_for_their_owner_only(running: Installation) -> None:
+    files = [path for path in running.directory.iterdir() if path.suffix == ".json"]
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
 
     assert modes == dict.fromkeys(
         ("run.json", "children.json", "passwords.json", "postgres.json"), 0o600
     )
-    assert stat.S_IMODE((installation.directory / "postgres").stat().st_mode) == 0o700
-    assert stat.S_IMODE(installation.directory.stat().st_mode) & 0o066 == 0
+    assert stat.S_IMODE((running.directory / "postgres").stat().st_mode) == 0o700
+    assert stat.S_IMODE(running.directory.stat().st_mode) & 0o066 == 0
 
 
-async def test_a_second_up_on_the_same_directory_is_refused(installation: Installation) -> None:
-    await installation.start()
-    code, sentence = await Installation(installation.directory).start_and_be_refused()
+async def test_a_second_up_on_the_same_directory_is_refused(running: Installation) -> None:
+    code, sentence = await Installation(running.directory).start_and_be_refused()
 
     assert code == 1
     assert "already up" in sentence
 
 
-@pytest.mark.parametrize("program", START_ORDER)
-async def test_a_killed_program_comes_back(installation: Installation, program: str) -> None:
+async def test_killed_programs_come_back(installation: Installation) -> None:
     await installation.start()
-    before = installation.pids()[program]
-    os.kill(before, signal.SIGKILL)
+    before = installation.pids()
+    for program in START_ORDER:
+        os.kill(before[program], signal.SIGKILL)
 
-    after = await eventually(_other_pid(installation, program, before))
+    after = {
+        program: await eventually(_other_pid(installation, program, before[program]), seconds=40)
+        for program in START_ORDER
+    }
 
-    assert is_alive(after)
+    assert all(is_alive(pid) for pid in after.values())
     assert (await installation.who_answers("ingest"))["user"] == "pushgate_ingest"
 
 

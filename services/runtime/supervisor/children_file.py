@@ -10,8 +10,8 @@ from services.runtime.private_files import read_private_json, write_private_json
 from services.runtime.supervisor.data_directory import DataDirectory
 from services.runtime.supervisor.process_identity import started
 
-# Programs whose parent is gone are stopping anyway; this is more than they take.
-TERMINATE_SECONDS_MAX = 15.0
+# Programs whose parent is gone have been stopping since, with a limit of their own.
+TERMINATE_SECONDS_MAX = 10.0
 KILL_SECONDS_MAX = 5.0
 POLL_SECONDS = 0.05
 
