@@ -29,7 +29,7 @@ Sign: TypeAlias = Callable[[], Awaitable[None]]
 @pytest.fixture(autouse=True)
 def _queries_are_read() -> None:
     """As the programs do it before their loops begin."""
-    for package in ("cli", "events", "services.history"):
+    for package in ("cli", "events", "services.history", "services.tokens"):
         load_queries(package)
 
 
