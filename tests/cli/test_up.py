@@ -76,7 +76,7 @@ async def test_the_printed_push_can_be_pasted_and_its_row_is_seen(
 
     assert accepted == 0
     assert answer.startswith('{"status":"OK","message":"Batch Accepted!"}')
-    assert await eventually(row_is_there, seconds=10)
+    assert await eventually(row_is_there, seconds=60)
 
 
 async def test_every_program_is_live_and_ready(running: Installation) -> None:
