@@ -4,10 +4,11 @@ Rules: loading behaviour 2.5 and 3. The work is done a column at a time, so that
 for each value is compiled code; a null counts as an absent field everywhere.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain, repeat
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from protocol.exact_values import Tagged, Timestamp
@@ -73,8 +74,7 @@ class _Flattening:
     ) -> None:
         """The fields of objects, one object (or an empty one) for each row."""
         # Sorted, so that of several reasons to reject a record always the same one is told.
-        for raw in sorted(self._keys(records)):
-            column = [record.get(raw) for record in records]
+        for raw, column in _columns(records, sorted(self._keys(records))):
             types = set(map(type, column))
             types.discard(_NONE)
             if not types:
@@ -270,6 +270,19 @@ class _Flattening:
         for owner, value in zip(rows.owner, column, strict=True):
             if value is not None and (types is None or type(value) in types):
                 self._reject(owner, reason)
+
+
+def _columns(
+    records: Sequence[dict[str, Any]], keys: Sequence[str]
+) -> Iterator[tuple[str, Column]]:
+    if len(keys) > 1:
+        # Most often every record has every key: then one pass in compiled code takes them apart.
+        with contextlib.suppress(KeyError):
+            found = zip(*map(itemgetter(*keys), records), strict=True)
+            yield from zip(keys, map(list, found), strict=True)
+            return
+    for key in keys:
+        yield key, [record.get(key) for record in records]
 
 
 def _either(one: Column | None, other: Column) -> Column:

@@ -26,6 +26,14 @@ from services.loader.upsert import (
 )
 
 _PROGRAM_LIMIT_EXCEEDED = "54000"  # an index entry or a row larger than a page takes
+# The destination refuses a value, or the driver can't write it: some record's fault.
+_IN_A_RECORD = (
+    asyncpg.DataError,
+    asyncpg.CardinalityViolationError,
+    asyncpg.ProgramLimitExceededError,
+    OverflowError,
+    ValueError,
+)
 
 
 @dataclass(slots=True)
@@ -172,8 +180,8 @@ class _Putting:
         try:
             async with self._place.connection.transaction():
                 return await self._write_rows(load, target, targets, stamp)
-        except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
-            if not _lies_in_a_record(error):
+        except _IN_A_RECORD as error:
+            if isinstance(error, asyncpg.ProgramLimitExceededError) and _is_no_page_limit(error):
                 raise
             if load.root.size == 1:
                 self._place.rejects.all_records(load.root, _reason(error))
@@ -243,9 +251,9 @@ class _Putting:
         ]
 
 
-def _lies_in_a_record(error: asyncpg.PostgresError) -> bool:
-    return isinstance(error, asyncpg.DataError) or error.sqlstate == _PROGRAM_LIMIT_EXCEEDED
+def _is_no_page_limit(error: asyncpg.ProgramLimitExceededError) -> bool:
+    return error.sqlstate != _PROGRAM_LIMIT_EXCEEDED
 
 
-def _reason(error: asyncpg.PostgresError) -> str:
+def _reason(error: Exception) -> str:
     return f"{error.args[0]}" if error.args else type(error).__name__

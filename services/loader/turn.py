@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
 import asyncpg
@@ -18,15 +17,13 @@ from events.queries import load_queries
 from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
 from services.loader.destination import Destination
 from services.loader.load import Order, Outcome, load
-from services.loader.source import ParsedBodies, Source, Unreadable
+from services.loader.preparing import Part, Preparing, Shared
+from services.loader.source import Unreadable
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.logs import Log
 from services.runtime.metrics import LOADER_LOAD_SECONDS, LOADER_REJECTED, LOADER_ROWS
 
-# As large as memory allows; twice as large is hardly faster (bench/README.md).
-LOAD_RECORDS_MAX = 50_000
-LOAD_BYTES_MAX = 32_000_000
 # After so many loads a table's turn ends, so that others wait for seconds at most.
 LOADS_OF_A_TURN_MAX = 8
 # Of a batch that fails for no reason outside of itself; then it is set aside.
@@ -47,17 +44,6 @@ _PASSING = (
     asyncpg.QueryCanceledError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-
-
-@dataclass(slots=True)
-class Shared:
-    """What the slots of one loader have in common."""
-
-    parsed: ParsedBodies = field(default_factory=ParsedBodies)
-    # Marks at the destination whose batches have left the journal.
-    finished: list[Mark] = field(default_factory=list)
-    # How often in a row a table was put back.
-    put_back: dict[TableKey, int] = field(default_factory=dict)
 
 
 class Turns:
@@ -84,12 +70,13 @@ class Turns:
     async def take(self, table: TableKey) -> None:
         """Until nothing waits, the turn is over or something goes wrong. Raises only AWAY."""
         try:
-            for _ in range(LOADS_OF_A_TURN_MAX):
-                batches = _of_one_load(await self._claims.batches(table))
-                if not batches or not await self._claims.take(table, self._lease_seconds):
-                    break
-                if not await self._try(table, batches):
-                    return
+            async with Preparing(self._claims, self._shared, table) as preparing:
+                for _ in range(LOADS_OF_A_TURN_MAX):
+                    part = await preparing.next()
+                    if part is None or not await self._claims.take(table, self._lease_seconds):
+                        break
+                    if not await self._try(table, part, preparing):
+                        return
         except AWAY:
             # The lease may go to another loader, if the journal still hears us.
             with contextlib.suppress(*AWAY):
@@ -98,10 +85,11 @@ class Turns:
         self._shared.put_back.pop(table, None)
         await self._claims.release(table)
 
-    async def _try(self, table: TableKey, batches: list[Batch]) -> bool:
+    async def _try(self, table: TableKey, part: Part, preparing: Preparing) -> bool:
         """False: the table waits, under our lease."""
+        batches = part.batches
         try:
-            await self._load(table, batches)
+            await self._load(table, part, preparing)
         except Unreadable as unreadable:
             await self._set_aside(table, batches[0], [unreadable.mark], unreadable.reason)
         except _PASSING as error:
@@ -116,22 +104,27 @@ class Turns:
             return False
         return True
 
-    async def _load(self, table: TableKey, batches: list[Batch]) -> None:
+    async def _load(self, table: TableKey, part: Part, preparing: Preparing) -> None:
         began = self._clock.monotonic()
         schema = await self._claims.schema_name(table.integration_id)
         if schema is None:
-            raise Unreadable(batches[0].mark, "its integration is not known")
-        source = Source(batches, await self._claims.bodies(batches), self._shared.parsed)
-        assembly = await source.assemble()
+            raise Unreadable(part.batches[0].mark, "its integration is not known")
+        prepared = await part.prepared
+        preparing.look_ahead()
         finished, self._shared.finished = self._shared.finished, []
-        order = Order(schema=schema, source=source, assembly=assembly, finished=finished)
+        order = Order(
+            schema=schema,
+            source=prepared.source,
+            assembly=prepared.assembly,
+            finished=finished,
+        )
         try:
             outcome = await load(self._destination, self._claims, order, now=self._clock.now())
         except BaseException:
             self._shared.finished += finished
             raise
         seconds = self._clock.monotonic() - began
-        await self._finish(table, schema, batches, outcome, seconds=seconds)
+        await self._finish(table, schema, part.batches, outcome, seconds=seconds)
 
     async def _finish(
         self,
@@ -243,34 +236,14 @@ class Turns:
             )
 
 
-def _of_one_load(waiting: Sequence[Batch]) -> list[Batch]:
-    """The oldest batches within the limits, at least one; whatever failed before goes alone."""
-    if not waiting:
-        return []
-    first = waiting[0]
-    if first.attempts:
-        return [first]
-    chosen: list[Batch] = []
-    records = size = 0
-    for batch in waiting:
-        records += batch.records
-        size += batch.bytes
-        over = records > LOAD_RECORDS_MAX or size > LOAD_BYTES_MAX
-        # Two names may share a hash; each then has loads of its own.
-        if chosen and (over or batch.attempts or batch.table_name != first.table_name):
-            break
-        chosen.append(batch)
-    return chosen
+def _said(error: BaseException) -> str:
+    """For people, without the detail line, which may hold what was pushed."""
+    if isinstance(error, asyncpg.PostgresError):
+        return f"{error.sqlstate}: {error.args[0] if error.args else type(error).__name__}"
+    return type(error).__name__
 
 
 def _request_ids(loaded: Sequence[Batch]) -> list[str]:
     """As they came with the pushes; the first few of them, in the order of acceptance."""
     given = (batch.request_id for batch in loaded if batch.request_id is not None)
     return list(islice(given, REQUEST_IDS_TOLD_MAX))
-
-
-def _said(error: BaseException) -> str:
-    """For people, without the detail line, which may hold what was pushed."""
-    if isinstance(error, asyncpg.PostgresError):
-        return f"{error.sqlstate}: {error.args[0] if error.args else type(error).__name__}"
-    return type(error).__name__

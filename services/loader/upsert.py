@@ -90,8 +90,9 @@ class RootInsert:
             return insert
         if behaviour is Behaviour.ONCE:
             return f"{insert} ON CONFLICT ({naming.SURROGATE_KEY}) DO NOTHING"
+        key = naming.quote_list(sorted(self.key_columns))
         return (
-            f"{insert} ON CONFLICT ({naming.quote_list(sorted(self.key_columns))}) DO UPDATE SET {self._assignments()}"
+            f"{insert} ON CONFLICT ({key}) DO UPDATE SET {self._assignments()}"
             f" WHERE t.{naming.SEQUENCE} IS NULL"
             f" OR t.{naming.SEQUENCE} < excluded.{naming.SEQUENCE}"
         )

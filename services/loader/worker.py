@@ -16,7 +16,8 @@ from asyncpg import Connection, Pool, Record
 from services.ingest.journal.claim import Claims
 from services.loader.choice import Choice
 from services.loader.destination import Books, Destination
-from services.loader.turn import Shared, Turns
+from services.loader.preparing import Shared
+from services.loader.turn import Turns
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.lifecycle import wait_for

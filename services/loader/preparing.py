@@ -1,0 +1,110 @@
+"""A table's loads, read and parsed: one ahead, while the destination works on the one before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
+from services.loader.assembly import Assembly
+from services.loader.source import ParsedBodies, Source
+
+# As large as memory allows; twice as large is hardly faster (bench/README.md).
+LOAD_RECORDS_MAX = 50_000
+LOAD_BYTES_MAX = 32_000_000
+# Loads of one loader that are prepared before their time; each may hold as much as one in hand.
+AHEAD_MAX = 1
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the slots of one loader have in common."""
+
+    parsed: ParsedBodies = field(default_factory=ParsedBodies)
+    # Marks at the destination whose batches have left the journal.
+    finished: list[Mark] = field(default_factory=list)
+    # How often in a row a table was put back.
+    put_back: dict[TableKey, int] = field(default_factory=dict)
+    ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    source: Source
+    assembly: Assembly
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one load takes. ``prepared`` raises Unreadable, and whatever the journal raises."""
+
+    batches: list[Batch]
+    prepared: asyncio.Task[Prepared]
+
+
+class Preparing:
+    """For one turn. ``async with``, so that nothing is left under way."""
+
+    def __init__(self, claims: Claims, shared: Shared, table: TableKey) -> None:
+        self._claims = claims
+        self._shared = shared
+        self._table = table
+        self._waiting: list[Batch] = []
+        self._next: Part | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        if self._next is not None:
+            self._shared.ahead -= 1
+            self._next.prepared.cancel()
+            await asyncio.wait({self._next.prepared})
+
+    async def next(self) -> Part | None:
+        """None when nothing waits for the table."""
+        if self._next is not None:
+            part, self._next = self._next, None
+            self._shared.ahead -= 1
+            return part
+        if not self._waiting:
+            self._waiting = await self._claims.batches(self._table)
+        return self._begin() if self._waiting else None
+
+    def look_ahead(self) -> None:
+        """Begins with the next load, if one is known and memory allows."""
+        if self._waiting and self._next is None and self._shared.ahead < AHEAD_MAX:
+            self._shared.ahead += 1
+            self._next = self._begin()
+
+    def _begin(self) -> Part:
+        batches = of_one_load(self._waiting)
+        del self._waiting[: len(batches)]
+        return Part(batches, asyncio.create_task(self._prepare(batches)))
+
+    async def _prepare(self, batches: list[Batch]) -> Prepared:
+        source = Source(batches, await self._claims.bodies(batches), self._shared.parsed)
+        return Prepared(source, await source.assemble())
+
+
+def of_one_load(waiting: Sequence[Batch]) -> list[Batch]:
+    """The oldest within the limits, at least one; whatever failed before is loaded alone."""
+    first = waiting[0]
+    if first.attempts:
+        return [first]
+    chosen: list[Batch] = []
+    records = size = 0
+    for batch in waiting:
+        records += batch.records
+        size += batch.bytes
+        over = records > LOAD_RECORDS_MAX or size > LOAD_BYTES_MAX
+        # Two names may share a hash; each then has loads of its own.
+        if chosen and (over or batch.attempts or batch.table_name != first.table_name):
+            break
+        chosen.append(batch)
+    return chosen
