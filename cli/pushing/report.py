@@ -61,10 +61,13 @@ def _range(first: int, last: int) -> str:
 
 @dataclass(kw_only=True)
 class Report:
+    """``still_reading``: the push ended while a thread waits for more input, and still does."""
+
     accepted: int = 0
     requests: int = 0
     sent_bytes: int = 0
     problems: list[Problem] = field(default_factory=list)
+    still_reading: bool = False
 
     @property
     def is_full(self) -> bool:

@@ -28,6 +28,7 @@ RETRIED = frozenset({500, 502, 503, 504})
 HOPELESS = frozenset({401, 403, 404, 405, 415})
 # Between us and the gate stands a proxy, and what lies behind it may have taken the request.
 _FROM_A_PROXY = frozenset({502, 504})
+INTERRUPTED = "the push was interrupted"
 _RANDOM = secrets.SystemRandom()
 
 
@@ -67,6 +68,7 @@ async def send_all(
 ) -> Report:
     """Sends until the items end or going on makes no sense; the report names what is not in.
 
+    When it is cancelled it ends too, with a report: what was under way is unknown then.
     ``counts_rest``: after an early end, read on to count what is left; not for a stream that
     somebody may still be writing.
     """
@@ -74,7 +76,10 @@ async def send_all(
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS_MAX)
     ) as session:
-        await asyncio.gather(*(sending.work(session) for _ in range(gate.connections)))
+        try:
+            await asyncio.gather(*(sending.work(session) for _ in range(gate.connections)))
+        except asyncio.CancelledError:
+            sending.end(INTERRUPTED)
     if sending.ended_by is not None:
         await sending.name_the_rest(counts_rest=counts_rest)
     return sending.report
@@ -84,32 +89,39 @@ class _Sending:
     def __init__(self, gate: Gate, items: Iterator[Request | Unusable], clock: Clock) -> None:
         self.report = Report()
         self.ended_by: str | None = None
+        self._ended = asyncio.Event()
         self._gate = gate
         self._items = items
         self._clock = clock
         self._turn = asyncio.Lock()
+        self._reading: asyncio.Task[Request | Unusable | None] | None = None
         self._last_number = 0
         self._read_whole = False
 
+    def end(self, why: str) -> None:
+        self.ended_by = why
+        self._ended.set()
+
     async def work(self, session: aiohttp.ClientSession) -> None:
-        while self.ended_by is None and (item := await self._next()) is not None:
+        while (item := await self._next()) is not None:
             if isinstance(item, Unusable):
                 self._add_unusable(item)
             else:
-                self._add(item, await self._send(session, item))
+                self._add(item, await self._send_or_be_interrupted(session, item))
             if self.report.is_full:
-                self.ended_by = "too much went wrong before"
+                self.end("too much went wrong before")
 
     async def name_the_rest(self, *, counts_rest: bool) -> None:
-        assert self.ended_by is not None
+        assert self.ended_by is not None, "something ended it"
         if self._read_whole:
             return
         first, last, records = self._last_number + 1, None, None
         if counts_rest:
             records = 0
-            while (item := await self._next()) is not None:
+            while (item := self._taken(await self._read())) is not None:
                 records += 1 if isinstance(item, Unusable) else item.records
             last = self._last_number
+        self.report.still_reading = self._reading is not None and not self._reading.done()
         if records == 0:
             return
         self.report.problems.append(
@@ -123,9 +135,23 @@ class _Sending:
         )
 
     async def _next(self) -> Request | Unusable | None:
-        # In a thread: a pipe may keep us waiting while answers come in.
+        """None when there is nothing more to send; what was being read then stays to be read."""
         async with self._turn:
-            item = await asyncio.to_thread(next, self._items, None)
+            if self._ended.is_set():
+                return None
+            ended = asyncio.create_task(self._ended.wait())
+            await asyncio.wait({self._read(), ended}, return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            return None if self._ended.is_set() else self._taken(await self._read())
+
+    def _read(self) -> asyncio.Task[Request | Unusable | None]:
+        """In a thread: a pipe may keep us waiting while answers come in."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(asyncio.to_thread(next, self._items, None))
+        return self._reading
+
+    def _taken(self, item: Request | Unusable | None) -> Request | Unusable | None:
+        self._reading = None
         if item is not None:
             self._last_number = item.number if isinstance(item, Unusable) else item.last
             self._read_whole = item.ends
@@ -158,7 +184,16 @@ class _Sending:
             )
         )
         if answer.ends_the_push:
-            self.ended_by = f"the push ended at record {request.first:,}"
+            self.end(f"the push ended at record {request.first:,}")
+
+    async def _send_or_be_interrupted(
+        self, session: aiohttp.ClientSession, request: Request
+    ) -> Answer:
+        try:
+            return await self._send(session, request)
+        except asyncio.CancelledError:
+            self._add(request, Answer(None, INTERRUPTED, maybe_taken=True))
+            raise
 
     async def _send(self, session: aiohttp.ClientSession, request: Request) -> Answer:
         """Tries until the gate decides, or ``give_up_seconds`` have passed."""

@@ -1,13 +1,14 @@
 """A gate that answers as it is told: what a push meets when the real one is away or refuses."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+Scripted = tuple[int, str] | None
 # What to answer to the n-th request, counted from 0, with this body; None closes the connection.
-Script = Callable[[int, bytes], tuple[int, str] | None]
+Script = Callable[[int, bytes], Scripted | Awaitable[Scripted]]
 
 
 class ScriptedGate:
@@ -36,6 +37,8 @@ class ScriptedGate:
         self.bodies.append(body)
         self.authorizations.add(request.headers["Authorization"])
         answer = self._script(number, body)
+        if isinstance(answer, Awaitable):
+            answer = await answer
         if answer is None:
             assert request.transport is not None
             request.transport.abort()

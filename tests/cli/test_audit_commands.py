@@ -89,6 +89,30 @@ async def test_a_token_taken_back_by_hand_is_named_on_both_sides(
     assert (replay["only_in_fold"], replay["only_in_table"]) == ([item], [item])
 
 
+async def test_a_receipt_outside_its_tokens_life_is_named(system: System, made: Made) -> None:
+    """At log size 1 no integration's token can have been there yet."""
+    async with changed_by_hand(
+        system,
+        """
+        INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records,
+                                      bytes, body_sha256, received_at, log_size)
+        VALUES ('00000000-0000-7000-8000-000000000001', $1, $2, 'push', '{t}', 1, 1, sha256(''),
+                now(), 1)
+        """,
+        "DELETE FROM journal.receipts WHERE integration_id = $1 AND token_id = $2",
+        made.id,
+        made.token_id,
+    ):
+        told = await system.command("audit", "replay")
+        replay = await system.command("audit", "replay", "--json")
+
+    assert (told.exit_code, replay.exit_code) == (1, 1)
+    assert f"token {made.token_id}) was admitted at log size 1, when its token" in told.output
+    assert replay.document["receipts_outside"] == [
+        {"table": "receipts", "id": "00000000-0000-7000-8000-000000000001"}
+    ]
+
+
 async def test_as_of_tells_who_could_write_then(system: System, name: str) -> None:
     before = (await system.asked("status"))["size"] - 1
     made = await system.asked("integrations", "create", name)

@@ -1,4 +1,6 @@
-from collections.abc import Iterable
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
 
 from cli.pushing.records import Unusable
 from cli.pushing.report import Outcome, Report
@@ -103,6 +105,51 @@ async def test_a_stream_known_to_be_at_its_end_has_no_rest() -> None:
     report, _ = await push(lambda *_: (401, "no"), items, counts_rest=False)
 
     assert places(report) == [(Outcome.REFUSED, 1, 10, 10)]
+
+
+async def test_an_interrupted_push_still_accounts_for_every_record() -> None:
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def second_answer_never_comes(number: int, _: bytes) -> tuple[int, str]:
+        if number == 1:
+            reached.set()
+            await never.wait()
+        return OK
+
+    async with ScriptedGate(second_answer_never_comes) as gate:
+        pushing = asyncio.create_task(
+            send_all(
+                Gate(url=gate.url, token=TOKEN, connections=1),
+                iter(requests(5)),
+                clock=SystemClock(),
+                counts_rest=True,
+            )
+        )
+        await reached.wait()
+        pushing.cancel()
+        report = await pushing
+        never.set()
+
+    assert report.accepted == 10
+    assert places(report) == [(Outcome.UNKNOWN, 11, 20, 10), (Outcome.UNSENT, 21, 50, 30)]
+
+
+async def test_a_push_ends_although_its_input_is_silent() -> None:
+    """One connection is refused while another waits for a pipe that nobody writes to."""
+    more = threading.Event()
+
+    def silent_after_one() -> Iterator[Request]:
+        yield requests(1)[0]
+        more.wait(30)
+
+    report, _ = await push(
+        lambda *_: (401, "no"), silent_after_one(), connections=2, counts_rest=False
+    )
+    still_reading = report.still_reading
+    more.set()
+
+    assert still_reading
+    assert places(report) == [(Outcome.REFUSED, 1, 10, 10), (Outcome.UNSENT, 11, None, None)]
 
 
 async def test_an_overloaded_gate_is_given_up_after_a_while() -> None:
