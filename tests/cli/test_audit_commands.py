@@ -1,5 +1,7 @@
 """Acceptance: the live tables are what the log says, and a hand-made change is found and named."""
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -21,7 +23,7 @@ REPLAY_KEYS = {
 
 
 @contextlib.asynccontextmanager
-async def as_owner(system: System) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def as_owner(system: System) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     connection = await connect(system.target.database_url(), application_name="test")
     try:
         yield connection
@@ -89,25 +91,24 @@ async def test_a_token_taken_back_by_hand_is_named_on_both_sides(
     assert (replay["only_in_fold"], replay["only_in_table"]) == ([item], [item])
 
 
-async def test_a_receipt_outside_its_tokens_life_is_named(system: System, made: Made) -> None:
-    """At log size 1 no integration's token can have been there yet."""
-    async with changed_by_hand(
-        system,
+async def test_a_receipt_outside_its_tokens_life_is_named(
+    system: System, database: asyncpg.Connection[asyncpg.Record], database_url: str
+) -> None:
+    """In a database of its own: not even the owner could take the receipt back."""
+    await database.execute(
         """
         INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records,
                                       bytes, body_sha256, received_at, log_size)
-        VALUES ('00000000-0000-7000-8000-000000000001', $1, $2, 'push', '{t}', 1, 1, sha256(''),
+        VALUES ('00000000-0000-7000-8000-000000000001', 1, 77, 'push', '{t}', 1, 1, sha256(''),
                 now(), 1)
-        """,
-        "DELETE FROM journal.receipts WHERE integration_id = $1 AND token_id = $2",
-        made.id,
-        made.token_id,
-    ):
-        told = await system.command("audit", "replay")
-        replay = await system.command("audit", "replay", "--json")
+        """
+    )
+    elsewhere = {"PUSHGATE_DATABASE_URL": database_url}
+    told = await system.command("audit", "replay", **elsewhere)
+    replay = await system.command("audit", "replay", "--json", **elsewhere)
 
     assert (told.exit_code, replay.exit_code) == (1, 1)
-    assert f"token {made.token_id}) was admitted at log size 1, when its token" in told.output
+    assert "token 77) was admitted at log size 1, when its token could not write" in told.output
     assert replay.document["receipts_outside"] == [
         {"table": "receipts", "id": "00000000-0000-7000-8000-000000000001"}
     ]
