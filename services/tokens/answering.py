@@ -13,17 +13,28 @@ from services.runtime.database import AWAY
 from services.runtime.http import given_request_id
 from services.runtime.logs import Log
 from services.tokens.connect_answers import NOT_FOUND, BadBody, answer, answer_to, refused
-from services.tokens.refusals import DatabaseAway, Refusal
+from services.tokens.limits import REQUESTS_AT_ONCE_MAX
+from services.tokens.refusals import Busy, DatabaseAway, Refusal
 
 
-def answering(clock: Clock) -> Middleware:
-    """The outermost middleware. Neither answers nor log lines hold a path, a query or a header."""
+def answering(clock: Clock, *, at_once_max: int = REQUESTS_AT_ONCE_MAX) -> Middleware:
+    """The outermost middleware. Neither answers nor log lines hold a path, a query or a header.
+
+    ``at_once_max``: requests in hand; one more is answered 503 at once.
+    """
+    in_hand = 0
 
     @web.middleware
     async def answer_and_tell(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal in_hand
         request_id = given_request_id(request) or secrets.token_hex(8)
         began = clock.monotonic()
-        response = await _answered(request, handler, request_id)
+        in_hand += 1
+        try:
+            chosen = handler if in_hand <= at_once_max else _busy
+            response = await _answered(request, chosen, request_id)
+        finally:
+            in_hand -= 1
         response.headers["X-Request-Id"] = request_id
         milliseconds = round((clock.monotonic() - began) * 1000, 1)
         Log().info(
@@ -38,6 +49,10 @@ def answering(clock: Clock) -> Middleware:
         return response
 
     return answer_and_tell
+
+
+async def _busy(_: web.Request) -> web.StreamResponse:
+    raise Busy
 
 
 async def _answered(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:

@@ -17,6 +17,8 @@ SCHEMA_NAME_CHARACTERS_MAX = 49
 BODY_BYTES_MAX = 65_536
 BODY_SECONDS_MAX = 10.0
 
+# Requests in hand; a database that hangs must not collect them without end.
+REQUESTS_AT_ONCE_MAX = 256
 # Appends queue at the log's one lock; more callers there only make a convoy (event-log 2.1).
 APPENDS_AT_ONCE_MAX = 4
 CONNECTIONS_MAX = 10

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from asyncpg import Pool, Record
 from pytest_aiohttp.plugin import AiohttpClient
@@ -15,12 +17,14 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import pool
 from services.runtime.http import HEALTH
+from services.tokens.answering import answering
 from services.tokens.app import TokensSettings, build_app
 from services.tokens.authority import Caller
 from services.tokens.handlers import CreatedIntegration, Handlers, OpenedAccount
 from services.tokens.limits import Patience
 from services.tokens.refusals import DatabaseAway
 from tests.database.fixtures import RoleUrl
+from tests.eventually import eventually
 from tests.tokens.connect_client import ConnectClient
 from tests.tokens.cutting_proxy import CuttingProxy, Moment, cutting_proxy
 
@@ -130,3 +134,33 @@ async def test_without_its_database_the_service_says_come_again(
     assert isinstance(client.server, TestServer)
     reasons = await client.server.app[HEALTH].reasons()
     assert reasons["database"].startswith("the database does not answer")
+
+
+async def test_more_requests_at_once_than_the_limit_are_told_to_come_again(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    """A database that hangs must not collect requests without end."""
+    enough = asyncio.Event()
+    arrived = []
+
+    async def wait(request: web.Request) -> web.Response:
+        arrived.append(request)
+        await enough.wait()
+        return web.Response()
+
+    async def two_arrived() -> bool:
+        return len(arrived) == 2
+
+    app = web.Application(middlewares=[answering(SystemClock(), at_once_max=2)])
+    app.router.add_get("/", wait)
+    client = await aiohttp_client(app)
+    waiting = [asyncio.create_task(client.get("/")) for _ in range(2)]
+    await eventually(two_arrived)
+
+    third = await client.get("/")
+    enough.set()
+    answered = [response.status for response in await asyncio.gather(*waiting)]
+    fourth = await client.get("/")
+
+    assert (third.status, third.headers["Retry-After"]) == (503, "2")
+    assert (answered, fourth.status) == ([200, 200], 200)

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import asyncpg
 import pytest
 from asyncpg import Pool, Record
 
@@ -217,14 +216,3 @@ async def test_a_push_that_never_ends_makes_a_revocation_fail_openly(
             await handlers.delete_integration(caller, created.integration_id)
 
         assert not await waits_for_lock(connections)
-
-
-async def test_a_log_whose_head_stays_locked_is_busy(
-    caller: Caller, connections: Pool[Record], database: asyncpg.Connection[Record]
-) -> None:
-    handlers = Handlers(connections, SystemClock(), patience=Patience(attempts_max=1))
-    async with database.transaction():
-        await database.execute("SELECT FROM ledger.head FOR UPDATE")
-
-        with pytest.raises(Busy):
-            await handlers.create_integration(caller, "Import API")
