@@ -1,0 +1,70 @@
+"""The commands of docs/auditors.md do what the page says, for somebody with nothing but access."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.demo.system import System, throw_away_system
+from tests.docs.quickstart import Block, Shell, blocks, is_as_told
+from tests.eventually import eventually
+
+PAGE = Path("docs/auditors.md")
+
+
+@pytest.mark.timeout(180)
+async def test_the_page_can_be_followed(tmp_path: Path) -> None:
+    async with throw_away_system() as system:
+        shell = await auditors_shell(system, tmp_path)
+        for place, block in enumerate(blocks(PAGE)):
+            ran = await shell.run(block.commands)
+
+            assert is_as_told(block, ran), (place, block, ran)
+            await life_goes_on(system, block)
+        await shell.stop()
+
+
+async def auditors_shell(system: System, directory: Path) -> Shell:
+    """After an integration was made and pushed to by a token that leaks; nothing else is known."""
+    made = await system.asked("integrations", "create", "Web Shop")
+    token = made["token"]["access_token"]
+    for lines in ('{"id": 1, "n": 1}\n{"id": 2, "n": 1}\n', '{"id": 2, "n": 2}\n'):
+        pushed = await system.command(
+            *("push", "-", "--table", "orders", "--key", "id"), given=lines, PUSHGATE_TOKEN=token
+        )
+        assert pushed.exit_code == 0, pushed.errors
+
+    async def loaded() -> bool:
+        return bool((await system.asked("status"))["pending"] == 0)
+
+    await eventually(loaded)
+    auditor = await system.asked("connect-tokens", "generate", "--role", "auditor")
+    (directory / "leaked.txt").write_text(f"{token}\n")
+    return await Shell.start(
+        directory,
+        PUSHGATE_HISTORY_URL=system.target.history_url(),
+        PUSHGATE_CONNECT_TOKEN=auditor["access_token"],
+        PUSHGATE_DESTINATION_URL=system.target.destination_url().reveal(),
+        PUSHGATE_DATA_DIR=str(directory / "own"),
+    )
+
+
+async def life_goes_on(system: System, block: Block) -> None:
+    """Between the auditor's visits something happens, and is signed."""
+    if "audit verify" not in block.commands:
+        return
+    await system.asked("tokens", "rotate", "Web Shop")
+    await system.asked("tokens", "rotate", "Web Shop", "--finish")
+
+    async def signed() -> bool:
+        size = (await system.asked("status"))["size"]
+        found = await system.command("audit", "verify", "--json")
+        return bool(found.document["size"] == size)
+
+    await eventually(signed, seconds=30)
+
+
+def test_the_page_has_what_is_to_be_followed() -> None:
+    found = list(blocks(PAGE))
+
+    assert len(found) >= 11
+    assert [block.exit_code for block in found].count(1) == 1
