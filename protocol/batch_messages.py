@@ -24,7 +24,7 @@ from protocol.table_names import storable
 
 Message = dict[str, Any]
 
-SWITCHES = frozenset({"activate_version", "switch_view"})
+SWITCHES = ("activate_version", "switch_view")
 _SWITCH_KEYS = ("action", "sequence")
 _UPSERT_KEYS = ("action", "sequence", "data")
 _OPTIONAL_KEYS = ("time_extracted",)

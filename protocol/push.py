@@ -74,12 +74,12 @@ def _ordinary(records: list[Any]) -> Checked | None:
     if type(records[0]) is not dict:
         return None
     arguments = records[0].keys()
-    client_id = _client_id(records[0])
+    client_ids = list(map(_client_id, records))
     if (
         not REQUIRED <= arguments <= REQUIRED | OPTIONAL
         or set(map(len, records)) != {len(arguments)}
-        or type(client_id) is not int
-        or countOf(map(_client_id, records), client_id) != len(records)
+        or client_ids.count(client_ids[0]) != len(records)
+        or set(map(type, client_ids)) != {int}
         or countOf(map(_action, records), "upsert") != len(records)
         or not are_sequences(list(map(_sequence, records)))
         or not _options_ordinary(records)
@@ -94,7 +94,7 @@ def _ordinary(records: list[Any]) -> Checked | None:
         or not within_limits(datas)
     ):
         return None
-    return Checked(len(records), merged(tables), client_id, None, None)
+    return Checked(len(records), merged(tables), client_ids[0], None, None)
 
 
 def _tables(records: list[Any]) -> dict[Any, int]:

@@ -67,7 +67,7 @@ def client_id_of(value: Any) -> int | None:
 
 
 def _same_client(record: Record, client_id: int) -> bool:
-    """Equal is enough: nothing is done with the ids of later records."""
+    """An id of another type is no other client; it is refused as what it is."""
     value = record.get("client_id")
     return value is None or value == client_id or client_id_of(value) == client_id
 

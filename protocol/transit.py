@@ -3,8 +3,8 @@
 A map becomes a dict with string keys, a set or list a list; ~i ~n int, ~f Decimal, ~d ~z float,
 ~m ~t Timestamp, ~u ~r ~: ~$ ~c ~b str; what nothing else can hold is Tagged.
 
-Written here because the readers on PyPI answer with types of their own (frozendict, Boolean),
-at a fifth of the speed. What makes it quick: records of one push repeat the same keys as the same
+Written here because the reader on PyPI answers with types of its own (frozendict, Boolean), at
+a third of the speed. What makes it quick: records of one push repeat the same keys as the same
 cache codes, so a map's keys are looked up all at once by the tuple of their codes.
 """
 
@@ -283,7 +283,7 @@ def _time(text: str) -> Timestamp:
 
 
 def _uuid_text(halves: list[Any]) -> str:
-    if len(halves) != 2 or any(type(half) is not int for half in halves):  # noqa: PLR2004
+    if len(halves) != 2 or any(type(half) is not int for half in halves):  # noqa: PLR2004 — halves
         raise MalformedBody("a UUID that is not two integers")
     high, low = (half & (2**64 - 1) for half in halves)
     return str(UUID(int=high << 64 | low))

@@ -89,6 +89,15 @@ MESSAGES: list[tuple[Any, list[str]]] = [
         ],
     ),
     (
+        message(action=[]),
+        [
+            ": 2 schema violations found",
+            ": extraneous key [data] is not permitted",
+            "/action: [] is not a valid enum value",
+            "/action: [] is not a valid enum value",
+        ],
+    ),
+    (
         message(action="activate_version"),
         [
             ": extraneous key [data] is not permitted",
