@@ -78,8 +78,9 @@ def record(request: web.Request, *, status: int | str, told: Told | None) -> Non
     Log().info(
         "history.read",
         route=_route_of(request),
-        path=request.path,
-        query=request.query_string,
+        # What a stranger wrote is nobody's business.
+        path=None if reader is None else request.path,
+        query=None if reader is None else request.query_string,
         status=status,
         lines=lines,
         connect_token_id=None if reader is None else reader.connect_token_id,

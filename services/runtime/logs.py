@@ -1,6 +1,7 @@
 """Structured logs: JSON lines on standard error, event names from a closed list."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any, Literal, TextIO
@@ -118,6 +119,16 @@ def write_lines(event: LogEvent, level: str, lines: Iterable[dict[str, Any]]) ->
         structlog.get_config()["logger_factory"]().msg(text.decode())
 
 
+# Wider than a token's form: mangled ones are still secrets.
+_TOKEN = re.compile(r"(a[tc])_[0-9A-Za-z]{20,}")
+_RENDER = structlog.processors.JSONRenderer()
+
+
+def _render(logger: Any, method: str, event: Any) -> str:
+    """The last look: a caller may write a token where none belongs, say into a path."""
+    return _TOKEN.sub(r"\1_***", str(_RENDER(logger, method, event)))
+
+
 def configure_logs(program: str, file: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
     """Called once in ``__main__``. Lines of other libraries take the same road."""
     processors: list[Any] = [
@@ -130,7 +141,7 @@ def configure_logs(program: str, file: TextIO = sys.stderr, *, level: int = logg
         ),
     ]
     structlog.configure(
-        processors=[*processors, structlog.processors.JSONRenderer()],
+        processors=[*processors, _render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=file),
         cache_logger_on_first_use=True,
@@ -138,8 +149,6 @@ def configure_logs(program: str, file: TextIO = sys.stderr, *, level: int = logg
     structlog.contextvars.bind_contextvars(program=program)
     foreign = logging.StreamHandler(file)
     foreign.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processor=structlog.processors.JSONRenderer(), foreign_pre_chain=processors
-        )
+        structlog.stdlib.ProcessorFormatter(processor=_render, foreign_pre_chain=processors)
     )
     logging.basicConfig(level=logging.WARNING, handlers=[foreign], force=True)
