@@ -13,6 +13,7 @@ from asyncpg import Pool, Record
 
 from events.ids import new_worker_id
 from services.ingest.journal.claim import Claims
+from services.loader.preparing import Limits
 from services.loader.worker import Worker
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
@@ -32,6 +33,7 @@ DESTINATION_SECONDS_MAX = 1800.0
 # A loader that is told to stop has this long to finish the loads in hand.
 STOP_SECONDS = 20.0
 FIGURES_SECONDS = 2.0
+LIMITS = Limits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,9 @@ class LoaderSettings(ServerSettings):
     # Tables loaded at once: while the destination works for one, we parse for the other.
     loader_slots: int = field(default=2, metadata={"at_least": 1})
     # How long a dead loader keeps its tables from others.
-    lease_seconds: float = field(default=30.0, metadata={"at_least": 1})
+    lease_seconds: float = field(default=LIMITS.lease_seconds, metadata={"at_least": 1})
+    load_records_max: int = field(default=LIMITS.records, metadata={"at_least": 1})
+    load_bytes_max: int = field(default=LIMITS.bytes, metadata={"at_least": 1})
 
 
 def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
@@ -68,7 +72,11 @@ def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
             command_seconds_max=DESTINATION_SECONDS_MAX,
         ),
         clock=clock,
-        lease_seconds=settings.lease_seconds,
+        limits=Limits(
+            records=settings.load_records_max,
+            bytes=settings.load_bytes_max,
+            lease_seconds=settings.lease_seconds,
+        ),
         slots=settings.loader_slots,
     )
     app.cleanup_ctx.append(functools.partial(_journal, journal=journal))

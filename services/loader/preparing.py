@@ -12,17 +12,28 @@ from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
 from services.loader.assembly import Assembly
 from services.loader.source import ParsedBodies, Source
 
-# As large as memory allows; twice as large is hardly faster (bench/README.md).
-LOAD_RECORDS_MAX = 50_000
-LOAD_BYTES_MAX = 32_000_000
 # Loads of one loader that are prepared before their time; each may hold as much as one in hand.
 AHEAD_MAX = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Of one load, which may go beyond them by one batch only when that is its first.
+
+    As large as memory allows; twice as large is hardly faster (bench/README.md). ``lease_seconds``
+    is how long a dead loader keeps a table from others.
+    """
+
+    records: int = 50_000
+    bytes: int = 32_000_000
+    lease_seconds: float = 30.0
 
 
 @dataclass(slots=True)
 class Shared:
     """What the slots of one loader have in common."""
 
+    limits: Limits
     parsed: ParsedBodies = field(default_factory=ParsedBodies)
     # Marks at the destination whose batches have left the journal.
     finished: list[Mark] = field(default_factory=list)
@@ -83,7 +94,7 @@ class Preparing:
             self._next = self._begin()
 
     def _begin(self) -> Part:
-        batches = of_one_load(self._waiting)
+        batches = of_one_load(self._waiting, self._shared.limits)
         del self._waiting[: len(batches)]
         return Part(batches, asyncio.create_task(self._prepare(batches)))
 
@@ -92,7 +103,7 @@ class Preparing:
         return Prepared(source, await source.assemble())
 
 
-def of_one_load(waiting: Sequence[Batch]) -> list[Batch]:
+def of_one_load(waiting: Sequence[Batch], limits: Limits) -> list[Batch]:
     """The oldest within the limits, at least one; whatever failed before is loaded alone."""
     first = waiting[0]
     if first.attempts:
@@ -102,7 +113,7 @@ def of_one_load(waiting: Sequence[Batch]) -> list[Batch]:
     for batch in waiting:
         records += batch.records
         size += batch.bytes
-        over = records > LOAD_RECORDS_MAX or size > LOAD_BYTES_MAX
+        over = records > limits.records or size > limits.bytes
         # Two names may share a hash; each then has loads of its own.
         if chosen and (over or batch.attempts or batch.table_name != first.table_name):
             break

@@ -57,14 +57,12 @@ class Turns:
         shared: Shared,
         *,
         clock: Clock,
-        lease_seconds: float,
     ) -> None:
         self._journal = journal
         self._claims = claims
         self._destination = destination
         self._shared = shared
         self._clock = clock
-        self._lease_seconds = lease_seconds
         self._queries = load_queries("services.loader")
 
     async def take(self, table: TableKey) -> None:
@@ -73,7 +71,9 @@ class Turns:
             async with Preparing(self._claims, self._shared, table) as preparing:
                 for _ in range(LOADS_OF_A_TURN_MAX):
                     part = await preparing.next()
-                    if part is None or not await self._claims.take(table, self._lease_seconds):
+                    if part is None or not await self._claims.take(
+                        table, self._shared.limits.lease_seconds
+                    ):
                         break
                     if not await self._try(table, part, preparing):
                         return

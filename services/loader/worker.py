@@ -16,7 +16,7 @@ from asyncpg import Connection, Pool, Record
 from services.ingest.journal.claim import Claims
 from services.loader.choice import Choice
 from services.loader.destination import Books, Destination
-from services.loader.preparing import Shared
+from services.loader.preparing import Limits, Shared
 from services.loader.turn import Turns
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
@@ -39,17 +39,16 @@ class Worker:
         connect: Connect,
         *,
         clock: Clock,
-        lease_seconds: float,
+        limits: Limits,
         slots: int,
     ) -> None:
         self._journal = journal
         self._claims = claims
         self._connect = connect
         self._clock = clock
-        self._lease_seconds = lease_seconds
         self._slots = slots
-        self._choice = Choice(claims, lease_seconds=lease_seconds)
-        self._shared = Shared()
+        self._choice = Choice(claims, lease_seconds=limits.lease_seconds)
+        self._shared = Shared(limits)
         self._away: str | None = None
 
     async def reason_not_ready(self) -> str | None:
@@ -97,7 +96,6 @@ class Worker:
             destination,
             self._shared,
             clock=self._clock,
-            lease_seconds=self._lease_seconds,
         )
         while not ending.is_set():
             async with self._choice.next_table() as table:

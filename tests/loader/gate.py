@@ -17,7 +17,8 @@ from events.ids import BatchId, new_batch_id, new_worker_id
 from services.ingest.journal.bodies import deflate
 from services.ingest.journal.claim import Claims
 from services.loader.naming import quote_identifier, quote_qualified
-from services.loader.worker import Worker
+from services.loader.preparing import Limits
+from services.loader.worker import Connect, Worker
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool
 from tests.database.fixtures import as_role
@@ -170,7 +171,11 @@ class Gate:
 
     @asynccontextmanager
     async def loader(
-        self, *, slots: int = 1, lease_seconds: float = 5.0
+        self,
+        *,
+        slots: int = 1,
+        lease_seconds: float = 5.0,
+        connect_to: Connect | None = None,
     ) -> AsyncIterator[asyncio.Task[None]]:
         ending = asyncio.Event()
         url = as_role(self.database_url, "pushgate_loader")
@@ -178,9 +183,9 @@ class Gate:
             worker = Worker(
                 journal,
                 Claims(journal, new_worker_id()),
-                lambda: connect(self.destination_url, application_name="test loader"),
+                connect_to or self.connect,
                 clock=SystemClock(),
-                lease_seconds=lease_seconds,
+                limits=Limits(lease_seconds=lease_seconds),
                 slots=slots,
             )
             task = asyncio.create_task(worker.run(ending))
@@ -203,12 +208,60 @@ class Gate:
         )
         return [row[0] for row in found]
 
-    async def done(self, task: asyncio.Task[None]) -> bool:
-        assert not task.done(), task
+    async def connect(self) -> Connection:
+        return await connect(self.destination_url, application_name="test loader")
+
+    async def done(self, *loaders: asyncio.Task[None]) -> bool:
+        for task in loaders:
+            assert not task.done(), task
+        return await self.nothing_waits()
+
+    async def nothing_waits(self) -> bool:
         waiting: int = await self.journal.fetchval(
             "SELECT count(*) FROM journal.pending WHERE failed_at IS NULL"
         )
         return not waiting
+
+    async def loads(self) -> int:
+        count: int = await self.journal.fetchval("SELECT count(*) FROM loader.loads")
+        return count
+
+    async def loads_beyond(self, before: int) -> bool:
+        """Or all is loaded: then nothing more can be waited for."""
+        return await self.loads() > before or await self.nothing_waits()
+
+    async def loaded(self, table: str) -> bool:
+        waiting: int = await self.journal.fetchval(
+            "SELECT count(*) FROM journal.pending WHERE table_name = $1", table
+        )
+        return not waiting
+
+    async def tried(self, table: str) -> bool:
+        attempts: int = await self.journal.fetchval(
+            "SELECT min(attempts) FROM journal.pending WHERE table_name = $1", table
+        )
+        return attempts > 0
+
+    async def put_back(self, table: str) -> bool:
+        """Whether the table's load gave up waiting for a lock: its lease is a short one then."""
+        seconds: float | None = await self.journal.fetchval(
+            "SELECT extract(epoch FROM until - now())::double precision FROM journal.leases"
+            " WHERE table_hash = hashtextextended($1, 0)",
+            table,
+        )
+        return seconds is not None and seconds < 1.0
+
+    async def lease_to(self, table: str, holder: UUID, *, seconds: float) -> datetime:
+        """Until when."""
+        until: datetime = await self.journal.fetchval(
+            "INSERT INTO journal.leases VALUES ($1, hashtextextended($2, 0), $3,"
+            " clock_timestamp() + make_interval(secs => $4)) RETURNING until",
+            INTEGRATION,
+            table,
+            holder,
+            seconds,
+        )
+        return until
 
     # --- looking ---
 

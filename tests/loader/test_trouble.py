@@ -1,0 +1,200 @@
+"""Leases, locks, damaged bodies and other people's constraints: who pays, and for how long."""
+
+from __future__ import annotations
+
+from events.ids import new_worker_id
+from tests.eventually import eventually
+from tests.loader.gate import INTEGRATION, Connection, Gate
+
+OTHER = 13
+
+
+async def test_a_batch_is_loaded_once_however_often_it_is_listed(gate: Gate) -> None:
+    """A crash between the destination's commit and the journal's leaves just this behind."""
+    batch_id = await gate.push("t", ["id"], {"id": 1, "_sdc_x": 1})
+    await gate.load()
+    number = await gate.journal.fetchval("SELECT number FROM journal.receipts")
+    await gate.destination.execute(
+        "INSERT INTO _pushgate.loaded VALUES ($1, 0, 'import_api', now()) ON CONFLICT DO NOTHING",
+        batch_id,
+    )
+    await gate.list_again(batch_id, number, {"t": 1}, 100)
+
+    await gate.load()
+
+    assert len(await gate.rejected()) == 1
+    assert await gate.destination.fetchval("SELECT count(*) FROM _pushgate.loaded") == 0
+
+
+async def test_a_loader_that_died_leaves_marks_that_the_next_one_sweeps(gate: Gate) -> None:
+    await gate.load()
+    await gate.destination.execute(
+        "INSERT INTO _pushgate.loaded VALUES (gen_random_uuid(), 0, 'import_api', now())"
+    )
+
+    await gate.load()
+
+    assert await gate.destination.fetchval("SELECT count(*) FROM _pushgate.loaded") == 0
+
+
+async def test_a_dead_loaders_table_is_taken_over_when_its_lease_ends(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    until = await gate.lease_to("t", new_worker_id(), seconds=0.7)
+
+    await gate.load()
+
+    loaded_at = await gate.journal.fetchval("SELECT loaded_at FROM loader.loads")
+    assert loaded_at >= until
+    assert await gate.rows("t") == [(1,)]
+
+
+async def test_two_loaders_share_the_tables(gate: Gate) -> None:
+    for table in range(20):
+        for _ in range(3):
+            await gate.batch(f"t{table}", None, {}, *({"x": n} for n in range(10)))
+
+    async with gate.loader() as one, gate.loader() as other:
+        await eventually(lambda: gate.done(one, other), seconds=30)
+
+    counts = [len(await gate.rows(f"t{table}", "x")) for table in range(20)]
+    assert counts == [30] * 20
+    assert await gate.journal.fetchval("SELECT sum(batches) FROM loader.loads") == 60
+
+
+async def test_loaders_without_leases_still_load_everything_once(gate: Gate) -> None:
+    """What keeps a batch from being loaded twice is the destination's transaction alone."""
+    for _ in range(30):
+        await gate.batch("t", None, {}, *({"x": n} for n in range(10)))
+        await gate.push("u", ["id"], {"id": 1, "zip__st": 1})
+
+    async with gate.loader(lease_seconds=0.0) as one, gate.loader(lease_seconds=0.0) as other:
+        await eventually(lambda: gate.done(one, other), seconds=30)
+
+    assert len(await gate.rows("t", "x")) == 300
+    assert len(await gate.reasons()) == 30
+
+
+async def test_a_table_that_somebody_locks_waits_and_the_others_do_not(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.load()
+    await gate.push("t", ["id"], {"id": 2})
+    await gate.push("u", ["id"], {"id": 1})
+    lock = gate.destination.transaction()
+    await lock.start()
+    await gate.destination.execute("LOCK TABLE import_api.t")
+
+    async with gate.loader(slots=2) as loader:
+        await eventually(lambda: gate.loaded("u"))
+        await eventually(lambda: gate.put_back("t"))
+        await lock.rollback()
+        await eventually(lambda: gate.done(loader))
+
+    assert await gate.rows("t") == [(1,), (2,)]
+    assert await gate.set_aside() == []
+
+
+async def test_a_damaged_body_costs_its_batch_only(gate: Gate) -> None:
+    batch_id = await gate.push("t", ["id"], {"id": 1})
+    await gate.push("t", ["id"], {"id": 2})
+    await gate.journal.execute(
+        "UPDATE journal.bodies SET body = 'garbage' WHERE batch_id = $1", batch_id
+    )
+
+    async with gate.loader() as loader:
+        await eventually(lambda: gate.done(loader))
+
+    assert await gate.rows("t") == [(2,)]
+    assert await gate.set_aside() == ["its body is damaged: ZstdError"]
+
+
+async def test_a_body_that_is_gone_costs_its_batch_only(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.journal.execute("DELETE FROM journal.bodies")
+    await gate.push("t", ["id"], {"id": 2})
+
+    async with gate.loader() as loader:
+        await eventually(lambda: gate.done(loader))
+
+    assert await gate.rows("t") == [(2,)]
+    assert await gate.set_aside() == ["its body is no longer kept"]
+
+
+async def test_a_customers_constraint_rejects_nothing_and_is_tried_a_bounded_number_of_times(
+    gate: Gate,
+) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t ADD COLUMN mine int NOT NULL DEFAULT 0;"
+        "ALTER TABLE import_api.t ALTER mine DROP DEFAULT"
+    )
+    await gate.push("t", ["id"], {"id": 2})
+    # As if it had been tried four times: the pauses between tries grow.
+    await gate.journal.execute("UPDATE journal.pending SET attempts = 4")
+
+    async with gate.loader() as loader:
+        await eventually(lambda: gate.done(loader))
+
+    (reason,) = await gate.set_aside()
+    assert reason.startswith("23502")
+    assert await gate.reasons() == []
+
+
+async def test_a_failed_load_is_tried_again_batch_by_batch(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t ADD CHECK (id <> 3)")
+    for n in (2, 3, 4):
+        await gate.push("t", ["id"], {"id": n})
+
+    async with gate.loader():
+        await eventually(lambda: gate.tried("t"))
+        await gate.journal.execute("UPDATE journal.pending SET attempts = 4")
+        await gate.journal.execute("DELETE FROM journal.leases")
+        await eventually(gate.nothing_waits)
+
+    assert await gate.rows("t") == [(1,), (2,), (4,)]
+    assert len(await gate.set_aside()) == 1
+
+
+async def test_a_destination_that_is_away_costs_time_only(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    attempts = 0
+
+    async def connect_at_the_third_try() -> Connection:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise ConnectionRefusedError
+        return await gate.connect()
+
+    async with gate.loader(connect_to=connect_at_the_third_try) as loader:
+        await eventually(lambda: gate.done(loader))
+
+    assert attempts == 3
+    assert await gate.rows("t") == [(1,)]
+
+
+async def test_one_push_may_fill_the_tables_of_its_integration_only(gate: Gate) -> None:
+    await gate.add_integration(OTHER, "other")
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.push("t", ["id"], {"id": 2}, integration_id=OTHER)
+
+    await gate.load()
+
+    assert await gate.rows("t") == [(1,)]
+    assert await gate.rows("t", schema="other") == [(2,)]
+
+
+async def test_what_was_loaded_is_counted_by_table(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "items": [1, 2]}, {"id": 2, "_sdc_x": 1})
+    await gate.load()
+    await gate.push("t", ["id"], {"id": 3})
+
+    await gate.load()
+
+    row = await gate.journal.fetchrow(
+        "SELECT integration_id, table_name, loads, records, rows, rejected FROM loader.tables"
+    )
+    assert row is not None
+    assert tuple(row) == (INTEGRATION, "t", 2, 3, 4, 1)
