@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from typing import assert_never
 
+import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from protocol.refusals import Refusal as EdgeRefusal
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
@@ -58,18 +61,8 @@ async def _busy(_: web.Request) -> web.StreamResponse:
 async def _answered(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Refusal as refusal:
-        Log().info(
-            "command.refused",
-            command=f"{request.method} {route_of(request)}",
-            code=refusal.code,
-            request_id=request_id,
-        )
-        return answer_to(refusal, request)
-    except BadBody as bad:
-        return refused(bad.error, bad.data)
-    except web.HTTPException as error:
-        return _answer_to_http(error)
+    except (Refusal, EdgeRefusal, BadBody, web.HTTPException) as no:
+        return _answer_to_no(no, request, request_id)
     except AWAY:
         return answer_to(DatabaseAway(), request)
     except Exception:  # noqa: BLE001 — the top of a request: reported, and nothing leaks
@@ -80,6 +73,24 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
             request_id=request_id,
         )
         return answer({"message": "Internal Server Error"}, status=500)
+
+
+def _answer_to_no(
+    no: Refusal | EdgeRefusal | BadBody | web.HTTPException, request: web.Request, request_id: str
+) -> web.Response:
+    match no:
+        case Refusal(code=code):
+            command = f"{request.method} {route_of(request)}"
+            Log().info("command.refused", command=command, code=code, request_id=request_id)
+            return answer_to(no, request)
+        case EdgeRefusal():
+            return answer(orjson.Fragment(no.body), status=no.status)
+        case BadBody():
+            return refused(no.error, no.data)
+        case web.HTTPException():
+            return _answer_to_http(no)
+        case _:
+            assert_never(no)
 
 
 def _answer_to_http(error: web.HTTPException) -> web.Response:

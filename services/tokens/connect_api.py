@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from events.ids import IntegrationId, TokenId
+from protocol.refusals.edge import SeveralAuthorizations, TokenInUrl
+from protocol.token_text import PUBLISHED_PATTERN
 from services.tokens import connect_bodies, views
 from services.tokens.authority import Caller, Right, require
 from services.tokens.connect_answers import NOT_AUTHORIZED, answer
@@ -17,6 +20,8 @@ from services.tokens.limits import BODY_SECONDS_MAX
 HANDLERS: web.AppKey[Handlers] = web.AppKey("handlers", Handlers)
 
 ID_MAX = 2**31 - 1
+
+_TOKEN = re.compile(PUBLISHED_PATTERN)
 
 Endpoint = Callable[[web.Request, Handlers, Caller], Awaitable[web.Response]]
 
@@ -55,11 +60,13 @@ def _for_caller(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Res
 
 
 def bearer_credentials(request: web.Request) -> str | None:
-    """Of exactly one Authorization header; two of them could be read differently elsewhere."""
+    """Unverified. Raises SeveralAuthorizations, and TokenInUrl for a token in the query."""
+    if "?" in request.raw_path and _TOKEN.search(request.raw_path):
+        raise TokenInUrl
     values = request.headers.getall("Authorization", ())
-    if len(values) != 1:
-        return None
-    match values[0].split():
+    if len(values) > 1:
+        raise SeveralAuthorizations
+    match "".join(values).split():
         # The original's reference tables print "Bearer:"; a reader of them is understood (X5).
         case [scheme, credentials] if scheme.lower().removesuffix(":") == "bearer":
             return credentials

@@ -9,6 +9,7 @@ import pytest
 from asyncpg import Pool, Record
 
 from events.types import Role
+from protocol.token_text import Prefix
 from services.tokens.authority import Caller
 from services.tokens.handlers import Handlers, OpenedAccount
 from services.tokens.limits import BODY_BYTES_MAX
@@ -90,20 +91,21 @@ async def test_the_scheme_is_read_in_any_case(scheme: str, api: ConnectClient) -
     assert answer.status == 200
 
 
-async def test_two_authorization_headers_are_none(api: ConnectClient) -> None:
+async def test_two_authorization_headers_are_refused(api: ConnectClient) -> None:
     header = ("Authorization", f"Bearer {api.connect_token}")
 
     answer = await api.ask_with_headers("GET", "/v4/sources", [header, header])
 
-    assert seen(answer) == NOT_AUTHORIZED
+    assert seen(answer) == (400, b'{"message":"Send exactly one Authorization header."}')
 
 
-async def test_a_token_in_the_address_is_not_read(api: ConnectClient) -> None:
-    path = f"/v4/sources?access_token={api.connect_token}"
+@pytest.mark.parametrize("prefix", ["ac_", "at_"])
+async def test_a_token_in_the_address_is_refused(prefix: Prefix, api: ConnectClient) -> None:
+    """Even beside a good header: whoever sent it has to learn that it is in the logs now."""
+    answer = await api.get(f"/v4/sources?access_token={new_token(prefix).text}")
 
-    answer = await api.ask_with_headers("GET", path, [])
-
-    assert seen(answer) == NOT_AUTHORIZED
+    assert answer.status == 400
+    assert "revoke this one" in answer.json["message"]
 
 
 async def test_a_revoked_connect_token_is_refused_at_once(

@@ -50,7 +50,7 @@ async def test_the_log_lines_of_a_tokens_life_do_not_hold_it(api: ConnectClient)
     assert [line["status"] for line in lines if line["event"] == "request.answered"] == [
         200,
         200,
-        200,
+        400,
         200,
         401,
     ]
