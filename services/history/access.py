@@ -11,6 +11,7 @@ from asyncpg import Pool, Record
 
 from events.queries import load_queries
 from services.runtime.database import AWAY
+from services.runtime.http import caller_address
 from services.runtime.logs import Log
 from services.runtime.metrics import HISTORY_LINES, HISTORY_REQUESTS
 
@@ -18,6 +19,7 @@ READERS = frozenset({"owner", "auditor"})
 RETRY_SECONDS = 5
 
 POOL: web.AppKey[Pool[Record]] = web.AppKey("pool", Pool)
+BEHIND_PROXY = web.AppKey("behind_proxy", bool)
 
 
 class BadQuestion(Exception):
@@ -86,7 +88,7 @@ def record(request: web.Request, *, status: int | str, told: Told | None) -> Non
         connect_token_id=None if reader is None else reader.connect_token_id,
         account_id=None if reader is None else reader.account_id,
         role=None if reader is None else reader.role,
-        peer=request.remote,
+        peer=caller_address(request, behind_proxy=request.app[BEHIND_PROXY]),
     )
 
 

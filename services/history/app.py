@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from services.history import tiles
-from services.history.access import POOL, for_readers_only
+from services.history.access import BEHIND_PROXY, POOL, for_readers_only
 from services.history.bell import Bell
 from services.history.feed import Feed
 from services.history.receipts import Receipts
@@ -38,6 +38,7 @@ def build_app(settings: HistorySettings, *, clock: Clock) -> web.Application:
     """To be called inside the event loop."""
     app = web.Application(middlewares=[for_readers_only])
     app[HEALTH], app[LIFECYCLE] = Health(), Lifecycle()
+    app[BEHIND_PROXY] = settings.behind_proxy
     # Filters make one statement into many questions: each is planned for its own values.
     app[POOL] = pool(
         settings.database_url,
