@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from cli.demo.checks import expect
-from tests.compose.stack import PROGRAMS, Stack, run
+from tests.compose.stack import OPERATIONS_PORTS, Stack, run
 
-OPERATIONS_PORT = {"tokens": 8810, "ingest": 8811, "history": 8812, "loader": 8813}
 DATABASES = ("pushgate", "pushgate_destination")
 
 
@@ -17,10 +16,9 @@ async def look_everywhere(stack: Stack, tokens: Sequence[str]) -> None:
     """
     wanted = [*tokens, *stack.secrets()]
     places = {"the logs": await asyncio.to_thread(stack.logs)}
-    for program in PROGRAMS:
+    for program in OPERATIONS_PORTS:
         (container,) = stack.containers(program)
-        port = OPERATIONS_PORT[program]
-        places[f"{program}'s metrics"] = await asyncio.to_thread(stack.metrics, container, port)
+        places[f"{program}'s metrics"] = await asyncio.to_thread(stack.metrics, container, program)
     for database in DATABASES:
         places[f"database {database}"] = await asyncio.to_thread(_dump, stack, database)
     found = {place for place, text in places.items() for secret in wanted if secret in text}

@@ -23,7 +23,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from tests.compose.canary import look_everywhere
 from tests.compose.load import Account, Load
-from tests.compose.stack import PROGRAMS, Stack, StackFailed
+from tests.compose.stack import OPERATIONS_PORTS, Stack, StackFailed
 
 FLIGHTS = 20_000
 INTEGRATION = "Load"
@@ -31,8 +31,7 @@ SCHEMA = "load"
 PUSHES_BETWEEN = 60
 PATIENCE_SECONDS = 90.0
 POLL_SECONDS = 0.1
-OPERATIONS_PORT = {"tokens": 8810, "ingest": 8811, "history": 8812, "loader": 8813}
-ALL = ("postgres", *PROGRAMS, "caddy")
+ALL = ("postgres", *OPERATIONS_PORTS, "caddy")
 
 
 def main() -> int:
@@ -86,6 +85,7 @@ class Steps:
         await self._restarted_under(load)
         await self._nothing_missing_or_double(load.account)
         await self._down_and_up(load)
+        await self._audit()
         await look_everywhere(self._stack, [self._token, *await self._connect_tokens()])
         say("No token and no password in any log, metric or table.")
 
@@ -159,8 +159,7 @@ class Steps:
         say("Three ingests took pushes side by side, with two loaders behind them.")
 
     async def _takes_pushes(self, container: str) -> bool:
-        port = OPERATIONS_PORT["ingest"]
-        told = await asyncio.to_thread(self._stack.metrics, container, port)
+        told = await asyncio.to_thread(self._stack.metrics, container, "ingest")
         taken = [
             line for line in told.splitlines() if line.startswith("pushgate_ingest_records_total")
         ]
@@ -185,6 +184,15 @@ class Steps:
             await self._more_pushes(account)
         await self._nothing_missing_or_double(load.account)
         say("Down and up again on the same volumes.")
+
+    async def _audit(self) -> None:
+        """Over caddy, with the signed checkpoints that outlived every kill."""
+        verified = await self._system.asked("audit", "verify")
+        expect("what the log is", verified["verdict"], "verified")
+        replayed = await self._system.asked("audit", "replay")
+        expect("differences", [replayed["only_in_fold"], replayed["only_in_table"]], [[], []])
+        expect("receipts outside", replayed["receipts_outside"], [])
+        say(f"The log verifies to {verified['size']} facts, and replays to the live tables.")
 
     async def _more_pushes(self, account: Account) -> None:
         goal = len(account.acknowledged) + PUSHES_BETWEEN
