@@ -41,8 +41,7 @@ SCHEMA_LEVELS_MAX = 100
 SCHEMA_PATTERN_STATES_MAX = 20_000
 # Bytes of one compiled pattern, for those that cost more than they seem to.
 PATTERN_BYTES_MAX = 4_000_000
-# Checks of one batch against its schema in the worst case, a keyword of one value or a state of
-# a pattern on one character each: some four seconds.
+# Work of checking one batch against its schema in the worst case, in units of some 4 ns.
 SCHEMA_WORK_MAX = 1_000_000_000
 # Compiled schemas kept between requests, estimated.
 SCHEMA_CACHE_BYTES_MAX = 32_000_000

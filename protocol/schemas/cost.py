@@ -15,7 +15,11 @@ from protocol.schemas.dialect import Node
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Keywords checked on ``data`` itself, on any value below it; states a character meets."""
+    """In units of some 4 ns, at most.
+
+    ``record``: on ``data`` and on those of its members that the schema names, of which a record
+    has each once. ``value``: on any other value in it. ``character``: on one of any string.
+    """
 
     record: int
     value: int
@@ -24,10 +28,25 @@ class Cost:
 
 def cost_of(nodes: list[Node]) -> Cost:
     """Of the first node. Raises SchemaInvalid when references lead in a circle or explode."""
-    ordered = _targets_first(nodes)
-    keywords = list(_worst_by_level(nodes[0], ordered, _keywords))
-    states = _worst_by_level(nodes[0], ordered, _pattern_states)
-    return Cost(keywords[0], max(keywords[1:], default=0), max(states))
+    root, ordered = nodes[0], _targets_first(nodes)
+    work = _summed(ordered, lambda node: node.work)
+    states = _summed(ordered, lambda node: node.pattern_states)
+    named = _summed(ordered, lambda node: sum(work[member] for member in node.properties))
+    unnamed = _summed(ordered, lambda node: sum(work[member] for member in node.any_member))
+    deeper = list(_worst_by_level(root, ordered, work))[2:]
+    return Cost(
+        record=work[root] + named[root],
+        value=max([unnamed[root], *deeper]),
+        character=max(_worst_by_level(root, ordered, states)),
+    )
+
+
+def _summed(ordered: list[Node], own: Callable[[Node], int]) -> dict[Node, int]:
+    """What each node is worth together with all to which it hands its own value."""
+    total: dict[Node, int] = {}
+    for node in ordered:
+        total[node] = _capped(own(node) + sum(total[target] for target in node.same))
+    return total
 
 
 def _targets_first(nodes: list[Node]) -> list[Node]:
@@ -57,21 +76,11 @@ def _targets_first(nodes: list[Node]) -> list[Node]:
     return ordered
 
 
-def _keywords(node: Node) -> int:
-    return node.keywords
-
-
-def _pattern_states(node: Node) -> int:
-    return node.pattern_states
-
-
-def _worst_by_level(root: Node, ordered: list[Node], own: Callable[[Node], int]) -> Iterator[int]:
+def _worst_by_level(root: Node, ordered: list[Node], worst: dict[Node, int]) -> Iterator[int]:
     """What ``root`` makes of its own value, of a member, of a member of a member and so on."""
-    worst: dict[Node, int] = {}
-    for node in ordered:
-        worst[node] = _capped(own(node) + sum(worst[target] for target in node.same))
     for _ in range(NESTING_LEVELS_MAX):
-        _refuse_explosion(worst[root])
+        if worst[root] > SCHEMA_WORK_MAX:
+            raise SchemaInvalid("references and branches multiply beyond what can be checked")
         yield worst[root]
         deeper = _one_level_deeper(ordered, worst)
         if deeper == worst or not any(deeper.values()):
@@ -80,28 +89,24 @@ def _worst_by_level(root: Node, ordered: list[Node], own: Callable[[Node], int])
 
 
 def _one_level_deeper(ordered: list[Node], worst: dict[Node, int]) -> dict[Node, int]:
-    objects: dict[Node, int] = {}
-    arrays: dict[Node, int] = {}
-    for node in ordered:
-        objects[node] = (
+    objects = _summed(
+        ordered,
+        lambda node: (
             max((worst[member] for member in node.properties), default=0)
             + sum(worst[member] for member in node.any_member)
-            + sum(objects[target] for target in node.same)
-        )
-        arrays[node] = (
+        ),
+    )
+    arrays = _summed(
+        ordered,
+        lambda node: (
             max((worst[item] for item in node.items), default=0)
             + sum(worst[item] for item in node.any_item)
-            + sum(arrays[target] for target in node.same)
-        )
+        ),
+    )
     # A value is one or the other.
-    return {node: _capped(max(objects[node], arrays[node])) for node in ordered}
+    return {node: max(objects[node], arrays[node]) for node in ordered}
 
 
 def _capped(work: int) -> int:
     """Numbers with more digits than a refusal needs would only cost time themselves."""
     return min(work, SCHEMA_WORK_MAX + 1)
-
-
-def _refuse_explosion(worst: int) -> None:
-    if worst > SCHEMA_WORK_MAX:
-        raise SchemaInvalid("references and branches multiply beyond what can be checked")

@@ -7,6 +7,8 @@ Only an estimate, high rather than low; what is no regular expression at all the
 
 import re
 
+from protocol.limits import SCHEMA_PATTERN_STATES_MAX
+
 _REPETITION = re.compile(r"\{\s*(\d{1,6})\s*(?:(,)\s*(\d{0,6})\s*)?\}")
 _ESCAPE = re.compile(r"\\(?:[pPxuU](?:\{[^}]*\}|.)?|.)", re.DOTALL)
 
@@ -29,7 +31,9 @@ def states(pattern: str) -> int:
             open_groups.append((total + last + 1, 0))
         elif repetition := _REPETITION.match(pattern, place - 1):
             place = repetition.end()
-            open_groups.append((total, last * _times(repetition)))
+            # More digits than a refusal needs would only cost time themselves.
+            states_now = min(last * _times(repetition), SCHEMA_PATTERN_STATES_MAX + 1)
+            open_groups.append((total, states_now))
         else:
             place = _end_of_atom(pattern, place - 1)
             open_groups.append((total + last, 1))
