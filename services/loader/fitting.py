@@ -31,6 +31,9 @@ _SYSTEM = {
     naming.TABLE_VERSION: Kind.BIGINT,
 }
 
+SOURCE_KEY_PREFIX = "_sdc_source_key_"
+LEVEL_PREFIX = "_sdc_level_"
+
 KEYS_DO_NOT_MATCH = "Primary Keys for table do not match Primary Keys of incoming data"
 
 
@@ -124,13 +127,23 @@ def wanted_child(kinds: Mapping[str, Kind], child: Rows) -> Wanted:
     return Wanted(cells=frozenset(child.cells), key=key, system=dict(_SYSTEM))
 
 
-def child_fits(existing: ExistingTable | None, wanted: Wanted) -> bool:
-    """Whether a sub-table has the source keys and levels that the rows would bring."""
+def child_misfit(existing: ExistingTable | None, wanted: Wanted) -> str | None:
+    """Why a sub-table can't take rows with these source keys; None when it can."""
     if existing is None:
-        return True
+        return None
     standing = {
         name: column.kind
         for name, column in existing.columns.items()
-        if name.startswith(("_sdc_source_key_", "_sdc_level_"))
+        if name.startswith(SOURCE_KEY_PREFIX)
     }
-    return standing == dict(wanted.key)
+    sources = {name: kind for name, kind in wanted.key.items() if name in standing}
+    expected = {name for name in wanted.key if name.startswith(SOURCE_KEY_PREFIX)}
+    return None if standing == sources and expected == set(standing) else KEYS_DO_NOT_MATCH
+
+
+def levels_of(existing: ExistingTable) -> int:
+    return sum(1 for name in existing.columns if name.startswith(LEVEL_PREFIX))
+
+
+def levels_reason(name: str) -> str:
+    return f"Array levels of {name} do not match those it was made with"

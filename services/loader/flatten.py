@@ -146,19 +146,14 @@ class _Flattening:
         return self._source_key_problem
 
     def _put_child(self, child: Rows) -> None:
-        present = self._load.children.get(child.path)
-        if present is None:
-            self._load.children[child.path] = child
+        present = self._load.children.setdefault((child.path, child.levels), child)
+        if present is child:
             return
         # Two fields that became one name: a record that has both can't be told apart.
         name = naming.joined(self._table, child.path)
         for ordinal, *_ in set(_holders(present)).intersection(_holders(child)):
             self._reject(ordinal, f"Field collision on {name}")
-        if present.levels == child.levels:
-            present.extend(child)
-        else:
-            note = f"Array levels of sub-table {name} differ between records"
-            self._load.notes.setdefault(note, child.owner[0])
+        present.extend(child)
 
     # --- scalars ---
 

@@ -15,7 +15,7 @@ from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
 from services.loader.plan import ExistingTable, Plan, TooManyColumns, Wanted, plan_table
 from services.loader.rejects import Rejects
-from services.loader.rows import CellKey, Rows, TableLoad
+from services.loader.rows import CellKey, ChildKey, Rows, TableLoad
 from services.loader.staging import Staging, Stamp, Target
 from services.loader.upsert import (
     Behaviour,
@@ -70,7 +70,7 @@ class Place:
         """How many rows were written. What can't be is rejected."""
         if not load.root.size:
             return 0
-        names = [naming.joined(self.table, path) for path in load.children]
+        names = [naming.joined(self.table, path) for path, _ in load.children]
         standing = await self.books.standing(self.schema, self.table, names)
         if standing.is_taken(self.table, root=self.table):
             self.rejects.all_records(load.root, f"Table name collision on {self.table}")
@@ -80,13 +80,13 @@ class Place:
             # Only nulls: nothing says which columns there should be (OP-15).
             return 0
         fitted = fitting.fit_keys(existing, keys, load.root)
-        self._reject(load, fitted.rejected)
+        self.reject(load, fitted.rejected)
         if not load.root.size:
             return 0
         putting = _Putting(self, standing, fitted.kinds, fitting.behaviour_for(existing, keys))
         return await putting.run(load, stamp)
 
-    def _reject(self, load: TableLoad, reasons: Mapping[int, str]) -> None:
+    def reject(self, load: TableLoad, reasons: Mapping[int, str]) -> None:
         if reasons:
             self.rejects.records(load.root, reasons)
             load.drop(reasons.__contains__)
@@ -126,6 +126,9 @@ class _Putting:
         self._existing = standing.tables.get(place.table)
 
     async def run(self, load: TableLoad, stamp: Stamp) -> int:
+        self._reject_other_levels(load)
+        if not load.root.size:
+            return 0
         children = self._children_that_fit(load)
         try:
             root = plan_table(
@@ -140,10 +143,10 @@ class _Putting:
             return 0
         target = await self._carry_out(self._place.table, root, stamp)
         targets = {
-            child.rows.path: await self._carry_out(child.name, plan, stamp)
+            (child.rows.path, child.rows.levels): await self._carry_out(child.name, plan, stamp)
             for child, plan in zip(children, plans, strict=True)
         }
-        load.children = {child.rows.path: child.rows for child in children}
+        load.children = {(child.rows.path, child.rows.levels): child.rows for child in children}
         if self._key and not winners.needs_database(self._kinds):
             lost = winners.losers(load.root, self._kinds)
             if lost:
@@ -153,16 +156,31 @@ class _Putting:
     async def _carry_out(self, name: str, plan: Plan, stamp: Stamp) -> Target:
         return await self._place.carry_out(name, plan, self._standing, version=stamp.version)
 
+    def _reject_other_levels(self, load: TableLoad) -> None:
+        """Records that lead to a sub-table by another number of arrays than it was made with.
+
+        A table that is still to be made gets the levels of the first record that has any.
+        """
+        wanted: dict[str, int] = {}
+        for (path, levels), rows in sorted(load.children.items(), key=_first_record):
+            name = naming.joined(self._place.table, path)
+            existing = self._standing.tables.get(name)
+            if existing is not None and not self._standing.is_taken(name, root=self._place.table):
+                wanted.setdefault(path, fitting.levels_of(existing))
+            if wanted.setdefault(path, levels) != levels:
+                reasons = dict.fromkeys(rows.owner, fitting.levels_reason(name))
+                self._place.reject(load, reasons)
+
     def _children_that_fit(self, load: TableLoad) -> list[_Child]:
         fitting_ones = []
-        for path, rows in sorted(load.children.items()):
+        for (path, _), rows in sorted(load.children.items()):
             name = naming.joined(self._place.table, path)
             wanted = fitting.wanted_child(self._kinds, rows)
             reason = None
             if self._standing.is_taken(name, root=self._place.table):
                 reason = f"Table name collision on {name}"
-            elif not fitting.child_fits(self._standing.tables.get(name), wanted):
-                reason = f"Source keys and levels of {name} do not match those of incoming data"
+            elif misfit := fitting.child_misfit(self._standing.tables.get(name), wanted):
+                reason = f"{misfit}: {name}"
             if reason is None:
                 fitting_ones.append(_Child(name, rows, wanted))
             else:
@@ -171,7 +189,7 @@ class _Putting:
         return fitting_ones
 
     async def _write(
-        self, load: TableLoad, target: Target, targets: Mapping[str, Target], stamp: Stamp
+        self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
     ) -> int:
         """All rows at once; by halves when the destination refuses a value we could not judge.
 
@@ -192,7 +210,7 @@ class _Putting:
         return written + await self._write(later, target, targets, stamp)
 
     async def _write_rows(
-        self, load: TableLoad, target: Target, targets: Mapping[str, Target], stamp: Stamp
+        self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
     ) -> int:
         connection = self._place.connection
         staging = Staging(self._place.temporary_name(), load.root)
@@ -219,10 +237,10 @@ class _Putting:
             assert won is not None
             table = naming.quote_qualified(self._place.schema, name)
             await delete_children(connection, table, won, insert.key_columns)
-        for path, rows in load.children.items():
+        for key, rows in load.children.items():
             children = Staging(self._place.temporary_name(), rows)
             await children.fill(connection)
-            child_insert = ChildInsert(children, targets[path], stamp, levels=rows.levels)
+            child_insert = ChildInsert(children, targets[key], stamp, levels=rows.levels)
             written += await child_insert.run(connection, staging, self._key, won=won)
         # Last, because whatever fails before is done again by halves.
         reasons = dict.fromkeys(unfit, fitting.KEYS_DO_NOT_MATCH)
@@ -247,8 +265,13 @@ class _Putting:
             for name, table in sorted(self._standing.tables.items())
             if self._standing.root_of.get(name) == self._place.table
             and name != self._place.table
-            and sources == {c for c in table.columns if c.startswith("_sdc_source_key_")}
+            and sources == {c for c in table.columns if c.startswith(fitting.SOURCE_KEY_PREFIX)}
         ]
+
+
+def _first_record(item: tuple[ChildKey, Rows]) -> tuple[int, ChildKey]:
+    key, rows = item
+    return min(rows.owner), key
 
 
 def _is_no_page_limit(error: asyncpg.ProgramLimitExceededError) -> bool:

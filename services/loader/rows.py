@@ -11,6 +11,9 @@ from typing import Any
 from services.loader.column_types import Kind
 
 CellKey = tuple[str, Kind]
+# A sub-table's path, and how many array levels lead to it: an object and an array of objects may
+# lead to one name in different ways.
+ChildKey = tuple[str, int]
 
 # Names of fixed columns, which stand beside the cells.
 ORDINAL = "_ordinal"  # root: the record's place in the load
@@ -81,20 +84,18 @@ class TableLoad:
 
     def __init__(self, root: Rows) -> None:
         self.root = root
-        self.children: dict[str, Rows] = {}
+        self.children: dict[ChildKey, Rows] = {}
         self.rejected: dict[int, str] = {}
         self.notes: dict[str, int] = {}
 
     def extend(self, other: "TableLoad") -> None:
         self.root.extend(other.root)
-        for path, rows in other.children.items():
-            mine = self.children.get(path)
+        for key, rows in other.children.items():
+            mine = self.children.get(key)
             if mine is None:
-                self.children[path] = rows
-            elif mine.levels == rows.levels:
-                mine.extend(rows)
+                self.children[key] = rows
             else:
-                other.notes.setdefault(_misfit(path), rows.owner[0])
+                mine.extend(rows)
         self.rejected.update(other.rejected)
         for note, ordinal in other.notes.items():
             self.notes.setdefault(note, ordinal)
@@ -103,12 +104,12 @@ class TableLoad:
         """Without the records whose ordinal is unwanted, and without their sub-rows."""
         for rows in (self.root, *self.children.values()):
             rows.keep([not unwanted(ordinal) for ordinal in rows.owner])
-        self.children = {path: rows for path, rows in self.children.items() if rows.size}
+        self.children = {key: rows for key, rows in self.children.items() if rows.size}
 
     def split(self, middle: int) -> "TableLoad":
         """Takes out the records from ordinal ``middle`` on, and gives them with their sub-rows."""
         later = TableLoad(self.root.copy())
-        later.children = {path: rows.copy() for path, rows in self.children.items()}
+        later.children = {key: rows.copy() for key, rows in self.children.items()}
         later.drop(lambda ordinal: ordinal < middle)
         self.drop(lambda ordinal: ordinal >= middle)
         return later
@@ -116,7 +117,3 @@ class TableLoad:
     @property
     def rows(self) -> int:
         return self.root.size + sum(rows.size for rows in self.children.values())
-
-
-def _misfit(path: str) -> str:
-    return f"Array levels of sub-table {path} do not match those it was made with"

@@ -201,6 +201,10 @@ class Gate:
             await eventually(lambda: self.done(task))
         assert await self.set_aside() == []
 
+    async def load_if(self, now: bool) -> None:  # noqa: FBT001 - reads as a sentence
+        if now:
+            await self.load()
+
     async def set_aside(self) -> list[str]:
         """Why."""
         found = await self.journal.fetch(

@@ -247,3 +247,30 @@ async def test_c71_a_field_that_is_only_null_makes_no_column(gate: Gate) -> None
     await gate.load()
 
     assert "form_fields" not in {name for name, _ in await gate.columns("t")}
+
+
+@pytest.mark.parametrize("loads", [1, 2])
+async def test_other_array_levels_than_the_sub_table_has_reject_the_record(
+    gate: Gate, loads: int
+) -> None:
+    await gate.push("t", ["id"], {"id": 1, "a": {"b": [1]}})
+    await gate.load_if(loads == 2)
+    await gate.push("t", ["id"], {"id": 2, "a": [{"b": [2]}]}, {"id": 3, "a": {"b": [3]}})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(1,), (3,)]
+    assert await gate.rows("t__a__b", "value") == [(1,), (3,)]
+    assert await gate.reasons() == ["Array levels of t__a__b do not match those it was made with"]
+
+
+async def test_sub_tables_of_a_table_under_other_keys_are_left_out(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "items": [1]})
+    await gate.load()
+    await gate.push("t", ["id", "x"], {"id": 2, "x": 1, "items": [2]})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(1,), (2,)]
+    assert await gate.rows("t__items", "value") == [(1,)]
+    assert len(await gate.reasons()) == 1

@@ -13,7 +13,9 @@ async def test_a_batch_is_loaded_once_however_often_it_is_listed(gate: Gate) -> 
     """A crash between the destination's commit and the journal's leaves just this behind."""
     batch_id = await gate.push("t", ["id"], {"id": 1, "_sdc_x": 1})
     await gate.load()
-    number = await gate.journal.fetchval("SELECT number FROM journal.receipts")
+    number = await gate.journal.fetchval(
+        "SELECT number FROM journal.receipts WHERE batch_id = $1", batch_id
+    )
     await gate.destination.execute(
         "INSERT INTO _pushgate.loaded VALUES ($1, 0, 'import_api', now()) ON CONFLICT DO NOTHING",
         batch_id,

@@ -1,0 +1,190 @@
+"""Properties of flattening: nothing vanishes, and the size of the pieces does not show."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from services.loader.column_types import Kind
+from services.loader.flatten import TooManyColumns, flatten
+from services.loader.rows import ORDINAL, TableLoad
+from services.loader.typing_rules import BY_VALUE, rule_of
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
+)
+NAMES = st.sampled_from(["a", "b", "c", "a!", "a__b", "value", "zip__st", "_sdc_x"])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=10,
+)
+RECORDS = st.lists(st.dictionaries(NAMES, VALUES, max_size=4), max_size=6)
+
+
+def flat(records: list[dict[str, Any]], first: int = 0) -> TableLoad:
+    ordinals = list(range(first, first + len(records)))
+    return flatten(records, {ORDINAL: ordinals}, BY_VALUE, table="t")
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from leaves(inner)
+    elif value is not None:
+        yield value
+
+
+def cells_of(load: TableLoad, ordinal: int) -> list[Any]:
+    return [
+        value
+        for rows in (load.root, *load.children.values())
+        for values in rows.cells.values()
+        for owner, value in zip(rows.owner, values, strict=True)
+        if owner == ordinal and value is not None
+    ]
+
+
+@given(RECORDS)
+def test_every_value_is_in_a_cell_or_its_record_has_a_reason(records: list[dict[str, Any]]) -> None:
+    load = flat(records)
+    assume(not load.notes)
+
+    for ordinal in set(range(len(records))) - load.rejected.keys():
+        found = sorted(map(repr, cells_of(load, ordinal)))
+        assert found == sorted(map(repr, leaves(records[ordinal])))
+
+
+@given(RECORDS)
+def test_dropped_records_leave_nothing_behind(records: list[dict[str, Any]]) -> None:
+    load = flat(records)
+    kept = [n for n in range(len(records)) if n % 2]
+    load.drop(lambda ordinal: ordinal not in kept)
+
+    assert all(ordinal in kept for ordinal in load.root.owner)
+    assert all(owner in kept for rows in load.children.values() for owner in rows.owner)
+    for rows in (load.root, *load.children.values()):
+        assert all(len(values) == rows.size for values in rows.cells.values())
+
+
+@given(RECORDS, st.integers(0, 6))
+def test_pieces_put_together_are_the_whole(records: list[dict[str, Any]], at: int) -> None:
+    whole = flat(records)
+    pieces = flat(records[:at])
+    pieces.extend(flat(records[at:], first=min(at, len(records))))
+    assume(not whole.notes and not pieces.notes)
+
+    assert pieces.rejected == whole.rejected
+    assert pieces.root.cells == whole.root.cells
+    assert {path: rows.cells for path, rows in pieces.children.items()} == {
+        path: rows.cells for path, rows in whole.children.items()
+    }
+
+
+@given(RECORDS)
+def test_reasons_do_not_depend_on_the_other_records(records: list[dict[str, Any]]) -> None:
+    together = flat(records).rejected
+
+    for ordinal, record in enumerate(records):
+        alone = flat([record], first=ordinal).rejected
+        assert alone.get(ordinal) == together.get(ordinal)
+
+
+def test_more_places_than_columns_are_refused_before_they_cost() -> None:
+    records = [{f"k{n}": 1} for n in range(20_000)]
+
+    with pytest.raises(TooManyColumns):
+        flat(records)
+
+
+def test_fields_that_are_null_are_no_places() -> None:
+    records = [{f"k{n}": None, "x": 1} for n in range(5_000)]
+
+    assert set(flat(records).root.cells) == {("x", Kind.BIGINT)}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "kind"),
+    [
+        ({"type": "integer"}, 1, Kind.BIGINT),
+        ({"type": "integer"}, 1.0, Kind.BIGINT),
+        ({"type": "number"}, 10, Kind.DOUBLE),
+        ({"type": ["integer", "number"]}, 10, Kind.DOUBLE),
+        ({"type": "number", "multipleOf": 0.01}, 10, Kind.NUMERIC),
+        ({"type": ["null", "string"], "format": "date-time"}, "2020-01-01", Kind.TIMESTAMP),
+        ({"type": "string", "format": "date"}, "2020-01-01", Kind.TEXT),
+        (
+            {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string"}]},
+            "x",
+            Kind.TEXT,
+        ),
+        (
+            {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string"}]},
+            "2019-08-13T21:25:03+0000",
+            Kind.TIMESTAMP,
+        ),
+        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, 1.5, Kind.DOUBLE),
+        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, 1, Kind.BIGINT),
+        ({"oneOf": [{"type": "null"}, {"type": "number"}]}, 1, Kind.DOUBLE),
+        ({"allOf": [{"type": "number"}, {"multipleOf": 1e-5}]}, 1, Kind.NUMERIC),
+        ({}, 1, Kind.BIGINT),
+        ({"enum": ["a"]}, "a", Kind.TEXT),
+        ({"$ref": "#/definitions/money"}, 1.5, Kind.NUMERIC),
+    ],
+)
+def test_the_schema_of_a_batch_decides(schema: Any, value: Any, kind: Kind) -> None:
+    rule = rule_of(
+        {
+            "properties": {"x": schema},
+            "definitions": {"money": {"type": "number", "multipleOf": 0.01}},
+        }
+    )
+
+    load = flatten([{"x": value}], {ORDINAL: [0]}, rule, table="t")
+
+    assert load.rejected == {}
+    assert list(load.root.cells) == [("x", kind)]
+
+
+def test_a_schema_that_refers_to_itself_ends() -> None:
+    rule = rule_of({"properties": {"x": {"$ref": "#/properties/x"}}})
+
+    load = flatten([{"x": 1}], {ORDINAL: [0]}, rule, table="t")
+
+    assert list(load.root.cells) == [("x", Kind.BIGINT)]
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("2020-02-29T23:59:60Z", True),
+        ("2020-02-29 23:59:59+0000", True),
+        ("2020-02-29T23:59:59.123456789123456789Z", True),
+        ("2020-02-29T23:59:59", True),
+        ("2020-02-29", True),
+        ("2019-02-29", False),
+        ("2020-13-01T00:00:00Z", False),
+        ("2020-01-01T24:00:00Z", False),
+        ("2020-01-01T00:00:00+16:00", False),
+        ("0000-01-01T00:00:00Z", False),
+        ("2020-W01-1", False),
+        ("20200101", False),
+        ("yesterday", False),
+    ],
+)
+def test_date_times_that_are_taken(text: str, taken: bool) -> None:  # noqa: FBT001 - a column of the table above
+    schema = {"properties": {"x": {"type": "string", "format": "date-time"}}}
+
+    load = flatten([{"x": text}], {ORDINAL: [0]}, rule_of(schema), table="t")
+
+    assert (load.rejected == {}) is taken
+    assert taken or load.rejected == {0: f"timestamp out of range for PostgreSQL on {text}"}

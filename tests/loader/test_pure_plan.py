@@ -1,0 +1,158 @@
+"""Properties of names and plans, without a database."""
+
+import re
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.loader import naming
+from services.loader.column_types import SUFFIX_OF, Kind
+from services.loader.plan import (
+    ExistingColumn,
+    ExistingTable,
+    Plan,
+    TooManyColumns,
+    Wanted,
+    plan_table,
+)
+from services.loader.rows import CellKey
+
+# Few names, among them such as a split or an object of another name makes.
+BASES = st.sampled_from(["a", "b", "a__st", "a__bi", "a__st__bi", "b__ti"])
+CELLS = st.frozensets(st.tuples(BASES, st.sampled_from(Kind)), max_size=8)
+KEY = {"id": Kind.BIGINT}
+
+
+def wanted(cells: Iterable[CellKey]) -> Wanted:
+    return Wanted(cells=frozenset(cells), key=KEY, system={naming.SEQUENCE: Kind.BIGINT})
+
+
+def carried_out(existing: ExistingTable | None, plan: Plan) -> ExistingTable:
+    columns = dict(existing.columns) if existing else {}
+    for before, column in plan.renames:
+        del columns[before]
+        columns[column.name] = ExistingColumn(column.name, column.kind, column.base)
+    for column in (*plan.create, *plan.adds, *plan.adopted):
+        columns[column.name] = ExistingColumn(column.name, column.kind, column.base)
+    return ExistingTable(columns, ("id",), len(columns))
+
+
+def after(loads: Iterable[Iterable[CellKey]]) -> ExistingTable | None:
+    table = None
+    for cells in loads:
+        table = carried_out(table, plan_table(table, wanted(cells)))
+    return table
+
+
+def holdings(table: ExistingTable | None) -> dict[str, tuple[str | None, Kind | None]]:
+    return {} if table is None else {c.name: (c.base, c.kind) for c in table.columns.values()}
+
+
+@given(st.lists(CELLS, max_size=5))
+def test_planning_again_asks_for_nothing(loads: list[frozenset[CellKey]]) -> None:
+    table = after(loads)
+    everything = frozenset().union(*loads)
+
+    assert table is None or not plan_table(table, wanted(everything)).changes_table
+
+
+@given(st.lists(CELLS, min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_columns_do_not_depend_on_the_order_of_loads(
+    loads: list[frozenset[CellKey]], chances: "object"
+) -> None:
+    shuffled = list(loads)
+    chances.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert holdings(after(loads)) == holdings(after(shuffled))
+    assert holdings(after(loads)) == holdings(after([frozenset().union(*loads)]))
+
+
+@given(st.lists(CELLS, max_size=5))
+def test_every_cell_has_a_column_of_its_own_kind(loads: list[frozenset[CellKey]]) -> None:
+    everything = frozenset().union(*loads)
+    plan = plan_table(after(loads), wanted(everything))
+    table = carried_out(after(loads), plan)
+
+    held = {name: (table.columns[name].base, table.columns[name].kind) for name in table.columns}
+    assert {cell: held[name] for cell, name in plan.column_of.items()} == {
+        cell: cell for cell in everything
+    }
+    assert len(set(plan.column_of.values())) == len(everything)
+
+
+def test_a_split_renames_first_and_adds_then() -> None:
+    table = after([[("c", Kind.BOOLEAN)]])
+    plan = plan_table(table, wanted([("c", Kind.TEXT)]))
+
+    assert [(before, column.name) for before, column in plan.renames] == [("c", "c__bo")]
+    assert [column.name for column in plan.adds] == ["c__st"]
+
+
+def test_key_columns_never_split() -> None:
+    plan = plan_table(after([[]]), wanted([("id", Kind.TEXT), ("id", Kind.BIGINT)]))
+
+    assert not plan.changes_table
+
+
+def test_a_column_of_a_foreign_type_stays_as_it_is() -> None:
+    columns = {"id": ExistingColumn("id", Kind.BIGINT), "c": ExistingColumn("c", None)}
+    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("c", Kind.TEXT)]))
+
+    assert plan.renames == []
+    assert plan.column_of == {("c", Kind.TEXT): "c__st"}
+
+
+def test_dropped_columns_count() -> None:
+    table = ExistingTable({}, None, 1599)
+
+    with pytest.raises(TooManyColumns):
+        plan_table(table, wanted([("a", Kind.TEXT)]))
+
+
+@given(st.text(max_size=80))
+def test_canonical_names_are_ascii_and_stay_as_they_are(raw: str) -> None:
+    name = naming.canonical(raw)
+
+    assert re.fullmatch(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_ ]*[A-Za-z0-9_])?)?", name)
+    assert naming.canonical(name) == name
+
+
+@given(st.text(max_size=80))
+def test_a_field_name_is_allowed_or_has_a_reason(raw: str) -> None:
+    name = naming.field_name(raw)
+    lowered = name.text.lower()
+
+    reserved = lowered.endswith(tuple(SUFFIX_OF.values())) or lowered.startswith("_rjm")
+    assert (name.problem is not None) >= (not name.text or reserved)
+
+
+@given(st.text(min_size=1, max_size=80).filter(lambda text: "\0" not in text))
+def test_a_quoted_name_is_one_identifier(name: str) -> None:
+    quoted = naming.quote_identifier(name)
+
+    assert re.fullmatch(r'"(?:[^"]|"")*"', quoted, re.DOTALL)
+    assert quoted[1:-1].replace('""', '"') == name
+
+
+@pytest.mark.parametrize("name", ["", "a\0b"])
+def test_what_is_no_identifier_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="identifier"):
+        naming.quote_identifier(name)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("customer!id", "customerid"),
+        ("CUSTOMER! ID", "CUSTOMER ID"),
+        (" padded ", "padded"),
+        ("1d_click", "1d_click"),
+        ("_customerid", "_customerid"),
+        ("_sdc_deleted_at", "_sdc_deleted_at"),
+        ("__sdc_row_number", "__sdc_row_number"),
+    ],
+)
+def test_names_of_the_documentation(raw: str, name: str) -> None:
+    assert naming.field_name(raw) == naming.Name(name)
