@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from cli.demo.checks import expect
-from tests.compose.stack import OPERATIONS_PORTS, Stack, run
+from tests.compose.stack import PROGRAMS, Stack, run
 
 DATABASES = ("pushgate", "pushgate_destination")
 
@@ -16,9 +16,9 @@ async def look_everywhere(stack: Stack, tokens: Sequence[str]) -> None:
     """
     wanted = [*tokens, *stack.secrets()]
     places = {"the logs": await asyncio.to_thread(stack.logs)}
-    for program in OPERATIONS_PORTS:
+    for program in PROGRAMS:
         (container,) = stack.containers(program)
-        places[f"{program}'s metrics"] = await asyncio.to_thread(stack.metrics, container, program)
+        places[f"{program}'s metrics"] = await asyncio.to_thread(stack.metrics, container)
     for database in DATABASES:
         places[f"database {database}"] = await asyncio.to_thread(_dump, stack, database)
     found = {place for place, text in places.items() for secret in wanted if secret in text}

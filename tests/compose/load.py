@@ -15,8 +15,9 @@ RECORDS_A_PUSH = 3
 REQUEST_SECONDS_MAX = 60.0
 PAUSE_SECONDS = 0.2
 CREATED = 201
-# Nothing of these was taken, whoever said it: see deploy/Caddyfile.
-NOT_TAKEN = frozenset({400, 401, 413, 422, 503})
+# Nothing of these was taken. 503 and 504 ask for the same request again, and are said also where
+# nobody can know: ingest's connection broke under a group, or caddy's to ingest.
+NOT_TAKEN = frozenset({400, 401, 413, 422})
 
 
 @dataclass

@@ -16,8 +16,8 @@ from services.runtime.private_files import write_private_json
 PROJECT = "pushgate-test"
 IMAGE = "pushgate:test"
 BASE_IMAGES = ("python:3.13-slim", "postgres:18", "caddy:2")
-# By program.
-OPERATIONS_PORTS = {"tokens": 8810, "ingest": 8811, "history": 8812, "loader": 8813, "signer": 8814}
+
+PROGRAMS = ("tokens", "ingest", "loader", "history", "signer")
 STANDINS = Path("../shared/standins/build")
 COMMAND_SECONDS_MAX = 300.0
 SITE = "localhost"
@@ -139,10 +139,8 @@ class Stack:
         )
         self.compose("exec", "--no-TTY", service, "python", "-c", find_and_kill)
 
-    def metrics(self, container: str, program: str) -> str:
-        port = OPERATIONS_PORTS[program]
-        ask = f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}/metrics').read().decode())"
-        return run("docker", "exec", container, "python", "-c", ask)
+    def metrics(self, container: str) -> str:
+        return run("docker", "exec", container, "ops", "/metrics")
 
     def logs(self, *services: str) -> str:
         return self.compose("logs", "--no-color", *services)

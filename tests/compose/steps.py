@@ -23,7 +23,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from tests.compose.canary import look_everywhere
 from tests.compose.load import Account, Load
-from tests.compose.stack import OPERATIONS_PORTS, Stack, StackFailed
+from tests.compose.stack import PROGRAMS, Stack, StackFailed
 
 FLIGHTS = 20_000
 INTEGRATION = "Load"
@@ -31,7 +31,7 @@ SCHEMA = "load"
 PUSHES_BETWEEN = 60
 PATIENCE_SECONDS = 90.0
 POLL_SECONDS = 0.1
-ALL = ("postgres", *OPERATIONS_PORTS, "caddy")
+ALL = ("postgres", *PROGRAMS, "caddy")
 
 
 def main() -> int:
@@ -159,7 +159,7 @@ class Steps:
         say("Three ingests took pushes side by side, with two loaders behind them.")
 
     async def _takes_pushes(self, container: str) -> bool:
-        told = await asyncio.to_thread(self._stack.metrics, container, "ingest")
+        told = await asyncio.to_thread(self._stack.metrics, container)
         taken = [
             line for line in told.splitlines() if line.startswith("pushgate_ingest_records_total")
         ]
