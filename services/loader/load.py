@@ -88,7 +88,7 @@ async def _load_steps(
         if assembly.table.problem is not None:
             rejects.add(step.rejected if isinstance(step, Parcel) else ())
         elif isinstance(step, Switch):
-            outcome.rows += await versions.activate(step.version)
+            outcome.rows += await versions.activate(step.version, now)
         else:
             rejects.add(step.rejected)
             way = await versions.way_for(step.version)

@@ -5,6 +5,7 @@ length in bytes and the order of code points is the order of bytes. Pure.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -70,7 +71,7 @@ def quote_qualified(schema: str, name: str) -> str:
     return f"{quote_identifier(schema)}.{quote_identifier(name)}"
 
 
-def quote_list(names: "list[str] | tuple[str, ...]") -> str:
+def quote_list(names: Iterable[str]) -> str:
     return ", ".join([quote_identifier(name) for name in names])
 
 

@@ -27,9 +27,11 @@ class Rejects:
         self._texts_of = texts_of
         self._told: list[Rejected] = []
         self._spots: list[tuple[Spot, str]] = []
+        # Written already, by a statement that had the records at hand.
+        self.written = 0
 
     def __len__(self) -> int:
-        return len(self._told) + len(self._spots)
+        return len(self._told) + len(self._spots) + self.written
 
     def add(self, rejected: Sequence[Rejected]) -> None:
         self._told.extend(rejected)

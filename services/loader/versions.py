@@ -5,13 +5,15 @@ tables of the same names, loaded like any table; activating it moves its rows ov
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.loader import naming
+from services.loader.assembly import REJECTED_CHARACTERS_MAX, Rejected
 from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
-from services.loader.fitting import SYSTEM_COLUMNS
+from services.loader.fitting import KEYS_DO_NOT_MATCH, SYSTEM_COLUMNS
 from services.loader.placing import Place
-from services.loader.plan import ExistingTable, Plan, Wanted, plan_table
+from services.loader.plan import ExistingTable, Wanted, plan_table
 from services.loader.rows import CellKey
 
 
@@ -55,25 +57,35 @@ class Versions:
             return None
         return await self._books.active_version(place.schema, place.table) or 0
 
-    async def activate(self, version: int | None) -> int:
+    async def activate(self, version: int | None, now: datetime) -> int:
         """How many rows the version has; 0 also when it is not later than the active one."""
         active = await self._active()
-        if active is None or version is None or version <= active:
+        if version is None or (active is not None and version <= active):
             return 0
         place = self._place
-        standing = await self._books.standing(place.schema, place.table, ())
-        mine = [name for name in standing.tables if standing.root_of.get(name) == place.table]
-        tables = [naming.quote_qualified(place.schema, name) for name in {*mine, place.table}]
-        await self._connection.execute(f"TRUNCATE {', '.join(sorted(tables))}")
-        moved = 0
         staged = await self._books.staged_versions(place.schema, place.table, version)
+        if active is None and version not in staged:
+            return 0
+        await self._truncate()
+        moved = 0
         if version in staged:
-            moved = await self._move(staging_schema(staged[version]), standing)
+            moved = await self._move(staging_schema(staged[version]), now)
         await self._books.book_table(
             place.schema, place.table, root=place.table, active_version=version
         )
         await self._drop_staged(staged, version)
         return moved
+
+    async def _truncate(self) -> None:
+        place = self._place
+        standing = await self._books.standing(place.schema, place.table, ())
+        tables = [
+            naming.quote_qualified(place.schema, name)
+            for name in sorted(standing.tables)
+            if standing.root_of.get(name, place.table) == place.table
+        ]
+        if tables:
+            await self._connection.execute(f"TRUNCATE {', '.join(tables)}")
 
     async def _drop_staged(self, staged: dict[int, int], version: int) -> None:
         for number in staged.values():
@@ -82,31 +94,125 @@ class Versions:
             await self._books.unbook_schema(schema)
         await self._books.unstage_versions(self._place.schema, self._place.table, version)
 
-    async def _move(self, staging: str, standing: Standing) -> int:
-        """Root first, then its sub-tables: all rows of the staged tables."""
+    async def _move(self, staging: str, now: datetime) -> int:
+        """Root first, then its sub-tables: all rows of the staged tables that fit."""
         place = self._place
         source = await self._books.standing(staging, place.table, ())
-        names = sorted(source.tables, key=lambda name: (name != place.table, name))
-        missing = [name for name in names if name not in standing.tables]
-        standing = await self._books.standing(place.schema, place.table, missing)
+        standing = await self._books.standing(place.schema, place.table, source.tables)
+        moves = {
+            name: _Move(place, staging, name, table, standing.tables.get(name))
+            for name, table in sorted(source.tables.items())
+        }
+        root = moves.pop(place.table, None)
+        if root is None:
+            return 0  # every record of the version was rejected
         moved = 0
-        for name in names:
-            moved += await self._move_table(staging, name, source.tables[name], standing)
+        if await root.reject_what_does_not_fit(now):
+            moved += await root.run(standing)
+        for name, move in moves.items():
+            if standing.is_taken(name, root=place.table) or not move.fits:
+                what = f"all rows of the version in {name}"
+                place.rejects.add([Rejected(what, f"{KEYS_DO_NOT_MATCH}: {name}")])
+                continue
+            await move.leave_out_sub_rows_without(root)
+            moved += await move.run(standing)
         return moved
 
-    async def _move_table(
-        self, staging: str, name: str, source: ExistingTable, standing: Standing
-    ) -> int:
-        wanted, column_of = wanted_from(source)
-        existing = standing.tables.get(name)
-        plan = plan_table(existing, wanted)
-        await self._place.carry_out(name, plan, standing, version=None)
-        columns = _columns_moved(wanted, plan, column_of)
-        status = await self._connection.execute(
-            f"INSERT INTO {naming.quote_qualified(self._place.schema, name)}"
-            f" ({naming.quote_list(list(columns))})"
-            f" SELECT {naming.quote_list(list(columns.values()))}"
-            f" FROM {naming.quote_qualified(staging, name)}"
+
+class _Move:
+    """Of one staged table's rows into the table of that name, which is empty."""
+
+    def __init__(
+        self,
+        place: Place,
+        staging: str,
+        name: str,
+        source: ExistingTable,
+        target: ExistingTable | None,
+    ) -> None:
+        self._place = place
+        self._name = name
+        self.source = source
+        self._target = target
+        self.staged = naming.quote_qualified(staging, name)
+        self._to = naming.quote_qualified(place.schema, name)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the table's key, if it has one, is the staged one's."""
+        return (
+            self._target is None
+            or self._target.primary_key is None
+            or (self._target.primary_key == self.source.primary_key and self._same_kinds())
+        )
+
+    def _same_kinds(self) -> bool:
+        assert self._target is not None
+        return all(
+            self._target.columns[name].kind is self.source.columns[name].kind
+            for name in self.source.primary_key or ()
+            if name in self._target.columns
+        )
+
+    async def leave_out_sub_rows_without(self, root: "_Move") -> None:
+        """A rejected record takes its sub-rows with it."""
+        if root.fits:
+            return
+        matches = [
+            f"r.{naming.quote_identifier(name)}"
+            f" = c.{naming.quote_identifier(naming.source_key_column(name))}"
+            for name in root.source.primary_key or ()
+        ]
+        await self._place.connection.execute(
+            f"DELETE FROM {self.staged} c WHERE NOT EXISTS"
+            f" (SELECT FROM {root.staged} r WHERE {' AND '.join(matches)})"
+        )
+
+    async def reject_what_does_not_fit(self, now: datetime) -> bool:
+        """Takes the rows that the table's key would refuse out of the staged table.
+
+        False when none can be left, because the values are of another kind.
+        """
+        if self.fits:
+            return True
+        assert self._target is not None
+        key = self._target.primary_key or ()
+        known = all(
+            name in self.source.columns
+            and self.source.columns[name].kind is self._target.columns[name].kind
+            for name in key
+        )
+        unfit = "true"
+        if known:
+            columns = naming.quote_list(key)
+            unfit = (
+                f"num_nulls({columns}) > 0"
+                f" OR row_number() OVER (PARTITION BY {columns}"
+                f" ORDER BY {naming.SEQUENCE} DESC) > 1"
+            )
+        status = await self._place.connection.execute(
+            f"WITH judged AS (SELECT ctid AS id, {unfit} AS unfit FROM {self.staged}),"
+            f" gone AS (DELETE FROM {self.staged} s USING judged"
+            f" WHERE s.ctid = judged.id AND judged.unfit RETURNING to_jsonb(s)::text AS record)"
+            f" INSERT INTO {naming.quote_qualified(self._place.schema, naming.REJECTED_TABLE)}"
+            " SELECT left(record, $1), $2, $3, $4 FROM gone",
+            REJECTED_CHARACTERS_MAX,
+            KEYS_DO_NOT_MATCH,
+            self._name,
+            now,
+        )
+        self._place.rejects.written += int(status.rpartition(" ")[2])
+        return known
+
+    async def run(self, standing: Standing) -> int:
+        wanted, column_of = wanted_from(self.source)
+        plan = plan_table(self._target, wanted)
+        await self._place.carry_out(self._name, plan, standing, version=None)
+        columns = {name: name for name in (*wanted.key, *wanted.system)}
+        columns.update((plan.column_of[cell], column) for cell, column in column_of.items())
+        status = await self._place.connection.execute(
+            f"INSERT INTO {self._to} ({naming.quote_list(list(columns))})"
+            f" SELECT {naming.quote_list(list(columns.values()))} FROM {self.staged}"
         )
         return int(status.rpartition(" ")[2])
 
@@ -130,9 +236,3 @@ def wanted_from(source: ExistingTable) -> tuple[Wanted, dict[CellKey, str]]:
         else:
             column_of[column.base, column.kind] = column.name
     return Wanted(cells=frozenset(column_of), key=key, system=system), column_of
-
-
-def _columns_moved(wanted: Wanted, plan: Plan, column_of: dict[CellKey, str]) -> dict[str, str]:
-    columns = {name: name for name in (*wanted.key, *wanted.system)}
-    columns.update((plan.column_of[cell], column) for cell, column in column_of.items())
-    return columns

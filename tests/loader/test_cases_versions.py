@@ -104,3 +104,27 @@ async def test_c52_without_a_version_it_is_zero(gate: Gate) -> None:
     await gate.load()
 
     assert await gate.rows("t", "_sdc_table_version") == [(0,)]
+
+
+async def test_a_version_with_another_type_of_key_is_rejected_when_activated(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1}, version=1)
+    await gate.push("t", ["id"], {"id": "a", "x": 1}, {"id": "b", "x": 2}, version=2)
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=2)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == []
+    reasons = await gate.reasons()
+    assert reasons == ["Primary Keys for table do not match Primary Keys of incoming data"] * 2
+
+
+async def test_a_version_with_other_keys_appends_what_fits_when_activated(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1}, version=1)
+    records = [{"id": 1, "x": 1}, {"id": 1, "x": 2}, {"id": 2, "x": 1}]
+    await gate.push("t", ["id", "x"], *records, version=2)
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=2)
+
+    await gate.load()
+
+    assert [row[0] for row in await gate.rows("t", "id")] == [1, 2]
+    assert len(await gate.reasons()) == 1
