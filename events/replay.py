@@ -12,8 +12,8 @@ from events.queries import load_queries
 class Projection(NamedTuple):
     """A projection that a package answers for.
 
-    ``package`` holds two statements named ``<table>_only_in_fold`` and ``<table>_only_in_table``;
-    each takes the log's size and gives one column ``id``, a text that names the row to a person.
+    ``package`` holds a statement named ``<table>_differences``. It takes the log's size and gives
+    ``side`` (fold or table: where the row is) and ``id``, a text that names the row to a person.
     """
 
     package: str
@@ -41,14 +41,12 @@ async def compare(connection: AnyConnection, projections: Sequence[Projection]) 
 
     A row whose columns differ is reported on both sides.
     """
+    await connection.execute(load_queries("events")["room_to_compare"])
     size = await log.size(connection)
     comparison = Comparison(size=size)
     for package, table in projections:
-        queries = load_queries(package)
-        for side, found in (
-            ("only_in_fold", comparison.only_in_fold),
-            ("only_in_table", comparison.only_in_table),
-        ):
-            rows = await connection.fetch(queries[f"{table}_{side}"], size)
-            found.extend(Difference(table, row["id"]) for row in rows)
+        rows = await connection.fetch(load_queries(package)[f"{table}_differences"], size)
+        for row in rows:
+            side = comparison.only_in_fold if row["side"] == "fold" else comparison.only_in_table
+            side.append(Difference(table, row["id"]))
     return comparison

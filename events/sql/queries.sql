@@ -21,3 +21,7 @@ SELECT max(number) FROM ledger.event WHERE recorded_at <= $1;
 
 -- name: moment_of
 SELECT recorded_at FROM ledger.event WHERE number = $1;
+
+-- name: room_to_compare
+-- For the rest of the transaction: a million rows are matched without a detour over the disk.
+SET LOCAL work_mem = '64MB';

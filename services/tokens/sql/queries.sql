@@ -77,52 +77,52 @@ SELECT token_id, integration_id, schema_name, generated_number
  ORDER BY token_id;
 
 -- Replay: rows that the fold over the first $1 facts has and the live table has not, and the
--- other way round (events/replay.py). EXCEPT compares every column.
+-- other way round (events/replay.py). Every column counts; each side is read once.
 
--- name: accounts_only_in_fold
-SELECT account_id::text AS id
-  FROM (SELECT * FROM tokens.accounts_as_of($1) EXCEPT SELECT * FROM tokens.accounts) d ORDER BY account_id;
+-- name: accounts_differences
+SELECT v.side, v.id::text AS id
+  FROM (SELECT f.account_id AS in_fold, t.account_id AS in_table
+          FROM tokens.accounts_as_of($1) f FULL JOIN tokens.accounts t USING (account_id)
+         WHERE f IS DISTINCT FROM t) d
+  CROSS JOIN LATERAL (VALUES ('fold', d.in_fold), ('table', d.in_table)) AS v (side, id)
+ WHERE v.id IS NOT NULL ORDER BY v.side, v.id;
 
--- name: accounts_only_in_table
-SELECT account_id::text AS id
-  FROM (SELECT * FROM tokens.accounts EXCEPT SELECT * FROM tokens.accounts_as_of($1)) d ORDER BY account_id;
+-- name: connect_tokens_differences
+SELECT v.side, v.id::text AS id
+  FROM (SELECT f.connect_token_id AS in_fold, t.connect_token_id AS in_table
+          FROM tokens.connect_tokens_as_of($1) f FULL JOIN tokens.connect_tokens t USING (token_hash)
+         WHERE f IS DISTINCT FROM t) d
+  CROSS JOIN LATERAL (VALUES ('fold', d.in_fold), ('table', d.in_table)) AS v (side, id)
+ WHERE v.id IS NOT NULL ORDER BY v.side, v.id;
 
--- name: connect_tokens_only_in_fold
-SELECT connect_token_id::text AS id
-  FROM (SELECT * FROM tokens.connect_tokens_as_of($1) EXCEPT SELECT * FROM tokens.connect_tokens) d ORDER BY connect_token_id;
+-- name: integrations_differences
+SELECT v.side, v.id::text AS id
+  FROM (SELECT f.integration_id AS in_fold, t.integration_id AS in_table
+          FROM tokens.integrations_as_of($1) f FULL JOIN tokens.integrations t USING (integration_id)
+         WHERE f IS DISTINCT FROM t) d
+  CROSS JOIN LATERAL (VALUES ('fold', d.in_fold), ('table', d.in_table)) AS v (side, id)
+ WHERE v.id IS NOT NULL ORDER BY v.side, v.id;
 
--- name: connect_tokens_only_in_table
-SELECT connect_token_id::text AS id
-  FROM (SELECT * FROM tokens.connect_tokens EXCEPT SELECT * FROM tokens.connect_tokens_as_of($1)) d ORDER BY connect_token_id;
+-- name: schema_names_differences
+SELECT v.side, v.id::text AS id
+  FROM (SELECT f.name AS in_fold, t.name AS in_table
+          FROM tokens.schema_names_as_of($1) f FULL JOIN tokens.schema_names t USING (name)
+         WHERE f IS DISTINCT FROM t) d
+  CROSS JOIN LATERAL (VALUES ('fold', d.in_fold), ('table', d.in_table)) AS v (side, id)
+ WHERE v.id IS NOT NULL ORDER BY v.side, v.id;
 
--- name: integrations_only_in_fold
-SELECT integration_id::text AS id
-  FROM (SELECT * FROM tokens.integrations_as_of($1) EXCEPT SELECT * FROM tokens.integrations) d ORDER BY integration_id;
+-- name: active_tokens_differences
+SELECT v.side, v.id::text AS id
+  FROM (SELECT f.token_id AS in_fold, t.token_id AS in_table
+          FROM tokens.active_tokens_as_of($1) f FULL JOIN tokens.active_tokens t USING (token_hash)
+         WHERE f IS DISTINCT FROM t) d
+  CROSS JOIN LATERAL (VALUES ('fold', d.in_fold), ('table', d.in_table)) AS v (side, id)
+ WHERE v.id IS NOT NULL ORDER BY v.side, v.id;
 
--- name: integrations_only_in_table
-SELECT integration_id::text AS id
-  FROM (SELECT * FROM tokens.integrations EXCEPT SELECT * FROM tokens.integrations_as_of($1)) d ORDER BY integration_id;
-
--- name: schema_names_only_in_fold
-SELECT name AS id
-  FROM (SELECT * FROM tokens.schema_names_as_of($1) EXCEPT SELECT * FROM tokens.schema_names) d ORDER BY name;
-
--- name: schema_names_only_in_table
-SELECT name AS id
-  FROM (SELECT * FROM tokens.schema_names EXCEPT SELECT * FROM tokens.schema_names_as_of($1)) d ORDER BY name;
-
--- name: active_tokens_only_in_fold
-SELECT token_id::text AS id
-  FROM (SELECT * FROM tokens.active_tokens_as_of($1) EXCEPT SELECT * FROM tokens.active_tokens) d ORDER BY token_id;
-
--- name: active_tokens_only_in_table
-SELECT token_id::text AS id
-  FROM (SELECT * FROM tokens.active_tokens EXCEPT SELECT * FROM tokens.active_tokens_as_of($1)) d ORDER BY token_id;
-
--- name: retired_tokens_only_in_fold
-SELECT token_id::text AS id
-  FROM (SELECT * FROM tokens.retired_tokens_as_of($1) EXCEPT SELECT * FROM tokens.retired_tokens) d ORDER BY token_id;
-
--- name: retired_tokens_only_in_table
-SELECT token_id::text AS id
-  FROM (SELECT * FROM tokens.retired_tokens EXCEPT SELECT * FROM tokens.retired_tokens_as_of($1)) d ORDER BY token_id;
+-- name: retired_tokens_differences
+SELECT v.side, v.id::text AS id
+  FROM (SELECT f.token_id AS in_fold, t.token_id AS in_table
+          FROM tokens.retired_tokens_as_of($1) f FULL JOIN tokens.retired_tokens t USING (token_hash)
+         WHERE f IS DISTINCT FROM t) d
+  CROSS JOIN LATERAL (VALUES ('fold', d.in_fold), ('table', d.in_table)) AS v (side, id)
+ WHERE v.id IS NOT NULL ORDER BY v.side, v.id;
