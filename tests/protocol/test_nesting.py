@@ -10,6 +10,12 @@ from hypothesis import strategies as st
 from protocol.nesting import Excess, first_excess, within_limits
 from tests.wire.bodies import nested, text
 
+VALUES = st.recursive(
+    st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=8,
+)
+
 MANY = {"list": [1] * 10_001}
 
 
@@ -51,15 +57,7 @@ def points_of(value: Any) -> int:
 
 
 @given(
-    st.lists(
-        st.dictionaries(
-            st.text(max_size=3),
-            st.recursive(
-                st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
-            ),
-        ),
-        max_size=6,
-    ),
+    st.lists(st.dictionaries(st.text(max_size=2), VALUES, max_size=3), max_size=5),
     st.integers(9_990, 10_005),
 )
 def test_counts_as_a_plain_recursion_does(datas: list[dict[str, Any]], added: int) -> None:

@@ -1,0 +1,69 @@
+"""Hostile input 8: what the gate checked is what the loader loads."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.batch import check_batch
+from protocol.bodies import (
+    exact_batch,
+    exact_push,
+    quick_batch,
+    quick_batch_is_exact,
+    quick_push,
+    quick_push_is_exact,
+)
+from protocol.push import check_push
+from tests.protocol.values import VALUES
+from tests.wire.bodies import batch_of, record, text
+from tests.wire.cases import PURE_CASES, Case
+
+JSON, TRANSIT = "application/json", "application/transit+json"
+ACCEPTED = [case for case in PURE_CASES if case.status == 201]
+
+
+@pytest.mark.parametrize("case", ACCEPTED, ids=[case.name for case in ACCEPTED])
+def test_an_accepted_case_is_read_the_same_by_both(case: Case) -> None:
+    media_type = case.content_type or JSON
+
+    assert repr(quick_push(case.body, media_type)) == repr(exact_push(case.body, media_type))
+    assert repr(quick_batch(case.body)) == repr(exact_batch(case.body))
+
+
+@given(st.dictionaries(st.text(max_size=3), VALUES, max_size=4))
+def test_what_is_called_exact_is(data: dict[str, Any]) -> None:
+    push = text([record(data={"id": 1, **data})])
+    batch = text(batch_of(data))
+
+    assert not quick_push_is_exact(push, JSON) or quick_push(push, JSON) == exact_push(push, JSON)
+    assert not quick_batch_is_exact(batch) or quick_batch(batch) == exact_batch(batch)
+
+
+def test_the_loader_gets_every_digit_of_an_accepted_push() -> None:
+    body = text([record(data={"id": 1, "n": 7})]).replace(b'"n":7', b'"n":18446744073709551616')
+
+    assert check_push(body, JSON).late is None
+    assert exact_push(body, JSON)[0]["data"]["n"] == 2**64
+
+
+def test_the_loader_gets_every_digit_of_a_decimal_that_a_schema_marks() -> None:
+    schema = {"properties": {"n": {"type": "number", "multipleOf": 0.01}}}
+    body = text(batch_of({"n": 7}, schema=schema)).replace(b'"n":7', b'"n":12345678901234567890.12')
+
+    assert check_batch(body).late is None
+    assert exact_batch(body)["messages"][0]["data"]["n"] == Decimal("12345678901234567890.12")
+
+
+def test_of_equal_keys_gate_and_loader_take_the_last() -> None:
+    body = text([record(data={"id": 1})]).replace(b'"id":1', b'"id":null,"id":2')
+
+    assert check_push(body, JSON).late is None
+    assert exact_push(body, JSON)[0]["data"] == {"id": 2}
+
+
+def test_transit_is_always_exact() -> None:
+    assert quick_push_is_exact(b'["~n18446744073709551616"]', TRANSIT)
+    assert exact_push(b'["~n18446744073709551616"]', f"{TRANSIT}; charset=utf-8") == [2**64]
