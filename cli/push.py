@@ -81,6 +81,7 @@ async def push(arguments: argparse.Namespace) -> int:
         url=target.import_url(),
         token=_token(target, arguments.token_file),
         connections=arguments.connections,
+        notice=lambda text: print(f"pushgate: {text}", file=sys.stderr),
     )
     shape = _shape(arguments, target, clock)
     began = clock.monotonic()

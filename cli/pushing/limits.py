@@ -15,6 +15,8 @@ CONNECTIONS_MAX = 64
 
 REQUEST_SECONDS_MAX = 60.0
 GIVE_UP_SECONDS = 120.0
+# A gate that never answered is rather not there than restarting.
+GIVE_UP_UNREACHED_SECONDS = 10.0
 PAUSE_SECONDS = 0.25
 PAUSE_SECONDS_MAX = 10.0
 

@@ -57,7 +57,7 @@ def cut(found: Iterable[Record | Unusable], shape: Shape) -> Iterator[Request | 
             yield item
             continue
         member = b'%b%d,"data":%b}' % (before, item.sequence, item.text)
-        if members and (len(members) == shape.records_max or size + len(member) > shape.bytes_max):
+        if members and size + len(member) > shape.bytes_max:
             yield _request(first, last, members)
             members = []
         if not members:
@@ -65,6 +65,10 @@ def cut(found: Iterable[Record | Unusable], shape: Shape) -> Iterator[Request | 
         members.append(member)
         last = item.number
         size += len(member) + len(",")
+        if len(members) == shape.records_max:
+            # At once, and not when the next record comes: who writes to the pipe may be slow.
+            yield _request(first, last, members)
+            members = []
     if members:
         yield _request(first, last, members)._replace(ends=True)
 

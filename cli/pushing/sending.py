@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import aiohttp
 from cli.pushing.limits import (
     CONNECTIONS,
     GIVE_UP_SECONDS,
+    GIVE_UP_UNREACHED_SECONDS,
     PAUSE_SECONDS,
     PAUSE_SECONDS_MAX,
     REQUEST_SECONDS_MAX,
@@ -34,12 +35,17 @@ _RANDOM = secrets.SystemRandom()
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """``url`` is ingest's address, without a path."""
+    """``url`` is ingest's address, without a path.
+
+    A request is tried for ``give_up_seconds``, for ``GIVE_UP_UNREACHED_SECONDS`` at most when the
+    gate was never reached. ``notice`` is told, once, when a wait begins.
+    """
 
     url: str
     token: Secret
     connections: int = CONNECTIONS
     give_up_seconds: float = GIVE_UP_SECONDS
+    notice: Callable[[str], None] = lambda _: None
 
 
 class Answer(NamedTuple):
@@ -97,6 +103,8 @@ class _Sending:
         self._reading: asyncio.Task[Request | Unusable | None] | None = None
         self._last_number = 0
         self._read_whole = False
+        self._reached = False
+        self._said = False
 
     def end(self, why: str) -> None:
         self.ended_by = why
@@ -197,17 +205,33 @@ class _Sending:
 
     async def _send(self, session: aiohttp.ClientSession, request: Request) -> Answer:
         """Tries until the gate decides, or ``give_up_seconds`` have passed."""
-        deadline = self._clock.monotonic() + self._gate.give_up_seconds
+        began = self._clock.monotonic()
         pause, maybe_taken = PAUSE_SECONDS, False
         while True:
             answer = await self._try(session, request)
             maybe_taken = maybe_taken or answer.maybe_taken
             # A random pause, so that those who were turned away together don't return together.
             wait = max(answer.retry_after_seconds, _RANDOM.uniform(pause / 2, pause))
-            if not answer.worth_another_try or self._clock.monotonic() + wait > deadline:
+            waited = self._clock.monotonic() + wait - began
+            if not answer.worth_another_try or waited > self._patience_seconds:
                 return answer._replace(maybe_taken=maybe_taken)
+            self._say_once(answer)
             await asyncio.sleep(wait)
             pause = min(pause * 2, PAUSE_SECONDS_MAX)
+
+    @property
+    def _patience_seconds(self) -> float:
+        most = self._gate.give_up_seconds
+        return most if self._reached else min(most, GIVE_UP_UNREACHED_SECONDS)
+
+    def _say_once(self, answer: Answer) -> None:
+        if not self._said:
+            self._said = True
+            status = f"{answer.status}: " if answer.status else ""
+            self._gate.notice(
+                f"{status}{shortened(answer.text)}; trying again for up to"
+                f" {self._patience_seconds:g} s"
+            )
 
     async def _try(self, session: aiohttp.ClientSession, request: Request) -> Answer:
         headers = {
@@ -218,6 +242,7 @@ class _Sending:
             async with session.post(
                 self._gate.url + PUSH_PATH, data=request.body, headers=headers
             ) as response:
+                self._reached = True
                 text = await response.text(errors="replace")
                 seconds = response.headers.get("Retry-After", "")
                 return Answer(
@@ -226,6 +251,7 @@ class _Sending:
                     retry_after_seconds=float(seconds) if seconds.isdecimal() else 0.0,
                 )
         except aiohttp.ClientConnectorError as error:
-            return Answer(None, f"{self._gate.url} can't be reached: {error.os_error}")
+            reason = error.os_error.strerror or error.os_error
+            return Answer(None, f"{self._gate.url} can't be reached: {reason}")
         except (aiohttp.ClientError, TimeoutError) as error:
             return Answer(None, f"no answer came: {type(error).__name__}", maybe_taken=True)

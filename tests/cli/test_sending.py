@@ -25,6 +25,7 @@ async def push(
     connections: int = 1,
     give_up_seconds: float = 5.0,
     counts_rest: bool = True,
+    notices: list[str] | None = None,
 ) -> tuple[Report, ScriptedGate]:
     async with ScriptedGate(script) as gate:
         report = await send_all(
@@ -33,6 +34,7 @@ async def push(
                 token=TOKEN,
                 connections=connections,
                 give_up_seconds=give_up_seconds,
+                notice=notices.append if notices is not None else print,
             ),
             iter(items),
             clock=SystemClock(),
@@ -152,9 +154,13 @@ async def test_a_push_ends_although_its_input_is_silent() -> None:
     assert places(report) == [(Outcome.REFUSED, 1, 10, 10), (Outcome.UNSENT, 11, None, None)]
 
 
-async def test_an_overloaded_gate_is_given_up_after_a_while() -> None:
-    report, gate = await push(lambda *_: (503, "later"), requests(3), give_up_seconds=0.5)
+async def test_an_overloaded_gate_is_given_up_after_a_while_and_once_it_is_said_before() -> None:
+    notices: list[str] = []
+    report, gate = await push(
+        lambda *_: (503, "later"), requests(3), give_up_seconds=0.5, notices=notices
+    )
 
+    assert notices == ["503: later; trying again for up to 0.5 s"]
     assert len(set(gate.bodies)) == 1
     assert places(report) == [(Outcome.REFUSED, 1, 10, 10), (Outcome.UNSENT, 11, 30, 20)]
 
