@@ -13,7 +13,7 @@ from cli.database import system_database
 from cli.evidence import reading, tracing, verifying
 from cli.failure import DONE, REFUSED, Refused
 from cli.frame import Subparsers, add_command, add_group
-from cli.output import add_json, columns, show
+from cli.output import add_json, columns, counted, show
 from cli.target import target_of
 from events import log
 from events.queries import load_queries
@@ -114,10 +114,8 @@ def _item(difference: Difference) -> dict[str, str]:
 
 
 def _replay_told(comparison: Comparison, checked: int, outside: list[Any]) -> str:
-    tables = len(PROJECTIONS)
-    lines = [
-        f"{comparison.size:,} facts folded, {tables} tables compared, {checked:,} receipts checked"
-    ]
+    facts, receipts = counted(comparison.size, "fact"), counted(checked, "receipt")
+    lines = [f"{facts} folded, {len(PROJECTIONS)} tables compared, {receipts} checked"]
     lines += [f"{_named(d)} is only in the fold" for d in comparison.only_in_fold]
     lines += [f"{_named(d)} is only in the table" for d in comparison.only_in_table]
     lines += [_outside_told(row) for row in outside]
