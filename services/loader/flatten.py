@@ -5,6 +5,7 @@ for each value is compiled code; a null counts as an absent field everywhere.
 """
 
 import contextlib
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain, repeat
@@ -13,7 +14,7 @@ from typing import Any
 
 from protocol.exact_values import Tagged, Timestamp
 from services.loader import naming, values
-from services.loader.column_types import BIGINT_MAX, BIGINT_MIN, Kind
+from services.loader.column_types import Kind
 from services.loader.rows import LEVEL, ROOT, Rows, TableLoad
 from services.loader.typing_rules import Rule
 
@@ -73,8 +74,7 @@ class _Flattening:
         self, rows: Rows, prefix: str, records: Sequence[dict[str, Any]], rule: Rule
     ) -> None:
         """The fields of objects, one object (or an empty one) for each row."""
-        # Sorted, so that of several reasons to reject a record always the same one is told.
-        for raw, column in _columns(records, sorted(self._keys(records))):
+        for raw, column in self._columns(records):
             types = set(map(type, column))
             types.discard(_NONE)
             if not types:
@@ -85,14 +85,25 @@ class _Flattening:
                 continue
             self._column(rows, naming.joined(prefix, name.text), column, types, rule.field(raw))
 
-    def _keys(self, records: Sequence[dict[str, Any]]) -> set[str]:
+    def _columns(self, records: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Column]]:
+        """Fields with their values; sorted, so that of several reasons always the same is told."""
+        apart = _taken_apart(records)
+        if apart is not None:
+            self._count_places(len(apart))
+            for key in sorted(apart):
+                yield key, list(apart[key])
+            return
         keys: set[str] = set().union(*records)
         if self._places + len(keys) > PLACES_MAX:
             keys = {key for record in records for key, value in record.items() if value is not None}
-        self._places += len(keys)
+        self._count_places(len(keys))
+        for key in sorted(keys):
+            yield key, [record.get(key) for record in records]
+
+    def _count_places(self, more: int) -> None:
+        self._places += more
         if self._places > PLACES_MAX:
             raise TooManyColumns
-        return keys
 
     def _column(self, rows: Rows, name: str, column: Column, types: set[type], rule: Rule) -> None:
         if dict in types:
@@ -267,17 +278,15 @@ class _Flattening:
                 self._reject(owner, reason)
 
 
-def _columns(
-    records: Sequence[dict[str, Any]], keys: Sequence[str]
-) -> Iterator[tuple[str, Column]]:
-    if len(keys) > 1:
-        # Most often every record has every key: then one pass in compiled code takes them apart.
+def _taken_apart(records: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]] | None:
+    """Columns by field when all records have the same fields, as most have: one compiled pass."""
+    fields = list(records[0]) if records else []
+    # itemgetter gives bare values, not tuples, for a single field.
+    if len(fields) > 1 and set(map(len, records)) == {len(fields)}:
         with contextlib.suppress(KeyError):
-            found = zip(*map(itemgetter(*keys), records), strict=True)
-            yield from zip(keys, map(list, found), strict=True)
-            return
-    for key in keys:
-        yield key, [record.get(key) for record in records]
+            columns = zip(*map(itemgetter(*fields), records), strict=True)
+            return dict(zip(fields, columns, strict=True))
+    return None
 
 
 def _either(one: Column | None, other: Column) -> Column:
@@ -306,8 +315,9 @@ def _without_nul(column: Column) -> Column:
 
 
 def _all_fit(column: Column) -> bool:
-    # filter(None) drops null and zero, both of which fit.
-    return (
-        max(filter(None, column), default=0) <= BIGINT_MAX
-        and min(filter(None, column), default=0) >= BIGINT_MIN
-    )
+    """Whether all integers are of 64 bits; null and zero, which filter drops, are."""
+    try:
+        array("q", filter(None, column))
+    except OverflowError:
+        return False
+    return True

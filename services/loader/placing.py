@@ -15,7 +15,7 @@ from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
 from services.loader.plan import ExistingTable, Plan, TooManyColumns, Wanted, plan_table
 from services.loader.rejects import Rejects
-from services.loader.rows import CellKey, ChildKey, Rows, TableLoad
+from services.loader.rows import ORDINAL, PLACE, CellKey, ChildKey, Rows, TableLoad
 from services.loader.staging import Staging, Stamp, Target
 from services.loader.upsert import (
     Behaviour,
@@ -213,12 +213,18 @@ class _Putting:
         self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
     ) -> int:
         connection = self._place.connection
-        staging = Staging(self._place.temporary_name(), load.root)
-        await staging.fill(connection)
-        if self._key and winners.needs_database(self._kinds):
-            await staging.keep_winners(connection, self._key)
         columns = self._existing.columns if self._existing else ()
         surrogate = naming.SURROGATE_KEY in columns or not (columns or self._key)
+        compared = bool(self._key) and winners.needs_database(self._kinds)
+        unused = set()
+        if not load.children and self._behaviour is not Behaviour.APPEND_WHAT_FITS:
+            unused.add(ORDINAL)
+        if not surrogate and not compared and self._key:
+            unused.add(PLACE)
+        staging = Staging(self._place.temporary_name(), load.root, without=unused)
+        await staging.fill(connection)
+        if compared:
+            await staging.keep_winners(connection, self._key)
         insert = RootInsert(staging, target, stamp, key=self._key, surrogate=surrogate)
         unfit: list[int] = []
         if self._behaviour is Behaviour.APPEND_WHAT_FITS:

@@ -5,7 +5,7 @@ They go in by binary COPY; PostgreSQL parses timestamps and decimals there, exac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,13 +67,14 @@ class Parameters:
 class Staging:
     """A temporary table with the rows of one table, gone at the end of the transaction."""
 
-    def __init__(self, name: str, table_rows: Rows) -> None:
+    def __init__(self, name: str, table_rows: Rows, *, without: Container[str] = ()) -> None:
+        """``without``: fixed columns that nobody will ask for."""
         self.name = name
         self._columns: list[tuple[str, str, list[Any]]] = []
         # Staging column and cast of each cell.
         self._cells: dict[CellKey, tuple[str, str]] = {}
         for fixed, values in table_rows.fixed.items():
-            if fixed != rows.EXTRACTED or any(values):
+            if fixed not in without and (fixed != rows.EXTRACTED or any(values)):
                 self._columns.append((fixed, _FIXED_TYPES.get(fixed, "bigint"), values))
         for i, ((base, kind), values) in enumerate(table_rows.cells.items()):
             column = f"c{i}"
