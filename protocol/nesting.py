@@ -52,8 +52,6 @@ def _nested_within_limits(datas: Sequence[dict[str, Any]]) -> bool:
         return True
     # More than one may have, but among many. Parts that hold half of it on average.
     size = max(1, len(datas) * DATA_POINTS_MAX // (2 * points))
-    if size == len(datas):
-        size = (size + 1) // 2
     parts = (datas[start : start + size] for start in range(0, len(datas), size))
     return all(map(_nested_within_limits, parts))
 

@@ -127,9 +127,7 @@ class SchemaCache:
 def _text(schema: Schema) -> bytes:
     """The key. Numbers beyond 64 bits keep their digits; a schema too deep to write is refused."""
     try:
-        return orjson.dumps(
-            schema,
-        )
+        return orjson.dumps(schema)
     except orjson.JSONEncodeError:
         pass
     try:

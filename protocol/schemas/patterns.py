@@ -10,7 +10,7 @@ import re
 from protocol.limits import SCHEMA_PATTERN_STATES_MAX
 
 _REPETITION = re.compile(r"\{\s*(\d{1,6})\s*(?:(,)\s*(\d{0,6})\s*)?\}")
-_ESCAPE = re.compile(r"\\(?:[pPxuU](?:\{[^}]*\}|.)?|.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:[pPxuU](?:\{[^}]{0,64}\}|.)?|.)", re.DOTALL)
 
 
 def states(pattern: str) -> int:
@@ -54,15 +54,15 @@ def _end_of_atom(pattern: str, place: int) -> int:
 def _end_of_class(pattern: str, place: int) -> int:
     """Behind the bracket that closes the one at ``place``; classes may hold classes."""
     depth = 0
-    start = place
+    literal = -1  # where a closing bracket stands for itself: first in its class
     while place < len(pattern):
-        if pattern[place] == "\\":
-            place += 1
-        elif pattern[place] == "[":
+        character = pattern[place]
+        if character == "[":
             depth += 1
-        elif pattern[place] == "]" and not pattern[start:place].endswith(("[", "[^")):
+            literal = place + (2 if pattern[place + 1 : place + 2] == "^" else 1)
+        elif character == "]" and place != literal:
             depth -= 1
             if depth == 0:
                 return place + 1
-        place += 1
+        place += 2 if character == "\\" else 1
     return place

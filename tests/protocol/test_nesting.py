@@ -41,6 +41,7 @@ def test_a_flat_dict_is_not_tracked_and_a_nested_one_is() -> None:
         ([{"deep": nested(101), **MANY}], (0, Excess.LEVELS)),
         ([{"a": [[]] * 20_000, "b": {"c": {}}}], None),
         ([dict.fromkeys(map(str, range(10_001)))], (0, Excess.POINTS)),
+        ([{"a": []}, dict.fromkeys(map(str, range(10_001)))], (1, Excess.POINTS)),
     ],
 )
 def test_finds_the_first_record_that_is_too_much(

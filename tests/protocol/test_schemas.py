@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from protocol.limits import SCHEMA_PATTERN_STATES_MAX
 from protocol.refusals.batch import SchemaInvalid
 from protocol.schemas.compiled import Compiled, SchemaCache
 from protocol.schemas.patterns import states
@@ -300,6 +299,10 @@ def test_a_wide_table_and_a_full_body_are_not_costly() -> None:
         ("[^]a]{5}", 5),
         ("[[a-c]&&[b]]{5}", 5),
         (r"[\]a]{5}", 5),
+        (r"[\[]{5}", 5),
+        (r"[^]\]]{5}", 5),
+        ("[a", 1),
+        ("[a\\", 1),
         (r"\d{5}", 5),
         (r"\p{Greek}{5}", 5),
         (r"\pN{5}", 5),
@@ -316,8 +319,22 @@ def test_states_of_a_pattern_are_counted_with_repetitions_written_out(
     assert states(pattern) == count
 
 
-def test_a_pattern_that_nests_a_million_groups_is_counted() -> None:
-    assert states("(" * 500_000 + "a" + "){9}" * 500_000) > SCHEMA_PATTERN_STATES_MAX
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(" * 250_000 + "a" + "){9}" * 250_000,
+        "[" * 500_000 + "a" + "]" * 499_999,
+        "\\p{" * 300_000,
+        "a{" * 500_000,
+        "a{1,2}" * 160_000,
+    ],
+    ids=["groups", "classes", "properties", "open", "repetitions"],
+)
+def test_a_pattern_of_a_megabyte_is_counted_in_no_time(pattern: str) -> None:
+    started = time.monotonic()
+
+    assert states(pattern) > 0
+    assert time.monotonic() - started < 10
 
 
 def test_equal_schemas_are_compiled_once() -> None:
@@ -358,6 +375,21 @@ def test_a_schema_of_five_megabytes_is_refused() -> None:
     with pytest.raises(SchemaInvalid) as refused:
         SchemaCache(10**9).compiled(wide)
     assert refused.value.body == b'{"error":"Invalid JSON schema: larger than 1000000 bytes"}'
+
+
+def test_a_schema_that_two_requests_bring_at_once_is_counted_once() -> None:
+    cache = SchemaCache(10**9)
+    cache._keep(b"text", Compiled({}))
+    before = cache._bytes
+    cache._keep(b"text", Compiled({}))
+
+    assert cache._bytes == before
+
+
+def test_a_schema_too_deep_to_be_written_is_refused() -> None:
+    with pytest.raises(SchemaInvalid) as refused:
+        SchemaCache(10**9).compiled(nested_schema(900))
+    assert refused.value.body == b'{"error":"Invalid JSON schema: nested too deeply"}'
 
 
 def test_numbers_beyond_64_bits_in_a_schema_are_different_schemas() -> None:

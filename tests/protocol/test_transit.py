@@ -152,6 +152,7 @@ def test_a_tagged_string_is_read_as_its_type(written: str, value: Any) -> None:
         ),
         ('["^ ",1,2,true,3,null,4,1.5,5]', {"1": 2, "true": 3, "null": 4, "1.5": 5}),
         ('["^ ","a",1,"a",2]', {"a": 2}),
+        ('["^ ","~xunknown",1,"^ ",2]', {"unknown": 1, "^ ": 2}),
         ('{"a":{"b":[]},"c":null}', {"a": {"b": []}, "c": None}),
         ("5", 5),
         ('"~:kw"', "kw"),
@@ -235,7 +236,8 @@ def test_codes_have_one_character_or_two() -> None:
 
 @pytest.mark.parametrize("count", [43, 44, 45, 1935, 1936, 1937, 2100, 4000])
 def test_the_cache_begins_again_when_it_is_full(count: int) -> None:
-    records = [{f"field_{i}": i, "same": 1} for i in range(count)] + [{"field_0": 0, "same": 1}]
+    records = [{f"field_{i}": i, "id": 1, "same": 2} for i in range(count)]
+    records += [{"field_0": 0, "id": 1, "same": 2}]
 
     assert decode(compact(records)) == records
 
