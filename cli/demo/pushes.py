@@ -54,7 +54,8 @@ class Rounds:
         for place, row in enumerate(rows):
             self.newest[row[self._key]] = number * size + place
         self.begun += 1
-        return request
+        # Alone it is all there is; nothing is left unsent when it is refused.
+        return request._replace(ends=True)
 
     def __iter__(self) -> Iterator[Request]:
         while self.go_on:
