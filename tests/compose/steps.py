@@ -174,6 +174,7 @@ class Steps:
         say("All restarted under load.")
 
     async def _down_and_up(self, load: Load) -> None:
+        await self._stopped_in_order()
         await asyncio.to_thread(self._stack.down, forget=False)
         await asyncio.to_thread(self._stack.up)
         self._stack.write_run_file(
@@ -193,6 +194,16 @@ class Steps:
         expect("differences", [replayed["only_in_fold"], replayed["only_in_table"]], [[], []])
         expect("receipts outside", replayed["receipts_outside"], [])
         say(f"The log verifies to {verified['size']} facts, and replays to the live tables.")
+
+    async def _stopped_in_order(self) -> None:
+        """Every program hears the signal and ends by itself: -9 would leave 137 behind."""
+        began = time.monotonic()
+        await asyncio.to_thread(self._stack.compose, "stop")
+        for service in PROGRAMS:
+            (container,) = self._stack.containers(service)
+            exit_code = self._stack.inspect(container)["State"]["ExitCode"]
+            expect(f"exit code of {service} when stopped", exit_code, 0)
+        say(f"All stopped in order within {time.monotonic() - began:.0f} s.")
 
     async def _more_pushes(self, account: Account) -> None:
         goal = len(account.acknowledged) + PUSHES_BETWEEN
