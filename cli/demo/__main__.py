@@ -5,6 +5,7 @@ Exit code 0 when everything is as it must be, else 1 with what is not.
 
 import argparse
 import asyncio
+import signal
 import sys
 
 from cli.demo.checks import Mismatch
@@ -29,6 +30,8 @@ def main() -> int:
         parser.error(f"--records goes from 1 to {FLIGHTS:,}")
     try:
         asyncio.run(_run(arguments.records))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return REFUSED
     except (Mismatch, Refused) as reason:
         print(f"demo: {reason}", file=sys.stderr)
         return REFUSED
@@ -36,6 +39,10 @@ def main() -> int:
 
 
 async def _run(flights_count: int) -> None:
+    this = asyncio.current_task()
+    assert this is not None, "asyncio.run runs it in a task"
+    # Its system is taken down with it, however it is ended.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     clock = SystemClock()
     kept = await asyncio.to_thread(archive)
     began = clock.monotonic()

@@ -21,7 +21,7 @@ def value_in_the_code(name: str) -> object:
     """A constant of a module, or a default of a dataclass in it."""
     owner, _, last = name.rpartition(".")
     module, _, cls = owner.rpartition(".")
-    if not cls.istitle():
+    if not cls[:1].isupper():
         return vars(import_module(owner))[last]
     (field,) = [field for field in fields(vars(import_module(module))[cls]) if field.name == last]
     return field.default
