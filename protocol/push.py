@@ -6,14 +6,15 @@ ordinary is looked at record by record (``push_records``), which also says what 
 """
 
 from collections import Counter
+from gc import is_tracked
 from itertools import compress
 from operator import countOf, itemgetter
 from types import NoneType
 from typing import Any
 
 from protocol.bodies import exact_push, quick_push, quick_push_is_exact
-from protocol.key_columns import keys_in_order
-from protocol.limits import RECORDS_MAX
+from protocol.key_columns import keys_in_order, too_long
+from protocol.limits import DATA_POINTS_MAX, RECORDS_MAX, SEQUENCE_MAX, SEQUENCE_MIN
 from protocol.nesting import within_limits
 from protocol.push_records import check_each
 from protocol.refusals import Refusal
@@ -65,9 +66,34 @@ def _records(records: Any) -> list[Any]:
 def _check_as_columns(records: list[Any]) -> Checked | None:
     """None for whatever is not ordinary: wrong or not."""
     try:
-        return _ordinary(records)
+        return _ordinary(records) if len(records) > 1 else _ordinary_one(records[0])
     except (KeyError, TypeError):
         return None  # an argument or a key is absent, or something is no record
+
+
+def _ordinary_one(record: Any) -> Checked | None:
+    """A push of one flat record is the commonest of all; columns only pay from two on."""
+    if type(record) is not dict or record.keys() != REQUIRED:
+        return None
+    table, sequence, data = record["table_name"], record["sequence"], record["data"]
+    if (
+        type(record["client_id"]) is not int
+        or record["action"] != "upsert"
+        or type(sequence) is not int
+        or not SEQUENCE_MIN <= sequence <= SEQUENCE_MAX
+        or type(table) is not str
+        or is_blank(table)
+        or type(data) is not dict
+        or is_tracked(data)  # holds more than plain values (nesting.py)
+        or len(data) > DATA_POINTS_MAX
+        or not _is_key_list(record["key_names"])
+    ):
+        return None
+    for name in record["key_names"]:
+        value = data[name]
+        if value is None or too_long(value):
+            return None
+    return Checked(1, merged({table: 1}), record["client_id"], None, None)
 
 
 def _ordinary(records: list[Any]) -> Checked | None:
