@@ -17,7 +17,8 @@ from typing import Any
 from cli.failure import Refused
 from cli.target import Target, find_target
 
-READY_SECONDS_MAX = 90
+# Less than the time-out of a test, so that a system that does not come up is still taken down.
+READY_SECONDS_MAX = 45
 STOP_SECONDS_MAX = 60
 COMMAND_SECONDS_MAX = 300
 LINES_KEPT = 100
