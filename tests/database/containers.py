@@ -6,8 +6,11 @@ import docker
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import testcontainers_config
 
+from services.runtime.embedded_postgres.tuning import CONNECTIONS_MAX, THROW_AWAY
+
 IMAGE = "postgres:18"
 ASKED_FOR_VARIABLE = "PUSHGATE_TEST_CONTAINERS"
+CONNECTIONS = {"max_connections": str(CONNECTIONS_MAX)}
 
 
 def container_if_asked_for() -> PostgresContainer | None:
@@ -16,7 +19,9 @@ def container_if_asked_for() -> PostgresContainer | None:
         return None
     # The run stops its container itself; a second one that watches it would have to be fetched.
     testcontainers_config.ryuk_disabled = True
-    return PostgresContainer(IMAGE, driver=None).start()
+    arguments = [f"-c{name}={value}" for name, value in (THROW_AWAY | CONNECTIONS).items()]
+    container = PostgresContainer(IMAGE, driver=None)
+    return container.with_command(["postgres", *arguments]).start()
 
 
 def _engine_answers() -> bool:
