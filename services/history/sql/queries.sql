@@ -92,6 +92,9 @@ ON CONFLICT (origin) DO NOTHING;
 
 -- ---------------------------------------------------------------- access
 
+-- name: plan_each_question
+SET plan_cache_mode = force_custom_plan;
+
 -- name: reader
 SELECT connect_token_id, account_id, role FROM tokens.connect_tokens WHERE token_hash = $1;
 

@@ -2,17 +2,20 @@
 -- As-of, rebuild and drift check all use these; a property test keeps them equal to the trigger.
 -- Set-based on purpose: one pass over a prefix of the log and a few hash joins. work_mem is set for
 -- these joins, and also keeps a function closed to the planner: a condition on its result, whose
--- selectivity nobody can guess, would else turn them into loops (five times slower: tried).
+-- selectivity nobody can guess, would else turn them into loops (five times slower: tried). So would
+-- a plan for any size instead of this one.
 
 CREATE FUNCTION tokens.accounts_as_of(p_size bigint)
-RETURNS SETOF tokens.accounts LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '64MB' AS $$
+RETURNS SETOF tokens.accounts LANGUAGE sql STABLE PARALLEL SAFE
+SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
     SELECT split_part(e.stream, '/', 2)::int, e.recorded_at, e.number
       FROM ledger.event e
      WHERE e.type = 'AccountOpened' AND e.number < p_size
 $$;
 
 CREATE FUNCTION tokens.connect_tokens_as_of(p_size bigint)
-RETURNS SETOF tokens.connect_tokens LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '64MB' AS $$
+RETURNS SETOF tokens.connect_tokens LANGUAGE sql STABLE PARALLEL SAFE
+SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
     SELECT decode(g.record -> 'data' ->> 'token_hash', 'hex'),
            (g.record -> 'data' ->> 'connect_token_id')::int,
            split_part(g.stream, '/', 2)::int,
@@ -29,7 +32,8 @@ RETURNS SETOF tokens.connect_tokens LANGUAGE sql STABLE PARALLEL SAFE SET work_m
 $$;
 
 CREATE FUNCTION tokens.integrations_as_of(p_size bigint)
-RETURNS SETOF tokens.integrations LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '64MB' AS $$
+RETURNS SETOF tokens.integrations LANGUAGE sql STABLE PARALLEL SAFE
+SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
     WITH renamed AS (
         SELECT DISTINCT ON (e.stream) e.stream, e.record -> 'data' ->> 'display_name' AS display_name
           FROM ledger.event e
@@ -75,14 +79,16 @@ RETURNS SETOF tokens.integrations LANGUAGE sql STABLE PARALLEL SAFE SET work_mem
 $$;
 
 CREATE FUNCTION tokens.schema_names_as_of(p_size bigint)
-RETURNS SETOF tokens.schema_names LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '64MB' AS $$
+RETURNS SETOF tokens.schema_names LANGUAGE sql STABLE PARALLEL SAFE
+SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
     SELECT DISTINCT e.record -> 'data' ->> 'schema_name', (e.record -> 'data' ->> 'account_id')::int
       FROM ledger.event e
      WHERE e.type = 'IntegrationCreated' AND e.number < p_size
 $$;
 
 CREATE FUNCTION tokens.active_tokens_as_of(p_size bigint)
-RETURNS SETOF tokens.active_tokens LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '64MB' AS $$
+RETURNS SETOF tokens.active_tokens LANGUAGE sql STABLE PARALLEL SAFE
+SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
     WITH stated AS (
         SELECT DISTINCT ON (e.stream) e.stream, e.type, e.number
           FROM ledger.event e
@@ -110,13 +116,13 @@ RETURNS SETOF tokens.active_tokens LANGUAGE sql STABLE PARALLEL SAFE SET work_me
            greatest(g.number, stated.number)
       FROM standing
       JOIN ledger.event g ON g.number = standing.number
-      JOIN ledger.event c ON c.stream = g.stream AND c.type = 'IntegrationCreated'
-       AND c.number < p_size
+      JOIN ledger.event c ON c.stream = g.stream AND c.version = 1
       LEFT JOIN stated ON stated.stream = g.stream
 $$;
 
 CREATE FUNCTION tokens.retired_tokens_as_of(p_size bigint)
-RETURNS SETOF tokens.retired_tokens LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '64MB' AS $$
+RETURNS SETOF tokens.retired_tokens LANGUAGE sql STABLE PARALLEL SAFE
+SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan AS $$
     SELECT decode(g.record -> 'data' ->> 'token_hash', 'hex'),
            g.token_id,
            split_part(g.stream, '/', 2)::int,
