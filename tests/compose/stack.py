@@ -52,7 +52,7 @@ def reason_to_skip() -> str | None:
         run("docker", "compose", "version", seconds_max=30)
         run(*_get_images(), seconds_max=900)
     except (StackFailed, subprocess.TimeoutExpired) as failed:
-        return str(failed).strip()
+        return str(failed).strip().splitlines()[-1]
     return None
 
 

@@ -22,7 +22,7 @@ async def test_a_request_id_leads_from_the_push_to_the_load(watched: Watched) ->
     (line,) = await eventually(accepted)
     (load,) = await eventually(loaded)
 
-    assert (line["event"], line["records"]) == ("batch.accepted", 1)
+    assert (line["event"], line["program"], line["records"]) == ("batch.accepted", "ingest", 1)
     assert (load["event"], load["table"]) == ("table.loaded", "followed")
 
 
