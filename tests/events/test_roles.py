@@ -64,7 +64,14 @@ MAY_READ_COLUMNS = {
 FOLDS = {f"{table}_as_of(bigint)" for table in PROJECTIONS}
 MAY_CALL: dict[str, set[str]] = {
     "pushgate_tokens": {"ledger.append(text,integer,text,json)", *FOLDS},
-    "pushgate_ingest": {"journal.make_partitions(date,integer)", "journal.open_group(bytea[])"},
+    "pushgate_ingest": {
+        "journal.make_partitions(date,integer)",
+        (
+            "journal.commit_group(bytea[],integer[],integer[],integer[],text[],uuid[],integer[],"
+            "integer[],text[],text[],text[],integer[],bigint[],bytea[],timestamp with time zone[],"
+            "text[],text[],text[],bytea[])"
+        ),
+    },
     "pushgate_loader": set(),
     "pushgate_history": {"ledger.seal(bigint,bigint,bigint,text)", *FOLDS},
     "pushgate_signer": {"ledger.restorations()"},

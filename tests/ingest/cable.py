@@ -16,7 +16,6 @@ class Cable:
         self._carrying: set[asyncio.Task[None]] = set()
         self._plugged = True
         self._swallowing = False
-        self.swallowed = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def laid(self) -> AsyncGenerator[Cable]:
@@ -43,8 +42,8 @@ class Cable:
         self._plugged = True
         self._swallowing = False
 
-    def swallow_after_commit(self) -> None:
-        """The next COMMIT reaches the server; what the server says to it reaches nobody."""
+    def swallow_answers(self) -> None:
+        """What is sent reaches the server; what the server says to it reaches nobody."""
         self._swallowing = True
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,8 +56,8 @@ class Cable:
         there, back = await asyncio.open_connection(self._parts.hostname, self._parts.port)
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._carry(reader, back, outward=True))
-                both.create_task(self._carry(there, writer, outward=False))
+                both.create_task(self._carry(reader, back))
+                both.create_task(self._carry(there, writer, answers=True))
         except* (asyncio.CancelledError, ConnectionError):
             pass
         finally:
@@ -67,12 +66,10 @@ class Cable:
             back.close()
 
     async def _carry(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, outward: bool
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool = False
     ) -> None:
         while data := await source.read(65_536):
-            if outward and self._swallowing and b"COMMIT" in data:
-                self.swallowed.set()
-            if outward or not self.swallowed.is_set():
+            if not (answers and self._swallowing):
                 sink.write(data)
                 await sink.drain()
         raise ConnectionError

@@ -12,6 +12,8 @@ from services.ingest.admission import Token
 Endpoint = Literal["push", "batch"]
 
 _MICROSECOND = timedelta(microseconds=1)
+# How a token that is believed not to exist looks among those that do.
+_NOBODY = (None, None, None, None)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -43,10 +45,18 @@ class Arrivals:
         return self._last
 
 
+def believed_columns(
+    believed: Iterable[tuple[bytes, Token | None]],
+) -> tuple[Sequence[Any], ...]:
+    """The first arguments of ``commit_group``: what the decisions rest on."""
+    rows = [(token_hash, *(token or _NOBODY)) for token_hash, token in believed]
+    return tuple([row[n] for row in rows] for n in range(1 + len(_NOBODY)))
+
+
 def columns(
-    admitted: Sequence[tuple[Token, Candidate]], received: Sequence[datetime], log_size: int
-) -> tuple[Any, ...]:
-    """The arguments of ``write_group``, in its order."""
+    admitted: Sequence[tuple[Token, Candidate]], received: Sequence[datetime]
+) -> tuple[Sequence[Any], ...]:
+    """The other arguments of ``commit_group``: what is written if the decisions stand."""
     candidates = [candidate for _, candidate in admitted]
     checked = [candidate.checked for candidate in candidates]
     return (
@@ -54,24 +64,24 @@ def columns(
         [token.integration_id for token, _ in admitted],
         [token.token_id for token, _ in admitted],
         [candidate.endpoint for candidate in candidates],
-        [_text_array(name for name, _ in each.tables) for each in checked],
-        ["{" + ",".join([str(records) for _, records in each.tables]) + "}" for each in checked],
+        [_text_array([name for name, _ in each.tables]) for each in checked],
+        [_int_array([records for _, records in each.tables]) for each in checked],
         [each.records for each in checked],
         [candidate.body_bytes for candidate in candidates],
         [candidate.body_sha256 for candidate in candidates],
         received,
         [candidate.peer for candidate in candidates],
+        [candidate.request_id for candidate in candidates],
         [candidate.media_type for candidate in candidates],
         [candidate.body for candidate in candidates],
-        log_size,
-        [candidate.request_id for candidate in candidates],
     )
 
 
-def _text_array(names: Iterable[str]) -> str:
+def _int_array(numbers: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
+def _text_array(names: Sequence[str]) -> str:
     """An array literal: every element quoted, so that no name can be read as anything else."""
-    return "{" + ",".join([_quoted(name) for name in names]) + "}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    quoted = '","'.join(name.replace("\\", "\\\\").replace('"', '\\"') for name in names)
+    return f'{{"{quoted}"}}'

@@ -51,8 +51,6 @@ Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
 class _Waiting:
     candidate: Candidate
     answer: asyncio.Future[Outcome]
-    # A connection broke under it before.
-    interrupted: bool = False
 
 
 class GroupCommitter:
@@ -75,8 +73,8 @@ class GroupCommitter:
     async def commit(self, candidate: Candidate) -> Outcome:
         """Returns once the candidate is durable (None), or the refusal: then it was not taken.
 
-        When the connection breaks during a COMMIT nobody can know whether it was taken; the
-        answer is the one that asks for the same request again.
+        When the connection breaks under its group nobody can know whether it was taken; the
+        refusal is the one that asks for the same request again.
         """
         if self._away:
             return unavailable()
@@ -178,23 +176,11 @@ class GroupCommitter:
             _answer(group, await self._transaction.commit(connection, candidates))
         except OutcomeUnknown:
             connection.terminate()
-        except AWAY:
-            connection.terminate()
-            group = self._put_back(group)
         except asyncpg.PostgresError:
             await self._commit_one_by_one(connection, group)
         finally:
             # Whatever happened: nobody waits for a group that is gone.
             _answer(group, [unavailable()] * len(group))
-
-    def _put_back(self, group: list[_Waiting]) -> list[_Waiting]:
-        """To the head of the queue, for one more connection; returns those that had their two."""
-        again = [waiting for waiting in group if not waiting.interrupted]
-        for waiting in reversed(again):
-            waiting.interrupted = True
-            self._waiting.appendleft(waiting)
-            self._waiting_bytes += len(waiting.candidate.body)
-        return [waiting for waiting in group if waiting not in again]
 
     async def _commit_one_by_one(
         self, connection: Connection[Record], group: list[_Waiting]
@@ -207,7 +193,7 @@ class GroupCommitter:
                 continue
             try:
                 _answer([waiting], await self._transaction.commit(connection, [waiting.candidate]))
-            except (OutcomeUnknown, *AWAY):
+            except OutcomeUnknown:
                 connection.terminate()
                 return
             except asyncpg.LockNotAvailableError:

@@ -1,5 +1,4 @@
--- Ingest's statements. open_group and write_group are one transaction of the group committer; the
--- section marked "claim" belongs to the loader.
+-- Ingest's statements; the section marked "claim" belongs to the loader.
 
 -- name: prepare_writer
 -- A revocation holds its lock for milliseconds. Whoever holds one longer must not hold up the
@@ -7,39 +6,12 @@
 -- The group's plan never depends on its size.
 SET lock_timeout = '2s'; SET plan_cache_mode = force_generic_plan;
 
--- name: open_group
-SELECT token_hash, token_id, integration_id, client_id, state, log_size
-  FROM journal.open_group($1::bytea[]);
-
--- name: write_group
--- One row of each array per request, in order of arrival. tables and table_records come as array
--- literals, because unnest would flatten arrays of arrays. Bodies are unnested apart, so that
--- nothing else carries them around.
-WITH written AS (
-    INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records,
-                                  bytes, body_sha256, received_at, log_size, peer)
-    SELECT batch_id, integration_id, token_id, endpoint, tables::text[], records, bytes,
-           body_sha256, received_at, $14::bigint, peer
-      FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $7::int[], $8::bigint[],
-                  $9::bytea[], $10::timestamptz[], $11::text[])
-           AS given (batch_id, integration_id, token_id, endpoint, tables, records, bytes,
-                     body_sha256, received_at, peer)
-    RETURNING number, batch_id, integration_id, tables, bytes, received_at
-), kept AS (
-    INSERT INTO journal.bodies (batch_id, received_at, media_type, body)
-    SELECT batch_id, received_at, media_type, body
-      FROM unnest($1::uuid[], $10::timestamptz[], $12::text[], $13::bytea[])
-           AS given (batch_id, received_at, media_type, body)
-)
-INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name, records, bytes,
-                             received_at, request_id)
-SELECT written.batch_id, part.place - 1, written.number, written.integration_id, part.table_name,
-       part.records, written.bytes, written.received_at, given.request_id
-  FROM written
-  JOIN unnest($1::uuid[], $6::text[], $15::text[])
-       AS given (batch_id, table_records, request_id) USING (batch_id)
- CROSS JOIN LATERAL unnest(written.tables, given.table_records::int[]) WITH ORDINALITY
-       AS part (table_name, records, place);
+-- name: commit_group
+SELECT log_size, token_hash, token_id, integration_id, client_id, state
+  FROM journal.commit_group($1::bytea[], $2::int[], $3::int[], $4::int[], $5::text[], $6::uuid[],
+                            $7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::int[],
+                            $13::bigint[], $14::bytea[], $15::timestamptz[], $16::text[],
+                            $17::text[], $18::text[], $19::bytea[]);
 
 -- name: look_up_token
 SELECT token_id, integration_id, client_id, state

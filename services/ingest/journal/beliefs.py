@@ -1,0 +1,28 @@
+"""What a group is decided by: the tokens' rows, as they were last seen."""
+
+from collections.abc import Iterable
+
+from services.ingest.admission import Token
+
+TOKENS_MAX = 65_536
+
+
+class Beliefs:
+    """Rows that the store showed. They decide nothing alone: the group's transaction compares.
+
+    A token that is not here is believed not to exist; so one that does costs a second trip, once.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[bytes, Token] = {}
+
+    def of(self, token_hash: bytes) -> Token | None:
+        return self._tokens.get(token_hash)
+
+    def learn(self, rows: Iterable[tuple[bytes, Token | None]]) -> None:
+        for token_hash, token in rows:
+            self._tokens.pop(token_hash, None)
+            if token is not None:
+                self._tokens[token_hash] = token
+        while len(self._tokens) > TOKENS_MAX:
+            del self._tokens[next(iter(self._tokens))]
