@@ -65,6 +65,11 @@ class Books:
     async def lock_table(self, schema: str, table: str) -> None:
         await self._connection.execute(self._queries["lock_table"], schema, table)
 
+    async def lock_holders(self, schema: str, table: str) -> list[str]:
+        """Who holds locks on the table now, in words."""
+        rows = await self._connection.fetch(self._queries["lock_holders"], schema, table)
+        return [f"session {pid} of {user} ({name})" for pid, user, name in rows]
+
     async def marked(self, marks: Sequence[Mark]) -> set[Mark]:
         rows = await self._connection.fetch(self._queries["marked"], *columns_of(marks))
         return {Mark(*row) for row in rows}

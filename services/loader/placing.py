@@ -5,7 +5,9 @@ Rules: loading behaviour 2.3, 3.2, 4.2, 4.3 and 4.5. Works inside the load's tra
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import count
+from typing import Any
 
 import asyncpg
 
@@ -202,7 +204,7 @@ class _Putting:
             if isinstance(error, asyncpg.ProgramLimitExceededError) and _is_no_page_limit(error):
                 raise
             if load.root.size == 1:
-                self._place.rejects.all_records(load.root, _reason(error))
+                self._place.rejects.all_records(load.root, _reason(error, load))
                 return 0
         middle = load.root.owner[load.root.size // 2]
         later = load.split(middle)
@@ -284,5 +286,27 @@ def _is_no_page_limit(error: asyncpg.ProgramLimitExceededError) -> bool:
     return error.sqlstate != _PROGRAM_LIMIT_EXCEEDED
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, load: TableLoad) -> str:
+    """``load`` holds one record."""
+    if isinstance(error, asyncpg.NumericValueOutOfRangeError):
+        # Only a column that somebody made narrower refuses what we let through.
+        for word, kind in (("integer", Kind.BIGINT), ("decimal", Kind.NUMERIC)):
+            values = _values_of(load, kind)
+            if values and (word == "decimal" or "int" in str(error)):
+                return f"{word} out of range for PostgreSQL on {max(values, key=_size)}"
     return f"{error.args[0]}" if error.args else type(error).__name__
+
+
+def _values_of(load: TableLoad, kind: Kind) -> list[Any]:
+    return [
+        value
+        for rows in (load.root, *load.children.values())
+        for (_, found), values in rows.cells.items()
+        if found is kind
+        for value in values
+        if value is not None
+    ]
+
+
+def _size(value: Any) -> Decimal:
+    return abs(Decimal(value))

@@ -168,7 +168,7 @@ class _Planning:
         if column.base != name or column.kind is None:
             return False
         after = Column(name + SUFFIX_OF[column.kind], column.kind, name)
-        if after.name in self._taken:
+        if len(after.name) > naming.IDENTIFIER_BYTES_MAX or not self._free(after.name):
             return False
         self._rename(name, after)
         return True

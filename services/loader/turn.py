@@ -15,8 +15,9 @@ from asyncpg import Pool, Record
 from events.log import AnyConnection
 from events.queries import load_queries
 from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
-from services.loader.destination import Destination
+from services.loader.destination import Books, Destination
 from services.loader.load import Order, Outcome, load
+from services.loader.naming import root_table_name
 from services.loader.preparing import Part, Preparing, Shared
 from services.loader.source import Unreadable
 from services.runtime.clock import Clock
@@ -93,7 +94,10 @@ class Turns:
         except Unreadable as unreadable:
             await self._set_aside(table, batches[0], [unreadable.mark], unreadable.reason)
         except _PASSING as error:
-            await self._put_back(table, batches, _said(error))
+            reason = _said(error)
+            if isinstance(error, asyncpg.LockNotAvailableError):
+                reason = f"{reason}; {await self._who_locks(table, batches[0].table_name)}"
+            await self._put_back(table, batches, reason)
             return False
         except AWAY:
             raise
@@ -191,7 +195,13 @@ class Turns:
     async def _put_back(self, table: TableKey, batches: list[Batch], reason: str) -> None:
         times = self._shared.put_back[table] = self._shared.put_back.get(table, 0) + 1
         await self._wait_under_lease(table, times)
-        self._tell_postponed(table, batches, reason, attempt=times)
+        await self._tell_postponed(table, batches, reason, attempt=times)
+
+    async def _who_locks(self, table: TableKey, table_name: str) -> str:
+        schema = await self._claims.schema_name(table.integration_id)
+        name = root_table_name(table_name).text
+        holders = await Books(self._destination).lock_holders(schema or "", name)
+        return "locked by " + (", ".join(holders) or "somebody who is gone by now")
 
     async def _count_attempt(self, table: TableKey, batches: list[Batch], reason: str) -> None:
         """Batches that failed together are loaded one by one after that."""
@@ -203,19 +213,23 @@ class Turns:
             return
         await self._claims.count_attempt(marks, reason)
         await self._wait_under_lease(table, attempt)
-        self._tell_postponed(table, batches, reason, attempt=attempt)
+        await self._tell_postponed(table, batches, reason, attempt=attempt)
 
     async def _wait_under_lease(self, table: TableKey, times: int) -> None:
         seconds = min(PUT_BACK_SECONDS_MIN * 2 ** min(times - 1, 10), PUT_BACK_SECONDS_MAX)
         await self._claims.take(table, seconds)
 
-    def _tell_postponed(
+    async def _tell_postponed(
         self, table: TableKey, batches: list[Batch], reason: str, *, attempt: int
     ) -> None:
+        name = batches[0].table_name
+        await self._journal.execute(
+            self._queries["tell_put_back"], table.integration_id, name, self._clock.now(), reason
+        )
         Log().warning(
             "load.postponed",
             integration_id=table.integration_id,
-            table=batches[0].table_name,
+            table=name,
             batches=len(batches),
             attempt=attempt,
             reason=reason,

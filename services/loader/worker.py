@@ -31,6 +31,10 @@ AWAY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
 
 
+class JournalAway(Exception):
+    """The journal broke off, not the destination. The text is the error's class."""
+
+
 class Worker:
     def __init__(
         self,
@@ -70,12 +74,14 @@ class Worker:
                     self._away = None
                     pauses = iter(AWAY_PAUSES_SECONDS)
                     await self._work(destination, ending)
+            except JournalAway as error:
+                self._away = f"the journal cannot be reached: {error}"
+                Log().warning("journal.unreachable", error=str(error))
+                await wait_for(ending, next(pauses, AWAY_PAUSES_SECONDS[-1]))
             except AWAY as error:
-                seconds = next(pauses, AWAY_PAUSES_SECONDS[-1])
-                self._away = f"a database cannot be reached: {type(error).__name__}"
-                Log().warning(
-                    "destination.unreachable", error=type(error).__name__, retry_seconds=seconds
-                )
+                name, seconds = type(error).__name__, next(pauses, AWAY_PAUSES_SECONDS[-1])
+                self._away = f"the destination cannot be reached: {name}"
+                Log().warning("destination.unreachable", error=name, retry_seconds=seconds)
                 await wait_for(ending, seconds)
 
     @contextlib.asynccontextmanager
@@ -85,6 +91,11 @@ class Worker:
         try:
             await Books(connection).open()
             yield connection
+        except AWAY as error:
+            if connection.is_closed():
+                raise
+            # Ours is whole, so the other database is the one that cannot be reached.
+            raise JournalAway(type(error).__name__) from error
         finally:
             connection.terminate()
 

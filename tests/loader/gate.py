@@ -255,6 +255,12 @@ class Gate:
         )
         return seconds is not None and seconds < 1.0
 
+    async def put_back_reason(self, table: str) -> str:
+        reason: str | None = await self.journal.fetchval(
+            "SELECT put_back_reason FROM loader.tables WHERE table_name = $1", table
+        )
+        return reason or ""
+
     async def lease_to(self, table: str, holder: UUID, *, seconds: float) -> datetime:
         """Until when."""
         until: datetime = await self.journal.fetchval(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -60,10 +61,10 @@ def test_planning_again_asks_for_nothing(loads: list[frozenset[CellKey]]) -> Non
 
 @given(st.lists(CELLS, min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_columns_do_not_depend_on_the_order_of_loads(
-    loads: list[frozenset[CellKey]], chances: "object"
+    loads: list[frozenset[CellKey]], chances: Random
 ) -> None:
     shuffled = list(loads)
-    chances.shuffle(shuffled)  # type: ignore[attr-defined]
+    chances.shuffle(shuffled)
 
     assert holdings(after(loads)) == holdings(after(shuffled))
     assert holdings(after(loads)) == holdings(after([frozenset().union(*loads)]))

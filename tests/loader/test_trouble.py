@@ -88,11 +88,14 @@ async def test_a_table_that_somebody_locks_waits_and_the_others_do_not(gate: Gat
     async with gate.loader(slots=2) as loader:
         await eventually(lambda: gate.loaded("u"))
         await eventually(lambda: gate.put_back("t"))
+        reason = await eventually(lambda: gate.put_back_reason("t"))
         await lock.rollback()
         await eventually(lambda: gate.done(loader))
 
     assert await gate.rows("t") == [(1,), (2,)]
     assert await gate.set_aside() == []
+    assert f"locked by session {gate.destination.get_server_pid()} of pushgate_loader" in reason
+    assert await gate.journal.fetchval("SELECT count(put_back_reason) FROM loader.tables") == 0
 
 
 async def test_a_damaged_body_costs_its_batch_only(gate: Gate) -> None:

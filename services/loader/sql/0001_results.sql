@@ -29,8 +29,10 @@ CREATE TABLE loader.tables (
     records          bigint NOT NULL,
     rows             bigint NOT NULL,
     rejected         bigint NOT NULL,
-    last_loaded_at   timestamptz NOT NULL,
-    last_lag_seconds double precision NOT NULL,
+    last_loaded_at   timestamptz,
+    last_lag_seconds double precision,
+    put_back_at      timestamptz,               -- since the last load: it could not be done
+    put_back_reason  text,
     PRIMARY KEY (integration_id, table_hash)
 ) WITH (fillfactor = 50);
 

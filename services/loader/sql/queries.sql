@@ -12,7 +12,15 @@ VALUES ($1, hashtextextended($2, 0), $2, 1, $3, $4, $5, $6, $7)
 ON CONFLICT (integration_id, table_hash) DO UPDATE
    SET loads = sums.loads + 1, records = sums.records + excluded.records,
        rows = sums.rows + excluded.rows, rejected = sums.rejected + excluded.rejected,
-       last_loaded_at = excluded.last_loaded_at, last_lag_seconds = excluded.last_lag_seconds;
+       last_loaded_at = excluded.last_loaded_at, last_lag_seconds = excluded.last_lag_seconds,
+       put_back_at = NULL, put_back_reason = NULL;
+
+-- name: tell_put_back
+INSERT INTO loader.tables AS sums (integration_id, table_hash, table_name, loads, records, rows,
+                                   rejected, put_back_at, put_back_reason)
+VALUES ($1, hashtextextended($2, 0), $2, 0, 0, 0, 0, $3, $4)
+ON CONFLICT (integration_id, table_hash) DO UPDATE
+   SET put_back_at = excluded.put_back_at, put_back_reason = excluded.put_back_reason;
 
 -- name: forget_old_loads
 DELETE FROM loader.loads WHERE loaded_at < $1;

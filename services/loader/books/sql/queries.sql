@@ -90,3 +90,17 @@ SELECT number, version FROM _pushgate.staged_versions
 -- name: unstage_versions
 DELETE FROM _pushgate.staged_versions
  WHERE schema_name = $1 AND root_name = $2 AND version <= $3;
+
+-- name: lock_holders
+-- Sessions other than this one that hold a lock on a root table or one of its sub-tables.
+SELECT DISTINCT l.pid, coalesce(a.usename::text, '') AS user_name,
+       coalesce(a.application_name, '') AS application_name
+  FROM pg_catalog.pg_locks l
+  JOIN pg_catalog.pg_class c ON c.oid = l.relation
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+ WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND n.nspname = $1
+   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
+   AND (c.relname = $2 OR c.relname IN (SELECT table_name FROM _pushgate.tables
+                                         WHERE schema_name = $1 AND root_name = $2))
+ ORDER BY l.pid LIMIT 5;
