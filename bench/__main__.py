@@ -11,7 +11,7 @@ from bench.measure import Measure
 from bench.system import bench_context
 
 # Each has ``async def measure(context: Context) -> list[Measure]``.
-MODULES = ("ingest", "loader")
+MODULES = ("ingest", "loader", "history")
 LATEST = Path(__file__).parent / "out" / "latest.json"
 
 

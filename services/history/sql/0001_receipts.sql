@@ -32,4 +32,4 @@ GRANT EXECUTE ON FUNCTION history.receipt_text(journal.receipts) TO pushgate_his
 -- What became of a receipt: waiting and failed tables are those of the work list, the others are
 -- loaded; a load that rejected some of its records may have rejected some of this receipt's.
 CREATE INDEX loads_of_receipt ON loader.loads (integration_id, last_receipt);
-GRANT SELECT (batch_id, table_name, failed_at, reason) ON journal.pending TO pushgate_history;
+GRANT SELECT (batch_id, place, failed_at, reason) ON journal.pending TO pushgate_history;

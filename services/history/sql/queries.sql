@@ -210,8 +210,9 @@ SELECT format('{"receipt":%s,"tables":%s}', history.receipt_text(r), array_to_js
                            WHERE l.integration_id = r.integration_id AND l.table_name = w.name
                              AND l.last_receipt >= r.number AND l.first_receipt <= r.number
                            ORDER BY l.last_receipt LIMIT 1))
-             FROM unnest(r.tables) AS w (name)
-             LEFT JOIN journal.pending p ON p.batch_id = r.batch_id AND p.table_name = w.name)))
+             FROM unnest(r.tables) WITH ORDINALITY AS w (name, place)
+             LEFT JOIN journal.pending p ON p.batch_id = r.batch_id AND p.place = w.place - 1
+            ORDER BY w.place)))
   FROM journal.receipts r
  WHERE r.token_id = $1::int AND r.number > $2::bigint ORDER BY r.number;
 
