@@ -120,8 +120,9 @@ def _check_records(
     # What is nested too deeply never reaches the validator.
     sound = datas[: excess[0]] if excess else datas
     wrong = _first_not_conforming(sound, schema)
+    key_names = list(dict.fromkeys(request.get("key_names", ())))
     for data in sound[:wrong]:
-        _check_keys(data, request.get("key_names", ()))
+        _check_keys(data, key_names)
     if wrong is not None:
         lines = schema.violations(datas[wrong], request["schema"])
         raise RecordNotConforming(indexes[wrong], lines)

@@ -13,7 +13,7 @@ def keys_in_order(key_names: Sequence[str], datas: Sequence[dict[str, Any]]) -> 
 
     Raises KeyError when one is absent.
     """
-    for name in key_names:
+    for name in dict.fromkeys(key_names):
         column = list(map(itemgetter(name), datas))
         types = set(map(type, column))
         if NoneType in types:

@@ -56,18 +56,32 @@ def _nested_within_limits(datas: Sequence[dict[str, Any]]) -> bool:
     return all(map(_nested_within_limits, parts))
 
 
+def members(value: Any) -> int:
+    """How many values a value within the limits holds, at any depth."""
+    found = 0
+    containers = [value] if type(value) in _CONTAINERS else []
+    while containers:
+        found += sum(map(len, containers))
+        containers = _containers_in(containers)
+    return found
+
+
 def _points(containers: Sequence[Any]) -> int | None:
     """How many values all of them hold together; None when one is too deep."""
     points = 0
     for _ in range(NESTING_LEVELS_MAX):
         points += sum(map(len, containers))
-        containers = [
-            value
-            for container in containers
-            for value in (container.values() if type(container) is dict else container)
-            if type(value) in _CONTAINERS
-        ]
+        containers = _containers_in(containers)
         points -= len(containers)
         if not containers:
             return points
     return None
+
+
+def _containers_in(containers: Sequence[Any]) -> list[Any]:
+    return [
+        value
+        for container in containers
+        for value in (container.values() if type(container) is dict else container)
+        if type(value) in _CONTAINERS
+    ]

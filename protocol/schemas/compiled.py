@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
-import jsonschema_rs
 import orjson
+from jsonschema_rs import Draft4Validator, ValidationError
 
 from protocol.limits import (
-    PATTERN_BYTES_MAX,
     SCHEMA_BYTES_MAX,
     SCHEMA_CACHE_BYTES_MAX,
     SCHEMA_WORK_MAX,
@@ -18,7 +17,8 @@ from protocol.refusals import shown
 from protocol.refusals.batch import SchemaInvalid
 from protocol.schemas.cost import Cost, cost_of
 from protocol.schemas.dialect import Prepared, Schema, prepare
-from protocol.schemas.violations import violations
+from protocol.schemas.explanation import explain
+from protocol.schemas.validator import validator
 
 # Measured: compiled schema ÷ its text, and one state of a pattern.
 _MEMORY_PER_BYTE = 40
@@ -53,37 +53,24 @@ class Compiled:
 
     def violations(self, data: Any, schema: Schema) -> list[str]:
         """The lines that say why one ``data`` does not conform to ``schema``, this one's source."""
-        return violations(self._validator.iter_errors([data]), prepare(schema).schema)
+        return explain(prepare(schema).schema, self.cost, data)
 
 
-def _compile(prepared: Prepared) -> jsonschema_rs.Draft4Validator:
+def _compile(prepared: Prepared) -> Draft4Validator:
     try:
-        return _validator(prepared.schema)
+        return validator(prepared.schema)
     except ValueError:
         reason = "cannot be compiled"
     # Once more without the array around it, so that the error says what is wrong inside.
     definitions = prepared.schema.get("definitions", {})
     try:
-        _validator({"definitions": definitions, **prepared.schema["items"]})
-    except jsonschema_rs.ValidationError as error:
+        validator({"definitions": definitions, **prepared.schema["items"]})
+    except ValidationError as error:
         reason = _why(error)
     raise SchemaInvalid(reason)
 
 
-def _validator(schema: Schema) -> jsonschema_rs.Draft4Validator:
-    """Raises ValueError, of which ValidationError is one."""
-    return jsonschema_rs.Draft4Validator(
-        schema,
-        validate_formats=False,
-        # Linear in the text: no look-around, no back references, no catastrophe.
-        pattern_options=jsonschema_rs.RegexOptions(
-            size_limit=PATTERN_BYTES_MAX, dfa_size_limit=PATTERN_BYTES_MAX // 8
-        ),
-        offline=True,
-    )
-
-
-def _why(error: jsonschema_rs.ValidationError) -> str:
+def _why(error: ValidationError) -> str:
     path = [str(step) for step in error.instance_path]
     where = shown("/".join(["#", *path]))
     if {"pattern", "patternProperties"} & set(path[-2:]):

@@ -26,7 +26,7 @@ _PLAIN = (
 )  # fmt: skip
 # Measured, in units of some 4 ns: most keywords on one value, a comparison of arrays or objects,
 # and a division, which is done in decimals.
-_KEYWORD, _COMPARISON, _DIVISION = 10, 75, 500
+KEYWORD_WORK, _COMPARISON, _DIVISION = 10, 75, 500
 
 
 @dataclass(slots=True, eq=False)
@@ -167,13 +167,13 @@ def _type(_: _Walk, value: Schema, result: _Result) -> None:
     # Real taps repeat a type; draft 4 would call that an invalid schema.
     distinct = list(dict.fromkeys(types))
     result.normal["type"] = distinct if len(distinct) > 1 else distinct[0]
-    result.node.work += _KEYWORD
+    result.node.work += KEYWORD_WORK
 
 
 def _plain(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
     def read(_: _Walk, value: Schema, result: _Result) -> None:
         result.normal[keyword] = value[keyword]
-        result.node.work += _KEYWORD
+        result.node.work += KEYWORD_WORK
 
     return read
 
@@ -195,7 +195,7 @@ def _multiple_of(_: _Walk, value: Schema, result: _Result) -> None:
 def _enum(_: _Walk, value: Schema, result: _Result) -> None:
     result.normal["enum"] = options = value["enum"]
     found = [type(option) for option in options] if type(options) is list else []
-    result.node.work += _KEYWORD + (found.count(list) + found.count(dict)) * _COMPARISON
+    result.node.work += KEYWORD_WORK + (found.count(list) + found.count(dict)) * _COMPARISON
 
 
 def _unique_items(walk: _Walk, value: Schema, result: _Result) -> None:
@@ -207,7 +207,7 @@ def _required(_: _Walk, value: Schema, result: _Result) -> None:
     # Draft 4 forbids the empty list; taps send it.
     if value["required"] != []:
         result.normal["required"] = names = value["required"]
-        result.node.work += _KEYWORD * (len(names) if type(names) is list else 1)
+        result.node.work += KEYWORD_WORK * (len(names) if type(names) is list else 1)
 
 
 def _pattern(walk: _Walk, value: Schema, result: _Result) -> None:
@@ -229,7 +229,7 @@ def _properties(walk: _Walk, value: Schema, result: _Result) -> None:
         properties[name], node = walk.schema(content, level=result.level + 1)
         result.node.properties.append(node)
     result.normal["properties"] = properties
-    result.node.work += _KEYWORD
+    result.node.work += KEYWORD_WORK
 
 
 def _pattern_properties(walk: _Walk, value: Schema, result: _Result) -> None:
@@ -239,12 +239,12 @@ def _pattern_properties(walk: _Walk, value: Schema, result: _Result) -> None:
         properties[pattern], node = walk.schema(content, level=result.level + 1)
         result.node.any_member.append(node)
     result.normal["patternProperties"] = properties
-    result.node.any_member.append(walk.unseen(_KEYWORD * len(properties)))
+    result.node.any_member.append(walk.unseen(KEYWORD_WORK * len(properties)))
 
 
 def _additional(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
     def read(walk: _Walk, value: Schema, result: _Result) -> None:
-        result.node.work += _KEYWORD
+        result.node.work += KEYWORD_WORK
         if type(value[keyword]) is bool:
             result.normal[keyword] = value[keyword]
             # Without it an error forgets the names of what was not wanted.
@@ -258,7 +258,7 @@ def _additional(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
 
 
 def _items(walk: _Walk, value: Schema, result: _Result) -> None:
-    result.node.work += _KEYWORD
+    result.node.work += KEYWORD_WORK
     if type(value["items"]) is not list:
         result.normal["items"], node = walk.schema(value["items"], level=result.level + 1)
         result.node.items.append(node)
@@ -290,11 +290,11 @@ def _not(walk: _Walk, value: Schema, result: _Result) -> None:
 def _dependencies(walk: _Walk, value: Schema, result: _Result) -> None:
     dependencies: Schema = {}
     for name, content in _map("dependencies", value["dependencies"]):
-        result.node.work += _KEYWORD
+        result.node.work += KEYWORD_WORK
         if type(content) is list:
             if content:  # like ``required``: empty is harmless, and forbidden by draft 4
                 dependencies[name] = content
-            result.node.work += _KEYWORD * len(content)
+            result.node.work += KEYWORD_WORK * len(content)
         else:
             dependencies[name], node = walk.schema(content, level=result.level + 1)
             result.node.same.append(node)

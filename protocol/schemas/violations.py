@@ -36,12 +36,17 @@ class _Violation:
             yield from cause.lines()
 
 
-def violations(errors: Iterable[ValidationError], schema: Schema) -> list[str]:
-    """At most VIOLATION_LINES_MAX lines, for one record in an array checked by ``schema``."""
+def violations(
+    errors: Iterable[ValidationError], schema: Schema, path: list[str | int]
+) -> list[str]:
+    """At most VIOLATION_LINES_MAX lines, for the one value of an array checked by ``schema``.
+
+    ``path`` leads from the record to that value.
+    """
     found = [
         violation
         for error in islice(errors, VIOLATION_LINES_MAX)
-        for violation in _of(error, schema)
+        for violation in _Telling(schema, path).of(error)
     ]
     lines = [line for violation in found for line in violation.lines()]
     count = sum(violation.count() for violation in found)
@@ -50,27 +55,39 @@ def violations(errors: Iterable[ValidationError], schema: Schema) -> list[str]:
     return lines[:VIOLATION_LINES_MAX]
 
 
-def _of(error: ValidationError, schema: Schema) -> list[_Violation]:
-    pointer = _pointer(error.instance_path)
-    kind = error.kind
-    if isinstance(kind, _Kind.Type):
-        return [_wrong_type(pointer, _types(error, schema), error.instance)]
-    if isinstance(kind, _Kind.AdditionalProperties):
-        return [
-            _Violation(pointer, f"extraneous key [{shown(name)}] is not permitted")
-            for name in kind.unexpected[:VIOLATION_LINES_MAX]
-        ]
-    if isinstance(kind, _Union):
-        return [_union(pointer, kind, schema)]
-    return [_Violation(pointer, _text(error))]
+class _Telling:
+    def __init__(self, schema: Schema, path: list[str | int]) -> None:
+        self._schema = schema
+        self._path = path
 
+    def of(self, error: ValidationError) -> list[_Violation]:
+        pointer = pointer_to([*self._path, *error.instance_path[1:]])
+        kind = error.kind
+        if isinstance(kind, _Kind.Type):
+            return [_wrong_type(pointer, self._types(error), error.instance)]
+        if isinstance(kind, _Kind.AdditionalProperties):
+            return [
+                _Violation(pointer, f"extraneous key [{shown(name)}] is not permitted")
+                for name in kind.unexpected[:VIOLATION_LINES_MAX]
+            ]
+        if isinstance(kind, _Union):
+            return [self._union(pointer, kind)]
+        return [_Violation(pointer, _text(error))]
 
-def _types(error: ValidationError, schema: Schema) -> list[str]:
-    """In the order in which the schema names them, which the error has lost."""
-    found: Any = schema
-    for step in error.schema_path:
-        found = found[step if type(found) is list else str(step)]
-    return found if type(found) is list else [found]
+    def _types(self, error: ValidationError) -> list[str]:
+        """In the order in which the schema names them, which the error has lost."""
+        found: Any = self._schema
+        for step in error.schema_path:
+            found = found[step if type(found) is list else str(step)]
+        return found if type(found) is list else [found]
+
+    def _union(self, pointer: str, kind: _Union) -> _Violation:
+        branches = kind.context
+        causes = [cause for branch in branches for error in branch for cause in self.of(error)]
+        if isinstance(kind, _Kind.AnyOf):
+            return _Violation(pointer, _no_subschema(len(branches)), causes)
+        matched = sum(not branch for branch in branches)
+        return _Violation(pointer, f"#: {matched} subschemas matched instead of one", causes)
 
 
 def _wrong_type(pointer: str, types: list[str], value: Any) -> _Violation:
@@ -90,19 +107,8 @@ def _no_subschema(count: int) -> str:
     return f"#: no subschema matched out of the total {count} subschemas"
 
 
-def _union(pointer: str, kind: _Union, schema: Schema) -> _Violation:
-    branches = kind.context
-    causes = [
-        violation for branch in branches for error in branch for violation in _of(error, schema)
-    ]
-    if isinstance(kind, _Kind.AnyOf):
-        return _Violation(pointer, _no_subschema(len(branches)), causes)
-    matched = sum(not branch for branch in branches)
-    return _Violation(pointer, f"#: {matched} subschemas matched instead of one", causes)
-
-
-def _pointer(path: list[str | int]) -> str:
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path[1:])
+def pointer_to(path: list[str | int]) -> str:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
     return shown("/".join(["#", *steps]))
 
 

@@ -108,6 +108,17 @@ def test_a_wrong_record_is_named_with_its_reason(
     assert_reasons(pushed(record(**arguments)), reason)
 
 
+@pytest.mark.parametrize(("arguments", "reason"), WRONG[5:], ids=map(str, range(len(WRONG) - 5)))
+def test_a_wrong_record_among_others_is_named_with_its_reason(
+    arguments: dict[str, Any], reason: dict[str, list[str]]
+) -> None:
+    """All but the first five, whose client id decides about the others."""
+    wrong = record(**arguments)
+
+    assert_reasons(pushed(wrong, record(), wrong), reason, reason)
+    assert_reasons(pushed(wrong, wrong), reason, reason)
+
+
 @pytest.mark.parametrize("argument", ["table_name", "sequence", "action", "key_names", "data"])
 def test_what_is_required_cannot_be_left_out(argument: str) -> None:
     assert_reasons(pushed(without(record(), argument)), {argument: [BLANK]})
