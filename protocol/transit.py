@@ -17,6 +17,7 @@ from uuid import UUID
 
 from protocol.exact_values import Tagged, Timestamp
 from protocol.json_text import exact_decimal, exact_float, exact_integer, parse_exact
+from protocol.limits import RECORDS_MAX
 from protocol.refusals.edge import MalformedBody
 
 MAP_MARKER = "^ "
@@ -44,8 +45,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def decode(body: bytes) -> Any:
-    """Raises MalformedBody, for bad transit as for bad JSON, and TooManyContainers."""
+    """Raises MalformedBody, for bad transit as for bad JSON, and TooManyContainers.
+
+    An array of more than RECORDS_MAX comes back as it was written: its length refuses it.
+    """
     parsed = parse_exact(body)
+    if type(parsed) is list and len(parsed) > RECORDS_MAX and parsed[0] != MAP_MARKER:
+        return parsed
     try:
         try:
             return _Reader(remember=True).value(parsed)

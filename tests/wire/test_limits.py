@@ -44,6 +44,14 @@ def test_one_record_more_is_refused() -> None:
     )
 
 
+def test_transit_of_too_many_records_is_counted_and_not_read() -> None:
+    """A million small maps take five seconds to read."""
+    status, _, body = answer(PUSH, text([["^ ", "a", 1]] * 20_001), "application/transit+json")
+
+    assert status == 400
+    assert b"20001 records exceed the maximum of 20000" in body
+
+
 def test_lm_06_two_megabytes_are_taken() -> None:
     assert push_answer(record(data={"id": 1, "note": "x" * 2_000_000})) == ACCEPTED
 
