@@ -1,0 +1,128 @@
+"""What people read: sentences, and the log as it grows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from typing import Any
+
+import pytest
+
+from cli.evidence.reading import _bounds, _fold
+from cli.evidence.sentences import sentence, what_happened
+from cli.failure import Refused
+from events.catalogue import CLASS_OF
+from tests.history.appending import rename, small_history
+from tests.history.auditor import AUDITOR
+from tests.history.conftest import Client, Database
+
+DATA: dict[str, dict[str, Any]] = {
+    "AccountOpened": {"account_id": 7},
+    "ConnectTokenGenerated": {
+        "connect_token_id": 3,
+        "token_hash": "0" * 64,
+        "last_four": "wxyz",
+        "role": "auditor",
+    },
+    "ConnectTokenRevoked": {"connect_token_id": 3},
+    "IntegrationCreated": {
+        "integration_id": 12,
+        "account_id": 7,
+        "display_name": "Shop",
+        "schema_name": "shop",
+    },
+    "IntegrationRenamed": {"display_name": "Shop 2"},
+    "IntegrationPaused": {"paused_at": "2026-11-23T12:00:00Z"},
+    "IntegrationResumed": {},
+    "IntegrationDeleted": {},
+    "TokenGenerated": {"token_id": 5, "token_hash": "0" * 64, "last_four": "abcd"},
+    "TokenRevoked": {"token_id": 5},
+    "ReceiptsSealed": {"first": 1, "last": 9, "count": 8, "root": "0" * 64},
+    "LogRestored": {"old_origin": "pushgate/x", "old_size": 9, "old_root": "0" * 64},
+}
+
+
+def event(kind: str, data: dict[str, Any], number: int = 4) -> dict[str, Any]:
+    return {
+        "sequence": f"{number:020d}",
+        "time": "2026-11-23T12:00:00.000001Z",
+        "type": kind,
+        "subject": "integration/12",
+        "actor": "connect-token/9",
+        "data": data,
+    }
+
+
+def test_a_sentence_tells_who_did_what_when() -> None:
+    assert sentence(event("TokenGenerated", DATA["TokenGenerated"])) == (
+        "#4 2026-11-23 12:00:00 connect-token/9 generated token 5 (…abcd) for integration 12"
+    )
+
+
+@pytest.mark.parametrize("kind", CLASS_OF)
+def test_every_fact_has_a_sentence_of_its_own(kind: str) -> None:
+    assert "recorded" not in what_happened(event(kind, DATA[kind]))
+
+
+def test_a_fact_of_a_later_version_is_named_at_least() -> None:
+    assert what_happened(event("TokenFrozen", {})) == "recorded TokenFrozen in integration/12"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ([], ([], "not there yet")),
+        (["IntegrationCreated"], ([], "active")),
+        (["IntegrationCreated", "TokenGenerated"], ([5], "active")),
+        (["IntegrationCreated", "TokenGenerated", "TokenRevoked"], ([], "active")),
+        (["IntegrationCreated", "TokenGenerated", "IntegrationPaused"], ([5], "paused")),
+        (["IntegrationCreated", "IntegrationPaused", "IntegrationResumed"], ([], "active")),
+        (["IntegrationCreated", "IntegrationRenamed", "IntegrationDeleted"], ([], "deleted")),
+    ],
+)
+def test_who_could_write_is_folded_from_the_integrations_own_facts(
+    kinds: list[str], expected: tuple[list[int], str]
+) -> None:
+    tokens, state = _fold([event(kind, DATA[kind]) for kind in kinds])
+
+    assert ([token["token_id"] for token in tokens], state) == expected
+
+
+def test_a_moment_that_is_neither_time_nor_number_is_refused() -> None:
+    with pytest.raises(Refused, match="neither"):
+        _bounds("1", "tomorrow")
+
+
+def test_from_is_not_included_and_to_is() -> None:
+    since, until = _bounds("2026-11-23T12:00:00Z", "2026-11-23T13:00:00Z")
+
+    assert since == {"from": "2026-11-23T12:00:00.000001+00:00"}
+    assert until == {"to": "2026-11-23T13:00:00.000001+00:00"}
+    assert _bounds("-1", "7") == ({"after": -1}, {"until": 7})
+
+
+async def test_following_shows_what_is_there_and_what_comes(
+    client: Client, database: Database
+) -> None:
+    await small_history(database)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "audit", "follow", "--after", "4", "--json"),
+        env=dict(os.environ)
+        | {
+            "PUSHGATE_HISTORY_URL": str(client.make_url("/")).rstrip("/"),
+            "PUSHGATE_CONNECT_TOKEN": AUDITOR,
+        },
+        stdout=PIPE,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        before = [json.loads(await process.stdout.readline()) for _ in range(2)]
+        await rename(database, 1)
+        after = json.loads(await process.stdout.readline())
+    process.kill()
+    await process.wait()
+
+    assert [int(one["sequence"]) for one in (*before, after)] == [5, 6, 7]
