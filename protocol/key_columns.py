@@ -18,8 +18,10 @@ def keys_in_order(key_names: Sequence[str], datas: Sequence[dict[str, Any]]) -> 
         types = set(map(type, column))
         if NoneType in types:
             return False
-        if str in types and longest(column) > KEY_CHARACTERS_MAX:
-            return False
+        if str in types:
+            characters = max(map(len, column)) if len(types) == 1 else longest(column)
+            if characters > KEY_CHARACTERS_MAX:
+                return False
     return True
 
 

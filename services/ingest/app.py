@@ -15,10 +15,12 @@ from protocol.refusals.edge import PathNotFound
 from services.ingest.admission import ASSUMED_ACTIVE
 from services.ingest.answers import refused
 from services.ingest.batch import BatchIntake
+from services.ingest.beliefs import Beliefs
 from services.ingest.in_flight import InFlight
 from services.ingest.intake import Gate, Intake
 from services.ingest.journal.partitions import keep_partitions, make_partitions
 from services.ingest.journal.push_lines import PushLines
+from services.ingest.journal.transaction import GroupTransaction
 from services.ingest.journal.writer import GroupCommitter
 from services.ingest.push import PushIntake
 from services.ingest.reading import Readings
@@ -69,7 +71,11 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         reset=_leave_as_it_is,
     )
     lines = PushLines(clock)
-    committer = GroupCommitter(functools.partial(_connect_writer, settings), lines, clock=clock)
+    beliefs = Beliefs()
+    committer = GroupCommitter(
+        functools.partial(_connect_writer, settings),
+        GroupTransaction(beliefs, lines, clock=clock),
+    )
 
     gate = Gate(
         in_flight=in_flight,
@@ -78,12 +84,12 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         refuse_region=settings.refuse_region,
         behind_proxy=settings.behind_proxy,
     )
-    tokens = TokenLookup(lookups)
+    tokens = TokenLookup(lookups, beliefs)
     status = Status(lambda: reason_not_ready(lookups), clock)
     _add(app, "/v2/import/status", status.answer)
     _add_import(app, "/v2/import/push", PushIntake(gate, tokens, committer))
     _add_import(app, "/v2/import/batch", BatchIntake(gate, tokens, committer))
-    assuming = TokenLookup(lookups, while_away=ASSUMED_ACTIVE)
+    assuming = TokenLookup(lookups, beliefs, while_away=ASSUMED_ACTIVE)
     _add_import(app, "/v2/import/validate", ValidateIntake(gate, assuming))
     _add(app, "/{anything:.*}", _not_found)
 

@@ -119,11 +119,11 @@ class Intake(abc.ABC):
             await token.found()
             raise
         body = await self._gate.readings.read(
-            request.content, held, announced=request.content_length, confirm=token.found
+            request.content, held, announced=request.content_length, confirm=token.confirm
         )
         if coding is not None:
             # Not for anybody: a few bytes may become many.
-            await token.found()
+            await token.confirm()
             body = inflate(body, coding, bytes_max=self._gate.readings.body_bytes_max)
             held.take(len(body))
         checked = self.check(body, media_type)

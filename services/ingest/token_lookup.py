@@ -11,6 +11,7 @@ from asyncpg import Pool, Record
 from events.queries import load_queries
 from protocol.refusals.edge import NotAuthorized
 from services.ingest.admission import Token
+from services.ingest.beliefs import Beliefs
 from services.ingest.in_flight import unavailable
 from services.runtime.database import AWAY
 
@@ -18,8 +19,11 @@ from services.runtime.database import AWAY
 class TokenLookup:
     """``while_away`` answers for the database when that cannot be reached."""
 
-    def __init__(self, pool: Pool[Record], *, while_away: Token | None = None) -> None:
+    def __init__(
+        self, pool: Pool[Record], beliefs: Beliefs, *, while_away: Token | None = None
+    ) -> None:
         self._pool = pool
+        self._beliefs = beliefs
         self._query = load_queries("services.ingest")["look_up_token"]
         self._while_away = while_away
 
@@ -31,11 +35,16 @@ class TokenLookup:
             if self._while_away is None:
                 raise unavailable() from None
             return self._while_away
-        return None if row is None else Token(*row)
+        found = None if row is None else Token(*row)
+        self._beliefs.learn([(token_hash, found)])
+        return found
+
+    def believes(self, token_hash: bytes) -> bool:
+        return self._beliefs.of(token_hash) is not None
 
 
 class PresentedToken:
-    """The token of one request: looked up at most once, and only when somebody asks."""
+    """The token of one request: looked up at most once, and only when somebody must know."""
 
     __slots__ = ("_found", "_lookup", "hash")
 
@@ -51,3 +60,8 @@ class PresentedToken:
         if self._found is None:
             raise NotAuthorized
         return self._found
+
+    async def confirm(self) -> None:
+        """Lets a token go on that was there a moment ago; any other is looked up, as ``found``."""
+        if not self._lookup.believes(self.hash):
+            await self.found()

@@ -14,8 +14,10 @@ from asyncpg import Connection, Record
 from protocol.refusals.edge import NotAuthorized, ServiceUnavailable
 from protocol.shapes import Checked
 from protocol.token_text import token_hash, token_text
+from services.ingest.beliefs import Beliefs
 from services.ingest.journal.group import Candidate
 from services.ingest.journal.push_lines import PushLines
+from services.ingest.journal.transaction import GroupTransaction
 from services.ingest.journal.writer import GROUP_REQUESTS_MAX, GroupCommitter
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
@@ -34,7 +36,9 @@ def committer(shared_url: RoleUrl) -> GroupCommitter:
         connect, shared_url("pushgate_ingest"), application_name="test committer"
     )
     clock = SystemClock()
-    return GroupCommitter(open_connection, PushLines(clock), clock=clock)
+    return GroupCommitter(
+        open_connection, GroupTransaction(Beliefs(), PushLines(clock), clock=clock)
+    )
 
 
 def candidate(token: str, *, body: bytes = b"[]", records: int = 1) -> Candidate:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import zstandard
 
-# bench/README.md has the figures: on JSON a higher level costs more time than it saves in bytes to
-# write, a lower one saves less time than its bytes cost.
-LEVEL = 1
+# bench/README.md has the figures. On JSON a higher level costs more time than it saves in bytes to
+# write, a lower one saves less time than its bytes cost. A body that is small holds little to be
+# found twice; there the tables of a level above 0 cost more than all the rest.
+LEVEL, SMALL_LEVEL = 1, -1
+SMALL_BYTES_MAX = 512
 
 # From here on a thread is worth its hand-over: half the time that a large body takes after it was
 # parsed goes into code that needs no interpreter lock.
@@ -18,7 +20,16 @@ THREAD_BYTES_MIN = 32 * 1024
 # A kept body is inflated up to this, whatever its frame claims: nothing larger is ever accepted.
 INFLATED_BYTES_MAX = 64 * 1024 * 1024
 
-_of_this_thread = threading.local()
+
+class _Compressors(threading.local):
+    """One set for each thread: a compressor serves one caller at a time."""
+
+    def __init__(self) -> None:
+        self.usual = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+        self.small = zstandard.ZstdCompressor(level=SMALL_LEVEL, write_checksum=True)
+
+
+_of_this_thread = _Compressors()
 
 
 class Kept(NamedTuple):
@@ -38,13 +49,9 @@ def _kept(body: bytes) -> Kept:
 
 
 def deflate(body: bytes) -> bytes:
-    try:
-        compressor = _of_this_thread.compressor
-    except AttributeError:
-        compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-        _of_this_thread.compressor = compressor
-    kept: bytes = compressor.compress(body)
-    return kept
+    compressors = _of_this_thread
+    compressor = compressors.small if len(body) <= SMALL_BYTES_MAX else compressors.usual
+    return compressor.compress(body)
 
 
 def inflate(kept: bytes) -> bytes:

@@ -10,8 +10,8 @@ from asyncpg import Connection, Record
 from events.queries import load_queries
 from protocol.refusals import Refusal
 from services.ingest.admission import Token, admit
+from services.ingest.beliefs import Beliefs
 from services.ingest.in_flight import unavailable
-from services.ingest.journal.beliefs import Beliefs
 from services.ingest.journal.group import (
     Arrivals,
     Candidate,
@@ -35,13 +35,13 @@ class OutcomeUnknown(Exception):
 
 
 class GroupTransaction:
-    def __init__(self, clock: Clock, lines: PushLines) -> None:
+    def __init__(self, beliefs: Beliefs, lines: PushLines, *, clock: Clock) -> None:
         self.tally = Tally()
         self._lines = lines
         self._clock = clock
         self._queries = load_queries("services.ingest")
         self._arrivals = Arrivals()
-        self._beliefs = Beliefs()
+        self._beliefs = beliefs
 
     async def prepare(self, connection: Connection[Record]) -> None:
         """Once for a new connection. A group of nobody makes the statement known on it."""

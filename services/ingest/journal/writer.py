@@ -16,9 +16,7 @@ from asyncpg import Connection, Record
 
 from services.ingest.in_flight import unavailable
 from services.ingest.journal.group import Candidate
-from services.ingest.journal.push_lines import PushLines
 from services.ingest.journal.transaction import GroupTransaction, Outcome, OutcomeUnknown
-from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
@@ -56,9 +54,9 @@ class _Waiting:
 class GroupCommitter:
     """``run`` is the loop that commits; ``commit`` may be called from any number of tasks."""
 
-    def __init__(self, connect: Connect, lines: PushLines, *, clock: Clock) -> None:
+    def __init__(self, connect: Connect, transaction: GroupTransaction) -> None:
         self._connect = connect
-        self._transaction = GroupTransaction(clock, lines)
+        self._transaction = transaction
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What a group is decided by: the tokens' rows, as they were last seen."""
+"""What is decided by until the store is asked: the tokens' rows, as they were last seen."""
 
 from collections.abc import Iterable
 
@@ -8,15 +8,16 @@ TOKENS_MAX = 65_536
 
 
 class Beliefs:
-    """Rows that the store showed. They decide nothing alone: the group's transaction compares.
+    """Rows that the store showed. They may let a request go on, and no more.
 
-    A token that is not here is believed not to exist; so one that does costs a second trip, once.
+    What they would let in or refuse is so only when the group's transaction finds them true.
     """
 
     def __init__(self) -> None:
         self._tokens: dict[bytes, Token] = {}
 
     def of(self, token_hash: bytes) -> Token | None:
+        """None: not known, which a group takes for not there, and is told if that is wrong."""
         return self._tokens.get(token_hash)
 
     def learn(self, rows: Iterable[tuple[bytes, Token | None]]) -> None:
