@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 import orjson
 
+from services.runtime.lifecycle import wait_for
+
 CONNECTIONS = 6
 RECORDS_A_PUSH = 3
 REQUEST_SECONDS_MAX = 60.0
@@ -51,23 +53,23 @@ class Load:
         self._url = f"{url}/v2/import/batch"
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._numbers = itertools.count()
-        self._going = True
+        self._ending = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[Account]:
         """Pushes for the length of the block; at its end waits for the answers under way."""
-        self._going = True
+        self._ending.clear()
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS_MAX)
         async with aiohttp.ClientSession(timeout=timeout, headers=self._headers) as session:
             pushers = [asyncio.create_task(self._push(session)) for _ in range(CONNECTIONS)]
             try:
                 yield self.account
             finally:
-                self._going = False
+                self._ending.set()
                 await asyncio.gather(*pushers)
 
     async def _push(self, session: aiohttp.ClientSession) -> None:
-        while self._going:
+        while not self._ending.is_set():
             first = next(self._numbers) * RECORDS_A_PUSH
             numbers = range(first, first + RECORDS_A_PUSH)
             try:
@@ -80,7 +82,7 @@ class Load:
                 self.account.note(numbers, None, type(error).__name__)
                 taken = False
             if not taken:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await wait_for(self._ending, PAUSE_SECONDS)
 
     def _read(self, answer: aiohttp.ClientResponse, text: bytes) -> None:
         with contextlib.suppress(orjson.JSONDecodeError):

@@ -24,13 +24,13 @@ from services.runtime.config import Secret
 from tests.compose.canary import look_everywhere
 from tests.compose.load import Account, Load
 from tests.compose.stack import PROGRAMS, Stack, StackFailed
+from tests.eventually import eventually
 
 FLIGHTS = 20_000
 INTEGRATION = "Load"
 SCHEMA = "load"
 PUSHES_BETWEEN = 60
 PATIENCE_SECONDS = 90.0
-POLL_SECONDS = 0.1
 ALL = ("postgres", *PROGRAMS, "caddy")
 
 
@@ -49,11 +49,10 @@ def say(text: str) -> None:
 
 
 async def until(what: str, ask: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not await ask():
-        if time.monotonic() > deadline:
-            raise Mismatch(f"{what}: not so after {PATIENCE_SECONDS:.0f} s")
-        await asyncio.sleep(POLL_SECONDS)
+    try:
+        await eventually(ask, seconds=PATIENCE_SECONDS)
+    except AssertionError as late:
+        raise Mismatch(f"{what}: {late}") from late
 
 
 class Steps:
