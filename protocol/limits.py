@@ -43,7 +43,7 @@ SCHEMA_LEVELS_MAX = 100
 # States of all patterns of one schema, counted repetitions written out; 1.5 kB of memory each.
 SCHEMA_PATTERN_STATES_MAX = 20_000
 # Bytes of one compiled pattern, for those that cost more than they seem to.
-PATTERN_BYTES_MAX = 4_000_000
+PATTERN_BYTES_MAX = 10_000_000
 # Work of checking one batch against its schema in the worst case, in units of some 4 ns.
 SCHEMA_WORK_MAX = 1_000_000_000
 # Compiled schemas kept between requests, estimated.
