@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 import aiohttp
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from protocol.token_text import token_text
 from services.tokens.authority import Caller
@@ -23,8 +24,9 @@ IMPORTS = (PUSH, BATCHES, VALIDATE)
 
 @pytest.fixture(autouse=True)
 async def nothing_is_stored(journal: Journal) -> AsyncGenerator[None]:
-    """Refused means untouched (design, promise 7)."""
+    """Refused means untouched (design, promise 7), and no memory is kept for it."""
     yield
+    assert REGISTRY.get_sample_value("pushgate_ingest_in_flight_bytes") == 0
     assert await journal.receipts() == await journal.bodies() == await journal.pending() == []
 
 

@@ -1,0 +1,82 @@
+"""What ingest believes of tokens may be out of date, and nobody ever notices."""
+
+from __future__ import annotations
+
+import asyncio
+
+from protocol.token_text import token_hash
+from services.ingest.admission import Token
+from services.ingest.beliefs import TOKENS_MAX, Beliefs
+from services.tokens.authority import Caller
+from services.tokens.commands import PauseIntegration, ResumeIntegration
+from services.tokens.handlers import CreatedIntegration, Handlers
+from tests.ingest.gate import NOT_ACTIVE, NOT_AUTHORIZED, OK, ImportClient
+from tests.ingest.journal import Journal
+
+PAUSE = PauseIntegration(paused_at="2026-11-23T12:00:00Z")
+LARGE = {"id": 1, "text": "x" * 100_000}
+
+
+async def test_a_token_works_as_soon_as_it_was_generated(
+    gate: ImportClient, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+) -> None:
+    second = await handlers.generate_token(caller, integration.integration_id)
+
+    assert (await gate.push(gate.record(), token=second.access_token)).brief == OK
+
+
+async def test_every_change_is_believed_at_once(
+    gate: ImportClient,
+    handlers: Handlers,
+    caller: Caller,
+    integration: CreatedIntegration,
+    journal: Journal,
+) -> None:
+    for data in ({"id": 1}, LARGE):
+        assert (await gate.push(gate.record(data=data))).brief == OK
+        await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+        assert (await gate.push(gate.record(data=data))).brief == NOT_ACTIVE
+        await handlers.change_integration(caller, integration.integration_id, [ResumeIntegration()])
+        assert (await gate.push(gate.record(data=data))).brief == OK
+
+    assert await journal.count() == 4
+
+
+async def test_a_revoked_token_that_was_believed_in_is_refused(
+    gate: ImportClient,
+    handlers: Handlers,
+    caller: Caller,
+    integration: CreatedIntegration,
+    journal: Journal,
+) -> None:
+    assert integration.token is not None
+    await gate.push(gate.record())
+    await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+    answers = await asyncio.gather(
+        gate.push(gate.record()), gate.push(gate.record(data=LARGE)), gate.push()
+    )
+
+    assert [answer.brief for answer in answers] == [NOT_AUTHORIZED] * 3
+    assert await journal.count() == 1
+
+
+async def test_one_that_changed_does_not_hold_up_its_neighbours(
+    gate: ImportClient, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+) -> None:
+    other = await handlers.create_integration(caller, "A neighbour", with_token=True)
+    assert other.token is not None
+    token = other.token.access_token
+    await asyncio.gather(gate.push(gate.record()), gate.push(gate.record(), token=token))
+    await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+    answers = await asyncio.gather(gate.push(gate.record()), gate.push(gate.record(), token=token))
+
+    assert [answer.brief for answer in answers] == [NOT_ACTIVE, OK]
+
+
+def test_what_is_believed_is_bounded() -> None:
+    beliefs = Beliefs()
+    token = Token(token_id=1, integration_id=1, client_id=1, state="active")
+    hashes = [token_hash(f"at_{n}") for n in range(TOKENS_MAX + 10)]
+    beliefs.learn((each, token) for each in hashes)
+
+    assert [beliefs.of(hashes[n]) for n in (0, 9, 10, -1)] == [None, None, token, token]
