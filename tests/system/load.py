@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import orjson
 
+from services.runtime.lifecycle import wait_for
+
 CONNECTIONS = 6
 RECORDS_A_PUSH = 20
 # While the gate is away a client hears so at once; this keeps it from doing nothing else.
@@ -73,12 +75,12 @@ async def _push_on(
             ) as answer:
                 await answer.read()
         except (aiohttp.ClientError, TimeoutError):
-            await asyncio.sleep(REST_SECONDS)
+            await wait_for(stopping, REST_SECONDS)
             continue
         told.statuses.add(answer.status)
         (told.acknowledged if answer.status == 201 else told.refused).update(chosen)
         if answer.status != 201:
-            await asyncio.sleep(REST_SECONDS)
+            await wait_for(stopping, REST_SECONDS)
 
 
 def _push(gate: Gate, ids: list[int]) -> tuple[str, bytes]:
