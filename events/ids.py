@@ -14,6 +14,9 @@ EventId = NewType("EventId", UUID)
 CommandId = NewType("CommandId", UUID)
 BatchId = NewType("BatchId", UUID)
 
+# Of a UUID version 7: the bits that are always the same, and those that are random.
+_VERSION_AND_VARIANT = 0x7 << 76 | 0x2 << 62
+_RANDOM_BITS = 2**80 - 1 & ~(0xF << 76 | 0x3 << 62)
 _EVENT_NAMESPACE = UUID("8d0f3d8e-55c1-5b0e-9a51-6f3a6a5c7a10")
 
 
@@ -33,8 +36,14 @@ def event_id(command_id: CommandId, index: int) -> EventId:
 
 def new_batch_id(unix_milliseconds: int) -> BatchId:
     """A UUID version 7: time-ordered, so that inserts stay local in the indexes."""
-    value = (unix_milliseconds & (2**48 - 1)) << 80
-    value |= int.from_bytes(os.urandom(10), "big")
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return BatchId(UUID(int=value))
+    return new_batch_ids(unix_milliseconds, 1)[0]
+
+
+def new_batch_ids(unix_milliseconds: int, count: int) -> list[BatchId]:
+    """As many for one moment, in no order among themselves."""
+    fixed = (unix_milliseconds & (2**48 - 1)) << 80 | _VERSION_AND_VARIANT
+    randomness = os.urandom(10 * count)
+    return [
+        BatchId(UUID(int=fixed | int.from_bytes(randomness[at : at + 10], "big") & _RANDOM_BITS))
+        for at in range(0, len(randomness), 10)
+    ]

@@ -21,7 +21,7 @@ from protocol.refusals import Refusal
 from protocol.refusals.push import NoRecords, NotAnArray, TooManyRecords
 from protocol.sequences import are_sequences
 from protocol.shapes import Checked, refused_early
-from protocol.table_names import is_blank, merged
+from protocol.table_names import is_blank, merged, storable
 
 REQUIRED = frozenset({"client_id", "table_name", "sequence", "action", "key_names", "data"})
 OPTIONAL = frozenset({"table_version", "namespace"})
@@ -93,7 +93,7 @@ def _ordinary_one(record: Any) -> Checked | None:
         value = data[name]
         if value is None or too_long(value):
             return None
-    return Checked(1, merged({table: 1}), record["client_id"], None, None)
+    return Checked(1, ((storable(table), 1),), record["client_id"], None, None)
 
 
 def _ordinary(records: list[Any]) -> Checked | None:

@@ -22,6 +22,7 @@ LAST_CHARACTERS = 4
 PUBLISHED_PATTERN = r"\ba[tc]_[0-9A-Za-z]{49}\b"
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _BODY = re.compile(r"[0-9A-Za-z]{49}")
 
 
@@ -63,7 +64,10 @@ def last_four(well_formed: str) -> str:
 
 
 def _checksum(body: str) -> str:
-    return _base62(zlib.crc32(body.encode("ascii")), CHECKSUM_CHARACTERS)
+    # For every push that is made: three looks into a table, and no loop.
+    high, low = divmod(zlib.crc32(body.encode("ascii")), len(_PAIRS))
+    high, middle = divmod(high, len(_PAIRS))
+    return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
 
 
 def _base62(number: int, characters: int) -> str:

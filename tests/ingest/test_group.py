@@ -1,10 +1,12 @@
 """What a group writes, before anything is written."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import RFC_4122
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.ids import new_batch_ids
 from services.ingest.journal.bodies import deflate, inflate
 from services.ingest.journal.group import Arrivals
 
@@ -29,3 +31,12 @@ def test_a_clock_that_goes_forward_is_believed() -> None:
 @given(st.binary(max_size=100_000))
 def test_a_kept_body_comes_back_byte_for_byte(body: bytes) -> None:
     assert inflate(deflate(body)) == body
+
+
+@given(st.integers(min_value=0, max_value=2**48 - 1), st.integers(min_value=0, max_value=300))
+def test_batch_ids_are_of_their_moment_and_never_the_same(moment: int, count: int) -> None:
+    ids = new_batch_ids(moment, count)
+
+    assert len(set(ids)) == count
+    assert {each.int >> 80 for each in ids} <= {moment}
+    assert {(each.version, each.variant) for each in ids} <= {(7, RFC_4122)}

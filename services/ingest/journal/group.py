@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from events.ids import new_batch_id
+from events.ids import new_batch_ids
 from protocol.shapes import Checked
 from services.ingest.admission import Token
 
@@ -59,8 +59,9 @@ def columns(
     """The other arguments of ``commit_group``: what is written if the decisions stand."""
     candidates = [candidate for _, candidate in admitted]
     checked = [candidate.checked for candidate in candidates]
+    milliseconds = int(received[0].timestamp() * 1000) if received else 0
     return (
-        [new_batch_id(int(moment.timestamp() * 1000)) for moment in received],
+        new_batch_ids(milliseconds, len(received)),
         [token.integration_id for token, _ in admitted],
         [token.token_id for token, _ in admitted],
         [candidate.endpoint for candidate in candidates],
