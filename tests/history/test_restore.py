@@ -21,7 +21,7 @@ from services.runtime.embedded_postgres.binaries import find_program
 from services.runtime.embedded_postgres.cluster import prepare_cluster
 from services.runtime.embedded_postgres.server import running_server
 from services.runtime.migrations import OWNER, ROLES, create_roles
-from tests.database.fixtures import ROLE_PASSWORD, as_role, with_database
+from tests.database.fixtures import ROLE_PASSWORD, as_role, fresh_database, with_database
 from tests.history.appending import accept, connect_token_generated, rename, small_history
 from tests.history.auditor import AUDITOR, Auditor, served, signed
 from tests.history.conftest import Database
@@ -37,6 +37,13 @@ class Restored:
 
     def role_url(self, role: str) -> str:
         return as_role(self.owner_url, role)
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
+    """It is dumped whole."""
+    async with fresh_database(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,10 +9,17 @@ import pytest
 from asyncpg import Connection, Record
 
 from services.runtime.database import connect
-from tests.database.fixtures import with_database
+from tests.database.fixtures import fresh_database, with_database
 from tests.history.appending import accept, rename, small_history
 from tests.history.auditor import Auditor
 from tests.history.conftest import Client, Database, Sign
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
+    """Its guards are switched off, so nobody else can use it."""
+    async with fresh_database(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture

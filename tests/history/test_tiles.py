@@ -1,7 +1,8 @@
+from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tlog_scales import tiles as other
 from tlog_scales.backend import LocalBackend
@@ -28,6 +29,7 @@ from events.tiles import (
 HASHES = [leaf_hash(str(number).encode()) for number in range(70_000)]
 
 
+@cache
 def entries_over(size: int) -> dict[Entry, bytes]:
     """Every entry of every level, made by the builder alone."""
     found = {Entry(0, number): HASHES[number] for number in range(size)}
@@ -93,6 +95,7 @@ def test_the_same_tiles_fill_whatever_the_steps(steps: list[int]) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 300, 66_000])
+@settings(max_examples=10)
 @given(data=st.data())
 def test_proofs_are_made_from_tiles(size: int, data: st.DataObject) -> None:
     entries = entries_over(size)

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from tests.database.fixtures import fresh_database
 from tests.history.appending import accept, small_history, token_hash
 from tests.history.conftest import Client, Database
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
+    """Numbers of receipts begin with 1."""
+    async with fresh_database(server_url, template) as url:
+        yield url
 
 
 async def document(client: Client, path: str) -> Any:
