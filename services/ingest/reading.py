@@ -44,9 +44,9 @@ class Readings:
         BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable, and what ``confirm`` raises.
         """
         if announced is not None:
-            held.take(announced)
             if announced > UNCONFIRMED_BYTES_MAX:
                 await confirm()
+            held.take(announced)
         if payload.is_eof() and announced is not None:
             # Most bodies have arrived together with their headers.
             return payload.read_nowait()

@@ -45,8 +45,8 @@ def read_settings(cls: type[SettingsT], environ: Mapping[str, str]) -> SettingsT
     """One ``PUSHGATE_<FIELD>`` for each field of a flat, frozen dataclass.
 
     Fields are ``str``, ``int``, ``float``, ``bool``, ``Secret`` or one of them ``| None``; an
-    empty variable counts as absent. ``metadata={"at_least": n}`` bounds a number. Raises
-    BadSettings with a sentence for each problem.
+    empty variable counts as absent. ``metadata={"at_least": n, "at_most": m}`` bounds a number.
+    Raises BadSettings with a sentence for each problem.
     """
     hints = get_type_hints(cls)
     values: dict[str, Any] = {}
@@ -83,7 +83,9 @@ def _parse(name: str, text: str, hint: Any, field: Field[Any]) -> Any:
         number = kind(text)
     except ValueError:
         raise ValueError(f"{name} must be a number, got {text!r}") from None
-    at_least = field.metadata.get("at_least")
+    at_least, at_most = field.metadata.get("at_least"), field.metadata.get("at_most")
     if at_least is not None and number < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {text}")
+    if at_most is not None and number > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {text}")
     return number
