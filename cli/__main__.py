@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cli import (
     accounts,
     audit,
+    batches,
     connect_tokens,
     history,
     integrations,
@@ -30,6 +31,7 @@ GROUPS = (
     tokens,
     push,
     status,
+    batches,
     psql,
     audit,
     history,

@@ -18,13 +18,17 @@ Run = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int | None] | Non
 
 
 def add_command(
-    subparsers: Subparsers, name: str, run: Run, *, summary: str
+    subparsers: Subparsers, name: str, run: Run, *, summary: str, inner: bool = False
 ) -> argparse.ArgumentParser:
-    """A command with ``--data-dir``; ``run`` returns an exit code (None: 0) or raises Refused."""
+    """A command with ``--data-dir``; ``run`` returns an exit code (None: 0) or raises Refused.
+
+    ``inner``: of a group that is a command itself; what was said to that stays said.
+    """
     parser = subparsers.add_parser(name, help=summary, description=summary)
     parser.add_argument(
         "--data-dir",
         metavar="D",
+        default=argparse.SUPPRESS if inner else None,
         help="default: PUSHGATE_DATA_DIR, else .pushgate in this directory",
     )
     parser.set_defaults(run=run)

@@ -14,7 +14,7 @@ ROW = re.compile(r"^\| `pushgate ([^`]+)`", re.MULTILINE)
 def commands(parser: argparse.ArgumentParser, *words: str) -> Iterator[str]:
     """Those that do something, each as its words."""
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if not inner:
+    if parser.get_default("run") is not None:
         yield " ".join(words)
     for action in inner:
         for name, child in action.choices.items():

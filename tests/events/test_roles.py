@@ -59,13 +59,18 @@ MAY_READ_COLUMNS = {
     ("pushgate_signer", "ledger.event"): {"number", "leaf_hash"},
     ("pushgate_ingest", "ledger.head"): {"size"},
     # What became of a batch, and not what is in it.
-    ("pushgate_history", "journal.pending"): {"batch_id", "table_name", "failed_at", "reason"},
+    ("pushgate_history", "journal.pending"): {"batch_id", "place", "failed_at", "reason"},
 }
 FOLDS = {f"{table}_as_of(bigint)" for table in PROJECTIONS}
 MAY_CALL: dict[str, set[str]] = {
-    "pushgate_tokens": {"ledger.append(text,integer,text,json)", *FOLDS},
+    "pushgate_tokens": {
+        "ledger.append(text,integer,text,json)",
+        "journal.retry(uuid[])",
+        *FOLDS,
+    },
     "pushgate_ingest": {
         "journal.make_partitions(date,integer)",
+        "journal.drop_partition(date)",
         (
             "journal.commit_group(bytea[],integer[],integer[],integer[],text[],uuid[],integer[],"
             "integer[],text[],text[],text[],integer[],bigint[],bytea[],timestamp with time zone[],"

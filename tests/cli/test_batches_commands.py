@@ -1,0 +1,124 @@
+"""`pushgate batches`: what could not be loaded is listed, sent again, and loaded once more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid5
+
+import pytest
+from asyncpg import Connection, Record
+
+from cli.database import connection_to, system_database
+from cli.demo.system import System
+from events.ids import new_worker_id
+from tests.cli.made import Made
+from tests.eventually import eventually
+
+ONE = '{"id": 1}\n'
+
+
+@pytest.fixture
+async def journal(system: System) -> AsyncIterator[Connection[Record]]:
+    async with system_database(system.target) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def destination(system: System) -> AsyncIterator[Connection[Record]]:
+    async with connection_to(system.target.destination_url(), "") as connection:
+        yield connection
+
+
+@pytest.fixture
+async def loaded(system: System, made: Made, journal: Connection[Record]) -> str:
+    """The id of a batch with one record, in table "t" by now."""
+    pushed = await system.command(
+        *("push", "-", "--table", "t", "--key", "id"), given=ONE, PUSHGATE_TOKEN=made.token
+    )
+    assert pushed.exit_code == 0, pushed.errors
+    await eventually(lambda: nothing_waits(journal, made))
+    return str(
+        await journal.fetchval(
+            "SELECT batch_id FROM journal.receipts WHERE integration_id = $1", made.id
+        )
+    )
+
+
+async def nothing_waits(journal: Connection[Record], made: Made) -> bool:
+    waiting = await journal.fetchval(
+        "SELECT count(*) FROM journal.pending WHERE integration_id = $1", made.id
+    )
+    return int(waiting) == 0
+
+
+async def set_aside(journal: Connection[Record], batch_id: str) -> None:
+    """As the loader leaves a batch that can never be loaded."""
+    await journal.execute(
+        "INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name, records,"
+        " bytes, received_at, attempts, failed_at, reason) SELECT batch_id, 0, number,"
+        " integration_id, tables[1], records, bytes, received_at, 5, now(), '23514: not so'"
+        " FROM journal.receipts WHERE batch_id = $1",
+        batch_id,
+    )
+
+
+async def test_a_failed_batch_is_listed_with_its_reason_and_retried(
+    system: System, made: Made, journal: Connection[Record], loaded: str
+) -> None:
+    await set_aside(journal, loaded)
+
+    listed = [
+        item for item in await system.asked("batches", "--failed") if item["batch_id"] == loaded
+    ]
+    retried = await system.asked("batches", "retry", loaded)
+
+    assert [(item["schema_name"], item["table"], item["reason"]) for item in listed] == [
+        (made.name, "t", "23514: not so")
+    ]
+    assert retried == {"batches": 1, "tables": 1, "not_set_aside": []}
+    await eventually(lambda: nothing_waits(journal, made))
+
+
+async def test_a_dropped_table_is_reloaded_by_the_name_of_its_integration(
+    system: System,
+    made: Made,
+    journal: Connection[Record],
+    destination: Connection[Record],
+    loaded: str,
+) -> None:
+    assert loaded
+    await destination.execute(f'DROP TABLE "{made.name}".t')
+
+    done = await system.asked("batches", "reload", "--integration", made.name)
+
+    await eventually(lambda: nothing_waits(journal, made))
+    assert done == {"batches": 1, "tables": 1, "dropped": 0}
+    assert await destination.fetchval(f'SELECT count(*) FROM "{made.name}".t') == 1
+
+
+async def test_what_was_not_set_aside_is_not_retried(system: System) -> None:
+    unknown = str(uuid5(new_worker_id(), "a batch"))
+    retried = await system.command("batches", "retry", unknown)
+
+    assert retried.exit_code == 1
+    assert unknown in retried.errors
+
+
+@pytest.mark.parametrize("words", [[], ["retry"], ["retry", "--all", str(new_worker_id())]])
+async def test_wrong_use_exits_with_2(system: System, words: list[str]) -> None:
+    assert (await system.command("batches", *words)).exit_code == 2
+
+
+async def test_what_is_said_before_the_inner_command_stays_said(system: System) -> None:
+    elsewhere = str(system.data_dir / "nothing")
+    command = await system.command("batches", "--data-dir", elsewhere, "retry", "--all")
+
+    assert command.exit_code == 1
+    assert elsewhere in command.errors
+
+
+async def test_reloading_nothing_is_said(system: System, made: Made) -> None:
+    command = await system.command("batches", "reload", "--integration", str(made.id))
+
+    assert (command.exit_code, command.output) == (1, "")
+    assert "No batch" in command.errors
