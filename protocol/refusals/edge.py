@@ -169,6 +169,21 @@ class ServiceUnavailable(Refusal):
         self.retry_after_seconds = retry_after_seconds
 
 
+class OutcomeUnknown(Refusal):
+    """The database went away under a commit and stayed away: the one answer that promises nothing.
+
+    504 is in the contract's vocabulary (2.1: "internal time-out, retry later"), and the clients
+    that repeat a 503 repeat it too.
+    """
+
+    code = "outcome_unknown"
+    status = 504
+
+    def __init__(self) -> None:
+        message = "Nobody can say yet whether this was taken; send the same request again."
+        super().__init__({"status": "ERROR", "message": message})
+
+
 class MalformedBody(Refusal):
     """B14, P2. ``parser_text`` is any parser's; clients do not read it."""
 

@@ -49,8 +49,12 @@ class IngestSettings(ServerSettings):
     database_url: Secret
     port: int = 8801
     ops_port: int = 8811
-    body_bytes_max: int = field(default=BODY_BYTES_MAX, metadata={"at_least": 1})
+    body_bytes_max: int = field(
+        default=BODY_BYTES_MAX, metadata={"at_least": 1, "at_most": BODY_BYTES_MAX}
+    )
     in_flight_bytes_max: int = field(default=IN_FLIGHT_BYTES_MAX, metadata={"at_least": 1})
+    # A request whose database went away under its commit waits this long to hear what became of it.
+    outcome_seconds_max: float = field(default=20.0, metadata={"at_least": 0})
     # Answers every import with the region error, so that clients can be tried against it.
     refuse_region: bool = False
 
@@ -75,6 +79,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     committer = GroupCommitter(
         functools.partial(_connect_writer, settings),
         GroupTransaction(beliefs, lines, clock=clock),
+        outcome_seconds_max=settings.outcome_seconds_max,
     )
 
     gate = Gate(

@@ -16,6 +16,8 @@ class Cable:
         self._carrying: set[asyncio.Task[None]] = set()
         self._plugged = True
         self._swallowing = False
+        self._swallowing_questions = False
+        self._swallowed = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def laid(self) -> AsyncGenerator[Cable]:
@@ -41,10 +43,19 @@ class Cable:
     def mend(self) -> None:
         self._plugged = True
         self._swallowing = False
+        self._swallowing_questions = False
 
     def swallow_answers(self) -> None:
         """What is sent reaches the server; what the server says to it reaches nobody."""
         self._swallowing = True
+
+    def swallow_questions(self) -> None:
+        """What is sent from now on does not reach the server."""
+        self._swallowing_questions = True
+
+    async def swallowed(self) -> None:
+        """Returns when a question has been swallowed."""
+        await self._swallowed.wait()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._plugged:
@@ -69,7 +80,9 @@ class Cable:
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool = False
     ) -> None:
         while data := await source.read(65_536):
-            if not (answers and self._swallowing):
+            if not answers and self._swallowing_questions:
+                self._swallowed.set()
+            elif not (answers and self._swallowing):
                 sink.write(data)
                 await sink.drain()
         raise ConnectionError

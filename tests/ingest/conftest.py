@@ -13,6 +13,7 @@ from asyncpg import Connection, Record
 
 from events.queries import load_queries
 from services.ingest.app import IngestSettings
+from services.ingest.journal.partitions import make_partitions
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool
@@ -36,8 +37,11 @@ def statements_are_read() -> None:
 
 @pytest.fixture(scope="session")
 async def shared_url(server_url: str, template: str) -> AsyncGenerator[RoleUrl]:
-    """The database's URL for a role."""
+    """The database's URL for a role. Bodies have their partitions, as before any first push."""
     async with fresh_database(server_url, template) as url:
+        as_ingest = as_role(url, "pushgate_ingest")
+        async with pool(as_ingest, application_name="test", connections_max=1) as connections:
+            await make_partitions(connections, SystemClock())
         yield lambda role: as_role(url, role)
 
 

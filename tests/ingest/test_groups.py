@@ -37,7 +37,9 @@ def committer(shared_url: RoleUrl) -> GroupCommitter:
     )
     clock = SystemClock()
     return GroupCommitter(
-        open_connection, GroupTransaction(Beliefs(), PushLines(clock), clock=clock)
+        open_connection,
+        GroupTransaction(Beliefs(), PushLines(clock), clock=clock),
+        outcome_seconds_max=10,
     )
 
 

@@ -11,11 +11,13 @@ from aiohttp import web
 
 from protocol.token_text import token_text
 from services.runtime.http import HEALTH
+from services.tokens.authority import Caller
+from services.tokens.handlers import CreatedIntegration, Handlers
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.ingest.cable import Cable
 from tests.ingest.conftest import Serve
-from tests.ingest.gate import NOT_AUTHORIZED, OK, UNAVAILABLE, VALID, ImportClient, Served
+from tests.ingest.gate import NOT_AUTHORIZED, OK, UNAVAILABLE, VALID, Answer, ImportClient, Served
 from tests.ingest.journal import Journal
 
 VALIDATE = "/v2/import/validate"
@@ -91,10 +93,10 @@ async def test_a_break_while_nobody_pushes_is_not_noticed(
     assert (await gate.push(gate.record(sequence=2))).brief == OK
 
 
-async def test_a_commit_whose_answer_is_lost_is_not_acknowledged(
+async def push_whose_answer_is_lost(
     gate: ImportClient, cable: Cable, journal: Journal
-) -> None:
-    """It was taken, and nobody here can know: the client must send the same again."""
+) -> asyncio.Task[Answer]:
+    """Cut off when it has been stored, before anybody here could hear of it."""
     await gate.push(gate.record())
     cable.swallow_answers()
     pushing = asyncio.create_task(gate.push(gate.record(sequence=2)))
@@ -104,7 +106,61 @@ async def test_a_commit_whose_answer_is_lost_is_not_acknowledged(
 
     assert await eventually(stored)
     cable.cut()
-    assert (await pushing).brief == UNAVAILABLE
+    return pushing
+
+
+async def test_a_commit_whose_answer_is_lost_is_looked_for_and_acknowledged(
+    gate: ImportClient, cable: Cable, journal: Journal
+) -> None:
+    pushing = await push_whose_answer_is_lost(gate, cable, journal)
+    cable.mend()
+
+    assert (await pushing).brief == OK
+    assert await journal.count() == 2
+
+
+async def test_it_is_found_although_its_token_was_revoked_since(
+    gate: ImportClient,
+    cable: Cable,
+    journal: Journal,
+    *,
+    handlers: Handlers,
+    caller: Caller,
+    integration: CreatedIntegration,
+) -> None:
+    pushing = await push_whose_answer_is_lost(gate, cable, journal)
+    assert integration.token is not None
+    await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+    cable.mend()
+
+    assert (await pushing).brief == OK
+    assert await journal.count() == 2
+
+
+async def test_a_commit_that_never_arrived_is_made_when_the_store_is_back(
+    gate: ImportClient, cable: Cable, journal: Journal
+) -> None:
+    await gate.push(gate.record())
+    cable.swallow_questions()
+    pushing = asyncio.create_task(gate.push(gate.record(sequence=2)))
+    await cable.swallowed()
+    cable.cut()
+    cable.mend()
+
+    assert (await pushing).brief == OK
+    assert await journal.count() == 2
+
+
+async def test_nobody_is_told_what_nobody_knows(
+    serve: Serve, cable: Cable, journal: Journal, gate: ImportClient
+) -> None:
+    """The one answer that promises neither that it was taken nor that it was not."""
+    async with serve(database_url=cable.url, outcome_seconds_max=0.2) as ingest:
+        gate.url = ingest.url
+        answer = await (await push_whose_answer_is_lost(gate, cable, journal))
+
+    assert answer.status == 504
+    assert answer.json["status"] == "ERROR"
 
 
 async def test_validate_judges_a_request_on_its_own_merits(

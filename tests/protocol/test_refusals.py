@@ -94,6 +94,15 @@ LITERAL: list[tuple[Refusal, int, str, str]] = [
         '{"status":"ERROR","message":"Service unavailable; send the same request again later."}',
     ),
     (
+        edge.OutcomeUnknown(),
+        504,
+        JSON,
+        (
+            '{"status":"ERROR",'
+            '"message":"Nobody can say yet whether this was taken; send the same request again."}'
+        ),
+    ),
+    (
         edge.MalformedBody("unexpected character"),
         400,
         JSON,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
 
+import asyncpg
 from asyncpg import Connection, Record
 
+from events.ids import BatchId
 from events.queries import load_queries
 from protocol.refusals import Refusal
 from services.ingest.admission import Token, admit
@@ -30,8 +34,23 @@ Outcome: TypeAlias = Refusal | None
 TRIPS_MAX = 5
 
 
-class OutcomeUnknown(Exception):
-    """The connection broke under the transaction: the group is durable, or it is gone."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """A group as it was decided and sent. Sent again, it can still be written only once."""
+
+    outcomes: list[Outcome]
+    admitted: list[tuple[Token, Candidate]]
+    received: list[datetime]
+    arguments: tuple[Sequence[Any], ...]
+    batch_ids: Sequence[BatchId]
+
+
+class ConnectionBroke(Exception):
+    """Under a transaction: the group is durable, or it is gone. ``settle`` finds out."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__()
+        self.attempt = attempt
 
 
 class GroupTransaction:
@@ -46,35 +65,71 @@ class GroupTransaction:
     async def prepare(self, connection: Connection[Record]) -> None:
         """Once for a new connection. A group of nobody makes the statement known on it."""
         await connection.execute(self._queries["prepare_writer"])
-        await self._was_true(connection, [], [])
+        await self._was_true(connection, self._attempt([]))
 
     async def commit(
         self, connection: Connection[Record], candidates: Sequence[Candidate]
     ) -> list[Outcome]:
         """Each candidate's outcome, now on disk.
 
-        Raises OutcomeUnknown when the connection broke; whatever else it raises, nothing was
-        taken.
+        Raises ConnectionBroke; whatever else it raises, nothing was taken.
         """
         began = self._clock.monotonic()
         for _ in range(TRIPS_MAX):
-            outcomes, admitted = self._decide(candidates)
+            attempt = self._attempt(candidates)
             try:
-                was_true = await self._was_true(connection, candidates, admitted)
+                was_true = await self._was_true(connection, attempt)
             except AWAY as error:
-                raise OutcomeUnknown from error
+                raise ConnectionBroke(attempt) from error
             if was_true:
-                break
-        else:
-            return [unavailable()] * len(candidates)
+                self._count(attempt, self._clock.monotonic() - began)
+                return attempt.outcomes
+        return [unavailable()] * len(candidates)
+
+    async def settle(self, connection: Connection[Record], attempt: Attempt) -> list[Outcome]:
+        """What became of an attempt whose connection broke: its outcomes, or it was not taken.
+
+        The same batch ids are sent again. Whatever the first transaction still does in the server,
+        the unique index of the receipts lets only one of the two write: this one waits for it, and
+        is refused if it committed. Raises ConnectionBroke again, or what Postgres says: then it
+        may be asked again.
+        """
+        try:
+            if await self._was_true(connection, attempt):
+                return attempt.outcomes
+            # A token changed since. The first one let go of its lock on the integration before
+            # that could happen, so it has ended: the receipts tell how.
+            written = bool(
+                await connection.fetchval(self._queries["is_written"], attempt.batch_ids)
+            )
+        except asyncpg.UniqueViolationError:
+            written = True
+        except AWAY as error:
+            raise ConnectionBroke(attempt) from error
+        if not written:
+            return [unavailable()] * len(attempt.outcomes)
+        self._lines.accepted(attempt.admitted, attempt.batch_ids, attempt.received)
+        return attempt.outcomes
+
+    def _count(self, attempt: Attempt, seconds: float) -> None:
         self.tally.add(
-            requests=len(candidates),
-            refused=len(candidates) - len(admitted),
-            records=sum(candidate.checked.records for _, candidate in admitted),
-            body_bytes=sum(candidate.body_bytes for _, candidate in admitted),
-            seconds=self._clock.monotonic() - began,
+            requests=len(attempt.outcomes),
+            refused=len(attempt.outcomes) - len(attempt.admitted),
+            records=sum(candidate.checked.records for _, candidate in attempt.admitted),
+            body_bytes=sum(candidate.body_bytes for _, candidate in attempt.admitted),
+            seconds=seconds,
         )
-        return outcomes
+
+    def _attempt(self, candidates: Sequence[Candidate]) -> Attempt:
+        outcomes, admitted = self._decide(candidates)
+        hashes = list({candidate.token_hash for candidate in candidates})
+        now = self._clock.now()
+        received = [self._arrivals.next(now) for _ in admitted]
+        believed = believed_columns((each, self._beliefs.of(each)) for each in hashes)
+        batch_ids, *others = columns(admitted, received)
+        return Attempt(
+            outcomes, admitted, received, (*believed, batch_ids, *others), batch_ids=batch_ids
+        )
 
     def _decide(
         self, candidates: Sequence[Candidate]
@@ -89,27 +144,17 @@ class GroupTransaction:
                 admitted.append((token, candidate))
         return outcomes, admitted
 
-    async def _was_true(
-        self,
-        connection: Connection[Record],
-        candidates: Sequence[Candidate],
-        admitted: Sequence[tuple[Token, Candidate]],
-    ) -> bool:
+    async def _was_true(self, connection: Connection[Record], attempt: Attempt) -> bool:
         """True when what was decided rests on the rows as they are, and so is committed.
 
         Otherwise nothing happened, but that the rows are known better now.
         """
-        hashes = list({candidate.token_hash for candidate in candidates})
-        now = self._clock.now()
-        received = [self._arrivals.next(now) for _ in admitted]
-        believed = believed_columns((each, self._beliefs.of(each)) for each in hashes)
-        batch_ids, *others = columns(admitted, received)
-        rows = await connection.fetch(self._queries["commit_group"], *believed, batch_ids, *others)
+        rows = await connection.fetch(self._queries["commit_group"], *attempt.arguments)
         if rows[0]["log_size"] is None:
             self._beliefs.learn((row["token_hash"], _token(row)) for row in rows)
             return False
-        if admitted:
-            self._lines.accepted(admitted, batch_ids, received)
+        if attempt.admitted:
+            self._lines.accepted(attempt.admitted, attempt.batch_ids, attempt.received)
         return True
 
 

@@ -14,9 +14,15 @@ from typing import TypeAlias
 import asyncpg
 from asyncpg import Connection, Record
 
+from protocol.refusals.edge import OutcomeUnknown
 from services.ingest.in_flight import unavailable
 from services.ingest.journal.group import Candidate
-from services.ingest.journal.transaction import GroupTransaction, Outcome, OutcomeUnknown
+from services.ingest.journal.transaction import (
+    Attempt,
+    ConnectionBroke,
+    GroupTransaction,
+    Outcome,
+)
 from services.runtime.database import AWAY
 from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
@@ -51,12 +57,29 @@ class _Waiting:
     answer: asyncio.Future[Outcome]
 
 
-class GroupCommitter:
-    """``run`` is the loop that commits; ``commit`` may be called from any number of tasks."""
+@dataclass(slots=True, eq=False)
+class _Unknown:
+    """A group that was sent over a connection that broke, until somebody can say what it did."""
 
-    def __init__(self, connect: Connect, transaction: GroupTransaction) -> None:
+    attempt: Attempt
+    group: list[_Waiting]
+    given_up: asyncio.TimerHandle
+
+
+class GroupCommitter:
+    """``run`` is the loop that commits; ``commit`` may be called from any number of tasks.
+
+    ``outcome_seconds_max``: how long a request whose connection broke under its commit waits for
+    the database to say what became of it.
+    """
+
+    def __init__(
+        self, connect: Connect, transaction: GroupTransaction, *, outcome_seconds_max: float
+    ) -> None:
         self._connect = connect
         self._transaction = transaction
+        self._outcome_seconds_max = outcome_seconds_max
+        self._unknown: deque[_Unknown] = deque()
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
@@ -71,8 +94,8 @@ class GroupCommitter:
     async def commit(self, candidate: Candidate) -> Outcome:
         """Returns once the candidate is durable (None), or the refusal: then it was not taken.
 
-        When the connection breaks under its group nobody can know whether it was taken; the
-        refusal is the one that asks for the same request again.
+        Only OutcomeUnknown says nothing about that: the connection broke under the commit, and
+        the database did not come back in time.
         """
         if self._away:
             return unavailable()
@@ -93,6 +116,8 @@ class GroupCommitter:
                 self._wake.set()
         finally:
             self._refuse_waiting()
+            for unknown in self._unknown:
+                _give_up(unknown.group)
             self._transaction.tally.flush()
 
     # --- lanes: connections, and the groups that go over them ---------------------------------
@@ -136,6 +161,7 @@ class GroupCommitter:
 
     async def _serve(self, connection: Connection[Record], ending: asyncio.Event) -> None:
         """Returns when the connection is lost, or when told to end and nothing is left to do."""
+        await self._settle_unknown(connection)
         while not connection.is_closed():
             if self._worth_a_group():
                 self._committing += 1
@@ -172,18 +198,23 @@ class GroupCommitter:
         candidates = [waiting.candidate for waiting in group]
         try:
             _answer(group, await self._transaction.commit(connection, candidates))
-        except OutcomeUnknown:
+        except ConnectionBroke as broke:
+            self._keep_unknown(broke.attempt, group)
+            group = []
             connection.terminate()
         except asyncpg.PostgresError:
-            await self._commit_one_by_one(connection, group)
+            group = await self._commit_one_by_one(connection, group)
         finally:
             # Whatever happened: nobody waits for a group that is gone.
             _answer(group, [unavailable()] * len(group))
 
     async def _commit_one_by_one(
         self, connection: Connection[Record], group: list[_Waiting]
-    ) -> None:
-        """Finds what no transaction can hold, so that its neighbours do not pay for it."""
+    ) -> list[_Waiting]:
+        """Finds what no transaction can hold, so that its neighbours do not pay for it.
+
+        Returns those that were not taken and may be refused, among others that were answered.
+        """
         Log().warning("group.split", requests=len(group))
         stuck: set[bytes] = set()
         for waiting in group:
@@ -191,9 +222,10 @@ class GroupCommitter:
                 continue
             try:
                 _answer([waiting], await self._transaction.commit(connection, [waiting.candidate]))
-            except OutcomeUnknown:
+            except ConnectionBroke as broke:
+                self._keep_unknown(broke.attempt, [waiting])
                 connection.terminate()
-                return
+                return [each for each in group if each is not waiting]
             except asyncpg.LockNotAvailableError:
                 stuck.add(waiting.candidate.token_hash)
             except _PASSING:
@@ -202,11 +234,39 @@ class GroupCommitter:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)
 
+        return group
+
+    # --- groups whose connection broke -------------------------------------------------------
+
+    def _keep_unknown(self, attempt: Attempt, group: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        given_up = loop.call_later(self._outcome_seconds_max, _give_up, group)
+        self._unknown.append(_Unknown(attempt, group, given_up))
+
+    async def _settle_unknown(self, connection: Connection[Record]) -> None:
+        """Before anything else goes over a new connection. Those given up have been answered."""
+        while self._unknown and not connection.is_closed():
+            unknown = self._unknown.popleft()
+            if unknown.given_up.when() <= asyncio.get_running_loop().time():
+                continue
+            try:
+                outcomes = await self._transaction.settle(connection, unknown.attempt)
+            except (ConnectionBroke, asyncpg.PostgresError):
+                self._unknown.append(unknown)
+                connection.terminate()
+            else:
+                unknown.given_up.cancel()
+                _answer(unknown.group, outcomes)
+
     def _refuse_waiting(self) -> None:
         refused = list(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
         _answer(refused, [unavailable()] * len(refused))
+
+
+def _give_up(group: list[_Waiting]) -> None:
+    _answer(group, [OutcomeUnknown()] * len(group))
 
 
 def _answer(group: Iterable[_Waiting], outcomes: Iterable[Outcome]) -> None:

@@ -3,8 +3,10 @@
 -- name: prepare_writer
 -- A revocation holds its lock for milliseconds. Whoever holds one longer must not hold up the
 -- neighbours in the group: after two seconds the group goes on without that integration.
--- The group's plan never depends on its size.
+-- The group's plan never depends on its size. Its statements must each see what was committed
+-- before them, whatever the server's default is.
 SET lock_timeout = '2s'; SET plan_cache_mode = force_generic_plan;
+SET default_transaction_isolation = 'read committed';
 
 -- name: commit_group
 SELECT log_size, token_hash, token_id, integration_id, client_id, state
@@ -12,6 +14,10 @@ SELECT log_size, token_hash, token_id, integration_id, client_id, state
                             $7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::int[],
                             $13::bigint[], $14::bytea[], $15::timestamptz[], $16::text[],
                             $17::text[], $18::text[], $19::bytea[]);
+
+-- name: is_written
+-- Of a group whose connection broke: a group is written whole or not at all.
+SELECT EXISTS (SELECT FROM journal.receipts WHERE batch_id = ANY ($1::uuid[]));
 
 -- name: look_up_token
 SELECT token_id, integration_id, client_id, state
