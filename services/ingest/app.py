@@ -38,6 +38,8 @@ from services.runtime.metrics import INGEST_IN_FLIGHT_BYTES
 LOOKUP_CONNECTIONS_MAX = 4
 # Six bodies of the largest size, or thousands of usual ones.
 IN_FLIGHT_BYTES_MAX = 128 * 1024 * 1024
+# So long a batch can be loaded again; its receipt stays for ever.
+KEEP_BODIES_DAYS = 14
 # A loop that is told to end has this long for what it is doing.
 LOOP_STOP_SECONDS = 5.0
 
@@ -55,6 +57,7 @@ class IngestSettings(ServerSettings):
     in_flight_bytes_max: int = field(default=IN_FLIGHT_BYTES_MAX, metadata={"at_least": 1})
     # A request whose database went away under its commit waits this long to hear what became of it.
     outcome_seconds_max: float = field(default=20.0, metadata={"at_least": 0})
+    keep_bodies_days: int = field(default=KEEP_BODIES_DAYS, metadata={"at_least": 1})
     # Answers every import with the region error, so that clients can be tried against it.
     refuse_region: bool = False
 
@@ -106,7 +109,9 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     app.cleanup_ctx.append(functools.partial(_telling, lines=lines))
     app.cleanup_ctx.append(functools.partial(_database, lookups=lookups))
     app.cleanup_ctx.append(functools.partial(_committing, committer=committer))
-    app.cleanup_ctx.append(functools.partial(_partitions, lookups=lookups, clock=clock))
+    app.cleanup_ctx.append(
+        functools.partial(_partitions, lookups=lookups, settings=settings, clock=clock)
+    )
     return app
 
 
@@ -155,12 +160,18 @@ async def _committing(app: web.Application, *, committer: GroupCommitter) -> Asy
 
 
 async def _partitions(
-    app: web.Application, *, lookups: Pool[Record], clock: Clock
+    app: web.Application, *, lookups: Pool[Record], settings: IngestSettings, clock: Clock
 ) -> AsyncIterator[None]:
     pause_seconds = await make_partitions(lookups, clock)
 
     async def keep(ending: asyncio.Event) -> None:
-        await keep_partitions(lookups, clock, ending, pause_seconds=pause_seconds)
+        await keep_partitions(
+            lookups,
+            clock,
+            ending,
+            pause_seconds=pause_seconds,
+            keep_bodies_days=settings.keep_bodies_days,
+        )
 
     async with background(app[LIFECYCLE], "partitions", keep, stop_seconds=LOOP_STOP_SECONDS):
         yield

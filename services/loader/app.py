@@ -13,6 +13,7 @@ from asyncpg import Pool, Record
 
 from events.ids import new_worker_id
 from services.ingest.journal.claim import Claims
+from services.loader.forgetting import keep_forgetting
 from services.loader.preparing import Limits
 from services.loader.worker import Worker
 from services.runtime.clock import Clock
@@ -81,6 +82,7 @@ def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
     )
     app.cleanup_ctx.append(functools.partial(_journal, journal=journal))
     app.cleanup_ctx.append(functools.partial(_figures, claims=claims))
+    app.cleanup_ctx.append(functools.partial(_forgetting, journal=journal, clock=clock))
     app.cleanup_ctx.append(functools.partial(_working, worker=worker))
     return app
 
@@ -105,6 +107,14 @@ async def _figures(app: web.Application, *, claims: Claims) -> AsyncIterator[Non
             await wait_for(ending, FIGURES_SECONDS)
 
     async with background(app[LIFECYCLE], "figures", measure, stop_seconds=1.0):
+        yield
+
+
+async def _forgetting(
+    app: web.Application, *, journal: Pool[Record], clock: Clock
+) -> AsyncIterator[None]:
+    forget = functools.partial(keep_forgetting, journal, clock)
+    async with background(app[LIFECYCLE], "forgetting", forget, stop_seconds=1.0):
         yield
 
 

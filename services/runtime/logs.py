@@ -48,6 +48,10 @@ LogEvent = Literal[
     "journal.unreachable",
     # Partitions for bodies were made. Fields: made.
     "partitions.made",
+    # The bodies of a day were kept long enough and are gone. Fields: day.
+    "partition.dropped",
+    # Old rows of loader.loads were deleted. Fields: loads.
+    "loads.forgotten",
     # One table's load was committed. Fields: schema, table, batches, rows, rejected, milliseconds,
     # request_ids (of the first pushes in it).
     "table.loaded",

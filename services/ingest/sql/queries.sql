@@ -26,6 +26,9 @@ SELECT token_id, integration_id, client_id, state
 -- name: make_partitions
 SELECT journal.make_partitions($1::date, $2);
 
+-- name: drop_partition
+SELECT journal.drop_partition($1::date);
+
 -- Section "claim": what the loader asks of the journal (services/ingest/journal/claim.py).
 
 -- name: tables_with_work

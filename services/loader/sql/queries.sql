@@ -23,4 +23,10 @@ ON CONFLICT (integration_id, table_hash) DO UPDATE
    SET put_back_at = excluded.put_back_at, put_back_reason = excluded.put_back_reason;
 
 -- name: forget_old_loads
-DELETE FROM loader.loads WHERE loaded_at < $1;
+-- A step of them, so that no transaction is long.
+WITH forgotten AS (
+    DELETE FROM loader.loads WHERE number IN (
+        SELECT number FROM loader.loads WHERE loaded_at < $1 ORDER BY loaded_at LIMIT $2::int)
+    RETURNING 1
+)
+SELECT count(*) FROM forgotten;

@@ -1,0 +1,54 @@
+"""The counts of single loads go after their days, a step at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.loader.forgetting import (
+    DAY_SECONDS,
+    LOADS_KEPT_DAYS,
+    SOON_SECONDS,
+    forget_old_loads,
+)
+from services.runtime.clock import SystemClock
+from services.runtime.database import pool
+from tests.database.fixtures import as_role
+from tests.loader.gate import Gate
+
+
+async def forget(gate: Gate) -> float:
+    url = as_role(gate.database_url, "pushgate_loader")
+    async with pool(url, application_name="test", connections_max=1) as journal:
+        return await forget_old_loads(journal, SystemClock())
+
+
+async def loads_of_ages(gate: Gate, *days: int) -> None:
+    for age in days:
+        await gate.push("t", ["id"], {"id": age})
+        await gate.load()
+        await gate.journal.execute(
+            "UPDATE loader.loads SET loaded_at = now() - make_interval(days => $1)"
+            " WHERE number = (SELECT max(number) FROM loader.loads)",
+            age,
+        )
+
+
+async def test_old_loads_are_forgotten_and_the_sums_stay(gate: Gate) -> None:
+    await loads_of_ages(gate, LOADS_KEPT_DAYS + 1, LOADS_KEPT_DAYS - 1)
+
+    seconds = await forget(gate)
+
+    assert (await gate.loads(), seconds) == (1, DAY_SECONDS)
+    assert await gate.journal.fetchval("SELECT loads FROM loader.tables") == 2
+
+
+async def test_more_than_one_step_takes_the_oldest_first(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.loader.forgetting.LOADS_AT_ONCE", 1)
+    await loads_of_ages(gate, LOADS_KEPT_DAYS + 1, LOADS_KEPT_DAYS + 2)
+
+    seconds = await forget(gate)
+
+    left = await gate.journal.fetchval("SELECT (now() - loaded_at) < '402 days' FROM loader.loads")
+    assert (left, seconds) == (True, SOON_SECONDS)
