@@ -6,6 +6,7 @@ from typing import Any
 from cli.connect_api import connect_api
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command, add_group
+from cli.loaded_tables import as_text, loaded_tables
 from cli.output import add_json, columns, facts, show
 from cli.target import target_of
 from cli.which_integration import which_integration
@@ -23,7 +24,7 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument("--deleted", action="store_true", help="deleted ones too")
     add_json(parser)
     for name, run, summary in (
-        ("show", show_one, "one integration and its active tokens"),
+        ("show", show_one, "one integration, its active tokens and its tables"),
         ("pause", pause, "refuse its pushes from now on; its tokens stay"),
         ("resume", resume, "take its pushes again, with the same tokens"),
         ("delete", delete, "refuse its pushes for good; what is loaded stays"),
@@ -81,15 +82,20 @@ async def list_all(arguments: argparse.Namespace) -> None:
 
 
 async def show_one(arguments: argparse.Namespace) -> None:
-    async with connect_api(target_of(arguments)) as api:
+    target = target_of(arguments)
+    async with connect_api(target) as api:
         source = which_integration(await api.sources(), arguments.integration)
         # A deleted one's tokens can't write, and are not listed.
         tokens = [] if source["deleted_at"] else await api.tokens(source["id"])
     document = as_integration(source) | {
         "tokens": [{"id": token["token_id"], "created_at": token["created_at"]} for token in tokens]
     }
+    tables = await loaded_tables(target, document)
     ids = ", ".join(str(token["id"]) for token in document["tokens"])
-    show(arguments, document, _told(document, ("active tokens", ids or "none")))
+    text = _told(document, ("active tokens", ids or "none"))
+    if tables is not None:
+        text = f"{text}\n\n{as_text(tables)}"
+    show(arguments, document | {"tables": tables}, text)
 
 
 async def pause(arguments: argparse.Namespace) -> None:

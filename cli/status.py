@@ -1,6 +1,10 @@
 """How the system stands: what waits, what failed, how long the log is."""
 
+from __future__ import annotations
+
 import argparse
+
+from asyncpg import Connection, Record
 
 from cli.database import system_database
 from cli.frame import Subparsers, add_command
@@ -8,6 +12,9 @@ from cli.output import add_json, facts, show
 from cli.target import target_of
 from events import log
 from events.queries import load_queries
+
+# Those put back last.
+PUT_BACK_TOLD = 20
 
 
 def register(subparsers: Subparsers) -> None:
@@ -22,6 +29,7 @@ async def status(arguments: argparse.Namespace) -> None:
         size = await log.size(database)
         backlog = await database.fetchrow(load_queries("cli")["backlog"])
         halt = await database.fetchrow(load_queries("cli")["halt"])
+        troubles = await _troubles(database)
     assert backlog is not None, "an aggregate without GROUP BY always gives a row"
     oldest = backlog["oldest_pending_seconds"]
     document = {
@@ -42,6 +50,29 @@ async def status(arguments: argparse.Namespace) -> None:
             ("facts in the log", f"{size:,}"),
             ("batches waiting to be loaded", f"{backlog['pending']:,}{age}"),
             ("batches set aside as failed", f"{backlog['failed']:,}"),
+            *troubles,
         ]
     )
     show(arguments, document, text)
+
+
+async def _troubles(database: Connection[Record]) -> list[tuple[str, str]]:
+    """Why batches wait longer than they should."""
+    queries = load_queries("cli")
+    away = await database.fetchrow(queries["destination_away"])
+    told = []
+    if away is not None:
+        told = [
+            (
+                "THE DESTINATION IS AWAY",
+                f"since {away['since']:%Y-%m-%d %H:%M:%S}: {away['reason']}",
+            )
+        ]
+    tables = await database.fetch(queries["put_back"], PUT_BACK_TOLD)
+    return told + [
+        (
+            "a table that can't be loaded",
+            f"{schema}.{name}, at {at:%Y-%m-%d %H:%M:%S}: {reason}",
+        )
+        for schema, name, at, reason in tables
+    ]

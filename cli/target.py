@@ -38,9 +38,7 @@ class Target:
 
     def connect_token(self) -> Secret:
         """The kept Connect token goes to no other address than the one it was kept for."""
-        elsewhere = self.environ.get("PUSHGATE_URL", "").rstrip("/")
-        kept = "" if elsewhere and elsewhere != self._kept_url("tokens") else "connect_token"
-        return Secret(self._text("PUSHGATE_CONNECT_TOKEN", kept))
+        return self._beside_tokens("PUSHGATE_CONNECT_TOKEN", "connect_token")
 
     def history_token(self) -> Secret:
         """As ``connect_token``, for the history service."""
@@ -61,9 +59,23 @@ class Target:
     def destination_url(self) -> Secret:
         return Secret(self._text("PUSHGATE_DESTINATION_URL", "destination_url"))
 
+    def database_url_beside_tokens(self) -> Secret:
+        """For what is told together with the Connect API's answer: not another system's."""
+        return self._beside_tokens("PUSHGATE_DATABASE_URL", "database_url")
+
+    def destination_url_beside_tokens(self) -> Secret:
+        """As ``database_url_beside_tokens``."""
+        return self._beside_tokens("PUSHGATE_DESTINATION_URL", "destination_url")
+
     def import_token(self) -> Secret | None:
         text = self.environ.get("PUSHGATE_TOKEN", "")
         return Secret(text) if text else None
+
+    def _beside_tokens(self, variable: str, kept: str) -> Secret:
+        elsewhere = self.environ.get("PUSHGATE_URL", "").rstrip("/")
+        if elsewhere and elsewhere != self._kept_url("tokens"):
+            kept = ""
+        return Secret(self._text(variable, kept))
 
     def _url(self, variable: str, program: str) -> str:
         url = self.environ.get(variable, "") or self._kept_url(program)

@@ -70,12 +70,53 @@ SELECT r.number, r.batch_id, part.place::int - 1 AS place,
  ORDER BY r.number, part.place;
 
 -- name: tables_of_integration
-SELECT table_name, loads, records, rows, rejected, last_loaded_at, last_lag_seconds, put_back_at,
-       put_back_reason
-  FROM loader.tables WHERE integration_id = $1 ORDER BY table_name;
+SELECT table_name FROM loader.tables WHERE integration_id = $1;
 
 -- name: integrations_called
 SELECT integration_id AS id, schema_name AS name, display_name, deleted_at
   FROM tokens.integrations
  WHERE integration_id::text = $1 OR schema_name = $1 OR display_name = $1
  ORDER BY integration_id;
+
+-- name: table_report
+-- Tables of which nothing was loaded yet are among them while something waits.
+WITH listed AS (
+    SELECT table_hash, min(table_name) AS table_name,
+           count(*) FILTER (WHERE failed_at IS NULL) AS waiting,
+           count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed,
+           extract(epoch FROM clock_timestamp() - min(received_at) FILTER (WHERE failed_at IS NULL))
+               ::double precision AS oldest_waiting_seconds
+      FROM journal.pending WHERE integration_id = $1 GROUP BY table_hash
+)
+SELECT coalesce(t.table_name, l.table_name) AS table_name, coalesce(t.loads, 0) AS loads,
+       coalesce(t.records, 0) AS records, coalesce(t.rows, 0) AS rows_loaded,
+       coalesce(t.rejected, 0) AS rejected, t.last_loaded_at, t.last_lag_seconds,
+       coalesce(l.waiting, 0) AS waiting, coalesce(l.failed, 0) AS failed,
+       l.oldest_waiting_seconds,
+       CASE WHEN l.waiting > 0 THEN t.put_back_reason END AS put_back_reason
+  FROM (SELECT * FROM loader.tables WHERE integration_id = $1) t FULL JOIN listed l USING (table_hash)
+ ORDER BY 1;
+
+-- name: tables_there
+-- In the destination: by schema, with their columns. How many rows is what Postgres counts along.
+SELECT c.relname AS table_name, pg_catalog.pg_stat_get_live_tuples(c.oid) AS rows,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+              ORDER BY a.attnum) AS columns
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = $1 AND c.relkind IN ('r', 'p');
+
+-- name: destination_away
+-- A loader tries every half a minute or more often; what is older was told by one that is gone.
+SELECT since, reason FROM loader.destination_away
+ WHERE told_at > clock_timestamp() - interval '90 seconds';
+
+-- name: put_back
+-- Tables whose last load could not be done, while something waits for them.
+SELECT i.schema_name, t.table_name, t.put_back_at, t.put_back_reason
+  FROM loader.tables t JOIN tokens.integrations i USING (integration_id)
+ WHERE t.put_back_at IS NOT NULL
+   AND EXISTS (SELECT FROM journal.pending p
+                WHERE p.integration_id = t.integration_id AND p.table_hash = t.table_hash
+                  AND p.failed_at IS NULL)
+ ORDER BY t.put_back_at DESC LIMIT $1::int;

@@ -23,7 +23,12 @@ from services.loader.source import Unreadable
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.logs import Log
-from services.runtime.metrics import LOADER_LOAD_SECONDS, LOADER_REJECTED, LOADER_ROWS
+from services.runtime.metrics import (
+    LOADER_LOAD_SECONDS,
+    LOADER_PUT_BACK_TABLES,
+    LOADER_REJECTED,
+    LOADER_ROWS,
+)
 
 # After so many loads a table's turn ends, so that others wait for seconds at most.
 LOADS_OF_A_TURN_MAX = 8
@@ -84,6 +89,7 @@ class Turns:
                 await self._claims.release(table)
             raise
         self._shared.put_back.pop(table, None)
+        LOADER_PUT_BACK_TABLES.set(len(self._shared.put_back))
         await self._claims.release(table)
 
     async def _try(self, table: TableKey, part: Part, preparing: Preparing) -> bool:
@@ -194,6 +200,7 @@ class Turns:
 
     async def _put_back(self, table: TableKey, batches: list[Batch], reason: str) -> None:
         times = self._shared.put_back[table] = self._shared.put_back.get(table, 0) + 1
+        LOADER_PUT_BACK_TABLES.set(len(self._shared.put_back))
         await self._wait_under_lease(table, times)
         await self._tell_postponed(table, batches, reason, attempt=times)
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from asyncpg import Connection, Pool, Record
 
+from events.queries import load_queries
 from services.ingest.journal.claim import Claims
 from services.loader.choice import Choice
 from services.loader.destination import Books, Destination
@@ -22,6 +23,7 @@ from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
+from services.runtime.metrics import LOADER_DESTINATION_AWAY
 
 # How long to wait when nothing was found. Found work is loaded at once.
 IDLE_SECONDS = 0.1
@@ -71,7 +73,7 @@ class Worker:
         while not ending.is_set():
             try:
                 async with self._destination() as destination:
-                    self._away = None
+                    await self._tell_there()
                     pauses = iter(AWAY_PAUSES_SECONDS)
                     await self._work(destination, ending)
             except JournalAway as error:
@@ -80,8 +82,8 @@ class Worker:
                 await wait_for(ending, next(pauses, AWAY_PAUSES_SECONDS[-1]))
             except AWAY as error:
                 name, seconds = type(error).__name__, next(pauses, AWAY_PAUSES_SECONDS[-1])
-                self._away = f"the destination cannot be reached: {name}"
                 Log().warning("destination.unreachable", error=name, retry_seconds=seconds)
+                await self._tell_away(name)
                 await wait_for(ending, seconds)
 
     @contextlib.asynccontextmanager
@@ -98,6 +100,21 @@ class Worker:
             raise JournalAway(type(error).__name__) from error
         finally:
             connection.terminate()
+
+    async def _tell_there(self) -> None:
+        self._away = None
+        LOADER_DESTINATION_AWAY.set(0)
+        await self._note("tell_there")
+
+    async def _tell_away(self, reason: str) -> None:
+        self._away = f"the destination cannot be reached: {reason}"
+        LOADER_DESTINATION_AWAY.set(1)
+        await self._note("tell_away", self._clock.now(), reason)
+
+    async def _note(self, query: str, *values: object) -> None:
+        """For `pushgate status`. Loading does not depend on it."""
+        with contextlib.suppress(*AWAY):
+            await self._journal.execute(load_queries("services.loader")[query], *values)
 
     async def _work(self, destination: Destination, ending: asyncio.Event) -> None:
         await self._sweep(destination)

@@ -138,6 +138,17 @@ LOADER_FAILED_BATCHES = _gauge(
     "Parts of batches that were set aside; they wait for somebody, not for a loader",
 )
 
+LOADER_DESTINATION_AWAY = _gauge(
+    "pushgate_loader_destination_away",
+    "none",
+    "1 while this loader cannot reach the destination, else 0",
+)
+LOADER_PUT_BACK_TABLES = _gauge(
+    "pushgate_loader_put_back_tables",
+    "tables",
+    "Tables whose last load this loader put back: locked, no privilege, no space",
+)
+
 # --- history and the signer ------------------------------------------------------------------
 
 SIGNER_LOG_EVENTS = _gauge(

@@ -1,10 +1,14 @@
 """One real system for the tests of this directory, started by the first that asks for it."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 
 import pytest
+from asyncpg import Connection, Record
 
 from cli.connect_api import ConnectApi, connect_api
+from cli.database import system_database
 from cli.demo.system import System, throw_away_system
 from tests.cli.made import Made
 
@@ -34,3 +38,10 @@ async def made(api: ConnectApi, name: str) -> Made:
     source = await api.create_source(name)
     token = await api.create_token(source["id"])
     return Made(source["id"], source["name"], token["id"], token["access_token"])
+
+
+@pytest.fixture
+async def journal(system: System) -> AsyncIterator[Connection[Record]]:
+    """Its own database, as the owner."""
+    async with system_database(system.target) as connection:
+        yield connection

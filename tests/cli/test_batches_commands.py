@@ -8,19 +8,12 @@ from uuid import uuid5
 import pytest
 from asyncpg import Connection, Record
 
-from cli.database import connection_to, system_database
+from cli.database import connection_to
 from cli.demo.system import System
 from events.ids import new_worker_id
+from tests.cli.loading import load_one, nothing_waits, set_aside
 from tests.cli.made import Made
 from tests.eventually import eventually
-
-ONE = '{"id": 1}\n'
-
-
-@pytest.fixture
-async def journal(system: System) -> AsyncIterator[Connection[Record]]:
-    async with system_database(system.target) as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -32,34 +25,7 @@ async def destination(system: System) -> AsyncIterator[Connection[Record]]:
 @pytest.fixture
 async def loaded(system: System, made: Made, journal: Connection[Record]) -> str:
     """The id of a batch with one record, in table "t" by now."""
-    pushed = await system.command(
-        *("push", "-", "--table", "t", "--key", "id"), given=ONE, PUSHGATE_TOKEN=made.token
-    )
-    assert pushed.exit_code == 0, pushed.errors
-    await eventually(lambda: nothing_waits(journal, made))
-    return str(
-        await journal.fetchval(
-            "SELECT batch_id FROM journal.receipts WHERE integration_id = $1", made.id
-        )
-    )
-
-
-async def nothing_waits(journal: Connection[Record], made: Made) -> bool:
-    waiting = await journal.fetchval(
-        "SELECT count(*) FROM journal.pending WHERE integration_id = $1", made.id
-    )
-    return int(waiting) == 0
-
-
-async def set_aside(journal: Connection[Record], batch_id: str) -> None:
-    """As the loader leaves a batch that can never be loaded."""
-    await journal.execute(
-        "INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name, records,"
-        " bytes, received_at, attempts, failed_at, reason) SELECT batch_id, 0, number,"
-        " integration_id, tables[1], records, bytes, received_at, 5, now(), '23514: not so'"
-        " FROM journal.receipts WHERE batch_id = $1",
-        batch_id,
-    )
+    return await load_one(system, made, journal)
 
 
 async def test_a_failed_batch_is_listed_with_its_reason_and_retried(

@@ -44,6 +44,14 @@ def test_variables_win(tmp_path: Path) -> None:
     assert found.client_id() == 7723
 
 
+def test_another_system_is_not_told_of_with_the_kept_database(tmp_path: Path) -> None:
+    found = target(tmp_path, RUN, PUSHGATE_URL="https://elsewhere.example")
+
+    assert found.database_url().reveal() == "postgresql://kept"
+    with pytest.raises(Refused, match="PUSHGATE_DATABASE_URL"):
+        found.database_url_beside_tokens()
+
+
 def test_the_kept_connect_token_is_not_sent_to_another_address(tmp_path: Path) -> None:
     found = target(tmp_path, RUN, PUSHGATE_URL="https://elsewhere.example")
 

@@ -30,3 +30,10 @@ WITH forgotten AS (
     RETURNING 1
 )
 SELECT count(*) FROM forgotten;
+
+-- name: tell_away
+INSERT INTO loader.destination_away (since, told_at, reason) VALUES ($1, $1, $2)
+ON CONFLICT (one_row) DO UPDATE SET told_at = excluded.told_at, reason = excluded.reason;
+
+-- name: tell_there
+DELETE FROM loader.destination_away;

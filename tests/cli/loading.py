@@ -1,0 +1,51 @@
+"""What tests do to the journal and the destination of the shared system, and wait for."""
+
+from __future__ import annotations
+
+from asyncpg import Connection, Record
+
+from cli.demo.system import System
+from tests.cli.made import Made
+from tests.eventually import eventually
+
+
+async def load_one(system: System, made: Made, journal: Connection[Record]) -> str:
+    """The id of a batch with one record, in table "t" by now."""
+    pushed = await system.command(
+        *("push", "-", "--table", "t", "--key", "id"),
+        given='{"id": 1}\n',
+        PUSHGATE_TOKEN=made.token,
+    )
+    assert pushed.exit_code == 0, pushed.errors
+    await eventually(lambda: nothing_waits(journal, made))
+    return str(
+        await journal.fetchval(
+            "SELECT batch_id FROM journal.receipts WHERE integration_id = $1", made.id
+        )
+    )
+
+
+async def nothing_waits(journal: Connection[Record], made: Made) -> bool:
+    waiting = await journal.fetchval(
+        "SELECT count(*) FROM journal.pending WHERE integration_id = $1", made.id
+    )
+    return int(waiting) == 0
+
+
+async def set_aside(journal: Connection[Record], batch_id: str) -> None:
+    """As the loader leaves a batch that can never be loaded."""
+    await list_again(journal, batch_id)
+    await journal.execute(
+        "UPDATE journal.pending SET attempts = 5, failed_at = now(), reason = '23514: not so'"
+        " WHERE batch_id = $1",
+        batch_id,
+    )
+
+
+async def list_again(journal: Connection[Record], batch_id: str) -> None:
+    await journal.execute(
+        "INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name, records,"
+        " bytes, received_at) SELECT batch_id, 0, number, integration_id, tables[1], records,"
+        " bytes, received_at FROM journal.receipts WHERE batch_id = $1",
+        batch_id,
+    )
