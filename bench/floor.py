@@ -9,7 +9,6 @@ import sys
 import orjson
 from aiohttp import web
 
-from services.ingest.answers import GoodAnswer
 from services.ingest.storing import StoringIntake
 from services.runtime.clock import SystemClock
 from services.runtime.config import read_settings
@@ -17,7 +16,12 @@ from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, run_program
 
 BODY_BYTES_MAX = 20_000_000
-_answer = GoodAnswer("floor", StoringIntake.status, StoringIntake.good)
+
+
+def _answer() -> web.Response:
+    return web.Response(
+        status=StoringIntake.status, body=StoringIntake.good, content_type="application/json"
+    )
 
 
 async def read(request: web.Request) -> web.Response:

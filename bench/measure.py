@@ -1,7 +1,7 @@
 """What a measure is, and what one may use."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,16 @@ class Measure:
         return self.value <= self.reach if self.ratio is None else self.ratio >= self.reach
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"ratio": self.ratio, "met": self.met}
+        """The keys and their order are the design's (section 7)."""
+        return {
+            "measure": self.measure,
+            "value": self.value,
+            "unit": self.unit,
+            "floor": self.floor,
+            "ratio": self.ratio,
+            "reach": self.reach,
+            "met": self.met,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,26 +1,66 @@
 """What goes out, byte for byte as the wire contract has it."""
 
-from aiohttp import web
-from multidict import CIMultiDict
+from email.utils import format_datetime
+from http import HTTPStatus
+
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
 
 from protocol.refusals import Refusal
 from protocol.refusals.edge import MethodNotAllowed
+from services.runtime.clock import Clock
 from services.runtime.metrics import INGEST_REFUSALS, INGEST_REQUESTS
 
-_JSON = CIMultiDict({"Content-Type": "application/json"})
+# Without it target-stitch takes a good answer for a failure and sends all again (5.2).
+JSON_TYPE = "application/json"
+DATE_SECONDS_MAX = 1.0
 
 
 class GoodAnswer:
-    """Always the same bytes. Without ``application/json`` target-stitch sends all again (5.2)."""
+    """The same to everybody, so it is put into bytes once a second and not for every request."""
 
-    def __init__(self, endpoint: str, status: int, body: bytes) -> None:
-        self._status = status
+    def __init__(self, endpoint: str, *, status: int, body: bytes, clock: Clock) -> None:
         self._body = body
+        self._status = HTTPStatus(status)
         self._counted = INGEST_REQUESTS.labels(endpoint, str(status))
+        self._ready = _Ready(self._status, body, clock)
 
-    def __call__(self) -> web.Response:
+    def to(self, request: web.BaseRequest) -> web.StreamResponse:
         self._counted.inc()
-        return web.Response(status=self._status, body=self._body, headers=_JSON)
+        if request.keep_alive and request.version == HttpVersion11:
+            return self._ready
+        return web.Response(status=self._status, body=self._body, content_type=JSON_TYPE)
+
+
+class _Ready(web.StreamResponse):
+    """Head and body in one piece. Holds nothing of any request: one object answers them all."""
+
+    def __init__(self, status: HTTPStatus, body: bytes, clock: Clock) -> None:
+        super().__init__(status=status)
+        self._clock = clock
+        self._format = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {JSON_TYPE}\r\n"
+            f"Content-Length: {len(body)}\r\nDate: {{date}}\r\n\r\n"
+        )
+        self._answer_body = body
+        self._bytes = b""
+        self._dated_at = float("-inf")
+
+    @property
+    def keep_alive(self) -> bool:
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        now = self._clock.monotonic()
+        if now - self._dated_at >= DATE_SECONDS_MAX:
+            date = format_datetime(self._clock.now(), usegmt=True)
+            self._bytes = self._format.format(date=date).encode() + self._answer_body
+            self._dated_at = now
+        await request.writer.write_eof(self._bytes)
+        return request.writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """All has been written."""
 
 
 def refused(refusal: Refusal, endpoint: str) -> web.Response:

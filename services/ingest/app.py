@@ -31,6 +31,7 @@ from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool, reason_not_ready
 from services.runtime.fitness import check_fitness
+from services.runtime.guarded_http import STRAIGHT
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.runtime.metrics import INGEST_IN_FLIGHT_BYTES
@@ -89,14 +90,17 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         in_flight=in_flight,
         readings=readings,
         lines=lines,
+        clock=clock,
         refuse_region=settings.refuse_region,
         behind_proxy=settings.behind_proxy,
     )
     tokens = TokenLookup(lookups, beliefs)
     status = Status(lambda: reason_not_ready(lookups), clock)
     _add(app, "/v2/import/status", status.answer)
-    _add_import(app, "/v2/import/push", PushIntake(gate, tokens, committer))
-    _add_import(app, "/v2/import/batch", BatchIntake(gate, tokens, committer))
+    push, batch = PushIntake(gate, tokens, committer), BatchIntake(gate, tokens, committer)
+    _add_import(app, "/v2/import/push", push)
+    _add_import(app, "/v2/import/batch", batch)
+    app[STRAIGHT] = {"/v2/import/push": push.answer, "/v2/import/batch": batch.answer}
     assuming = TokenLookup(lookups, beliefs, while_away=ASSUMED_ACTIVE)
     _add_import(app, "/v2/import/validate", ValidateIntake(gate, assuming))
     _add(app, "/{anything:.*}", _not_found)

@@ -25,7 +25,7 @@ def presented_hash(request: web.BaseRequest) -> bytes:
         raise SeveralAuthorizations if values else NotAuthorized
     scheme, _, credentials = values[0].partition(" ")
     # The reference tables of the original print "Bearer:"; who followed them is understood.
-    if scheme.removesuffix(":").lower() != _SCHEME:
+    if scheme != "Bearer" and scheme.removesuffix(":").lower() != _SCHEME:
         raise NotAuthorized
     unverified = credentials.strip()
     if recognise(unverified, "at_") is not Shape.WELL_FORMED:

@@ -23,6 +23,7 @@ from services.ingest.inflate import ACCEPTED, CODINGS, inflate
 from services.ingest.journal.push_lines import PushLines
 from services.ingest.reading import Readings
 from services.ingest.token_lookup import PresentedToken, TokenLookup
+from services.runtime.clock import Clock
 from services.runtime.http import caller_address, given_request_id
 
 
@@ -33,6 +34,7 @@ class Gate:
     in_flight: InFlight
     readings: Readings
     lines: PushLines
+    clock: Clock
     refuse_region: bool
     behind_proxy: bool
 
@@ -59,7 +61,9 @@ class Intake(abc.ABC):
     def __init__(self, gate: Gate, tokens: TokenLookup) -> None:
         self._gate = gate
         self._tokens = tokens
-        self._good_answer = GoodAnswer(self.name, self.status, self.good)
+        self._good_answer = GoodAnswer(
+            self.name, status=self.status, body=self.good, clock=gate.clock
+        )
 
     @abc.abstractmethod
     def media_type(self, essence: str) -> str:
@@ -84,7 +88,7 @@ class Intake(abc.ABC):
             # It is no part of the answer that follows.
             request.writer.output_size = 0
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         try:
             token = PresentedToken(self._before_the_token(request), self._tokens)
             with Held(self._gate.in_flight) as held:
@@ -94,7 +98,7 @@ class Intake(abc.ABC):
                 refusal, endpoint=self.name, request_id=given_request_id(request)
             )
             return refused(refusal, self.name)
-        return self._good_answer()
+        return self._good_answer.to(request)
 
     def _before_the_token(self, request: web.Request) -> bytes:
         """What is checked without any knowledge of the token; its hash."""

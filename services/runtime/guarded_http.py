@@ -5,8 +5,9 @@ body and in the log (hostile input 22), and its server gives headers all the tim
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiohttp import web
 
@@ -15,6 +16,13 @@ from services.runtime.logs import Log
 # From the first byte of a request to the end of its headers; a new connection has as long to send
 # its first request.
 HEADERS_SECONDS_MAX = 10.0
+
+Answering: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# Paths that are answered without asking the application's router, which costs as much as reading
+# a small body does. Such an answer has no middlewares, no match_info and no app at hand. The
+# router must know the paths too: whatever is out of the ordinary goes through it.
+STRAIGHT: web.AppKey[Mapping[str, Answering]] = web.AppKey("straight", Mapping)
 
 _MALFORMED = b'{"message":"Malformed HTTP request."}'
 _CRASHED = b'{"message":"Something went wrong here; send the same request again later."}'
@@ -39,6 +47,10 @@ class GuardedHandler(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if not data:
+            # The parser is only told to go on.
+            super().data_received(data)
+            return
         before = self._request_count
         request = self._current_request
         body_is_whole = request is None or request.content.is_eof()
@@ -85,6 +97,17 @@ class GuardedHandler(web.RequestHandler):
         return answer
 
 
+def _straight(paths: Mapping[str, Answering], routed: Any) -> Any:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        straight = paths.get(request.raw_path)
+        if straight is None or "Expect" in request.headers:
+            answered: web.StreamResponse = await routed(request)
+            return answered
+        return await straight(request)
+
+    return answer if paths else routed
+
+
 class GuardedServer(web.Server):
     def __call__(self) -> web.RequestHandler:
         return GuardedHandler(self, loop=self._loop, **self._kwargs)
@@ -103,7 +126,7 @@ class GuardedRunner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         return GuardedServer(
-            made.request_handler,
+            _straight(self.app.get(STRAIGHT, {}), made.request_handler),
             request_factory=made.request_factory,
             **made._kwargs,  # noqa: SLF001 — what the application adds to the runner's own
         )
