@@ -35,7 +35,7 @@ async def test_an_integration_is_found_by_each_of_its_names(system: System, name
     by_display_name = await system.asked("integrations", "show", f"{name}!")
 
     assert by_id == by_schema == by_display_name
-    assert by_id.keys() == INTEGRATION_KEYS | {"tokens"}
+    assert by_id.keys() == INTEGRATION_KEYS | {"tokens", "tables"}
     assert [token["id"] for token in by_id["tokens"]] == [made["token"]["id"]]
 
 
