@@ -73,7 +73,7 @@ MAY_CALL: dict[str, set[str]] = {
         "journal.drop_partition(date)",
         (
             "journal.commit_group(bytea[],integer[],integer[],integer[],text[],uuid[],integer[],"
-            "integer[],text[],text[],text[],integer[],bigint[],bytea[],timestamp with time zone[],"
+            "integer[],text[],text[],text[],integer[],bigint[],bytea[],timestamp with time zone,"
             "text[],text[],text[],bytea[])"
         ),
     },

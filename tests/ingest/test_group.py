@@ -13,19 +13,25 @@ from services.ingest.journal.group import Arrivals
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-@given(st.lists(st.integers(min_value=-3600, max_value=3600), min_size=1))
-def test_times_of_receipt_grow_whatever_the_clock_does(jumps: list[int]) -> None:
+@given(st.lists(st.tuples(st.integers(-3600, 3600), st.integers(0, 300)), min_size=1))
+def test_times_of_receipt_grow_whatever_the_clock_does(groups: list[tuple[int, int]]) -> None:
     arrivals = Arrivals()
-    given_out = [arrivals.next(NOON + timedelta(seconds=jump)) for jump in jumps]
+    given_out = [
+        moment
+        for jump, count in groups
+        for moment in arrivals.next(NOON + timedelta(seconds=jump), count)
+    ]
 
     assert given_out == sorted(set(given_out))
+    assert len(given_out) == sum(count for _, count in groups)
 
 
 def test_a_clock_that_goes_forward_is_believed() -> None:
     arrivals = Arrivals()
-    arrivals.next(NOON)
+    arrivals.next(NOON, 3)
+    later = NOON + timedelta(seconds=1)
 
-    assert arrivals.next(NOON + timedelta(seconds=1)) == NOON + timedelta(seconds=1)
+    assert arrivals.next(later, 2) == [later, later + timedelta(microseconds=1)]
 
 
 @given(st.binary(max_size=100_000))

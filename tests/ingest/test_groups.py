@@ -72,8 +72,10 @@ async def test_concurrent_pushes_share_transactions(gate: ImportClient, journal:
     pushes = [gate.push(gate.record(sequence=n)) for n in range(100)]
     answers = await asyncio.gather(*pushes)
 
+    moments = [receipt["received_at"] for receipt in await journal.receipts()]
     assert {answer.brief for answer in answers} == {OK}
     assert (await journal.group_sizes()).total() < 50
+    assert moments == sorted(set(moments)), "in the order of their numbers"
 
 
 async def test_a_group_is_at_most_256_requests(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from events.ids import new_batch_ids
+from events.ids import BatchId
 from protocol.shapes import Checked
 from services.ingest.admission import Token
 
@@ -40,9 +40,12 @@ class Arrivals:
     def __init__(self) -> None:
         self._last = datetime.min.replace(tzinfo=UTC)
 
-    def next(self, now: datetime) -> datetime:
-        self._last = now if now > self._last else self._last + _MICROSECOND
-        return self._last
+    def next(self, now: datetime, count: int) -> list[datetime]:
+        """One for each of ``count`` requests, a microsecond apart."""
+        first = now if now > self._last else self._last + _MICROSECOND
+        given_out = [first + place * _MICROSECOND for place in range(count)]
+        self._last = given_out[-1] if given_out else self._last
+        return given_out
 
 
 def believed_columns(
@@ -54,35 +57,48 @@ def believed_columns(
 
 
 def columns(
-    admitted: Sequence[tuple[Token, Candidate]], received: Sequence[datetime]
-) -> tuple[Sequence[Any], ...]:
-    """The other arguments of ``commit_group``: what is written if the decisions stand."""
+    admitted: Sequence[tuple[Token, Candidate]],
+    batch_ids: Sequence[BatchId],
+    received: Sequence[datetime],
+) -> tuple[Any, ...]:
+    """The other arguments of ``commit_group``: what is written if the decisions stand.
+
+    Most are array literals: the driver looks at every element of a list for longer than it takes
+    to write it down here.
+    """
     candidates = [candidate for _, candidate in admitted]
-    checked = [candidate.checked for candidate in candidates]
-    milliseconds = int(received[0].timestamp() * 1000) if received else 0
+    tables = [candidate.checked.tables for candidate in candidates]
     return (
-        new_batch_ids(milliseconds, len(received)),
-        [token.integration_id for token, _ in admitted],
-        [token.token_id for token, _ in admitted],
-        [candidate.endpoint for candidate in candidates],
-        [_text_array([name for name, _ in each.tables]) for each in checked],
-        [_int_array([records for _, records in each.tables]) for each in checked],
-        [each.records for each in checked],
-        [candidate.body_bytes for candidate in candidates],
+        _plain_array([each.hex for each in batch_ids]),
+        _plain_array([str(token.integration_id) for token, _ in admitted]),
+        _plain_array([str(token.token_id) for token, _ in admitted]),
+        _plain_array([candidate.endpoint for candidate in candidates]),
+        [_quoted_array([name for name, _ in each]) for each in tables],
+        _quoted_array([_plain_array([str(records) for _, records in each]) for each in tables]),
+        _plain_array([str(candidate.checked.records) for candidate in candidates]),
+        _plain_array([str(candidate.body_bytes) for candidate in candidates]),
         [candidate.body_sha256 for candidate in candidates],
-        received,
-        [candidate.peer for candidate in candidates],
-        [candidate.request_id for candidate in candidates],
-        [candidate.media_type for candidate in candidates],
+        received[0] if received else None,
+        _quoted_array([candidate.peer for candidate in candidates]),
+        _quoted_array([candidate.request_id for candidate in candidates]),
+        _plain_array([candidate.media_type for candidate in candidates]),
         [candidate.body for candidate in candidates],
     )
 
 
-def _int_array(numbers: Sequence[int]) -> str:
-    return f"{{{','.join(map(str, numbers))}}}"
+def _plain_array(elements: Sequence[str]) -> str:
+    """Of numbers, and of words that are ours."""
+    return "{" + ",".join(elements) + "}"
 
 
-def _text_array(names: Sequence[str]) -> str:
-    """An array literal: every element quoted, so that no name can be read as anything else."""
-    quoted = '","'.join(name.replace("\\", "\\\\").replace('"', '\\"') for name in names)
-    return f'{{"{quoted}"}}'
+def _quoted_array(elements: Sequence[str | None]) -> str:
+    """Of anything: no element can be read as anything else."""
+    return "{" + ",".join([_quoted(element) for element in elements]) + "}"
+
+
+def _quoted(element: str | None) -> str:
+    if element is None:
+        return "NULL"
+    if "\\" in element or '"' in element:
+        element = element.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{element}"'

@@ -1,23 +1,20 @@
 """One log line for every push, written together by a thread: none of it is on a push's way."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextvars import copy_context
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from events.ids import BatchId
 from protocol.refusals import Refusal
 from services.ingest.admission import Token
 from services.ingest.journal.group import Candidate
 from services.runtime.clock import Clock
-from services.runtime.logs import Log, write_lines
+from services.runtime.logs import Log, LogEvent, lines_text, write_text
 
 LINES_SECONDS = 1.0
 # Of pushes in that time; the rest is counted, and stands in the metrics like all others.
 LINES_MAX = 20_000
-
-Line: TypeAlias = tuple[Any, ...]
 
 
 class PushLines:
@@ -25,11 +22,14 @@ class PushLines:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._accepted: list[Line] = []
-        self._refused: list[Line] = []
-        self._dropped = 0
         self._due: asyncio.TimerHandle | None = None
         self._writing: asyncio.Future[None] | None = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._texts: list[bytes] = []
+        self._room = LINES_MAX
+        self._dropped = 0
 
     def accepted(
         self,
@@ -38,18 +38,18 @@ class PushLines:
         received: Sequence[datetime],
     ) -> None:
         self._keep(
-            self._accepted,
+            "batch.accepted",
             [
-                (
-                    moment,
-                    batch_id,
-                    candidate.request_id,
-                    candidate.endpoint,
-                    token.integration_id,
-                    token.token_id,
-                    candidate.checked.records,
-                    candidate.body_bytes,
-                )
+                {
+                    "timestamp": moment,
+                    "batch_id": batch_id,
+                    "request_id": candidate.request_id,
+                    "endpoint": candidate.endpoint,
+                    "integration_id": token.integration_id,
+                    "token_id": token.token_id,
+                    "records": candidate.checked.records,
+                    "bytes": candidate.body_bytes,
+                }
                 for (token, candidate), batch_id, moment in zip(
                     admitted, batch_ids, received, strict=True
                 )
@@ -57,51 +57,38 @@ class PushLines:
         )
 
     def refused(self, refusal: Refusal, *, endpoint: str, request_id: str | None) -> None:
-        now = self._clock.now()
-        self._keep(self._refused, [(now, request_id, endpoint, refusal.status, refusal.code)])
+        line = {
+            "timestamp": self._clock.now(),
+            "request_id": request_id,
+            "endpoint": endpoint,
+            "status": refusal.status,
+            "code": refusal.code,
+        }
+        self._keep("batch.refused", [line])
 
-    def _keep(self, lines: list[Line], more: Sequence[Line]) -> None:
-        room = LINES_MAX - len(lines)
-        lines += more[:room]
-        self._dropped += len(more[room:])
+    def _keep(self, event: LogEvent, lines: Sequence[dict[str, Any]]) -> None:
+        kept = lines[: self._room]
+        self._room -= len(kept)
+        self._dropped += len(lines) - len(kept)
+        if kept:
+            self._texts.append(lines_text(event, "info", kept))
         if self._due is None:
             loop = asyncio.get_running_loop()
             self._due = loop.call_later(LINES_SECONDS, self._begin_to_write, loop)
 
     def _begin_to_write(self, loop: asyncio.AbstractEventLoop) -> None:
-        # With the context: it holds what is bound to every line.
-        self._writing = loop.run_in_executor(None, copy_context().run, _write, *self._taken())
+        self._due = None
+        if text := self._text():
+            self._writing = loop.run_in_executor(None, write_text, text)
 
     def write(self) -> None:
         """What was kept until now, in the caller's thread."""
-        _write(*self._taken())
+        if text := self._text():
+            write_text(text)
 
-    def _taken(self) -> tuple[list[Line], list[Line], int]:
-        self._due = None
-        taken = self._accepted, self._refused, self._dropped
-        self._accepted, self._refused, self._dropped = [], [], 0
-        return taken
-
-
-def _write(accepted: list[Line], refused: list[Line], dropped: int) -> None:
-    write_lines("batch.accepted", "info", _named(_ACCEPTED, accepted))
-    write_lines("batch.refused", "info", _named(_REFUSED, refused))
-    if dropped:
-        Log().warning("lines.dropped", lines=dropped)
-
-
-_ACCEPTED = (
-    "timestamp",
-    "batch_id",
-    "request_id",
-    "endpoint",
-    "integration_id",
-    "token_id",
-    "records",
-    "bytes",
-)
-_REFUSED = ("timestamp", "request_id", "endpoint", "status", "code")
-
-
-def _named(names: Sequence[str], lines: list[Line]) -> Iterator[dict[str, Any]]:
-    return (dict(zip(names, line, strict=True)) for line in lines)
+    def _text(self) -> bytes:
+        if self._dropped:
+            Log().warning("lines.dropped", lines=self._dropped)
+        text = b"".join(self._texts)
+        self._begin_anew()
+        return text

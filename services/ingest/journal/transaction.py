@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import asyncpg
 from asyncpg import Connection, Record
 
-from events.ids import BatchId
+from events.ids import BatchId, new_batch_ids
 from events.queries import load_queries
 from protocol.refusals import Refusal
 from services.ingest.admission import Token, admit
@@ -41,7 +41,7 @@ class Attempt:
     outcomes: list[Outcome]
     admitted: list[tuple[Token, Candidate]]
     received: list[datetime]
-    arguments: tuple[Sequence[Any], ...]
+    arguments: tuple[Any, ...]
     batch_ids: Sequence[BatchId]
 
 
@@ -124,12 +124,11 @@ class GroupTransaction:
         outcomes, admitted = self._decide(candidates)
         hashes = list({candidate.token_hash for candidate in candidates})
         now = self._clock.now()
-        received = [self._arrivals.next(now) for _ in admitted]
+        received = self._arrivals.next(now, len(admitted))
+        batch_ids = new_batch_ids(int(now.timestamp() * 1000), len(admitted))
         believed = believed_columns((each, self._beliefs.of(each)) for each in hashes)
-        batch_ids, *others = columns(admitted, received)
-        return Attempt(
-            outcomes, admitted, received, (*believed, batch_ids, *others), batch_ids=batch_ids
-        )
+        arguments = (*believed, *columns(admitted, batch_ids, received))
+        return Attempt(outcomes, admitted, received, arguments, batch_ids=batch_ids)
 
     def _decide(
         self, candidates: Sequence[Candidate]

@@ -98,14 +98,15 @@ END $$;
 --
 -- One of each p_believed_… and p_hashes per token, NULLs for one believed not to exist; locks are
 -- taken for the integrations believed in, because those of others are not written to. One of each
--- other array per request, in order of arrival; tables and table_records hold array literals,
--- because unnest would flatten arrays of arrays.
+-- other array per request, in order of arrival, the first at p_received_at and each a microsecond
+-- after the one before; tables and table_records hold array literals, because unnest would flatten
+-- arrays of arrays.
 CREATE FUNCTION journal.commit_group(
     p_hashes bytea[], p_believed_token_ids int[], p_believed_integration_ids int[],
     p_believed_client_ids int[], p_believed_states text[],
     p_batch_ids uuid[], p_integration_ids int[], p_token_ids int[], p_endpoints text[],
     p_tables text[], p_table_records text[], p_records int[], p_bytes bigint[],
-    p_body_sha256s bytea[], p_received_ats timestamptz[], p_peers text[], p_request_ids text[],
+    p_body_sha256s bytea[], p_received_at timestamptz, p_peers text[], p_request_ids text[],
     p_media_types text[], p_bodies bytea[])
 RETURNS TABLE (log_size bigint, token_hash bytea, token_id int, integration_id int, client_id int,
                state text)
@@ -144,11 +145,12 @@ BEGIN
         INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records,
                                       bytes, body_sha256, received_at, log_size, peer)
         SELECT g.batch_id, g.integration_id, g.token_id, g.endpoint, g.tables::text[], g.records,
-               g.bytes, g.body_sha256, g.received_at, size, g.peer
+               g.bytes, g.body_sha256, p_received_at + (g.place - 1) * interval '1 microsecond',
+               size, g.peer
           FROM unnest(p_batch_ids, p_integration_ids, p_token_ids, p_endpoints, p_tables, p_records,
-                      p_bytes, p_body_sha256s, p_received_ats, p_peers)
+                      p_bytes, p_body_sha256s, p_peers) WITH ORDINALITY
                AS g (batch_id, integration_id, token_id, endpoint, tables, records, bytes,
-                     body_sha256, received_at, peer)
+                     body_sha256, peer, place)
         RETURNING number, batch_id, integration_id, tables, bytes, received_at
     )
     INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name, records,
@@ -162,9 +164,10 @@ BEGIN
            AS part (table_name, records, place);
     -- Apart from the rest, so that nothing else carries the bodies around.
     INSERT INTO journal.bodies (batch_id, received_at, media_type, body)
-    SELECT g.batch_id, g.received_at, g.media_type, g.body
-      FROM unnest(p_batch_ids, p_received_ats, p_media_types, p_bodies)
-           AS g (batch_id, received_at, media_type, body);
+    SELECT g.batch_id, p_received_at + (g.place - 1) * interval '1 microsecond', g.media_type,
+           g.body
+      FROM unnest(p_batch_ids, p_media_types, p_bodies) WITH ORDINALITY
+           AS g (batch_id, media_type, body, place);
     RETURN QUERY SELECT size, NULL::bytea, NULL::int, NULL::int, NULL::int, NULL::text;
 END $$;
 

@@ -9,11 +9,13 @@ SET lock_timeout = '2s'; SET plan_cache_mode = force_generic_plan;
 SET default_transaction_isolation = 'read committed';
 
 -- name: commit_group
+-- What comes as ::text is an array literal.
 SELECT log_size, token_hash, token_id, integration_id, client_id, state
-  FROM journal.commit_group($1::bytea[], $2::int[], $3::int[], $4::int[], $5::text[], $6::uuid[],
-                            $7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::int[],
-                            $13::bigint[], $14::bytea[], $15::timestamptz[], $16::text[],
-                            $17::text[], $18::text[], $19::bytea[]);
+  FROM journal.commit_group(
+           $1::bytea[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text::uuid[],
+           $7::text::int[], $8::text::int[], $9::text::text[], $10::text[], $11::text::text[],
+           $12::text::int[], $13::text::bigint[], $14::bytea[], $15::timestamptz,
+           $16::text::text[], $17::text::text[], $18::text::text[], $19::bytea[]);
 
 -- name: is_written
 -- Of a group whose connection broke: a group is written whole or not at all.
