@@ -21,7 +21,7 @@ class StoringIntake(Intake):
         self._committer = committer
 
     async def settle(self, offer: Offer) -> None:
-        kept = await keep(offer.body)
+        kept = keep(offer.body)
         candidate = Candidate(
             token_hash=offer.token.hash,
             endpoint=self.endpoint,

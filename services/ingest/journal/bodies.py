@@ -1,8 +1,6 @@
 """Bodies at rest: zstd, exactly the bytes that were parsed, and their SHA-256."""
 
-import asyncio
 import hashlib
-import threading
 from typing import NamedTuple
 
 import zstandard
@@ -13,23 +11,11 @@ import zstandard
 LEVEL, SMALL_LEVEL = 1, -1
 SMALL_BYTES_MAX = 512
 
-# From here on a thread is worth its hand-over: half the time that a large body takes after it was
-# parsed goes into code that needs no interpreter lock.
-THREAD_BYTES_MIN = 32 * 1024
-
 # A kept body is inflated up to this, whatever its frame claims: nothing larger is ever accepted.
 INFLATED_BYTES_MAX = 64 * 1024 * 1024
 
-
-class _Compressors(threading.local):
-    """One set for each thread: a compressor serves one caller at a time."""
-
-    def __init__(self) -> None:
-        self.usual = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-        self.small = zstandard.ZstdCompressor(level=SMALL_LEVEL, write_checksum=True)
-
-
-_of_this_thread = _Compressors()
+_USUAL = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+_SMALL = zstandard.ZstdCompressor(level=SMALL_LEVEL, write_checksum=True)
 
 
 class Kept(NamedTuple):
@@ -37,20 +23,18 @@ class Kept(NamedTuple):
     sha256: bytes
 
 
-async def keep(body: bytes) -> Kept:
-    """``body`` as the journal has it; a large one is made ready beside the event loop."""
-    if len(body) < THREAD_BYTES_MIN:
-        return _kept(body)
-    return await asyncio.get_running_loop().run_in_executor(None, _kept, body)
+def keep(body: bytes) -> Kept:
+    """``body`` as the journal has it, and its hash.
 
-
-def _kept(body: bytes) -> Kept:
+    In the caller's thread, also for a large one: a thread beside the event loop, which needs the
+    interpreter lock to begin and to end, made this slower and the loop too.
+    """
     return Kept(deflate(body), hashlib.sha256(body).digest())
 
 
 def deflate(body: bytes) -> bytes:
-    compressors = _of_this_thread
-    compressor = compressors.small if len(body) <= SMALL_BYTES_MAX else compressors.usual
+    """By one thread at a time: a compressor serves one caller."""
+    compressor = _SMALL if len(body) <= SMALL_BYTES_MAX else _USUAL
     return compressor.compress(body)
 
 
