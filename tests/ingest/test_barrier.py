@@ -38,14 +38,17 @@ SELECT count(*) FROM journal.receipts r
  WHERE r.integration_id = $1
    AND NOT (g.number < r.log_size AND r.log_size <= coalesce(e.number, 'Infinity'::float8))
 """
+# What the log said last before a receipt's own place in it; few places, however many receipts.
 WHILE_PAUSED = """
-SELECT count(*) FROM journal.receipts r
-  JOIN ledger.event p ON p.type = 'IntegrationPaused'
-   AND p.stream = 'integration/' || r.integration_id
- WHERE r.integration_id = $1 AND p.number < r.log_size
-   AND r.log_size <= (SELECT coalesce(min(n.number), 9223372036854775807) FROM ledger.event n
-                       WHERE n.type = 'IntegrationResumed' AND n.stream = p.stream
-                         AND n.number > p.number)
+WITH places AS (
+    SELECT DISTINCT log_size FROM journal.receipts WHERE integration_id = $1
+), said AS MATERIALIZED (
+    SELECT number, type FROM ledger.event
+     WHERE stream = 'integration/' || $1 AND type IN ('IntegrationPaused', 'IntegrationResumed')
+)
+SELECT count(*) FROM places CROSS JOIN LATERAL (
+    SELECT type FROM said WHERE number < log_size ORDER BY number DESC LIMIT 1) AS last
+ WHERE last.type = 'IntegrationPaused'
 """
 
 
