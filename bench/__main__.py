@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import orjson
 
 from bench.measure import Measure
 from bench.system import bench_context
+from services.runtime.logs import configure_logs
 
 # Each has ``async def measure(context: Context) -> list[Measure]``.
 MODULES = ("ingest", "loader", "history")
@@ -38,6 +40,8 @@ def table(measures: list[Measure]) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    # The table is what this prints; what the programs say is in logs of their own.
+    configure_logs("bench", level=logging.WARNING)
     measures = asyncio.run(run(arguments or list(MODULES)))
     print(table(measures))
     LATEST.parent.mkdir(exist_ok=True)

@@ -14,6 +14,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import read_settings
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, run_program
+from services.runtime.logs import configure_logs
 
 BODY_BYTES_MAX = 20_000_000
 
@@ -44,5 +45,6 @@ def build_app() -> web.Application:
 
 
 if __name__ == "__main__":
+    configure_logs("floor")
     settings = read_settings(ServerSettings, os.environ)
     sys.exit(run_program(build_app, settings, clock=SystemClock()))
