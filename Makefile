@@ -5,8 +5,9 @@ READY := .venv/.ready
 REQUIREMENTS := requirements.txt requirements-embedded.txt requirements-dev.txt
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet --upgrade
-# How many processes run tests; how often crash, race and fuzz loops go round (small or full).
-TEST_WORKERS ?= 2
+# How many processes run tests: one more than two cores, because many tests wait for processes that
+# they started. How often crash, race and fuzz loops go round (small or full).
+TEST_WORKERS ?= 3
 PUSHGATE_TEST_ROUNDS ?= small
 export PUSHGATE_TEST_ROUNDS
 
