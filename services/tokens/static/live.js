@@ -1,0 +1,30 @@
+// Keeps an element with data-live="ADDRESS" as the server has it, while the page is looked at.
+// The server draws it; a page without scripts has a meta refresh instead.
+"use strict";
+
+const EVERY_MILLISECONDS = 2000;
+const EVERY_MILLISECONDS_WHEN_AWAY = 10000;
+
+async function refresh(element) {
+  let pause = EVERY_MILLISECONDS;
+  try {
+    const answer = await fetch(element.dataset.live, { cache: "no-store", redirect: "error" });
+    if (!answer.ok) throw new Error(answer.status);
+    const text = await answer.text();
+    if (text !== element.dataset.seen) {
+      element.dataset.seen = text;
+      const drawn = new DOMParser().parseFromString(text, "text/html");
+      element.replaceChildren(...drawn.body.childNodes);
+    }
+    if (answer.headers.get("Pushgate-Settled") === "yes") return;
+  } catch {
+    pause = EVERY_MILLISECONDS_WHEN_AWAY;
+  }
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", () => refresh(element), { once: true });
+  } else {
+    setTimeout(() => refresh(element), pause);
+  }
+}
+
+for (const element of document.querySelectorAll("[data-live]")) refresh(element);
