@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from cli.evidence.reading import _bounds, _fold
-from cli.evidence.sentences import sentence, what_happened
+from cli.evidence.sentences import sentence
 from cli.failure import Refused
 from events.catalogue import CLASS_OF
+from events.sentences import what_happened
 from tests.history.appending import rename, small_history
 from tests.history.auditor import AUDITOR
 from tests.history.conftest import Client, Database
@@ -64,11 +65,20 @@ def test_a_sentence_tells_who_did_what_when() -> None:
 
 @pytest.mark.parametrize("kind", CLASS_OF)
 def test_every_fact_has_a_sentence_of_its_own(kind: str) -> None:
-    assert "recorded" not in what_happened(event(kind, DATA[kind]))
+    assert "recorded" not in what_happened(kind, DATA[kind], "integration/12")
 
 
 def test_a_fact_of_a_later_version_is_named_at_least() -> None:
-    assert what_happened(event("TokenFrozen", {})) == "recorded TokenFrozen in integration/12"
+    assert (
+        what_happened("TokenFrozen", {}, "integration/12")
+        == "recorded TokenFrozen in integration/12"
+    )
+
+
+def test_the_reader_says_what_a_thing_is_called() -> None:
+    told = what_happened("TokenRevoked", DATA["TokenRevoked"], "integration/12", subject="Shop")
+
+    assert told == "revoked token 5 of Shop"
 
 
 @pytest.mark.parametrize(
