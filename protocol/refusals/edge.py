@@ -48,13 +48,36 @@ class InvalidRegion(Refusal):
 
 
 class NotAuthorized(Refusal):
-    """B9, P6: no token, a mangled one, an unknown one or a revoked one."""
+    """B9, P6. The caller is told no more than this; we know which of those below it is."""
 
-    code = "not_authorized"
     status = 401
 
     def __init__(self) -> None:
         super().__init__({"message": "Not Authorized"})
+
+
+class TokenMissing(NotAuthorized):
+    """No ``Authorization: Bearer`` header."""
+
+    code = "token_missing"
+
+
+class TokenMangled(NotAuthorized):
+    """Its form or its checksum is wrong: cut, retyped, or a token of another kind."""
+
+    code = "token_mangled"
+
+
+class TokenUnknown(NotAuthorized):
+    """Well formed, and never made here."""
+
+    code = "token_unknown"
+
+
+class TokenRevoked(NotAuthorized):
+    """It was made here, and revoked."""
+
+    code = "token_revoked"
 
 
 class SeveralAuthorizations(Refusal):

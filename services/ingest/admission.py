@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from protocol.refusals import Refusal
-from protocol.refusals.edge import ConnectionNotActive, NotAuthorized
+from protocol.refusals.edge import ConnectionNotActive, TokenUnknown
 from protocol.refusals.push import ForeignClient
 from protocol.shapes import Checked
 
@@ -31,7 +31,7 @@ def admit(token: Token | None, checked: Checked) -> Refusal | None:
     ``token`` is None for one that is unknown or revoked.
     """
     if token is None:
-        return NotAuthorized()
+        return TokenUnknown()
     if checked.early is not None:
         return checked.early
     if None not in (checked.client_id, token.client_id) and checked.client_id != token.client_id:

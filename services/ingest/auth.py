@@ -4,7 +4,7 @@ import re
 
 from aiohttp import web
 
-from protocol.refusals.edge import NotAuthorized, SeveralAuthorizations, TokenInUrl
+from protocol.refusals.edge import SeveralAuthorizations, TokenInUrl, TokenMangled, TokenMissing
 from protocol.token_text import PUBLISHED_PATTERN, Shape, recognise, token_hash
 
 _SCHEME = "bearer"
@@ -14,20 +14,20 @@ _TOKEN = re.compile(PUBLISHED_PATTERN)
 def presented_hash(request: web.BaseRequest) -> bytes:
     """SHA-256 of the access token in the request's one ``Authorization: Bearer`` header.
 
-    Raises NotAuthorized when there is none, or when its token is mangled or of another kind: the
-    database need not be asked. Raises SeveralAuthorizations, and TokenInUrl when a token, good or
-    bad, stands in the query.
+    Raises TokenMissing, or TokenMangled when it is also of another kind: the database need not be
+    asked. Raises SeveralAuthorizations, and TokenInUrl when a token, good or bad, stands in the
+    query.
     """
     if "?" in request.raw_path and _TOKEN.search(request.raw_path):
         raise TokenInUrl
     values = request.headers.getall("Authorization", ())
     if len(values) != 1:
-        raise SeveralAuthorizations if values else NotAuthorized
+        raise SeveralAuthorizations if values else TokenMissing
     scheme, _, credentials = values[0].partition(" ")
     # The reference tables of the original print "Bearer:"; who followed them is understood.
     if scheme != "Bearer" and scheme.removesuffix(":").lower() != _SCHEME:
-        raise NotAuthorized
+        raise TokenMissing
     unverified = credentials.strip()
     if recognise(unverified, "at_") is not Shape.WELL_FORMED:
-        raise NotAuthorized
+        raise TokenMangled
     return token_hash(unverified)

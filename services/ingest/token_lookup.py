@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncpg import Pool, Record
 
 from events.queries import load_queries
-from protocol.refusals.edge import NotAuthorized
+from protocol.refusals.edge import TokenUnknown
 from services.ingest.admission import Token
 from services.ingest.beliefs import Beliefs
 from services.ingest.in_flight import unavailable
@@ -54,11 +54,11 @@ class PresentedToken:
         self._found: Token | None = None
 
     async def found(self) -> Token:
-        """Raises NotAuthorized when it is unknown or revoked."""
+        """Raises TokenUnknown when it is unknown or revoked."""
         if self._found is None:
             self._found = await self._lookup.find(self.hash)
         if self._found is None:
-            raise NotAuthorized
+            raise TokenUnknown
         return self._found
 
     async def confirm(self) -> None:

@@ -30,16 +30,19 @@ PROJECTIONS = (
     "tokens.retired_tokens",
     "tokens.schema_names",
 )
+OF_INGEST = ("journal.receipts", "journal.token_use", "journal.refusals")
 
 # Rights on whole tables. No role may TRUNCATE anything.
 MAY: dict[str, dict[str, frozenset[str]]] = {
     "pushgate_tokens": {
-        **dict.fromkeys((*EVIDENCE, *PROJECTIONS, "journal.receipts"), READ),
+        **dict.fromkeys((*EVIDENCE, *PROJECTIONS, *OF_INGEST), READ),
         "tokens.account_names": ALL,
     },
     "pushgate_ingest": {
         **dict.fromkeys(("tokens.active_tokens", "tokens.retired_tokens"), READ),
         **dict.fromkeys(("journal.receipts", "journal.bodies", "journal.pending"), ADD),
+        "journal.token_use": frozenset({"SELECT", "INSERT", "UPDATE"}),
+        "journal.refusals": ALL,
     },
     "pushgate_loader": {
         **dict.fromkeys(("tokens.integrations", "journal.receipts", "journal.bodies"), READ),
@@ -47,7 +50,7 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
         "journal.leases": ALL,
     },
     "pushgate_history": {
-        **dict.fromkeys((*EVIDENCE, *PROJECTIONS, "journal.receipts"), READ),
+        **dict.fromkeys((*EVIDENCE, *PROJECTIONS, *OF_INGEST), READ),
     },
     "pushgate_signer": {
         "ledger.head": READ,

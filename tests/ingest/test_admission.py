@@ -6,7 +6,7 @@ import pytest
 
 from protocol.refusals import Refusal
 from protocol.refusals.batch import NoMessages
-from protocol.refusals.edge import ConnectionNotActive, MalformedBody, NotAuthorized
+from protocol.refusals.edge import ConnectionNotActive, MalformedBody, TokenUnknown
 from protocol.refusals.push import ForeignClient, RecordsRefused
 from protocol.shapes import Checked
 from services.ingest.admission import ASSUMED_ACTIVE, Token, admit
@@ -41,7 +41,7 @@ def test_another_accounts_client_id_is_refused() -> None:
 
 def test_of_everything_that_is_wrong_the_first_in_the_contracts_order_is_named() -> None:
     wrong: list[tuple[type[Refusal], dict[str, object]]] = [
-        (NotAuthorized, {"token": None}),
+        (TokenUnknown, {"token": None}),
         (MalformedBody, {"early": EARLY}),
         (ForeignClient, {"client_id": 9999}),
         (ConnectionNotActive, {"state": "paused"}),

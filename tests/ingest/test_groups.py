@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from asyncpg import Connection, Record
 
-from protocol.refusals.edge import NotAuthorized, ServiceUnavailable
+from protocol.refusals.edge import ServiceUnavailable, TokenUnknown
 from protocol.shapes import Checked
 from protocol.token_text import token_hash, token_text
 from services.ingest.beliefs import Beliefs
@@ -104,7 +104,7 @@ async def test_an_unknown_token_in_a_group_is_refused_alone(
     token, unknown = text_of(integration), token_text("at_", 1)
     outcomes = await settle(committer, [candidate(token), candidate(unknown), candidate(token)])
 
-    assert [type(outcome) for outcome in outcomes] == [type(None), NotAuthorized, type(None)]
+    assert [type(outcome) for outcome in outcomes] == [type(None), TokenUnknown, type(None)]
     assert await journal.group_sizes() == {2: 1}
 
 

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from events.ids import new_batch_id
-from protocol.refusals.edge import NotAuthorized
+from protocol.refusals.edge import TokenUnknown
 from protocol.shapes import Checked
 from services.ingest.admission import Token
 from services.ingest.journal.group import Candidate
@@ -70,13 +70,13 @@ async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> N
 async def test_a_refused_push_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     lines = PushLines(CLOCK)
 
-    lines.refused(NotAuthorized(), endpoint="push", request_id=None)
+    lines.refused(TokenUnknown(), endpoint="push", request_id=None)
     (line,) = await told(lines, capsys)
 
     assert (line["event"], line["status"], line["code"]) == (
         "batch.refused",
-        NotAuthorized.status,
-        NotAuthorized.code,
+        TokenUnknown.status,
+        TokenUnknown.code,
     )
 
 
@@ -84,7 +84,7 @@ async def test_a_flood_is_told_up_to_a_limit(capsys: pytest.CaptureFixture[str])
     lines = PushLines(CLOCK)
 
     for _ in range(LINES_MAX + 5):
-        lines.refused(NotAuthorized(), endpoint="push", request_id=None)
+        lines.refused(TokenUnknown(), endpoint="push", request_id=None)
     lines.write()
     said = capsys.readouterr().out
 

@@ -28,7 +28,10 @@ LITERAL: list[tuple[Refusal, int, str, str]] = [
         ),
     ),
     (edge.InvalidRegion(), 401, JSON, '{"message":"Invalid region."}'),
-    (edge.NotAuthorized(), 401, JSON, '{"message":"Not Authorized"}'),
+    (edge.TokenMissing(), 401, JSON, '{"message":"Not Authorized"}'),
+    (edge.TokenMangled(), 401, JSON, '{"message":"Not Authorized"}'),
+    (edge.TokenUnknown(), 401, JSON, '{"message":"Not Authorized"}'),
+    (edge.TokenRevoked(), 401, JSON, '{"message":"Not Authorized"}'),
     (
         edge.SeveralAuthorizations(),
         400,
