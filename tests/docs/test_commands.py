@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.__main__ import make_parser
+import pytest
+
+from cli.__main__ import COMMANDS_OF, make_parser
 
 PAGE = Path("docs/reference/commands.md").read_text("utf-8")
 ROW = re.compile(r"^\| `pushgate ([^`]+)`", re.MULTILINE)
@@ -29,3 +31,10 @@ def without_arguments(row: str) -> str:
 
 def test_every_command_has_a_row_and_no_row_is_of_another() -> None:
     assert {without_arguments(row) for row in ROW.findall(PAGE)} == set(commands(make_parser()))
+
+
+@pytest.mark.parametrize("file", COMMANDS_OF)
+def test_a_file_registers_the_commands_it_is_read_for(file: str) -> None:
+    first_words = {command.split()[0] for command in commands(make_parser([file]))}
+
+    assert first_words == set(COMMANDS_OF[file])
