@@ -20,8 +20,8 @@ class Token(NamedTuple):
     state: str
 
 
-# Stands for a well-formed token while the store is away, where something must be said all the
-# same and nothing can come in by it: /validate (wire contract 1.5).
+# Stands for a well-formed token that nobody can say anything of, where something must be said all
+# the same and nothing can come in by it: /validate while the store is away (wire contract 1.5).
 ASSUMED_ACTIVE = Token(token_id=0, integration_id=0, client_id=None, state="active")
 
 

@@ -12,16 +12,18 @@ from asyncpg import Connection, Pool, Record
 
 from protocol.limits import BODY_BYTES_MAX
 from protocol.refusals.edge import PathNotFound
-from services.ingest.admission import ASSUMED_ACTIVE
 from services.ingest.answers import refused
 from services.ingest.batch import BatchIntake
 from services.ingest.beliefs import Beliefs
+from services.ingest.bookkeeping import Bookkeeping
+from services.ingest.counts import Counts
 from services.ingest.in_flight import InFlight
 from services.ingest.intake import Gate, Intake
 from services.ingest.journal.partitions import keep_partitions, make_partitions
 from services.ingest.journal.push_lines import PushLines
 from services.ingest.journal.transaction import GroupTransaction
 from services.ingest.journal.writer import GroupCommitter
+from services.ingest.mirror import Mirror
 from services.ingest.push import PushIntake
 from services.ingest.reading import Readings
 from services.ingest.status import Status
@@ -33,7 +35,13 @@ from services.runtime.database import connect, pool, reason_not_ready
 from services.runtime.fitness import check_fitness
 from services.runtime.guarded_http import STRAIGHT
 from services.runtime.http import HEALTH, Health
-from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
+from services.runtime.lifecycle import (
+    LIFECYCLE,
+    Lifecycle,
+    ServerSettings,
+    background,
+    wait_for,
+)
 from services.runtime.metrics import INGEST_IN_FLIGHT_BYTES
 
 LOOKUP_CONNECTIONS_MAX = 4
@@ -41,6 +49,10 @@ LOOKUP_CONNECTIONS_MAX = 4
 IN_FLIGHT_BYTES_MAX = 128 * 1024 * 1024
 # So long a batch can be loaded again; its receipt stays for ever.
 KEEP_BODIES_DAYS = 14
+# So long anybody can look up what was refused.
+KEEP_REFUSALS_DAYS = 90
+# Started without the mirror after this; until it follows, each unknown token is asked for.
+MIRROR_SECONDS_MAX = 5.0
 # A loop that is told to end has this long for what it is doing.
 LOOP_STOP_SECONDS = 5.0
 
@@ -59,6 +71,7 @@ class IngestSettings(ServerSettings):
     # A request whose database went away under its commit waits this long to hear what became of it.
     outcome_seconds_max: float = field(default=20.0, metadata={"at_least": 0})
     keep_bodies_days: int = field(default=KEEP_BODIES_DAYS, metadata={"at_least": 1})
+    keep_refusals_days: int = field(default=KEEP_REFUSALS_DAYS, metadata={"at_least": 1})
     # Answers every import with the region error, so that clients can be tried against it.
     refuse_region: bool = False
 
@@ -72,17 +85,12 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     in_flight = InFlight(settings.in_flight_bytes_max)
     INGEST_IN_FLIGHT_BYTES.set_function(lambda: in_flight.bytes)
     readings = Readings(body_bytes_max=settings.body_bytes_max)
-    lookups = pool(
-        settings.database_url,
-        application_name="pushgate ingest",
-        connections_max=LOOKUP_CONNECTIONS_MAX,
-        reset=_leave_as_it_is,
-    )
+    lookups = _lookups(settings)
     lines = PushLines(clock)
-    beliefs = Beliefs()
+    beliefs, counts = Beliefs(), Counts()
     committer = GroupCommitter(
-        functools.partial(_connect_writer, settings),
-        GroupTransaction(beliefs, lines, clock=clock),
+        functools.partial(_connect, settings, "writer"),
+        GroupTransaction(beliefs, lines, counts, clock=clock),
         outcome_seconds_max=settings.outcome_seconds_max,
     )
 
@@ -90,6 +98,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         in_flight=in_flight,
         readings=readings,
         lines=lines,
+        counts=counts,
         clock=clock,
         refuse_region=settings.refuse_region,
         behind_proxy=settings.behind_proxy,
@@ -101,8 +110,8 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     _add_import(app, "/v2/import/push", push)
     _add_import(app, "/v2/import/batch", batch)
     app[STRAIGHT] = {"/v2/import/push": push.answer, "/v2/import/batch": batch.answer}
-    assuming = TokenLookup(lookups, beliefs, while_away=ASSUMED_ACTIVE)
-    _add_import(app, "/v2/import/validate", ValidateIntake(gate, assuming))
+    mirrored = TokenLookup(lookups, beliefs, mirror_decides=True)
+    _add_import(app, "/v2/import/validate", ValidateIntake(gate, mirrored))
     _add(app, "/{anything:.*}", _not_found)
 
     async def stop_reading(_: web.Application) -> None:
@@ -112,11 +121,26 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     app.on_shutdown.append(stop_reading)
     app.cleanup_ctx.append(functools.partial(_telling, lines=lines))
     app.cleanup_ctx.append(functools.partial(_database, lookups=lookups))
+    books = Bookkeeping(
+        lookups, counts, clock=clock, keep_refusals_days=settings.keep_refusals_days
+    )
+    app.cleanup_ctx.append(functools.partial(_keeping_books, books=books))
+    mirror = Mirror(functools.partial(_connect, settings, "mirror"), beliefs)
+    app.cleanup_ctx.append(functools.partial(_mirroring, mirror=mirror))
     app.cleanup_ctx.append(functools.partial(_committing, committer=committer))
     app.cleanup_ctx.append(
         functools.partial(_partitions, lookups=lookups, settings=settings, clock=clock)
     )
     return app
+
+
+def _lookups(settings: IngestSettings) -> Pool[Record]:
+    return pool(
+        settings.database_url,
+        application_name="pushgate ingest",
+        connections_max=LOOKUP_CONNECTIONS_MAX,
+        reset=_leave_as_it_is,
+    )
 
 
 def _add_import(app: web.Application, path: str, intake: Intake) -> None:
@@ -139,8 +163,8 @@ async def _leave_as_it_is(_: Connection[Record]) -> None:
     """A lookup changes nothing in its session: cleaning up would cost as much as the lookup."""
 
 
-async def _connect_writer(settings: IngestSettings) -> Connection[Record]:
-    return await connect(settings.database_url, application_name="pushgate ingest writer")
+async def _connect(settings: IngestSettings, what_for: str) -> Connection[Record]:
+    return await connect(settings.database_url, application_name=f"pushgate ingest {what_for}")
 
 
 async def _telling(_: web.Application, *, lines: PushLines) -> AsyncIterator[None]:
@@ -153,6 +177,18 @@ async def _database(_: web.Application, *, lookups: Pool[Record]) -> AsyncIterat
     async with lookups:
         async with lookups.acquire() as connection:
             await check_fitness(connection, role="pushgate_ingest")
+        yield
+
+
+async def _keeping_books(app: web.Application, *, books: Bookkeeping) -> AsyncIterator[None]:
+    """Left after the last group, so that its uses are written too."""
+    async with background(app[LIFECYCLE], "books", books.run, stop_seconds=LOOP_STOP_SECONDS):
+        yield
+
+
+async def _mirroring(app: web.Application, *, mirror: Mirror) -> AsyncIterator[None]:
+    async with background(app[LIFECYCLE], "mirror", mirror.run, stop_seconds=LOOP_STOP_SECONDS):
+        await wait_for(mirror.following, MIRROR_SECONDS_MAX)
         yield
 
 

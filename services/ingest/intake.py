@@ -18,6 +18,7 @@ from protocol.shapes import Checked
 from services.ingest.admission import admit
 from services.ingest.answers import GoodAnswer, refused
 from services.ingest.auth import presented_hash
+from services.ingest.counts import NOBODY, Counts
 from services.ingest.in_flight import Held, InFlight, unavailable
 from services.ingest.inflate import ACCEPTED, CODINGS, inflate
 from services.ingest.journal.push_lines import PushLines
@@ -34,6 +35,7 @@ class Gate:
     in_flight: InFlight
     readings: Readings
     lines: PushLines
+    counts: Counts
     clock: Clock
     refuse_region: bool
     behind_proxy: bool
@@ -94,11 +96,29 @@ class Intake(abc.ABC):
             with Held(self._gate.in_flight) as held:
                 await self.settle(await self._read(request, token, held))
         except Refusal as refusal:
-            self._gate.lines.refused(
-                refusal, endpoint=self.name, request_id=given_request_id(request)
-            )
+            self._tell(request, refusal)
             return refused(refusal, self.name)
         return self._good_answer.to(request)
+
+    def _tell(self, request: web.Request, refusal: Refusal) -> None:
+        """In the log and in the counts; whose it was only as far as that is remembered."""
+        try:
+            whose = self._tokens.whose(presented_hash(request))
+        except Refusal:
+            whose = NOBODY
+        self._gate.lines.refused(
+            refusal, endpoint=self.name, request_id=given_request_id(request), whose=whose
+        )
+        body_bytes = request.content_length
+        if body_bytes is None:
+            body_bytes = request.content.total_bytes
+        self._gate.counts.refused(
+            refusal.code,
+            whose,
+            now=self._gate.clock.now(),
+            body_bytes=min(body_bytes, self._gate.readings.body_bytes_max),
+            peer=caller_address(request, behind_proxy=self._gate.behind_proxy),
+        )
 
     def _before_the_token(self, request: web.Request) -> bytes:
         """What is checked without any knowledge of the token; its hash."""
@@ -122,12 +142,12 @@ class Intake(abc.ABC):
             # A bad token comes before a bad media type.
             await token.found()
             raise
+        # Nothing is read on the word of a token that nobody knows.
+        await token.confirm()
         body = await self._gate.readings.read(
-            request.content, held, announced=request.content_length, confirm=token.confirm
+            request.content, held, announced=request.content_length
         )
         if coding is not None:
-            # Not for anybody: a few bytes may become many.
-            await token.confirm()
             body = inflate(body, coding, bytes_max=self._gate.readings.body_bytes_max)
             held.take(len(body))
         checked = self.check(body, media_type)

@@ -1,7 +1,6 @@
 """Reading a body: bounded in bytes and in time, and cut short when the program stops."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from aiohttp import StreamReader, web
 
@@ -11,11 +10,6 @@ from services.ingest.in_flight import Held, unavailable
 # A body must arrive at this rate on the whole, after a start that any line manages.
 BODY_START_SECONDS = 10.0
 BODY_BYTES_PER_SECOND_MIN = 10_000
-
-# Nothing larger is read for a token that nobody knows.
-UNCONFIRMED_BYTES_MAX = 64 * 1024
-
-Confirm = Callable[[], Awaitable[object]]
 
 
 class Readings:
@@ -35,29 +29,21 @@ class Readings:
             if not patience.expired():
                 patience.reschedule(min(end, patience.when() or end))
 
-    async def read(
-        self, payload: StreamReader, held: Held, *, announced: int | None, confirm: Confirm
-    ) -> bytes:
+    async def read(self, payload: StreamReader, held: Held, *, announced: int | None) -> bytes:
         """The whole body; its bytes are taken from ``held``, the announced ones at once.
 
-        ``confirm`` is awaited before more than UNCONFIRMED_BYTES_MAX are read. Raises
-        BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable, and what ``confirm`` raises.
+        Raises BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable.
         """
         if announced is not None:
-            if announced > UNCONFIRMED_BYTES_MAX:
-                await confirm()
             held.take(announced)
         if payload.is_eof() and announced is not None:
             # Most bodies have arrived together with their headers.
             return payload.read_nowait()
-        return await self._arriving(payload, held, announced=announced, confirm=confirm)
+        return await self._arriving(payload, held, announced=announced)
 
-    async def _arriving(
-        self, payload: StreamReader, held: Held, *, announced: int | None, confirm: Confirm
-    ) -> bytes:
+    async def _arriving(self, payload: StreamReader, held: Held, *, announced: int | None) -> bytes:
         chunks = []
         size = 0
-        confirmed = announced is not None
         began = asyncio.get_running_loop().time()
         patience = asyncio.timeout(self._start_seconds)
         try:
@@ -70,9 +56,6 @@ class Readings:
                         raise BodyTooLarge(size)
                     if announced is None:
                         held.take(len(chunk))
-                    if size > UNCONFIRMED_BYTES_MAX and not confirmed:
-                        await confirm()
-                        confirmed = True
                     if not (self.stopping or patience.expired()):
                         allowed = self._start_seconds + size / BODY_BYTES_PER_SECOND_MIN
                         patience.reschedule(began + allowed)

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from protocol.refusals.edge import NotAuthorized
 from services.ingest.intake import Gate, Intake, Offer
 from services.ingest.journal.bodies import keep
 from services.ingest.journal.group import Candidate, Endpoint
@@ -33,5 +34,8 @@ class StoringIntake(Intake):
             peer=offer.peer,
             request_id=offer.request_id,
         )
-        if refusal := await self._committer.commit(candidate):
+        refusal = await self._committer.commit(candidate)
+        if isinstance(refusal, NotAuthorized):
+            await offer.token.found_gone()
+        if refusal is not None:
             raise refusal

@@ -1,8 +1,8 @@
 """``POST /v2/import/validate`` (wire contract E4): a push's checks and errors, nothing stored.
 
-It never answers 503 because the store is away. A token cannot be looked up then, and none is
-confirmed by this answer, so one that is well formed is taken for active and the request is judged
-on its own merits.
+It never answers 503 because the store is away: then the mirror decides about the token, and where
+that has none of it and is not whole, the request is judged on its own merits. Nothing comes in by
+this answer.
 """
 
 from protocol.push import check_push

@@ -35,7 +35,8 @@ LogEvent = Literal[
     # was received. Fields: batch_id, request_id, endpoint, integration_id, token_id, records,
     # bytes.
     "batch.accepted",
-    # A push was turned away. Fields: request_id, endpoint, status, code.
+    # A push was turned away. Fields: request_id, endpoint, integration_id and token_id (null where
+    # nobody can say), status, code.
     "batch.refused",
     # More pushes than can be told one by one; they are in the counts of the metrics. Fields: lines.
     "lines.dropped",
@@ -46,6 +47,12 @@ LogEvent = Literal[
     "group.split",
     # The journal's database is away; pushes are refused with 503 until it is back. Fields: error.
     "journal.unreachable",
+    # Ingest does not hear of changes to tokens until it is connected again; it asks the database
+    # meanwhile. Fields: error, retry_seconds.
+    "mirror.waiting",
+    # Counts of uses and refusals could not be written; they are kept and written later. Fields:
+    # error.
+    "counts.postponed",
     # Partitions for bodies were made. Fields: made.
     "partitions.made",
     # The bodies of a day were kept long enough and are gone. Fields: day.

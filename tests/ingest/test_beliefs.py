@@ -6,7 +6,8 @@ import asyncio
 
 from protocol.token_text import token_hash
 from services.ingest.admission import Token
-from services.ingest.beliefs import TOKENS_MAX, Beliefs
+from services.ingest.beliefs import ABSENT_MAX, TOKENS_MAX, Absent, Beliefs
+from services.ingest.counts import NOBODY
 from services.tokens.authority import Caller
 from services.tokens.commands import PauseIntegration, ResumeIntegration
 from services.tokens.handlers import CreatedIntegration, Handlers
@@ -71,6 +72,47 @@ async def test_one_that_changed_does_not_hold_up_its_neighbours(
     answers = await asyncio.gather(gate.push(gate.record()), gate.push(gate.record(), token=token))
 
     assert [answer.brief for answer in answers] == [NOT_ACTIVE, OK]
+
+
+HASH = token_hash("at_")
+
+
+def test_what_was_not_there_is_forgotten_with_every_change() -> None:
+    beliefs = Beliefs()
+    beliefs.listening = True
+    beliefs.learn_absent(HASH, Absent(NOBODY), news=beliefs.news)
+    assert beliefs.absent(HASH) is not None
+    beliefs.heard()
+
+    assert beliefs.absent(HASH) is None
+
+
+def test_an_answer_from_before_the_last_change_is_not_remembered() -> None:
+    """The store was asked, a token was generated, and only then its answer arrived."""
+    beliefs = Beliefs()
+    beliefs.listening = True
+    before = beliefs.news
+    beliefs.heard()
+    beliefs.learn_absent(HASH, Absent(NOBODY), news=before)
+
+    assert beliefs.absent(HASH) is None
+
+
+def test_what_is_not_there_is_not_remembered_while_nobody_listens() -> None:
+    beliefs = Beliefs()
+    beliefs.learn_absent(HASH, Absent(NOBODY), news=beliefs.news)
+
+    assert beliefs.absent(HASH) is None
+
+
+def test_what_is_remembered_as_not_there_is_bounded() -> None:
+    beliefs = Beliefs()
+    beliefs.listening = True
+    hashes = [token_hash(f"at_{n}") for n in range(ABSENT_MAX + 1)]
+    for each in hashes:
+        beliefs.learn_absent(each, Absent(NOBODY), news=beliefs.news)
+
+    assert [beliefs.absent(hashes[n]) is None for n in (0, 1, -1)] == [True, False, False]
 
 
 def test_what_is_believed_is_bounded() -> None:

@@ -15,6 +15,7 @@ from protocol.refusals.edge import ServiceUnavailable, TokenUnknown
 from protocol.shapes import Checked
 from protocol.token_text import token_hash, token_text
 from services.ingest.beliefs import Beliefs
+from services.ingest.counts import Counts
 from services.ingest.journal.group import Candidate
 from services.ingest.journal.push_lines import PushLines
 from services.ingest.journal.transaction import GroupTransaction
@@ -38,7 +39,7 @@ def committer(shared_url: RoleUrl) -> GroupCommitter:
     clock = SystemClock()
     return GroupCommitter(
         open_connection,
-        GroupTransaction(Beliefs(), PushLines(clock), clock=clock),
+        GroupTransaction(Beliefs(), PushLines(clock), Counts(), clock=clock),
         outcome_seconds_max=10,
     )
 
@@ -162,8 +163,7 @@ async def test_pushes_of_many_integrations_meet_in_one_group(
     assert len(rows) == 1
 
 
-async def test_one_request_that_is_refused_by_its_group_alone(gate: ImportClient) -> None:
-    """The usual way for an unknown token: nothing else was wrong, so only the group asked."""
+async def test_an_unknown_token_never_keeps_others_from_being_taken(gate: ImportClient) -> None:
     answers = await asyncio.gather(
         gate.push(gate.record()), gate.push(gate.record(), token=token_text("at_", 1))
     )

@@ -186,15 +186,10 @@ async def reading_slowly(start_seconds: float) -> AsyncGenerator[str]:
     async def read(request: web.Request) -> web.Response:
         try:
             with Held(InFlight(1_000_000)) as held:
-                body = await readings.read(
-                    request.content, held, announced=request.content_length, confirm=confirm
-                )
+                body = await readings.read(request.content, held, announced=request.content_length)
         except Refusal as refusal:
             return web.Response(status=refusal.status)
         return web.Response(text=str(len(body)))
-
-    async def confirm() -> None:
-        pass
 
     app = web.Application()
     app.router.add_post("/", read)

@@ -11,6 +11,7 @@ from events.ids import new_batch_id
 from protocol.refusals.edge import TokenUnknown
 from protocol.shapes import Checked
 from services.ingest.admission import Token
+from services.ingest.counts import Whose
 from services.ingest.journal.group import Candidate
 from services.ingest.journal.push_lines import LINES_MAX, PushLines
 from services.runtime.clock import SystemClock
@@ -70,11 +71,12 @@ async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> N
 async def test_a_refused_push_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     lines = PushLines(CLOCK)
 
-    lines.refused(TokenUnknown(), endpoint="push", request_id=None)
+    lines.refused(TokenUnknown(), endpoint="push", request_id=None, whose=Whose(4, None))
     (line,) = await told(lines, capsys)
 
-    assert (line["event"], line["status"], line["code"]) == (
+    assert (line["event"], line["integration_id"], line["status"], line["code"]) == (
         "batch.refused",
+        4,
         TokenUnknown.status,
         TokenUnknown.code,
     )
@@ -84,7 +86,7 @@ async def test_a_flood_is_told_up_to_a_limit(capsys: pytest.CaptureFixture[str])
     lines = PushLines(CLOCK)
 
     for _ in range(LINES_MAX + 5):
-        lines.refused(TokenUnknown(), endpoint="push", request_id=None)
+        lines.refused(TokenUnknown(), endpoint="push", request_id=None, whose=Whose(4, None))
     lines.write()
     said = capsys.readouterr().out
 

@@ -12,15 +12,26 @@ from aiohttp import web
 from protocol.token_text import token_text
 from services.runtime.http import HEALTH
 from services.tokens.authority import Caller
+from services.tokens.commands import PauseIntegration
 from services.tokens.handlers import CreatedIntegration, Handlers
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.ingest.cable import Cable
 from tests.ingest.conftest import Serve
-from tests.ingest.gate import NOT_AUTHORIZED, OK, UNAVAILABLE, VALID, Answer, ImportClient, Served
+from tests.ingest.gate import (
+    NOT_ACTIVE,
+    NOT_AUTHORIZED,
+    OK,
+    UNAVAILABLE,
+    VALID,
+    Answer,
+    ImportClient,
+    Served,
+)
 from tests.ingest.journal import Journal
 
 VALIDATE = "/v2/import/validate"
+PAUSE = PauseIntegration(paused_at="2026-11-23T12:00:00Z")
 
 
 @pytest.fixture
@@ -166,6 +177,7 @@ async def test_nobody_is_told_what_nobody_knows(
 async def test_validate_judges_a_request_on_its_own_merits(
     gate: ImportClient, cable: Cable
 ) -> None:
+    await gate.push(gate.record())
     cable.cut()
     good = await gate.send(VALIDATE, orjson.dumps([gate.record()]))
     bad = await gate.send(VALIDATE, orjson.dumps([gate.record(table_name="")]))
@@ -176,7 +188,28 @@ async def test_validate_judges_a_request_on_its_own_merits(
     unknown_type = await gate.send(VALIDATE, b"[]", token=token_text("at_", 1), content_type="x/y")
 
     assert good.brief == large.brief == VALID
-    assert (bad.status, mangled.status, unknown_type.status) == (422, 401, 415)
+    assert (bad.status, mangled.status, unknown_type.status) == (422, 401, 401)
+
+
+async def test_validate_goes_by_the_mirror(
+    gate: ImportClient,
+    cable: Cable,
+    handlers: Handlers,
+    caller: Caller,
+    integration: CreatedIntegration,
+) -> None:
+    await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+
+    async def paused() -> bool:
+        return (await gate.push(gate.record())).brief == NOT_ACTIVE
+
+    assert await eventually(paused)
+    cable.cut()
+    body = orjson.dumps([gate.record()])
+
+    assert (await gate.send(VALIDATE, body)).brief == NOT_ACTIVE
+    unknown = await gate.send(VALIDATE, body, token=token_text("at_", 1))
+    assert unknown.brief == NOT_AUTHORIZED
 
 
 async def test_status_says_so(gate: ImportClient, cable: Cable) -> None:

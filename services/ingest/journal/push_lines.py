@@ -8,6 +8,7 @@ from typing import Any
 from events.ids import BatchId
 from protocol.refusals import Refusal
 from services.ingest.admission import Token
+from services.ingest.counts import Whose
 from services.ingest.journal.group import Candidate
 from services.runtime.clock import Clock
 from services.runtime.logs import Log, LogEvent, lines_text, write_text
@@ -56,11 +57,15 @@ class PushLines:
             ],
         )
 
-    def refused(self, refusal: Refusal, *, endpoint: str, request_id: str | None) -> None:
+    def refused(
+        self, refusal: Refusal, *, endpoint: str, request_id: str | None, whose: Whose
+    ) -> None:
         line = {
             "timestamp": self._clock.now(),
             "request_id": request_id,
             "endpoint": endpoint,
+            "integration_id": whose.integration_id,
+            "token_id": whose.token_id,
             "status": refusal.status,
             "code": refusal.code,
         }

@@ -15,6 +15,7 @@ from events.queries import load_queries
 from protocol.refusals import Refusal
 from services.ingest.admission import Token, admit
 from services.ingest.beliefs import Beliefs
+from services.ingest.counts import Counts
 from services.ingest.in_flight import unavailable
 from services.ingest.journal.group import (
     Arrivals,
@@ -54,9 +55,10 @@ class ConnectionBroke(Exception):
 
 
 class GroupTransaction:
-    def __init__(self, beliefs: Beliefs, lines: PushLines, *, clock: Clock) -> None:
+    def __init__(self, beliefs: Beliefs, lines: PushLines, counts: Counts, *, clock: Clock) -> None:
         self.tally = Tally()
         self._lines = lines
+        self._counts = counts
         self._clock = clock
         self._queries = load_queries("services.ingest")
         self._arrivals = Arrivals()
@@ -108,7 +110,7 @@ class GroupTransaction:
             raise ConnectionBroke(attempt) from error
         if not written:
             return [unavailable()] * len(attempt.outcomes)
-        self._lines.accepted(attempt.admitted, attempt.batch_ids, attempt.received)
+        self._tell(attempt)
         return attempt.outcomes
 
     def _count(self, attempt: Attempt, seconds: float) -> None:
@@ -153,8 +155,16 @@ class GroupTransaction:
             self._beliefs.learn((row["token_hash"], _token(row)) for row in rows)
             return False
         if attempt.admitted:
-            self._lines.accepted(attempt.admitted, attempt.batch_ids, attempt.received)
+            self._tell(attempt)
         return True
+
+    def _tell(self, attempt: Attempt) -> None:
+        """Of what is durable now."""
+        self._lines.accepted(attempt.admitted, attempt.batch_ids, attempt.received)
+        self._counts.used(
+            (token, candidate.peer, moment)
+            for (token, candidate), moment in zip(attempt.admitted, attempt.received, strict=True)
+        )
 
 
 def _token(row: Record) -> Token | None:

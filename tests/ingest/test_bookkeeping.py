@@ -1,0 +1,195 @@
+"""Who uses which token and what was refused can be looked up, and costs no push anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from asyncpg import Connection, Pool, Record
+
+from protocol.token_text import token_text
+from services.ingest.admission import Token
+from services.ingest.bookkeeping import Bookkeeping
+from services.ingest.counts import Counts, Whose
+from services.runtime.clock import SystemClock
+from services.runtime.database import pool
+from services.tokens.authority import Caller
+from services.tokens.handlers import CreatedIntegration, Handlers
+from tests.database.fixtures import RoleUrl
+from tests.ingest.cable import Cable
+from tests.ingest.conftest import Serve
+from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient
+
+PUSH = "/v2/import/push"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+async def refusals_of_peer(owner: Connection[Record], peer: str) -> dict[str, dict[str, Any]]:
+    rows = await owner.fetch("SELECT * FROM journal.refusals WHERE last_peer = $1", peer)
+    return {row["reason"]: dict(row) for row in rows}
+
+
+async def test_the_refused_can_be_told_apart_once_the_program_has_stopped(
+    serve: Serve,
+    gate: ImportClient,
+    owner: Connection[Record],
+    *,
+    handlers: Handlers,
+    caller: Caller,
+    integration: CreatedIntegration,
+) -> None:
+    """With the real caller's address, although a proxy stands before the program."""
+    assert integration.token is not None
+    number, token_id = integration.integration_id, integration.token.token_id
+    second = await handlers.generate_token(caller, number)
+    body = b"[{}]"
+    async with serve(behind_proxy=True) as running:
+        gate.url = running.url
+        headers = {"X_Forwarded_For": "203.0.113.9, 2001:db8::7"}
+        # Known and active: its records are what is wrong.
+        await gate.send(PUSH, body, token=second.access_token, **headers)
+        await handlers.revoke_token(caller, number, token_id)
+        for _ in range(3):
+            answer = await gate.send(PUSH, body, **headers)
+            assert answer.brief == NOT_AUTHORIZED
+        for token in ("", "at_wrong", token_text("at_", 99)):
+            answer = await gate.send(PUSH, body, token=token, **headers)
+            assert answer.brief == NOT_AUTHORIZED
+
+    rows = await refusals_of_peer(owner, "2001:db8::7")
+
+    assert {
+        reason: (row["integration_id"], row["token_id"], row["requests"], row["bytes"])
+        for reason, row in rows.items()
+    } == {
+        "client_id_missing": (number, second.token_id, 1, 4),
+        "token_revoked": (number, token_id, 3, 12),
+        "token_missing": (None, None, 1, 4),
+        "token_mangled": (None, None, 1, 4),
+        "token_unknown": (None, None, 1, 4),
+    }
+
+
+async def test_a_push_whose_group_found_its_token_revoked_is_told_as_that(
+    serve: Serve,
+    gate: ImportClient,
+    owner: Connection[Record],
+    *,
+    handlers: Handlers,
+    caller: Caller,
+    integration: CreatedIntegration,
+) -> None:
+    assert integration.token is not None
+    async with serve(behind_proxy=True) as running:
+        gate.url = running.url
+        assert (await gate.push(gate.record())).brief == OK
+        await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+        assert (await gate.push(gate.record())).brief == NOT_AUTHORIZED
+
+    rows = await owner.fetch(
+        "SELECT reason, token_id FROM journal.refusals WHERE integration_id = $1",
+        integration.integration_id,
+    )
+    assert [tuple(row) for row in rows] == [("token_revoked", integration.token.token_id)]
+
+
+async def test_the_first_and_the_last_use_of_a_token_are_written(
+    serve: Serve, gate: ImportClient, owner: Connection[Record], integration: CreatedIntegration
+) -> None:
+    for peer in ("192.0.2.1", "192.0.2.2"):
+        async with serve(behind_proxy=True) as running:
+            gate.url = running.url
+            body = orjson.dumps([gate.record()])
+            answer = await gate.send(PUSH, body, X_Forwarded_For=peer)
+            assert answer.brief == OK
+
+    row = await owner.fetchrow(
+        "SELECT u.*, r.first, r.last FROM journal.token_use u,"
+        " (SELECT min(received_at) AS first, max(received_at) AS last FROM journal.receipts"
+        "   WHERE integration_id = $1) r WHERE u.integration_id = $1",
+        integration.integration_id,
+    )
+
+    assert integration.token is not None
+    assert row is not None
+    assert row["token_id"] == integration.token.token_id
+    assert (row["first_used_at"], row["last_used_at"]) == (row["first"], row["last"])
+    assert (row["first_peer"], row["last_peer"]) == ("192.0.2.1", "192.0.2.2")
+
+
+@pytest.fixture
+async def connections(shared_url: RoleUrl) -> AsyncGenerator[Pool[Record]]:
+    async with pool(
+        shared_url("pushgate_ingest"), application_name="test books", connections_max=1
+    ) as opened:
+        yield opened
+
+
+def books_of(connections: Pool[Record], counts: Counts, *, keep_days: int = 90) -> Bookkeeping:
+    return Bookkeeping(connections, counts, clock=SystemClock(), keep_refusals_days=keep_days)
+
+
+async def test_what_is_written_twice_is_added(
+    connections: Pool[Record], owner: Connection[Record], integration: CreatedIntegration
+) -> None:
+    """Two programs count the same minute, and each writes more than once."""
+    whose = Whose(integration.integration_id, None)
+    for moment, peer in ((NOON + SECOND, "::2"), (NOON, "::1"), (NOON + 2 * SECOND, "::3")):
+        counts = Counts()
+        counts.refused("records_refused", whose, now=moment, body_bytes=5, peer=peer)
+        await books_of(connections, counts).write()
+
+    rows = await owner.fetch(
+        "SELECT first_at, last_at, requests, bytes, last_peer FROM journal.refusals"
+        " WHERE integration_id = $1",
+        integration.integration_id,
+    )
+
+    assert [tuple(row) for row in rows] == [(NOON, NOON + 2 * SECOND, 3, 15, "::3")]
+
+
+async def test_counts_survive_a_database_that_is_away(
+    shared_url: RoleUrl, owner: Connection[Record], integration: CreatedIntegration
+) -> None:
+    counts = Counts()
+    token = Token(10**9 + integration.integration_id, integration.integration_id, 1, "active")
+    counts.used([(token, None, NOON)])
+    async with (
+        Cable(shared_url("pushgate_ingest")).laid() as cable,
+        pool(cable.url, application_name="test books", connections_max=1) as connections,
+    ):
+        books = books_of(connections, counts)
+        cable.cut()
+        await books.write()
+        cable.mend()
+        await books.write()
+
+    used = await owner.fetchval(
+        "SELECT first_used_at FROM journal.token_use WHERE token_id = $1", token.token_id
+    )
+    assert used == NOON
+
+
+async def test_old_refusals_are_forgotten(
+    connections: Pool[Record], owner: Connection[Record], integration: CreatedIntegration
+) -> None:
+    now, counts = SystemClock().now(), Counts()
+    whose = Whose(integration.integration_id, None)
+    for days in (0, 6, 8):
+        moment = now - timedelta(days=days)
+        counts.refused("records_refused", whose, now=moment, body_bytes=1, peer=None)
+    books = books_of(connections, counts, keep_days=7)
+    await books.write()
+    await books.forget()
+
+    kept = await owner.fetch(
+        "SELECT first_at FROM journal.refusals WHERE integration_id = $1 ORDER BY 1",
+        integration.integration_id,
+    )
+
+    assert [(now - row[0]).days for row in kept] == [6, 0]
+    assert counts.take().refusals == {}

@@ -1,0 +1,101 @@
+"""What is counted in memory: by minute, reason and token, and bounded whatever is sent."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.ingest import counts as counting
+from services.ingest.admission import Token
+from services.ingest.counts import KINDS_A_MINUTE_MAX, NOBODY, Counts, Kind, Refused, Use, Whose
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+TOKEN = Token(token_id=9, integration_id=4, client_id=1, state="active")
+
+
+def refuse(
+    counts: Counts,
+    reason: str = "token_unknown",
+    whose: Whose = NOBODY,
+    *,
+    now: datetime = NOON,
+    peer: str | None = None,
+) -> None:
+    counts.refused(reason, whose, now=now, body_bytes=10, peer=peer)
+
+
+def test_requests_of_one_kind_in_one_minute_are_one_row() -> None:
+    counts = Counts()
+    refuse(counts, peer="::1", now=NOON + SECOND)
+    refuse(counts, peer="::2", now=NOON + 2 * SECOND)
+    refuse(counts, "token_mangled")
+    refuse(counts, whose=Whose(4, 9))
+    refuse(counts, now=NOON + MINUTE)
+
+    refusals = counts.take().refusals
+
+    assert len(refusals) == 4
+    assert refusals[Kind(NOON, "token_unknown", NOBODY)] == Refused(
+        NOON + SECOND, NOON + 2 * SECOND, 2, 20, "::2"
+    )
+
+
+def test_kinds_over_the_limit_of_a_minute_are_counted_under_their_reason() -> None:
+    """Also when they were written meanwhile: the limit is one of rows in the table."""
+    counts = Counts()
+    for token_id in range(KINDS_A_MINUTE_MAX - 1):
+        refuse(counts, whose=Whose(1, token_id))
+    first = counts.take().refusals
+    for token_id in range(KINDS_A_MINUTE_MAX + 10):
+        refuse(counts, whose=Whose(1, token_id))
+    second = counts.take().refusals
+
+    assert len(first.keys() | second.keys()) == KINDS_A_MINUTE_MAX + 1
+    assert second[Kind(NOON, "token_unknown", NOBODY)].requests == 10
+
+
+def test_the_next_minute_has_its_own_limit() -> None:
+    counts = Counts()
+    for token_id in range(KINDS_A_MINUTE_MAX + 1):
+        refuse(counts, whose=Whose(1, token_id))
+    refuse(counts, whose=Whose(1, KINDS_A_MINUTE_MAX), now=NOON + MINUTE)
+
+    assert Kind(NOON + MINUTE, "token_unknown", Whose(1, KINDS_A_MINUTE_MAX)) in counts.take()[1]
+
+
+def test_what_waits_for_the_database_is_bounded_for_as_long_as_it_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counting, "REFUSALS_KEPT_MAX", 5)
+    counts = Counts()
+    for minute in range(100):
+        refuse(counts, now=NOON + minute * MINUTE)
+        counts.put_back(counts.take())
+
+    refusals = counts.take().refusals
+
+    assert len(refusals) <= 6
+    assert sum(refused.requests for refused in refusals.values()) == 100
+
+
+def test_the_first_and_the_last_use_are_kept() -> None:
+    counts = Counts()
+    counts.used([(TOKEN, "::1", NOON), (TOKEN, "::2", NOON + SECOND)])
+    taken = counts.take()
+    counts.used([(TOKEN, "::3", NOON + MINUTE)])
+    counts.put_back(taken)
+
+    assert counts.take().uses == {9: Use(4, NOON, "::1", NOON + MINUTE, "::3")}
+
+
+def test_what_is_put_back_is_added_to_what_came_since() -> None:
+    counts = Counts()
+    refuse(counts, peer="::1")
+    taken = counts.take()
+    refuse(counts, now=NOON + SECOND, peer="::2")
+    counts.put_back(taken)
+
+    assert counts.take().refusals == {
+        Kind(NOON, "token_unknown", NOBODY): Refused(NOON, NOON + SECOND, 2, 20, "::2")
+    }

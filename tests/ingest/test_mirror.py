@@ -1,0 +1,188 @@
+"""Ingest's copy of the active tokens follows every change, and never is the last word."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+import pytest
+from asyncpg import Connection, Record
+
+from protocol.refusals.edge import ServiceUnavailable, TokenRevoked, TokenUnknown
+from protocol.token_text import token_hash, token_text
+from services.ingest import mirror as mirroring
+from services.ingest.beliefs import Beliefs
+from services.ingest.counts import NOBODY, Whose
+from services.ingest.mirror import Mirror
+from services.ingest.token_lookup import TokenLookup
+from services.runtime.database import connect, pool
+from services.runtime.lifecycle import Lifecycle, background
+from services.tokens.authority import Caller
+from services.tokens.commands import PauseIntegration
+from services.tokens.handlers import CreatedIntegration, Handlers
+from tests.database.fixtures import RoleUrl
+from tests.eventually import eventually
+from tests.ingest.cable import Cable
+
+PAUSE = PauseIntegration(paused_at="2026-11-23T12:00:00Z")
+
+
+@contextlib.asynccontextmanager
+async def following(url: str, beliefs: Beliefs) -> AsyncGenerator[Mirror]:
+    mirror = Mirror(lambda: connect(url, application_name="test mirror"), beliefs)
+    async with background(Lifecycle(), "mirror", mirror.run, stop_seconds=5):
+        await eventually(lambda: _is_set(mirror))
+        yield mirror
+
+
+async def _is_set(mirror: Mirror) -> bool:
+    return mirror.following.is_set()
+
+
+def state_of(beliefs: Beliefs, hashed: bytes) -> Callable[[], Awaitable[str | None]]:
+    async def state() -> str | None:
+        token = beliefs.of(hashed)
+        return None if token is None else token.state
+
+    return state
+
+
+def becomes(beliefs: Beliefs, hashed: bytes, state: str | None) -> Callable[[], Awaitable[bool]]:
+    async def so() -> bool:
+        return await state_of(beliefs, hashed)() == state
+
+    return so
+
+
+@pytest.fixture
+async def beliefs(shared_url: RoleUrl) -> AsyncGenerator[Beliefs]:
+    kept = Beliefs()
+    async with following(shared_url("pushgate_ingest"), kept):
+        yield kept
+
+
+@pytest.fixture
+async def lookup(shared_url: RoleUrl, beliefs: Beliefs) -> AsyncGenerator[TokenLookup]:
+    async with pool(
+        shared_url("pushgate_ingest"), application_name="test", connections_max=1
+    ) as connections:
+        yield TokenLookup(connections, beliefs)
+
+
+def hash_of(integration: CreatedIntegration) -> bytes:
+    assert integration.token is not None
+    return token_hash(integration.token.access_token)
+
+
+async def test_each_change_is_heard(
+    beliefs: Beliefs, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+) -> None:
+    """The integration is younger than the mirror's first reading."""
+    number, hashed = integration.integration_id, hash_of(integration)
+    assert integration.token is not None
+    await eventually(becomes(beliefs, hashed, "active"))
+    await handlers.change_integration(caller, number, [PAUSE])
+    await eventually(becomes(beliefs, hashed, "paused"))
+    await handlers.revoke_token(caller, number, integration.token.token_id)
+    await eventually(becomes(beliefs, hashed, None))
+
+
+async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_back(
+    shared_url: RoleUrl, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+) -> None:
+    beliefs, hashed = Beliefs(), hash_of(integration)
+    async with (
+        Cable(shared_url("pushgate_ingest")).laid() as cable,
+        following(cable.url, beliefs) as mirror,
+    ):
+        cable.cut()
+
+        async def lost() -> bool:
+            return not mirror.following.is_set()
+
+        await eventually(lost)
+        await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+        assert await state_of(beliefs, hashed)() == "active"
+        cable.mend()
+
+        await eventually(becomes(beliefs, hashed, "paused"))
+
+
+async def test_a_notification_that_names_no_integration_is_no_harm(
+    beliefs: Beliefs,
+    owner: Connection[Record],
+    handlers: Handlers,
+    caller: Caller,
+    integration: CreatedIntegration,
+) -> None:
+    for text in ("", "x", "-1", "99999999999999999999", "½"):
+        await owner.execute("SELECT pg_notify('tokens', $1)", text)
+    await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+
+    await eventually(becomes(beliefs, hash_of(integration), "paused"))
+
+
+async def test_a_table_of_many_pages_is_read_whole(
+    shared_url: RoleUrl, integration: CreatedIntegration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirroring, "PAGE_ROWS", 1)
+    beliefs = Beliefs()
+    async with following(shared_url("pushgate_ingest"), beliefs):
+        assert beliefs.whole
+        assert await state_of(beliefs, hash_of(integration))() == "active"
+
+
+async def test_a_table_that_does_not_fit_is_not_taken_for_whole(
+    shared_url: RoleUrl, integration: CreatedIntegration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirroring, "PAGE_ROWS", 1)
+    monkeypatch.setattr(mirroring, "TOKENS_MAX", 1)
+    beliefs = Beliefs()
+    async with following(shared_url("pushgate_ingest"), beliefs):
+        assert not beliefs.whole
+        # The newest is there.
+        assert await state_of(beliefs, hash_of(integration))() == "active"
+
+
+async def test_that_a_token_is_unknown_is_asked_once(lookup: TokenLookup, beliefs: Beliefs) -> None:
+    unknown = token_hash(token_text("at_", 7))
+    with pytest.raises(TokenUnknown):
+        await lookup.find(unknown)
+    await lookup._pool.close()
+
+    with pytest.raises(TokenUnknown):
+        await lookup.find(unknown)
+    with pytest.raises(ServiceUnavailable):
+        await lookup.find(token_hash(token_text("at_", 8)))
+    assert lookup.whose(unknown) == NOBODY
+    assert beliefs.absent(unknown) is not None
+
+
+async def test_a_revoked_token_still_says_whose_it_was(
+    lookup: TokenLookup, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+) -> None:
+    assert integration.token is not None
+    number, token_id = integration.integration_id, integration.token.token_id
+    await handlers.revoke_token(caller, number, token_id)
+
+    async def revoked() -> bool:
+        # Until the notification has been heard nothing is remembered of what it may change.
+        with pytest.raises(TokenRevoked):
+            await lookup.find(hash_of(integration))
+        return lookup.whose(hash_of(integration)) == Whose(number, token_id)
+
+    assert await eventually(revoked)
+
+
+async def test_a_token_generated_while_nobody_listens_works_at_once(
+    shared_url: RoleUrl, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+) -> None:
+    async with pool(
+        shared_url("pushgate_ingest"), application_name="test", connections_max=1
+    ) as connections:
+        lookup = TokenLookup(connections, Beliefs())
+        second = await handlers.generate_token(caller, integration.integration_id)
+
+        found = await lookup.find(token_hash(second.access_token))
+
+    assert (found.token_id, found.state) == (second.token_id, "active")
