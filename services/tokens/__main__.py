@@ -21,7 +21,7 @@ def main() -> int:
         sys.stderr.write(f"{bad}\n")
         return EXIT_USAGE
     # Read from disk now: later would be inside the event loop.
-    for package in ("events", "services.tokens"):
+    for package in ("events", "services.tokens", "services.tokens.pages"):
         load_queries(package)
     clock = SystemClock()
     return run_program(lambda: build_app(settings, clock=clock), settings, clock=clock)

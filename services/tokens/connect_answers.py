@@ -21,6 +21,7 @@ ERROR_OF: dict[type[Refusal], tuple[int, str]] = {
     refusals.PausedAtUnusable: (400, "InvalidBody"),
     refusals.TokenLimitReached: (400, "TokenLimitReached"),  # S15
     refusals.TokenNotFound: (400, "InvalidId"),  # S16
+    refusals.TokenLabelUnusable: (400, "InvalidLabel"),
     refusals.ConnectTokenNotFound: (400, "InvalidId"),
     refusals.AccountNotFound: (400, "InvalidId"),
     refusals.AccountNameUnusable: (400, "InvalidName"),

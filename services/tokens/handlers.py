@@ -42,8 +42,18 @@ from services.tokens.commands import (
 from services.tokens.directory import Directory
 from services.tokens.display_text import is_one_line
 from services.tokens.domain import ACCOUNT, INTEGRATION, Account, Integration
-from services.tokens.limits import ACCOUNT_NAME_CHARACTERS_MAX, Patience
-from services.tokens.refusals import AccountNameUnusable, AccountNotFound, NameTaken
+from services.tokens.limits import (
+    ACCOUNT_NAME_CHARACTERS_MAX,
+    TOKEN_LABEL_CHARACTERS_MAX,
+    Patience,
+)
+from services.tokens.refusals import (
+    AccountNameUnusable,
+    AccountNotFound,
+    NameTaken,
+    TokenLabelUnusable,
+    TokenNotFound,
+)
 from services.tokens.schema_name import derive_schema_name
 from services.tokens.token_text import NewToken, new_token
 
@@ -208,6 +218,24 @@ class Handlers:
         Raises TokenNotFound, also for a token that was revoked before.
         """
         await self._change(caller, integration_id, [RevokeToken(token_id=token_id)])
+
+    async def label_token(
+        self, caller: Caller, integration_id: IntegrationId, token_id: TokenId, label: str
+    ) -> None:
+        """Words for people, beside the log; an empty label takes them away.
+
+        Raises TokenLabelUnusable, and TokenNotFound for one that is not active.
+        """
+        require(caller, Right.MANAGE_INTEGRATIONS)
+        tokens = await self.directory.active_tokens(caller, integration_id)
+        if token_id not in {token.token_id for token in tokens}:
+            raise TokenNotFound
+        if not label:
+            await self._pool.execute(self._queries["erase_token_label"], token_id)
+            return
+        if not is_one_line(label, characters_max=TOKEN_LABEL_CHARACTERS_MAX):
+            raise TokenLabelUnusable
+        await self._pool.execute(self._queries["keep_token_label"], token_id, label)
 
     # --- the ways to the log
 

@@ -72,6 +72,12 @@ class TokenNotFound(Refusal):
     code = "token_not_found"
 
 
+class TokenLabelUnusable(Refusal):
+    """A token's label is at most 80 characters on one line."""
+
+    code = "token_label_unusable"
+
+
 class ConnectTokenNotFound(Refusal):
     """The account has no active Connect token with this id."""
 

@@ -37,6 +37,7 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
     "pushgate_tokens": {
         **dict.fromkeys((*EVIDENCE, *PROJECTIONS, *OF_INGEST), READ),
         "tokens.account_names": ALL,
+        "tokens.token_labels": ALL,
     },
     "pushgate_ingest": {
         **dict.fromkeys(("tokens.active_tokens", "tokens.retired_tokens"), READ),
@@ -63,6 +64,7 @@ MAY_READ_COLUMNS = {
     ("pushgate_ingest", "ledger.head"): {"size"},
     # What became of a batch, and not what is in it.
     ("pushgate_history", "journal.pending"): {"batch_id", "place", "failed_at", "reason"},
+    ("pushgate_tokens", "journal.pending"): {"batch_id", "place", "failed_at", "reason"},
 }
 FOLDS = {f"{table}_as_of(bigint)" for table in PROJECTIONS}
 MAY_CALL: dict[str, set[str]] = {

@@ -22,6 +22,7 @@ ROLE_OF = {
     "services.loader": "pushgate_loader",
     "services.runtime": "pushgate_ingest",
     "services.tokens": "pushgate_tokens",
+    "services.tokens.pages": "pushgate_tokens",
 }
 # Run in the destination, on what the loader makes there at its start.
 IN_DESTINATION = "services.loader.books"

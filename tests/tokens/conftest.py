@@ -23,7 +23,7 @@ from tests.tokens.connect_client import AnyClient, ConnectClient
 @pytest.fixture(scope="session", autouse=True)
 def statements_are_read() -> None:
     """As the program does before its event loop starts."""
-    for package in ("events", "services.tokens", "services.runtime"):
+    for package in ("events", "services.tokens", "services.tokens.pages", "services.runtime"):
         load_queries(package)
 
 

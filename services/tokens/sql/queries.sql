@@ -27,6 +27,13 @@ SELECT pg_advisory_xact_lock(1, $1);
 INSERT INTO tokens.account_names (account_id, name) VALUES ($1, $2)
     ON CONFLICT (account_id) DO NOTHING;
 
+-- name: keep_token_label
+INSERT INTO tokens.token_labels (token_id, label) VALUES ($1, $2)
+    ON CONFLICT (token_id) DO UPDATE SET label = excluded.label;
+
+-- name: erase_token_label
+DELETE FROM tokens.token_labels WHERE token_id = $1;
+
 -- name: connect_token_by_hash
 SELECT connect_token_id, account_id, role FROM tokens.connect_tokens WHERE token_hash = $1;
 

@@ -1,0 +1,173 @@
+-- What the pages show. They read; what they change goes through handlers.py.
+
+-- ---------------------------------------------------------------- an integration's summary
+
+-- name: last_receipts
+-- $1: the integration, $2: at most as many. By the index on (token_id, number): each of its tokens
+-- gives its newest ones. What is not on the loader's work list is in the table.
+WITH mine AS (
+    SELECT token_id FROM tokens.active_tokens WHERE integration_id = $1
+    UNION ALL
+    SELECT token_id FROM tokens.retired_tokens WHERE integration_id = $1
+), newest AS (
+    SELECT r.* FROM mine CROSS JOIN LATERAL (
+        SELECT number, batch_id, token_id, endpoint, tables, records, received_at, peer
+          FROM journal.receipts WHERE receipts.token_id = mine.token_id
+         ORDER BY number DESC LIMIT $2) r
+     ORDER BY r.number DESC LIMIT $2
+)
+SELECT n.number, n.batch_id, n.token_id, n.endpoint, n.tables, n.records, n.received_at, n.peer,
+       p.waiting, p.failed, p.reason
+  FROM newest n CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE failed_at IS NULL) AS waiting,
+               count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed,
+               min(reason) FILTER (WHERE failed_at IS NOT NULL) AS reason
+          FROM journal.pending WHERE pending.batch_id = n.batch_id) p
+ ORDER BY n.number DESC;
+
+-- name: accepted_by_hour
+-- Since $2, of the newest $3 receipts of each token: a day's pushes may be millions.
+WITH mine AS (
+    SELECT token_id FROM tokens.active_tokens WHERE integration_id = $1
+    UNION ALL
+    SELECT token_id FROM tokens.retired_tokens WHERE integration_id = $1
+)
+SELECT date_trunc('hour', r.received_at, 'UTC') AS hour, count(*) AS requests,
+       sum(r.records)::bigint AS records
+  FROM mine CROSS JOIN LATERAL (
+        SELECT received_at, records FROM journal.receipts
+         WHERE receipts.token_id = mine.token_id ORDER BY number DESC LIMIT $3) r
+ WHERE r.received_at >= $2
+ GROUP BY 1;
+
+-- name: refused_by_hour
+SELECT date_trunc('hour', minute, 'UTC') AS hour, sum(requests)::bigint AS requests
+  FROM journal.refusals WHERE integration_id = $1 AND minute >= $2
+ GROUP BY 1;
+
+-- name: refusals_by_reason
+SELECT r.reason, r.token_id, sum(r.requests)::bigint AS requests, max(r.last_at) AS last_at,
+       (array_agg(r.last_peer ORDER BY r.last_at DESC))[1] AS last_peer
+  FROM journal.refusals r WHERE r.integration_id = $1 AND r.minute >= $2
+ GROUP BY r.reason, r.token_id ORDER BY max(r.last_at) DESC LIMIT $3;
+
+-- ---------------------------------------------------------------- its tokens
+
+-- name: active_tokens_in_use
+-- Newest first.
+SELECT a.token_id, a.last_four, a.generated_at, g.actor AS generated_by, l.label,
+       u.first_used_at, u.first_peer, u.last_used_at, u.last_peer
+  FROM tokens.active_tokens a
+  JOIN ledger.event g ON g.number = a.generated_number
+  LEFT JOIN tokens.token_labels l ON l.token_id = a.token_id
+  LEFT JOIN journal.token_use u ON u.token_id = a.token_id
+ WHERE a.integration_id = $1
+ ORDER BY a.token_id DESC;
+
+-- name: revoked_tokens
+-- Last revoked first, at most $2. How often somebody still came with it: since $3.
+WITH revoked AS (
+    SELECT t.token_id, t.revoked_number FROM tokens.retired_tokens t
+     WHERE t.integration_id = $1 ORDER BY t.revoked_number DESC LIMIT $2
+), refused AS (
+    SELECT r.token_id, sum(r.requests)::bigint AS requests, max(r.last_at) AS last_at,
+           (array_agg(r.last_peer ORDER BY r.last_at DESC))[1] AS last_peer
+      FROM journal.refusals r WHERE r.integration_id = $1 AND r.minute >= $3
+     GROUP BY r.token_id
+)
+SELECT t.token_id, g.record -> 'data' ->> 'last_four' AS last_four, g.recorded_at AS generated_at,
+       e.recorded_at AS revoked_at, e.actor AS revoked_by, l.label,
+       u.last_used_at, u.last_peer,
+       coalesce(f.requests, 0) AS refused, f.last_at AS last_refused_at, f.last_peer AS refused_peer
+  FROM revoked t
+  JOIN ledger.event e ON e.number = t.revoked_number
+  JOIN ledger.event g ON g.stream = e.stream AND g.type = 'TokenGenerated'
+   AND g.token_id = t.token_id
+  LEFT JOIN tokens.token_labels l ON l.token_id = t.token_id
+  LEFT JOIN journal.token_use u ON u.token_id = t.token_id
+  LEFT JOIN refused f ON f.token_id = t.token_id
+ ORDER BY t.revoked_number DESC;
+
+-- ---------------------------------------------------------------- facts
+
+-- name: facts_of_stream
+-- Newest first, before version $2.
+SELECT number, version, type, stream, actor, recorded_at, record -> 'data' AS data
+  FROM ledger.event WHERE stream = $1 AND version < $2
+ ORDER BY version DESC LIMIT $3;
+
+-- name: plan_each_question
+-- For this transaction: absent filters make one statement into many.
+SET LOCAL plan_cache_mode = force_custom_plan;
+
+-- name: facts_of_account
+-- Newest first, before number $2, at most $8: of the account's own streams, and what the log states
+-- about itself. $3: type, $4: actor, $5: stream, $6: from, included, $7: to, excluded.
+SELECT e.number, e.version, e.type, e.stream, e.actor, e.recorded_at, e.record -> 'data' AS data
+  FROM ledger.event e
+ WHERE e.number < $2::bigint
+   AND ($3::text IS NULL OR e.type = $3::text)
+   AND ($4::text IS NULL OR e.actor = $4::text)
+   AND ($5::text IS NULL OR e.stream = $5::text)
+   AND ($6::timestamptz IS NULL OR e.recorded_at >= $6::timestamptz)
+   AND ($7::timestamptz IS NULL OR e.recorded_at < $7::timestamptz)
+   AND (e.stream IN ('receipts', 'log', 'account/' || $1::int)
+        OR e.stream IN (SELECT 'integration/' || i.integration_id FROM tokens.integrations i
+                         WHERE i.account_id = $1::int))
+ ORDER BY e.number DESC LIMIT $8;
+
+-- name: records_of_account
+-- The same in order of number, as stored.
+SELECT e.record::text AS record
+  FROM ledger.event e
+ WHERE e.number < $2::bigint
+   AND ($3::text IS NULL OR e.type = $3::text)
+   AND ($4::text IS NULL OR e.actor = $4::text)
+   AND ($5::text IS NULL OR e.stream = $5::text)
+   AND ($6::timestamptz IS NULL OR e.recorded_at >= $6::timestamptz)
+   AND ($7::timestamptz IS NULL OR e.recorded_at < $7::timestamptz)
+   AND (e.stream IN ('receipts', 'log', 'account/' || $1::int)
+        OR e.stream IN (SELECT 'integration/' || i.integration_id FROM tokens.integrations i
+                         WHERE i.account_id = $1::int))
+ ORDER BY e.number;
+
+-- name: actors_of_account
+-- Who can be asked for: whoever did something in the account's own streams, newest first.
+SELECT actor FROM (
+    SELECT e.actor, max(e.number) AS last FROM ledger.event e
+     WHERE e.stream = 'account/' || $1::int
+        OR e.stream IN (SELECT 'integration/' || i.integration_id FROM tokens.integrations i
+                         WHERE i.account_id = $1::int)
+     GROUP BY e.actor) a
+ ORDER BY last DESC LIMIT $2;
+
+-- name: display_names
+SELECT integration_id, display_name FROM tokens.integrations WHERE account_id = $1;
+
+-- name: tokens_that_could_write_of_account
+-- As of a size of the log, $1.
+SELECT a.token_id, a.integration_id, a.schema_name, a.last_four, a.generated_at,
+       a.generated_number
+  FROM tokens.active_tokens_as_of($1) a WHERE a.state = 'active' AND a.client_id = $2
+ ORDER BY a.token_id;
+
+-- name: number_before
+-- The last fact at or before a moment; -1 before all of them.
+SELECT coalesce(max(number), -1) FROM ledger.event WHERE recorded_at <= $1;
+
+-- ---------------------------------------------------------------- the check
+
+-- name: newest_checkpoint
+SELECT c.size, c.root, c.note, c.key, c.signed_at FROM ledger.checkpoint c
+ WHERE c.origin = (SELECT 'pushgate/' || h.origin FROM ledger.head h)
+ ORDER BY c.size DESC LIMIT 1;
+
+-- name: leaf_hashes_from_texts
+-- From the texts and not from the column beside them.
+SELECT count(*) AS found,
+       string_agg(sha256('\x00'::bytea || convert_to(record::text, 'UTF8')), ''::bytea
+                  ORDER BY number) AS hashes
+  FROM ledger.event WHERE number >= $1 AND number < $2;
+
+-- name: limit_the_check
+SELECT set_config('statement_timeout', $1, true);
