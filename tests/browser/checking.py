@@ -1,0 +1,96 @@
+"""What every page is held to: accessible, valid, no wider than the screen; and how it looked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from playwright.async_api import Page
+
+from tests.browser.tools import CHECKS, node
+from tests.house.sources import ROOT
+from tests.rounds import rounds
+
+ARTEFACTS = ROOT / "build" / "pages"
+WIDE, NARROW = 1280, 390
+HEIGHT = 900
+ANSWER_BYTES_MAX = 4 * 2**20
+
+# The rules of WCAG 2 up to level AA, and what axe holds to be good manners.
+AXE = """async () => {
+  const found = await axe.run(document, {resultTypes: ["violations"]});
+  return found.violations.map(({id, help, nodes}) =>
+    `${id}: ${help}: ${nodes.map((node) => node.html).slice(0, 3).join(" ")}`);
+}"""
+
+
+class Look(NamedTuple):
+    width: int
+    scheme: Literal["light", "dark"]
+
+
+# A wide one in the light and a narrow one in the dark see everything; all four are for people.
+LOOKS = [Look(WIDE, "light"), Look(NARROW, "dark"), Look(WIDE, "dark"), Look(NARROW, "light")]
+
+
+class HtmlValidator:
+    """One process of html-validate for all pages of a run."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, packages: Path) -> HtmlValidator:
+        process = await asyncio.create_subprocess_exec(
+            node(),
+            CHECKS / "validate.mjs",
+            packages,
+            stdin=PIPE,
+            stdout=PIPE,
+            limit=ANSWER_BYTES_MAX,
+        )
+        return cls(process)
+
+    async def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+    async def errors(self, name: str, html: str) -> list[str]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"name": name, "html": html}).encode() + b"\n")
+        answer: list[dict[str, Any]] = json.loads(await self._process.stdout.readline())
+        lines = html.splitlines()
+        return [
+            f"{one['rule']}: {one['message']}: {lines[one['line'] - 1].strip()[:120]}"
+            for one in answer
+        ]
+
+
+class PageChecks:
+    def __init__(self, packages: Path, validator: HtmlValidator) -> None:
+        self._axe = (packages / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+        self._validator = validator
+
+    async def hold(self, page: Page, html: str, name: str) -> None:
+        """Fails with everything that is wrong at once. ``html``: as the server sent it."""
+        found = await self._validator.errors(name, html)
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        for look in LOOKS[: rounds(small=2, full=4)]:
+            await page.set_viewport_size({"width": look.width, "height": HEIGHT})
+            await page.emulate_media(color_scheme=look.scheme)
+            await page.evaluate(self._axe)
+            at = f"{look.width} pixels, {look.scheme}"
+            found += [f"{at}: {violation}" for violation in await page.evaluate(AXE)]
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            if wide > look.width:
+                found.append(f"{at}: the page is {wide} pixels wide")
+            file = ARTEFACTS / f"{name}-{look.width}-{look.scheme}.png"
+            await page.screenshot(path=file, full_page=True, animations="disabled")
+        await page.set_viewport_size({"width": WIDE, "height": HEIGHT})
+        await page.emulate_media(color_scheme="light")
+        assert not found, f"{name}:\n" + "\n".join(found)
