@@ -20,6 +20,7 @@ COMMANDS_OF = {
     "cli.push": ("push",),
     "cli.status": ("status",),
     "cli.batches": ("batches",),
+    "cli.refusals": ("refusals",),
     "cli.psql": ("psql",),
     "cli.audit": ("audit",),
     "cli.history": ("history",),

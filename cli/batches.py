@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from asyncpg import Connection, Record
 from cli.database import connection_to, system_database
 from cli.failure import DONE, REFUSED, USAGE, Refused
 from cli.frame import Subparsers, add_command
+from cli.moments import MOMENT_HELP, moment
 from cli.output import add_json, columns, facts, show
 from cli.reloading import Chosen, reload_batches
 from cli.target import target_of
@@ -53,14 +53,9 @@ def _add_reload(group: Subparsers) -> None:
     )
     parser.add_argument("--table", metavar="T", help="as pushed, or as it is called when loaded")
     parser.add_argument(
-        "--since", metavar="TIME", type=_moment, help="received then or later; UTC unless it says"
+        "--since", metavar="T", type=moment, help=f"received then or later: {MOMENT_HELP}"
     )
     add_json(parser, inner=True)
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def list_failed(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from cli.output import add_json, columns, facts, show
 from cli.programs import add_program
 from cli.target import target_of
 from cli.token_check import check
+from cli.token_use import with_use
 from cli.which_integration import which_integration
 from services.tokens.limits import ACTIVE_TOKENS_MAX
 
@@ -53,12 +54,18 @@ async def generate(arguments: argparse.Namespace) -> None:
 
 
 async def list_active(arguments: argparse.Namespace) -> None:
-    async with connect_api(target_of(arguments)) as api:
+    target = target_of(arguments)
+    async with connect_api(target) as api:
         source = which_integration(await api.sources(), arguments.integration)
         tokens = await api.tokens(source["id"])
-    found = [{"id": token["token_id"], "created_at": token["created_at"]} for token in tokens]
-    rows = [[token["id"], token["created_at"]] for token in found]
-    show(arguments, found, columns(("id", "created"), rows))
+    active = [{"id": token["token_id"], "created_at": token["created_at"]} for token in tokens]
+    found = await with_use(target, source["id"], active)
+    titles = ("id", "created_at", "first_used_at", "first_peer", "last_used_at", "last_peer")
+    text = columns(
+        ("id", "created", "first used", "from", "last used", "from"),
+        [[token[title] for title in titles] for token in found],
+    )
+    show(arguments, found, text)
 
 
 async def revoke(arguments: argparse.Namespace) -> None:

@@ -16,6 +16,27 @@ SELECT t.token_id AS id, t.integration_id, i.schema_name,
           FROM tokens.retired_tokens WHERE token_hash = $1) t
   JOIN tokens.integrations i USING (integration_id);
 
+-- name: token_use
+SELECT token_id, first_used_at, first_peer, last_used_at, last_peer
+  FROM journal.token_use WHERE token_id = ANY ($1::int[]);
+
+-- name: revoked_in_use
+SELECT token_id, sum(requests)::bigint AS requests, max(last_at) AS last_at,
+       (array_agg(last_peer ORDER BY last_at DESC))[1] AS last_peer
+  FROM journal.refusals
+ WHERE integration_id = $1 AND reason = 'token_revoked' AND token_id IS NOT NULL
+ GROUP BY token_id ORDER BY max(last_at) DESC LIMIT $2::int;
+
+-- name: refused
+-- From minute $1 on, of integration $2 or of all (NULL); those refused last come first.
+SELECT r.reason, r.integration_id, i.schema_name, r.token_id, min(r.first_at) AS first_at,
+       max(r.last_at) AS last_at, sum(r.requests)::bigint AS requests, sum(r.bytes)::bigint AS bytes,
+       (array_agg(r.last_peer ORDER BY r.last_at DESC))[1] AS last_peer
+  FROM journal.refusals r LEFT JOIN tokens.integrations i USING (integration_id)
+ WHERE r.minute >= $1 AND ($2::int IS NULL OR r.integration_id = $2)
+ GROUP BY r.reason, r.integration_id, i.schema_name, r.token_id
+ ORDER BY max(r.last_at) DESC LIMIT $3::int;
+
 -- name: halt
 SELECT reason, halted_at FROM ledger.halt JOIN ledger.head USING (origin);
 

@@ -1,9 +1,15 @@
 """Integrations and their tokens, over the Connect API of a real system."""
 
+from __future__ import annotations
+
 import re
+
+import aiohttp
+from asyncpg import Connection, Record
 
 from cli.demo.system import System
 from tests.cli.made import Made
+from tests.eventually import eventually
 
 TOKEN = re.compile(r"at_[0-9A-Za-z]{49}")
 INTEGRATION_KEYS = {
@@ -64,7 +70,10 @@ async def test_a_rotation_goes_from_one_token_to_the_other(system: System, made:
     assert [token["id"] for token in during] == [begun["id"], begun["old_id"]]
     assert finished == {"id": begun["id"], "revoked_id": begun["old_id"]}
     assert [token["id"] for token in after] == [begun["id"]]
-    assert after[0].keys() == {"id", "created_at"}
+    assert after[0].keys() == {
+        *("id", "created_at"),
+        *("first_used_at", "first_peer", "last_used_at", "last_peer"),
+    }
 
 
 async def test_what_cannot_be_rotated_is_said_with_the_way_out(system: System, made: Made) -> None:
@@ -118,3 +127,66 @@ async def test_the_text_of_a_token_tells_what_it_is(system: System, made: Made) 
     assert (paused.document["state"], revoked.document["state"]) == ("paused", "revoked")
     assert [c.exit_code for c in (active, mangled, paused, revoked)] == [0, 1, 1, 1]
     assert not any(TOKEN.search(c.output + c.errors) for c in (active, mangled, paused, revoked))
+
+
+async def test_whoever_rotated_sees_who_still_uses_the_old_token(
+    system: System, made: Made, journal: Connection[Record]
+) -> None:
+    """The journey of a rotation that went wrong, from the first push to what has to be resent."""
+    assert (await push_one(system, made.token)) == 201
+    rotated = await system.asked("tokens", "rotate", made.name)
+    await system.asked("tokens", "rotate", made.name, "--finish")
+    assert (await push_one(system, made.token)) == 401
+    assert (await push_one(system, rotated["access_token"])) == 201
+
+    async def written() -> bool:
+        return bool(
+            await journal.fetchval(
+                "SELECT EXISTS (SELECT FROM journal.token_use WHERE token_id = $1)"
+                "   AND EXISTS (SELECT FROM journal.refusals WHERE token_id = $2)",
+                rotated["id"],
+                made.token_id,
+            )
+        )
+
+    await eventually(written)
+    listed = await system.command("tokens", "list", made.name, "--json")
+    refused = await system.asked("refusals", "--since", "1h", "--integration", made.name)
+    told = await system.command("refusals", "--integration", made.name)
+
+    (active,) = listed.document
+    assert (active["id"], active["first_peer"]) == (rotated["id"], "127.0.0.1")
+    assert active["first_used_at"] == active["last_used_at"]
+    assert f"token {made.token_id} is revoked, and somebody still sends" in listed.errors
+    assert [
+        (row["reason"], row["integration_id"], row["schema_name"], row["token_id"], row["requests"])
+        for row in refused
+    ] == [("token_revoked", made.id, made.name, made.token_id, 1)]
+    assert "token_revoked" in told.output
+    assert made.token not in listed.output + listed.errors + told.output
+
+
+async def test_what_was_refused_before_is_not_listed(system: System, made: Made) -> None:
+    assert await system.asked("refusals", "--since", "2999-01-01", "--integration", made.name) == []
+    assert (await system.command("refusals", "--since", "soon")).exit_code == 2
+    assert (await system.command("refusals", "--integration", "nobody")).exit_code == 1
+
+
+async def push_one(system: System, token: str) -> int:
+    record = {
+        "client_id": system.target.client_id(),
+        "table_name": "t",
+        "key_names": ["id"],
+        "action": "upsert",
+        "sequence": 1,
+        "data": {"id": 1},
+    }
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{system.target.import_url()}/v2/import/push",
+            json=[record],
+            headers={"Authorization": f"Bearer {token}"},
+        ) as answer,
+    ):
+        return answer.status
