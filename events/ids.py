@@ -9,6 +9,7 @@ AccountId = NewType("AccountId", int)
 IntegrationId = NewType("IntegrationId", int)
 TokenId = NewType("TokenId", int)
 ConnectTokenId = NewType("ConnectTokenId", int)
+MemberId = NewType("MemberId", int)
 EventNumber = NewType("EventNumber", int)
 EventId = NewType("EventId", UUID)
 CommandId = NewType("CommandId", UUID)
@@ -22,6 +23,11 @@ _EVENT_NAMESPACE = UUID("8d0f3d8e-55c1-5b0e-9a51-6f3a6a5c7a10")
 
 def new_command_id() -> CommandId:
     return CommandId(uuid.uuid4())  # noqa: TID251 — made here, and only here
+
+
+def new_form_id() -> UUID:
+    """For a form that may be sent once."""
+    return uuid.uuid4()  # noqa: TID251 — made here, and only here
 
 
 def new_worker_id() -> UUID:

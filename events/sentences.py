@@ -15,6 +15,9 @@ from events.types import (
     IntegrationRenamed,
     IntegrationResumed,
     LogRestored,
+    MemberAdded,
+    MemberRemoved,
+    MemberRoleChanged,
     ReceiptsSealed,
     TokenGenerated,
     TokenRevoked,
@@ -43,6 +46,12 @@ def _told(fact: Fact, subject: str) -> str:  # noqa: C901, PLR0911, PLR0912 - on
             return f"generated {kind} with the role {fact.role} for {subject}"
         case ConnectTokenRevoked():
             return f"revoked Connect token {fact.connect_token_id} of {subject}"
+        case MemberAdded():
+            return f"added member {fact.member_id} to {subject}, with the role {fact.role}"
+        case MemberRoleChanged():
+            return f"gave member {fact.member_id} of {subject} the role {fact.role}"
+        case MemberRemoved():
+            return f"removed member {fact.member_id} from {subject}"
         case IntegrationCreated():
             name = f"{fact.display_name!r}, schema {fact.schema_name}"
             return f"created {subject} ({name}) for account {fact.account_id}"

@@ -5,6 +5,9 @@ from events.types.accounts import (
     AccountOpened,
     ConnectTokenGenerated,
     ConnectTokenRevoked,
+    MemberAdded,
+    MemberRemoved,
+    MemberRoleChanged,
     Role,
 )
 from events.types.evidence import EvidenceFact, LogRestored, ReceiptsSealed
@@ -43,6 +46,9 @@ __all__ = [
     "IntegrationRenamed",
     "IntegrationResumed",
     "LogRestored",
+    "MemberAdded",
+    "MemberRemoved",
+    "MemberRoleChanged",
     "ReceiptsSealed",
     "Role",
     "TokenGenerated",

@@ -26,4 +26,30 @@ class ConnectTokenRevoked:
     connect_token_id: int
 
 
-AccountFact = AccountOpened | ConnectTokenGenerated | ConnectTokenRevoked
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberAdded:
+    """A person; the e-mail address stands beside the log, where it can be erased."""
+
+    member_id: int
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberRoleChanged:
+    member_id: int
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberRemoved:
+    member_id: int
+
+
+AccountFact = (
+    AccountOpened
+    | ConnectTokenGenerated
+    | ConnectTokenRevoked
+    | MemberAdded
+    | MemberRoleChanged
+    | MemberRemoved
+)

@@ -31,6 +31,10 @@ LogEvent = Literal[
     "facts.appended",
     # A command was refused. Fields: command, code.
     "command.refused",
+    # A person signed in to the pages. Fields: member_id, peer.
+    "session.begun",
+    # Somebody did not get in: a wrong password or address, or too many of them. Fields: code, peer.
+    "sign_in.refused",
     # A push is durable in the journal. Written together about once a second; timestamp is when it
     # was received. Fields: batch_id, request_id, endpoint, integration_id, token_id, records,
     # bytes.

@@ -1,9 +1,10 @@
-"""Around every request: one line in the log, one count, and a JSON answer whatever happens."""
+"""Around every request: one line in the log, one count, and an answer whatever happens."""
 
 from __future__ import annotations
 
 import secrets
-from typing import assert_never
+from collections.abc import Callable
+from typing import TypeAlias, assert_never
 
 import orjson
 from aiohttp import web
@@ -19,8 +20,21 @@ from services.tokens.connect_answers import NOT_FOUND, BadBody, answer, answer_t
 from services.tokens.limits import REQUESTS_AT_ONCE_MAX
 from services.tokens.refusals import Busy, DatabaseAway, Refusal
 
+# How a no, or a crash, is put to people; None for a program, which gets JSON. The last argument is
+# the request's id.
+ForPeople: TypeAlias = Callable[[web.Request, Exception, str], web.Response | None]
 
-def answering(clock: Clock, *, at_once_max: int = REQUESTS_AT_ONCE_MAX) -> Middleware:
+
+def _nobody(_: web.Request, __: Exception, ___: str) -> None:
+    return None
+
+
+def answering(
+    clock: Clock,
+    *,
+    at_once_max: int = REQUESTS_AT_ONCE_MAX,
+    for_people: ForPeople = _nobody,
+) -> Middleware:
     """The outermost middleware. Neither answers nor log lines hold a path, a query or a header.
 
     ``at_once_max``: requests in hand; one more is answered 503 at once.
@@ -35,7 +49,7 @@ def answering(clock: Clock, *, at_once_max: int = REQUESTS_AT_ONCE_MAX) -> Middl
         in_hand += 1
         try:
             chosen = handler if in_hand <= at_once_max else _busy
-            response = await _answered(request, chosen, request_id)
+            response = await _answered(request, chosen, request_id, for_people)
         finally:
             in_hand -= 1
         response.headers["X-Request-Id"] = request_id
@@ -58,21 +72,25 @@ async def _busy(_: web.Request) -> web.StreamResponse:
     raise Busy
 
 
-async def _answered(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+async def _answered(
+    request: web.Request, handler: Handler, request_id: str, for_people: ForPeople
+) -> web.StreamResponse:
     try:
         return await handler(request)
     except (Refusal, EdgeRefusal, BadBody, web.HTTPException) as no:
-        return _answer_to_no(no, request, request_id)
-    except AWAY:
-        return answer_to(DatabaseAway(), request)
-    except Exception:  # noqa: BLE001 — the top of a request: reported, and nothing leaks
+        answered = _answer_to_no(no, request, request_id)
+        return for_people(request, no, request_id) or answered
+    except AWAY as away:
+        return for_people(request, away, request_id) or answer_to(DatabaseAway(), request)
+    except Exception as crash:  # noqa: BLE001 — the top of a request: reported, and nothing leaks
         Log().exception(
             "request.crashed",
             method=request.method,
             route=route_of(request),
             request_id=request_id,
         )
-        return answer({"message": "Internal Server Error"}, status=500)
+        crashed = answer({"message": "Internal Server Error"}, status=500)
+        return for_people(request, crash, request_id) or crashed
 
 
 def _answer_to_no(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
+from asyncpg import Pool, Record
 
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
@@ -17,6 +19,14 @@ from services.tokens.answering import answering
 from services.tokens.connect_api import HANDLERS, add_connect_api
 from services.tokens.handlers import Handlers
 from services.tokens.limits import BODY_BYTES_MAX, CONNECTIONS_MAX
+from services.tokens.links import Links
+from services.tokens.pages.drawing import load_drawing
+from services.tokens.pages.refusing import page_for_people
+from services.tokens.pages.routes import add_pages
+from services.tokens.pages.site import SITE, Site
+from services.tokens.passwords import Cost, Passwords
+from services.tokens.sessions import SessionLimits, Sessions
+from services.tokens.sign_in import SignIn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +34,24 @@ class TokensSettings(ServerSettings):
     database_url: Secret
     port: int = 8800
     ops_port: int = 8810
+    # Where apps push to, as the pages tell them; None: this host, ingest's own port.
+    import_url: str | None = None
+    session_idle_seconds: int = field(default=28_800, metadata={"at_least": 60})
+    session_seconds_max: int = field(
+        default=604_800, metadata={"at_least": 60, "at_most": 2_592_000}
+    )
+    # The floors are what OWASP asks for at least.
+    password_memory_kib: int = field(
+        default=47_104, metadata={"at_least": 19_456, "at_most": 1_048_576}
+    )
+    password_passes: int = field(default=2, metadata={"at_least": 2, "at_most": 20})
 
 
 def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
-    app = web.Application(middlewares=[answering(clock)], client_max_size=BODY_BYTES_MAX)
+    app = web.Application(
+        middlewares=[answering(clock, for_people=page_for_people)],
+        client_max_size=BODY_BYTES_MAX,
+    )
     app[HEALTH] = Health()
     app[LIFECYCLE] = Lifecycle()
 
@@ -40,9 +64,35 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
             async with connections.acquire() as connection:
                 await check_fitness(connection, role="pushgate_tokens")
             app[HANDLERS] = Handlers(connections, clock)
+            app[SITE] = await _site(settings, connections, app[HANDLERS], clock)
             app[HEALTH].checks["database"] = lambda: reason_not_ready(connections)
             yield
 
     app.cleanup_ctx.append(database)
     add_connect_api(app)
+    add_pages(app)
     return app
+
+
+async def _site(
+    settings: TokensSettings, connections: Pool[Record], handlers: Handlers, clock: Clock
+) -> Site:
+    passwords = Passwords(
+        Cost(memory_kib=settings.password_memory_kib, passes=settings.password_passes)
+    )
+    limits = SessionLimits(
+        idle_seconds=settings.session_idle_seconds, seconds_max=settings.session_seconds_max
+    )
+    sessions = Sessions(connections, clock, limits)
+    return Site(
+        handlers=handlers,
+        pool=connections,
+        clock=clock,
+        sessions=sessions,
+        sign_in=SignIn(connections, clock, passwords, sessions),
+        links=Links(connections, clock, passwords),
+        drawing=await asyncio.to_thread(load_drawing),
+        behind_proxy=settings.behind_proxy,
+        session_seconds_max=settings.session_seconds_max,
+        import_url=settings.import_url,
+    )

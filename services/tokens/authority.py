@@ -22,6 +22,7 @@ class Right(Enum):
     READ = auto()
     MANAGE_INTEGRATIONS = auto()  # and their tokens
     MANAGE_CONNECT_TOKENS = auto()
+    MANAGE_MEMBERS = auto()
 
 
 RIGHTS_OF: dict[Role, frozenset[Right]] = {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from events.ids import AccountId, ConnectTokenId, IntegrationId, TokenId
+from events.ids import AccountId, ConnectTokenId, IntegrationId, MemberId, TokenId
 from events.types import Role
 
 
@@ -80,4 +80,22 @@ class RevokeConnectToken:
     connect_token_id: ConnectTokenId
 
 
-AccountCommand = OpenAccount | GenerateConnectToken | RevokeConnectToken
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddMember:
+    member_id: MemberId
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeMemberRole:
+    member_id: MemberId
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoveMember:
+    member_id: MemberId
+
+
+MemberCommand = AddMember | ChangeMemberRole | RemoveMember
+AccountCommand = OpenAccount | GenerateConnectToken | RevokeConnectToken | MemberCommand

@@ -5,11 +5,11 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Generic, Literal, TypeVar, assert_never
 
-from events.ids import AccountId, ConnectTokenId, IntegrationId, TokenId
+from events.ids import AccountId, ConnectTokenId, IntegrationId, MemberId, TokenId
 from events.types import (
     AccountFact,
     AccountOpened,
@@ -21,19 +21,26 @@ from events.types import (
     IntegrationPaused,
     IntegrationRenamed,
     IntegrationResumed,
+    MemberAdded,
+    MemberRemoved,
+    MemberRoleChanged,
     Role,
     TokenGenerated,
     TokenRevoked,
 )
 from services.tokens.commands import (
     AccountCommand,
+    AddMember,
+    ChangeMemberRole,
     CreateIntegration,
     DeleteIntegration,
     GenerateConnectToken,
     GenerateToken,
     IntegrationCommand,
+    MemberCommand,
     OpenAccount,
     PauseIntegration,
+    RemoveMember,
     RenameIntegration,
     ResumeIntegration,
     RevokeConnectToken,
@@ -43,12 +50,16 @@ from services.tokens.display_text import is_one_line, is_timestamp
 from services.tokens.limits import (
     ACTIVE_TOKENS_MAX,
     DISPLAY_NAME_CHARACTERS_MAX,
+    MEMBERS_MAX,
 )
 from services.tokens.refusals import (
     AccountNotFound,
     ConnectTokenNotFound,
     DisplayNameUnusable,
     IntegrationNotFound,
+    LastOwner,
+    MemberLimitReached,
+    MemberNotFound,
     NameUnusable,
     PausedAtUnusable,
     TokenLimitReached,
@@ -78,6 +89,7 @@ class Integration:
 class Account:
     account_id: AccountId
     connect_tokens: dict[ConnectTokenId, Role]
+    members: dict[MemberId, Role] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,6 +240,34 @@ def decide_account(account: Account | None, command: AccountCommand) -> list[Acc
             if connect_token_id not in account.connect_tokens:
                 raise ConnectTokenNotFound
             return [ConnectTokenRevoked(connect_token_id=connect_token_id)]
+        case AddMember() | ChangeMemberRole() | RemoveMember():
+            return _decide_members(account.members, command)
+        case _:
+            assert_never(command)
+
+
+def _decide_members(members: dict[MemberId, Role], command: MemberCommand) -> list[AccountFact]:
+    """Somebody must always be left who may change things: the last owner stays one."""
+    if isinstance(command, AddMember):
+        assert command.member_id not in members, "the id came from a sequence, so it is new"
+        if len(members) >= MEMBERS_MAX:
+            raise MemberLimitReached
+        return [MemberAdded(member_id=command.member_id, role=command.role)]
+    role = members.get(command.member_id)
+    if role is None:
+        raise MemberNotFound
+    is_last_owner = role == "owner" and list(members.values()).count("owner") == 1
+    match command:
+        case ChangeMemberRole(member_id=member_id, role=wanted):
+            if wanted == role:
+                return []
+            if is_last_owner:
+                raise LastOwner
+            return [MemberRoleChanged(member_id=member_id, role=wanted)]
+        case RemoveMember(member_id=member_id):
+            if is_last_owner:
+                raise LastOwner
+            return [MemberRemoved(member_id=member_id)]
         case _:
             assert_never(command)
 
@@ -236,15 +276,21 @@ def evolve_account(account: Account | None, fact: AccountFact) -> Account:
     if isinstance(fact, AccountOpened):
         return Account(account_id=AccountId(fact.account_id), connect_tokens={})
     assert account is not None, "a stream begins with the opening of the account"
-    tokens = dict(account.connect_tokens)
+    tokens, members = dict(account.connect_tokens), dict(account.members)
     match fact:
         case ConnectTokenGenerated(connect_token_id=connect_token_id, role=role):
             tokens[ConnectTokenId(connect_token_id)] = role
         case ConnectTokenRevoked(connect_token_id=connect_token_id):
             tokens.pop(ConnectTokenId(connect_token_id), None)
+        case MemberAdded(member_id=member_id, role=role):
+            members[MemberId(member_id)] = role
+        case MemberRoleChanged(member_id=member_id, role=role):
+            members[MemberId(member_id)] = role
+        case MemberRemoved(member_id=member_id):
+            members.pop(MemberId(member_id), None)
         case _:
             assert_never(fact)
-    return replace(account, connect_tokens=tokens)
+    return replace(account, connect_tokens=tokens, members=members)
 
 
 INTEGRATION: Decider[Integration, IntegrationCommand, IntegrationFact] = Decider(

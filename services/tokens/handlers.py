@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from asyncpg import Pool, Record
 
@@ -47,9 +48,11 @@ from services.tokens.limits import (
     TOKEN_LABEL_CHARACTERS_MAX,
     Patience,
 )
+from services.tokens.members import Members
 from services.tokens.refusals import (
     AccountNameUnusable,
     AccountNotFound,
+    FormUsed,
     NameTaken,
     TokenLabelUnusable,
     TokenNotFound,
@@ -102,7 +105,9 @@ class Handlers:
     ) -> None:
         self.directory = Directory(pool)
         self._pool = pool
+        self._clock = clock
         self._appender = Appender(pool, clock, patience or Patience())
+        self.members = Members(pool, clock, self._appender)
         self._queries = load_queries("services.tokens")
 
     # --- accounts and Connect tokens
@@ -150,9 +155,17 @@ class Handlers:
     # --- integrations and their tokens
 
     async def create_integration(
-        self, caller: Caller, display_name: str, *, with_token: bool = False
+        self,
+        caller: Caller,
+        display_name: str,
+        *,
+        with_token: bool = False,
+        once: UUID | None = None,
     ) -> CreatedIntegration:
-        """Raises NameUnusable, NameTaken or AccountNotFound."""
+        """Raises NameUnusable, NameTaken or AccountNotFound.
+
+        ``once``: of a form; a second call with it raises FormUsed and does nothing.
+        """
         require(caller, Right.MANAGE_INTEGRATIONS)
         found = await self._pool.fetchval(self._queries["next_integration_id"])
         integration_id = IntegrationId(found)
@@ -166,6 +179,7 @@ class Handlers:
         async def commands(
             connection: AnyConnection, _: Integration | None
         ) -> list[IntegrationCommand]:
+            await self._use_form(connection, once)
             # An account is for ever, so it cannot go between this look and the append.
             if not await connection.fetchval(self._queries["account_exists"], caller.account_id):
                 raise AccountNotFound
@@ -196,8 +210,13 @@ class Handlers:
         """For good; doing it again changes nothing. Its tokens are refused from here on."""
         await self._change(caller, integration_id, [DeleteIntegration()])
 
-    async def generate_token(self, caller: Caller, integration_id: IntegrationId) -> GeneratedToken:
-        """Raises TokenLimitReached when two are active, however many ask at once."""
+    async def generate_token(
+        self, caller: Caller, integration_id: IntegrationId, *, once: UUID | None = None
+    ) -> GeneratedToken:
+        """Raises TokenLimitReached when two are active, however many ask at once.
+
+        ``once``: of a form; a second call with it raises FormUsed and does nothing.
+        """
         require(caller, Right.MANAGE_INTEGRATIONS)
         token = new_token("at_")
 
@@ -205,6 +224,7 @@ class Handlers:
             connection: AnyConnection, integration: Integration | None
         ) -> list[IntegrationCommand]:
             require_own(caller, integration)
+            await self._use_form(connection, once)
             return await self._token_commands(connection, token)
 
         facts = await self._to_integration(caller, integration_id, commands)
@@ -282,6 +302,13 @@ class Handlers:
 
         barrier = any(isinstance(command, BARRIERS) for command in wanted)
         await self._to_integration(caller, integration_id, commands, barrier=barrier)
+
+    async def _use_form(self, connection: AnyConnection, once: UUID | None) -> None:
+        """In the transaction of what the form asks for: both happen, or neither."""
+        if once is None:
+            return
+        if not await connection.fetchval(self._queries["use_form"], once, self._clock.now()):
+            raise FormUsed
 
     async def _connect_token_command(
         self, connection: AnyConnection, token: NewToken, role: Role

@@ -11,6 +11,13 @@ ACCOUNT_NAME_CHARACTERS_MAX = 200
 PAUSED_AT_CHARACTERS_MAX = 64
 TOKEN_LABEL_CHARACTERS_MAX = 80
 
+# Its people, on one page.
+MEMBERS_MAX = 200
+EMAIL_CHARACTERS_MAX = 254
+# Length over rules. The upper one bounds what is hashed, and is longer than any phrase.
+PASSWORD_CHARACTERS_MIN = 12
+PASSWORD_CHARACTERS_MAX = 1_024
+
 # "under 50 characters", wire contract S4.
 SCHEMA_NAME_CHARACTERS_MAX = 49
 
@@ -25,6 +32,22 @@ APPENDS_AT_ONCE_MAX = 4
 CONNECTIONS_MAX = 10
 
 RETRY_AFTER_SECONDS = 2
+
+# A one-time link to sign in with: as long as somebody may take to open it.
+LINK_HOURS = 72
+# Hashing a password takes a core and much memory, on purpose; more callers wait, and then are
+# told to come back.
+PASSWORDS_AT_ONCE_MAX = 2
+PASSWORDS_WAITING_MAX = 16
+# Failures to sign in. With one address from one place as many are free, and from one place in all;
+# each minute forgives some. Beyond it nothing is looked at. With one address from anywhere every
+# failure makes the next attempt slower, up to a limit: nobody can lock somebody else out.
+FAILURES_OF_PAIR_MAX = 10
+FAILURES_OF_PEER_MAX = 50
+FAILURES_FORGIVEN_PER_MINUTE = 6
+FAILURES_UNSLOWED = 5
+SLOWED_SECONDS_MAX = 2.0
+FAILURES_KEPT_MINUTES = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ PROJECTIONS = tuple(
     for table in (
         "accounts",
         "connect_tokens",
+        "members",
         "integrations",
         "schema_names",
         "active_tokens",

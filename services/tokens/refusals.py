@@ -84,6 +84,78 @@ class ConnectTokenNotFound(Refusal):
     code = "connect_token_not_found"
 
 
+class MemberNotFound(Refusal):
+    """The account has no such member, or has no longer."""
+
+    code = "member_not_found"
+
+
+class LastOwner(Refusal):
+    """The account would have no owner left: make somebody else an owner first."""
+
+    code = "last_owner"
+
+
+class MemberLimitReached(Refusal):
+    """An account has at most 200 members; remove one who no longer needs to sign in."""
+
+    code = "member_limit_reached"
+
+
+class EmailUnusable(Refusal):
+    """An e-mail address has a name, an @ and a host, and 254 characters at most."""
+
+    code = "email_unusable"
+
+
+class EmailTaken(Refusal):
+    """Somebody of this installation has this e-mail address already."""
+
+    code = "email_taken"
+
+
+class PasswordUnusable(Refusal):
+    """A password has 12 to 1,024 characters; any of them, and no other rule."""
+
+    code = "password_unusable"
+
+
+class PasswordWrong(Refusal):
+    """That is not your present password."""
+
+    code = "password_wrong"
+
+
+class SignInRefused(Refusal):
+    """The e-mail address and the password do not belong together, or nobody has them here."""
+
+    code = "sign_in_refused"
+
+
+class TooManyAttempts(Refusal):
+    """Too many attempts from here; wait a minute, or ask an owner for a one-time link."""
+
+    code = "too_many_attempts"
+
+
+class LinkUnknown(Refusal):
+    """The link was used, has expired, or never was; ask an owner for a new one."""
+
+    code = "link_unknown"
+
+
+class ForeignForm(Refusal):
+    """The form was not made for this session; open the page again, then send it once more."""
+
+    code = "foreign_form"
+
+
+class FormUsed(Refusal):
+    """The form was sent before and carried out then; it was not done a second time."""
+
+    code = "form_used"
+
+
 class AccountNotFound(Refusal):
     """There is no such account."""
 

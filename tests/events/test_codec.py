@@ -26,6 +26,15 @@ GOLDEN: list[tuple[Fact, str]] = [
     ),
     (types.ConnectTokenRevoked(connect_token_id=9), '{"connect_token_id":9}'),
     (
+        types.MemberAdded(member_id=3, role="owner"),
+        '{"member_id":3,"role":"owner"}',
+    ),
+    (
+        types.MemberRoleChanged(member_id=3, role="auditor"),
+        '{"member_id":3,"role":"auditor"}',
+    ),
+    (types.MemberRemoved(member_id=3), '{"member_id":3}'),
+    (
         types.IntegrationCreated(
             integration_id=12,
             account_id=7,

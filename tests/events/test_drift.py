@@ -9,7 +9,14 @@ from asyncpg import Connection, Record
 
 from events import log, replay
 from events.ids import new_command_id
-from events.types import ConnectTokenRevoked, Fact, TokenRevoked
+from events.types import (
+    ConnectTokenRevoked,
+    Fact,
+    MemberAdded,
+    MemberRemoved,
+    MemberRoleChanged,
+    TokenRevoked,
+)
 from services.tokens.projections import PROJECTIONS
 from tests.events.facts import connect_token, created, opened, token
 
@@ -22,6 +29,11 @@ LIFE: list[tuple[str, list[Fact]]] = [
             CONNECT_TOKEN,
             REVOKED_CONNECT_TOKEN,
             ConnectTokenRevoked(connect_token_id=REVOKED_CONNECT_TOKEN.connect_token_id),
+            MemberAdded(member_id=31, role="owner"),
+            MemberAdded(member_id=32, role="member"),
+            MemberRoleChanged(member_id=32, role="auditor"),
+            MemberAdded(member_id=33, role="member"),
+            MemberRemoved(member_id=33),
         ],
     ),
     ("integration/5", [created(5, name="five"), token(51), token(52), TokenRevoked(token_id=51)]),
@@ -45,6 +57,8 @@ CHANGES = [
     ("UPDATE tokens.integrations SET account_id = 2", "integrations", ["5"], ["5"]),
     ("UPDATE tokens.schema_names SET account_id = 2", "schema_names", ["five"], ["five"]),
     ("DELETE FROM tokens.accounts", "accounts", ["1"], []),
+    ("UPDATE tokens.members SET role = 'owner'", "members", ["32"], ["32"]),
+    ("DELETE FROM tokens.members", "members", ["31", "32"], []),
     (
         "UPDATE tokens.connect_tokens SET role = 'owner'",
         "connect_tokens",
@@ -71,7 +85,7 @@ async def test_what_nobody_touched_matches(lived: Connection[Record]) -> None:
     found = await compared(lived)
 
     assert found.match
-    assert found.size == 8
+    assert found.size == 13
 
 
 @pytest.mark.parametrize(("change", "table", "in_fold", "in_table"), CHANGES)

@@ -27,8 +27,16 @@ PROJECTIONS = (
     "tokens.active_tokens",
     "tokens.connect_tokens",
     "tokens.integrations",
+    "tokens.members",
     "tokens.retired_tokens",
     "tokens.schema_names",
+)
+OF_PEOPLE = (
+    "tokens.people",
+    "tokens.one_time_links",
+    "tokens.sessions",
+    "tokens.used_forms",
+    "tokens.sign_in_failures",
 )
 OF_INGEST = ("journal.receipts", "journal.token_use", "journal.refusals")
 
@@ -38,6 +46,7 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
         **dict.fromkeys((*EVIDENCE, *PROJECTIONS, *OF_INGEST), READ),
         "tokens.account_names": ALL,
         "tokens.token_labels": ALL,
+        **dict.fromkeys(OF_PEOPLE, ALL),
     },
     "pushgate_ingest": {
         **dict.fromkeys(("tokens.active_tokens", "tokens.retired_tokens"), READ),

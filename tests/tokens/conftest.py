@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
 from asyncpg import Pool, Record
 from pytest_aiohttp.plugin import AiohttpClient
 
 from events.queries import load_queries
+from events.types import Role
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool
@@ -18,6 +19,11 @@ from services.tokens.handlers import Handlers, OpenedAccount
 from tests.database.emptying import empty
 from tests.database.fixtures import RoleUrl, fresh_database
 from tests.tokens.connect_client import AnyClient, ConnectClient
+from tests.tokens.person import Person
+
+PASSWORD = "correct horse battery"
+
+Join = Callable[[Caller, Role], Awaitable[Person]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,8 +80,60 @@ async def caller(account: OpenedAccount) -> Caller:
 
 @pytest.fixture
 async def server(aiohttp_client: AiohttpClient, role_url: RoleUrl) -> AnyClient:
-    settings = TokensSettings(database_url=Secret(role_url("pushgate_tokens")))
+    settings = TokensSettings(
+        database_url=Secret(role_url("pushgate_tokens")),
+        # Far below the floors of the settings: a test is no place to wait.
+        password_memory_kib=8,
+        password_passes=1,
+    )
     return await aiohttp_client(build_app(settings, clock=SystemClock()))
+
+
+@pytest.fixture
+async def browsers(server: AnyClient) -> AsyncGenerator[Callable[[], Person]]:
+    """A new browser each time."""
+    opened: list[Person] = []
+
+    def browser() -> Person:
+        opened.append(Person(server))
+        return opened[-1]
+
+    yield browser
+    for person in opened:
+        await person.close()
+
+
+@pytest.fixture
+async def join(
+    handlers: Handlers, browsers: Callable[[], Person]
+) -> Callable[[Caller, Role], Awaitable[Person]]:
+    """Somebody who was invited, came, and is signed in."""
+
+    async def joined(caller: Caller, role: Role) -> Person:
+        person = browsers()
+        email = f"{role}-{caller.account_id}@example.com"
+        link = await handlers.members.invite(caller, email, role)
+        page = await person.get(link.path)
+        seen = await person.send(page, link.path, password=PASSWORD)
+        assert seen.status == 200, seen.text
+        return person
+
+    return joined
+
+
+@pytest.fixture
+async def owner(caller: Caller, join: Join) -> Person:
+    return await join(caller, "owner")
+
+
+@pytest.fixture
+async def member(caller: Caller, join: Join) -> Person:
+    return await join(caller, "member")
+
+
+@pytest.fixture
+async def auditor(caller: Caller, join: Join) -> Person:
+    return await join(caller, "auditor")
 
 
 @pytest.fixture

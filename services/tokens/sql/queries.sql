@@ -83,6 +83,150 @@ SELECT token_id, integration_id, schema_name, generated_number
   FROM tokens.active_tokens_as_of($1) WHERE state = 'active'
  ORDER BY token_id;
 
+-- ---------------------------------------------------------------- people
+
+-- name: next_member_id
+SELECT nextval('tokens.member_ids')::int;
+
+-- name: members_of_account
+-- Oldest first. invited: there is a link that was not used and has not expired at $2.
+SELECT m.member_id, m.role, m.added_at, p.email, p.password_hash IS NOT NULL AS arrived,
+       (SELECT max(l.expires_at) FROM tokens.one_time_links l
+         WHERE l.member_id = m.member_id AND l.expires_at > $2) AS link_until,
+       (SELECT max(s.seen_at) FROM tokens.sessions s WHERE s.member_id = m.member_id) AS seen_at
+  FROM tokens.members m LEFT JOIN tokens.people p USING (member_id)
+ WHERE m.account_id = $1
+ ORDER BY m.member_id;
+
+-- name: removed_people_of_account
+-- Whose address was not erased, last removed first, at most $2.
+SELECT member_id, email, removed_at FROM tokens.people
+ WHERE account_id = $1 AND removed_at IS NOT NULL AND email IS NOT NULL
+ ORDER BY removed_at DESC LIMIT $2;
+
+-- name: names_of_account
+-- Of everybody whose address is kept, removed or not.
+SELECT member_id, email FROM tokens.people WHERE account_id = $1 AND email IS NOT NULL;
+
+-- name: member_of_account
+SELECT member_id, role FROM tokens.members WHERE account_id = $1 AND member_id = $2;
+
+-- name: keep_person
+-- Tried again after a lost connection, the first try may have got through.
+INSERT INTO tokens.people (member_id, account_id, email) VALUES ($1, $2, $3)
+    ON CONFLICT (member_id) DO NOTHING;
+
+-- name: person_was_removed
+UPDATE tokens.people SET password_hash = NULL, removed_at = coalesce(removed_at, $2)
+ WHERE member_id = $1;
+
+-- name: erase_person
+-- Only of somebody who was removed: a member without an address could not sign in.
+UPDATE tokens.people SET email = NULL
+ WHERE account_id = $1 AND member_id = $2 AND removed_at IS NOT NULL AND email IS NOT NULL
+RETURNING member_id;
+
+-- name: person_by_email
+SELECT m.member_id, p.password_hash
+  FROM tokens.people p JOIN tokens.members m USING (member_id)
+ WHERE p.email = $1 AND p.removed_at IS NULL;
+
+-- name: person_by_id
+SELECT p.email, p.password_hash FROM tokens.people p WHERE p.member_id = $1;
+
+-- name: set_password
+UPDATE tokens.people SET password_hash = $2, password_changed_at = $3 WHERE member_id = $1;
+
+-- name: set_email
+UPDATE tokens.people SET email = $2 WHERE member_id = $1 AND email IS NULL;
+
+-- name: keep_link
+-- The newest is the only one.
+WITH before AS (DELETE FROM tokens.one_time_links WHERE member_id = $2)
+INSERT INTO tokens.one_time_links (secret_hash, member_id, expires_at) VALUES ($1, $2, $3);
+
+-- name: link
+-- Good at $2, of somebody who was not removed.
+SELECT l.member_id, l.expires_at, p.email, m.role, coalesce(a.name, '') AS account_name
+  FROM tokens.one_time_links l
+  JOIN tokens.members m USING (member_id)
+  JOIN tokens.people p USING (member_id)
+  LEFT JOIN tokens.account_names a ON a.account_id = m.account_id
+ WHERE l.secret_hash = $1 AND l.expires_at > $2;
+
+-- name: link_of_member
+SELECT expires_at FROM tokens.one_time_links WHERE member_id = $1;
+
+-- name: use_link
+DELETE FROM tokens.one_time_links l USING tokens.members m
+ WHERE l.secret_hash = $1 AND l.expires_at > $2 AND m.member_id = l.member_id
+RETURNING l.member_id;
+
+-- name: forget_links
+DELETE FROM tokens.one_time_links WHERE member_id = $1;
+
+-- name: begin_session
+INSERT INTO tokens.sessions (secret_hash, member_id, begun_at, seen_at, peer)
+VALUES ($1, $2, $3, $3, $4);
+
+-- name: session
+-- Begun after $2, last seen after $3, of a member who was not removed.
+SELECT s.member_id, s.seen_at, s.notice::text AS notice, m.account_id, m.role, p.email
+  FROM tokens.sessions s
+  JOIN tokens.members m USING (member_id)
+  JOIN tokens.people p USING (member_id)
+ WHERE s.secret_hash = $1 AND s.begun_at > $2 AND s.seen_at > $3;
+
+-- name: session_was_seen
+UPDATE tokens.sessions SET seen_at = greatest(seen_at, $2) WHERE secret_hash = $1;
+
+-- name: set_notice
+UPDATE tokens.sessions SET notice = $2::json WHERE secret_hash = $1;
+
+-- name: sessions_of_member
+-- Newest first, still good by the same two limits as above.
+SELECT secret_hash, begun_at, seen_at, peer FROM tokens.sessions
+ WHERE member_id = $1 AND begun_at > $2 AND seen_at > $3
+ ORDER BY begun_at DESC;
+
+-- name: end_session
+DELETE FROM tokens.sessions WHERE secret_hash = $1;
+
+-- name: end_sessions_of_member
+DELETE FROM tokens.sessions WHERE member_id = $1;
+
+-- name: forget_old_sessions
+-- Of everybody; whoever signs in tidies up.
+DELETE FROM tokens.sessions WHERE begun_at <= $1;
+
+-- name: forget_old_forms
+-- No older form can be sent: the session it came with is over.
+DELETE FROM tokens.used_forms WHERE used_at <= $1;
+
+-- name: use_form
+-- Nothing when it was used before. Waits for another request that is about to use it.
+INSERT INTO tokens.used_forms (form_id, used_at) VALUES ($1, $2)
+    ON CONFLICT (form_id) DO NOTHING RETURNING form_id;
+
+-- name: sign_in_failures
+SELECT key, failures, last_at FROM tokens.sign_in_failures WHERE key = ANY ($1::bytea[]);
+
+-- name: count_sign_in_failure
+-- For each key of $1 at $2; each minute forgives $3.
+INSERT INTO tokens.sign_in_failures AS f (key, failures, last_at)
+SELECT key, 1, $2 FROM unnest($1::bytea[]) AS k (key) ORDER BY key
+    ON CONFLICT (key) DO UPDATE
+   SET failures = 1 + greatest(0, f.failures
+           - extract(epoch FROM greatest(EXCLUDED.last_at - f.last_at, interval '0'))
+             / 60 * $3::double precision),
+       last_at = greatest(f.last_at, EXCLUDED.last_at);
+
+-- name: forgive_sign_in_failures
+DELETE FROM tokens.sign_in_failures WHERE key = $1;
+
+-- name: forget_old_failures
+DELETE FROM tokens.sign_in_failures WHERE last_at <= $1;
+
 -- Replay: rows that the fold over the first $1 facts has and the live table has not, and the
 -- other way round (events/replay.py). Every column counts; each side is read once.
 
@@ -98,6 +242,14 @@ SELECT v.side, v.id::text AS id
 SELECT v.side, v.id::text AS id
   FROM (SELECT f.connect_token_id AS in_fold, t.connect_token_id AS in_table
           FROM tokens.connect_tokens_as_of($1) f FULL JOIN tokens.connect_tokens t USING (token_hash)
+         WHERE f IS DISTINCT FROM t) d
+  CROSS JOIN LATERAL (VALUES ('fold', d.in_fold), ('table', d.in_table)) AS v (side, id)
+ WHERE v.id IS NOT NULL ORDER BY v.side, v.id;
+
+-- name: members_differences
+SELECT v.side, v.id::text AS id
+  FROM (SELECT f.member_id AS in_fold, t.member_id AS in_table
+          FROM tokens.members_as_of($1) f FULL JOIN tokens.members t USING (member_id)
          WHERE f IS DISTINCT FROM t) d
   CROSS JOIN LATERAL (VALUES ('fold', d.in_fold), ('table', d.in_table)) AS v (side, id)
  WHERE v.id IS NOT NULL ORDER BY v.side, v.id;

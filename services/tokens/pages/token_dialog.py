@@ -1,0 +1,47 @@
+"""The one page that ever shows a token: the answer to the form that asked for it.
+
+It answers a POST and is kept by nobody; the same form sent again is refused (``FormUsed``), and
+what is told then is ``shown_before``.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from services.tokens.directory import IntegrationEntry
+from services.tokens.handlers import GeneratedToken
+from services.tokens.pages.snippets import first_pushes
+from services.tokens.pages.visit import Visit
+
+
+def show_token(
+    visit: Visit,
+    integration: IntegrationEntry,
+    token: GeneratedToken,
+    *,
+    close: str,
+    heading: str = "Your access token",
+) -> web.Response:
+    """``close``: the page that *Close and Continue* leads to."""
+    return visit.page(
+        "token_dialog.html",
+        integration=integration,
+        token=token,
+        close=close,
+        heading=heading,
+        snippets=first_pushes(import_url(visit), integration.account_id, token.access_token),
+    )
+
+
+def shown_before(visit: Visit, *, back: str) -> web.Response:
+    """For a form that was sent a second time: by reloading, by going back, or by two clicks."""
+    return visit.page("token_shown_before.html", status=409, back=back)
+
+
+def import_url(visit: Visit) -> str:
+    """Where apps push to. A proxy in front has both services under one name."""
+    told = visit.site.import_url
+    if told is not None:
+        return told.rstrip("/")
+    scheme = "https" if visit.site.https(visit.request) else "http"
+    return f"{scheme}://{visit.request.host}"
