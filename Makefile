@@ -71,6 +71,7 @@ lock: $(READY) ## choose versions anew and write the hashed requirements files
 	$(LOCK) --no-deps deploy/requirements/compose.in -o deploy/requirements/compose.txt
 
 # The stamp is newer than what it was made from, so a ready environment costs nothing.
-$(READY): deploy/requirements/build.txt $(REQUIREMENTS) pyproject.toml deploy/make-venv
+$(READY): deploy/requirements/build.txt $(REQUIREMENTS) pyproject.toml client/pyproject.toml \
+		deploy/make-venv
 	@PYTHON="$(PYTHON)" deploy/make-venv .venv $(REQUIREMENTS)
 	@touch $@

@@ -69,7 +69,8 @@ def own_directory() -> Generator[Path]:
 def no_blocking_calls_in_the_loop() -> Generator[BlockBuster]:
     """A call that blocks the event loop fails the test that made it."""
     with blockbuster_ctx(
-        scanned_modules=["events", "protocol", "services"], excluded_modules=MAY_BLOCK_MODULES
+        scanned_modules=["events", "protocol", "services", "pushgate_client"],
+        excluded_modules=MAY_BLOCK_MODULES,
     ) as watched:
         for blocking in watched.functions.values():
             for file, functions in MAY_BLOCK:

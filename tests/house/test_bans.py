@@ -11,12 +11,13 @@ from tests.house.sources import lines, python_files, said, tree
 
 PRODUCT = ("cli", "events", "protocol", "services")
 
+CLIENT_CLOCK = "client/pushgate_client/clock.py"
 # What is banned, the way out, and the only files that may.
 BANNED_CALLS = [
     ("datetime.now", "ask the Clock", {"services/runtime/clock.py"}),
     ("datetime.utcnow", "ask the Clock", set()),
     ("time.time", "ask the Clock", {"services/runtime/clock.py"}),
-    ("time.time_ns", "ask the Clock", {"services/runtime/clock.py"}),
+    ("time.time_ns", "ask the Clock", {"services/runtime/clock.py", CLIENT_CLOCK}),
     ("uuid4", "make ids in events/ids.py", {"events/ids.py"}),
     ("uuid.uuid4", "make ids in events/ids.py", {"events/ids.py"}),
 ]

@@ -1,0 +1,57 @@
+"""Push records to Pushgate. With an outbox on disk nothing that was refused is lost."""
+
+from pushgate_client.answers import Answer, Fault
+from pushgate_client.blocking import BlockingPushClient
+from pushgate_client.client import Options, PushClient, Pushed
+from pushgate_client.delivery import Delivery, Happening, Held, Resumed, Sent, WasSetAside
+from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Counts, Entry, SetAside, Taken
+from pushgate_client.errors import (
+    DiskFull,
+    GaveUp,
+    OutboxFull,
+    OutboxLocked,
+    PushgateError,
+    RecordUnusable,
+    Refused,
+    TokenUnreadable,
+)
+from pushgate_client.outbox import Outbox
+from pushgate_client.tokens import FixedToken, TokenCallback, TokenFile, TokenFromEnvironment
+from pushgate_client.viewing import OutboxView
+
+__all__ = [
+    "BATCH",
+    "JSON",
+    "PUSH",
+    "TRANSIT",
+    "Answer",
+    "BlockingPushClient",
+    "Counts",
+    "Delivery",
+    "DiskFull",
+    "Entry",
+    "Fault",
+    "FixedToken",
+    "GaveUp",
+    "Happening",
+    "Held",
+    "Options",
+    "Outbox",
+    "OutboxFull",
+    "OutboxLocked",
+    "OutboxView",
+    "PushClient",
+    "Pushed",
+    "PushgateError",
+    "RecordUnusable",
+    "Refused",
+    "Resumed",
+    "Sent",
+    "SetAside",
+    "Taken",
+    "TokenCallback",
+    "TokenFile",
+    "TokenFromEnvironment",
+    "TokenUnreadable",
+    "WasSetAside",
+]

@@ -1,0 +1,60 @@
+"""The client for scripts: the same, without ``async``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
+
+from pushgate_client.client import PushClient, Pushed
+from pushgate_client.entries import Counts
+from pushgate_client.records import AnyRecord
+
+Result = TypeVar("Result")
+
+
+class BlockingPushClient:
+    """``with BlockingPushClient(url, token=…, client_id=…, outbox="directory") as client``.
+
+    Takes what PushClient takes. Sending goes on in a thread of its own while the block runs.
+    """
+
+    def __init__(self, url: str, **arguments: Any) -> None:
+        self._client = PushClient(url, **arguments)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="pushgate-client")
+
+    def __enter__(self) -> BlockingPushClient:
+        self._thread.start()
+        try:
+            self._wait(self._client.__aenter__())
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        try:
+            self._wait(self._client.__aexit__(kind, error, trace))
+        finally:
+            self._end()
+
+    def push(self, table: str, records: Iterable[AnyRecord], *, keys: Sequence[str]) -> Pushed:
+        """As PushClient.push. ``records`` are read in the client's thread."""
+        return self._wait(self._client.push(table, records, keys=keys))
+
+    def counts(self) -> Counts:
+        return self._client.counts()
+
+    def wait_until_emptied(self) -> None:
+        """Returns when nothing waits in the outbox any more."""
+        self._wait(self._client.emptied())
+
+    def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

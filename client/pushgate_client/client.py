@@ -1,0 +1,207 @@
+"""Pushes records: into an outbox that sends them, or straight to the gate."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pushgate_client.clock import Clock, SystemClock
+from pushgate_client.delivery import Delivery, Happening
+from pushgate_client.entries import PUSH, Counts, Entry
+from pushgate_client.errors import RecordUnusable
+from pushgate_client.limits import (
+    CONNECTIONS,
+    GIVE_UP_SECONDS,
+    LINGER_SECONDS,
+    OUTBOX_BYTES_MAX,
+    REQUEST_RECORDS,
+)
+from pushgate_client.outbox import OnFull, Outbox
+from pushgate_client.pipeline import Pipeline
+from pushgate_client.records import AnyRecord, Body, Unusable, before_sequence, cut
+from pushgate_client.straight import StraightSink
+from pushgate_client.tokens import AnyToken, TokenFromEnvironment, token_source
+
+
+@dataclass(frozen=True)
+class Options:
+    """What seldom needs a change.
+
+    ``happened`` hears what becomes of entries, ``said`` what had to be mended in the outbox's
+    directory. ``linger_seconds``: at the end of the block what still waits is sent for so long, and
+    then kept. ``give_up_seconds`` is for pushes without an outbox.
+    """
+
+    bytes_max: int = OUTBOX_BYTES_MAX
+    on_full: OnFull = "wait"
+    connections: int = CONNECTIONS
+    batch_records: int = REQUEST_RECORDS
+    linger_seconds: float = LINGER_SECONDS
+    give_up_seconds: float = GIVE_UP_SECONDS
+    happened: Callable[[Happening], None] = lambda _: None
+    said: Callable[[str], None] = lambda _: None
+    clock: Clock = field(default_factory=SystemClock)
+
+
+class Pushed(NamedTuple):
+    """``entries``: their ids in the outbox, none without one."""
+
+    records: int
+    requests: int
+    entries: list[int]
+
+
+class PushClient:
+    """``async with PushClient(url, token=…, client_id=…, outbox="directory") as client``.
+
+    With an outbox ``push`` returns once the records are on disk there, and they are sent while the
+    block runs; without one it returns once the gate has them. ``token``: a text, something to
+    call, or a source of ``pushgate_client.tokens``; PUSHGATE_TOKEN when none is given, as
+    PUSHGATE_CLIENT_ID is for ``client_id``.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: AnyToken | None = None,
+        client_id: int | None = None,
+        outbox: str | Path | None = None,
+        options: Options | None = None,
+    ) -> None:
+        self._url = url
+        self._token = token_source(TokenFromEnvironment() if token is None else token)
+        self._client_id = _client_id(client_id)
+        self._directory = outbox
+        self._options = options or Options()
+        self._lives = contextlib.AsyncExitStack()
+        self._outbox: Outbox | None = None
+        self._delivery: Delivery | None = None
+        self._straight: StraightSink | None = None
+
+    async def __aenter__(self) -> PushClient:
+        """Raises OutboxLocked while another process has the outbox."""
+        try:
+            if self._directory is None:
+                await self._open_straight()
+            else:
+                await self._open_outbox(self._directory)
+        except BaseException:
+            await self._lives.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None and self._delivery is not None:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._delivery.emptied(), self._options.linger_seconds)
+        finally:
+            await self._lives.aclose()
+
+    async def push(
+        self, table: str, records: Iterable[AnyRecord], *, keys: Sequence[str]
+    ) -> Pushed:
+        """Of two records with equal keys the one pushed later wins, also if it is sent again.
+
+        Raises RecordUnusable for what can't be written as JSON; with an outbox OutboxFull or
+        DiskFull if it was told to; without one Refused and GaveUp.
+        """
+        before = before_sequence(self._client_id, table, keys)
+        pipeline = Pipeline(self._options.connections)
+        count = requests = 0
+        bodies = cut(records, around_bytes=len(before), records_max=self._options.batch_records)
+        async with pipeline:
+            for body in bodies:
+                if isinstance(body, Unusable):
+                    await pipeline.finished()
+                    raise RecordUnusable(body.place, count, body.reason)
+                entry = await self._entry(table, body, before)
+                await pipeline.add(self._put(entry))
+                count += body.records
+                requests += 1
+            entries = await pipeline.finished()
+        if self._straight is not None:
+            self._straight.raise_refused(count)
+        return Pushed(count, requests, sorted(id_ for id_ in entries if id_ is not None))
+
+    def counts(self) -> Counts:
+        """How the outbox stands; all zero without one."""
+        return Counts() if self._outbox is None else self._outbox.counts()
+
+    async def emptied(self) -> None:
+        """Returns when nothing waits in the outbox any more."""
+        if self._delivery is not None:
+            await self._delivery.emptied()
+
+    async def _open_outbox(self, directory: str | Path) -> None:
+        options = self._options
+        self._outbox = await self._lives.enter_async_context(
+            Outbox.open(
+                directory,
+                bytes_max=options.bytes_max,
+                on_full=options.on_full,
+                said=options.said,
+                clock=options.clock,
+            )
+        )
+        self._delivery = await self._lives.enter_async_context(
+            Delivery(
+                self._outbox,
+                url=self._url,
+                token=self._token,
+                connections=options.connections,
+                happened=options.happened,
+                clock=options.clock,
+            )
+        )
+
+    async def _open_straight(self) -> None:
+        options = self._options
+        self._straight = await self._lives.enter_async_context(
+            StraightSink(
+                self._url,
+                self._token,
+                connections=options.connections,
+                give_up_seconds=options.give_up_seconds,
+                clock=options.clock,
+            )
+        )
+
+    async def _entry(self, table: str, body: Body, before: bytes) -> Entry:
+        sink = self._outbox or self._straight
+        assert sink is not None, "used inside the block"
+        first = await sink.next_sequences(body.records)
+        return Entry(
+            endpoint=PUSH,
+            tables=(table,),
+            body=body.written(before, first),
+            records=body.records,
+            created=self._options.clock.nanoseconds(),
+            # Every sequence is greater than those before: they decide, whatever comes first.
+            in_order=False,
+        )
+
+    async def _put(self, entry: Entry) -> int | None:
+        if self._outbox is not None:
+            return await self._outbox.append(entry)
+        assert self._straight is not None, "used inside the block"
+        await self._straight.append(entry)
+        return None
+
+
+def _client_id(given: int | None) -> int:
+    if given is not None:
+        return given
+    text = os.environ.get("PUSHGATE_CLIENT_ID", "")
+    if not text.isdecimal():
+        raise ValueError(
+            "client_id is missing: it is the number of your account, printed beside the token;"
+            " hand it over or set PUSHGATE_CLIENT_ID"
+        )
+    return int(text)

@@ -1,0 +1,145 @@
+"""Brings one entry to the gate: does what each answer asks, until all of it is in or at fault."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from pushgate_client.answers import Answer, Course, Fault, all_at_fault, course_of
+from pushgate_client.clock import Clock
+from pushgate_client.entries import Entry
+from pushgate_client.errors import GaveUp, TokenUnreadable
+from pushgate_client.hold import Hold
+from pushgate_client.limits import PAUSE_SECONDS, PAUSE_SECONDS_MAX
+from pushgate_client.sending import Sender
+from pushgate_client.splitting import each_record, halves
+from pushgate_client.tokens import TokenSource
+
+Parts = TypeVar("Parts")
+
+_RANDOM = random.SystemRandom()
+# A body larger than this is taken apart in a thread.
+_THREAD_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Patience:
+    """``holds``: a token that does not work is waited out; else the second no is the last.
+
+    ``seconds`` None: the same bytes are sent again for ever.
+    """
+
+    holds: bool = True
+    seconds: float | None = None
+
+
+class Courier:
+    """``said`` hears of every answer what it asks for."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        token: TokenSource,
+        *,
+        clock: Clock,
+        patience: Patience = Patience(),
+        said: Callable[[Course, Answer], None] = lambda _course, _answer: None,
+    ) -> None:
+        self.requests = 0
+        self.hold = Hold(token, clock)
+        self._sender = sender
+        self._token = token
+        self._clock = clock
+        self._patience = patience
+        self._said = said
+
+    async def deliver(self, entry: Entry) -> list[Fault]:
+        """What can't be taken, each part with its answer; everything else is in when it returns.
+
+        Raises GaveUp.
+        """
+        answer, course = await self._decided(entry)
+        return [] if course is Course.DONE else await self._take_apart(entry, answer, course)
+
+    async def _take_apart(self, entry: Entry, answer: Answer, course: Course) -> list[Fault]:
+        """It was refused as a whole, with this answer."""
+        if course not in (Course.HALVE, Course.SMALLER):
+            return [Fault(entry, answer)]
+        singles = await self._singles(entry, answer) if course is Course.HALVE else None
+        if singles is not None:
+            return singles
+        two = await _apart(halves, entry)
+        if two is None:
+            return [Fault(entry, answer)]
+        first, second = two
+        faults = await self.deliver(first)
+        if not faults and course is Course.HALVE and second.records > 1:
+            # Then the fault is in the second half: it would be refused as the whole was.
+            return await self._take_apart(second, answer, course)
+        return faults + await self.deliver(second)
+
+    async def _singles(self, entry: Entry, answer: Answer) -> list[Fault] | None:
+        """When the answer has a reason for every single record, asking for each adds nothing."""
+        reasons = all_at_fault(answer, entry.records)
+        if reasons is None or entry.records == 1:
+            return None
+        singles = await _apart(each_record, entry)
+        if singles is None or len(singles) != len(reasons):
+            return None
+        return [
+            Fault(single, replace(answer, text=reason))
+            for single, reason in zip(singles, reasons, strict=True)
+        ]
+
+    async def _decided(self, entry: Entry) -> tuple[Answer, Course]:
+        """Sends the same bytes until the answer is one that sending again would not change."""
+        began, pause, doubted = self._clock.monotonic(), PAUSE_SECONDS, False
+        me = object()
+        try:
+            while True:
+                await self.hold.admitted(me)
+                token, answer, course = await self._try(entry)
+                if course is Course.HOLD and not self._patience.holds:
+                    course = Course.DOUBT
+                if course is Course.HOLD:
+                    self._said(course, answer)
+                    await self.hold.begin(me, token)
+                    continue
+                self.hold.end(me)
+                if course is Course.DOUBT and not doubted:
+                    doubted = True
+                    continue
+                if course is not Course.AGAIN:
+                    self.hold.works()
+                    self._said(course, answer)
+                    return answer, course
+                self._said(course, answer)
+                await self._pause(answer, pause, since=began)
+                pause = min(pause * 2, PAUSE_SECONDS_MAX)
+        finally:
+            self.hold.end(me)
+
+    async def _try(self, entry: Entry) -> tuple[str, Answer, Course]:
+        try:
+            token = await self._token.read()
+        except TokenUnreadable as error:
+            return "", Answer(None, str(error)), Course.HOLD
+        self.requests += 1
+        answer = await self._sender.send(entry, token)
+        return token, answer, course_of(answer, entry.endpoint)
+
+    async def _pause(self, answer: Answer, pause: float, *, since: float) -> None:
+        wait = max(answer.retry_after_seconds, _RANDOM.uniform(pause / 2, pause))
+        most = self._patience.seconds
+        if most is not None and self._clock.monotonic() + wait - since > most:
+            raise GaveUp(most, str(answer))
+        await asyncio.sleep(min(wait, PAUSE_SECONDS_MAX))
+
+
+async def _apart(how: Callable[[Entry], Parts], entry: Entry) -> Parts:
+    if len(entry.body) > _THREAD_BYTES:
+        return await asyncio.to_thread(how, entry)
+    return how(entry)

@@ -1,0 +1,157 @@
+"""Sends what an outbox holds, for as long as the block runs; what is not in stays there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pushgate_client.answers import Answer, Course, Fault
+from pushgate_client.clock import Clock, SystemClock
+from pushgate_client.courier import Courier
+from pushgate_client.entries import Entry, Taken
+from pushgate_client.limits import CONNECTIONS, STOP_SECONDS
+from pushgate_client.outbox import Outbox
+from pushgate_client.sending import Sender
+from pushgate_client.tokens import AnyToken, token_source
+
+
+class Sent(NamedTuple):
+    """All of the entry's records are in, but for those that were set aside."""
+
+    id: int
+    records: int
+    set_aside: int
+
+
+class WasSetAside(NamedTuple):
+    """A part of the entry ``id``, or all of it, was refused for good."""
+
+    id: int
+    part: Entry
+    answer: Answer
+
+
+class Held(NamedTuple):
+    """Nothing is sent until another token works; or the gate is away and is asked again."""
+
+    answer: Answer
+
+
+class Resumed(NamedTuple):
+    """After Held: a request was answered again."""
+
+
+Happening = Sent | WasSetAside | Held | Resumed
+
+
+class Delivery:
+    """``async with Delivery(outbox, url=…, token=…)``. ``happened`` hears of everything at once.
+
+    ``token``: a text, something to call, or a source of ``pushgate_client.tokens``.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        url: str,
+        token: AnyToken,
+        connections: int = CONNECTIONS,
+        happened: Callable[[Happening], None] = lambda _: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._happened = happened
+        self._sender = Sender(url, connections=connections)
+        self._courier = Courier(
+            self._sender,
+            token_source(token),
+            clock=clock or SystemClock(),
+            said=self._hear,
+        )
+        self._connections = connections
+        self._workers: list[asyncio.Task[None]] = []
+        self._idle: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._held = False
+
+    @property
+    def requests(self) -> int:
+        """How many were sent."""
+        return self._courier.requests
+
+    async def __aenter__(self) -> Delivery:
+        await self._sender.open()
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self._connections)]
+        self._idle = set(self._workers)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """What is under way may still be answered; what is not answered stays in the outbox."""
+        self._stopping.set()
+        for worker in self._idle:
+            worker.cancel()
+        if not self._held:
+            await asyncio.wait(self._workers, timeout=STOP_SECONDS)
+        for worker in self._workers:
+            worker.cancel()
+        ended = await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._sender.close()
+        self._outbox.say_held(None)
+        for failure in ended:
+            if isinstance(failure, Exception):
+                raise failure
+
+    async def emptied(self) -> None:
+        """Returns when nothing waits in the outbox."""
+        emptied = asyncio.ensure_future(self._outbox.emptied())
+        try:
+            done, _ = await asyncio.wait(
+                {emptied, *self._workers}, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            emptied.cancel()
+        for task in done:
+            task.result()
+
+    async def _work(self) -> None:
+        while not self._stopping.is_set():
+            taken = await self._outbox.take()
+            me, settled = _this_task(), False
+            self._idle.discard(me)
+            try:
+                faults = await self._courier.deliver(taken.entry)
+                await self._settle(taken, faults)
+                settled = True
+            finally:
+                self._idle.add(me)
+                if not settled:
+                    self._outbox.give_back(taken.id)
+
+    async def _settle(self, taken: Taken, faults: list[Fault]) -> None:
+        for part, answer in ((fault.part, fault.answer) for fault in faults):
+            await self._outbox.set_aside(
+                taken.id, part, status=answer.status or 0, reason=answer.text
+            )
+            self._happened(WasSetAside(taken.id, part, answer))
+        set_aside = sum(fault.records for fault in faults)
+        self._outbox.done(taken.id, set_aside=set_aside)
+        self._happened(Sent(taken.id, taken.entry.records - set_aside, set_aside))
+
+    def _hear(self, course: Course, answer: Answer) -> None:
+        if course in (Course.HOLD, Course.AGAIN):
+            self._outbox.say_held(str(answer))
+            if not self._held:
+                self._held = True
+                self._happened(Held(answer))
+        elif self._held:
+            self._held = False
+            self._outbox.say_held(None)
+            self._happened(Resumed())
+
+
+def _this_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None, "called from a worker"
+    return task

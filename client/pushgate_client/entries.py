@@ -1,0 +1,97 @@
+"""What stands in an outbox: requests that are ready to be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+PUSH, BATCH = "push", "batch"
+JSON, TRANSIT = "application/json", "application/transit+json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One request, its body exactly as it is to be sent.
+
+    ``created``: nanoseconds since 1970. ``in_order``: it is sent after everything before it that
+    shares a table with it, and before everything after; needless where sequences decide.
+    """
+
+    endpoint: str
+    tables: tuple[str, ...]
+    body: bytes
+    records: int
+    created: int
+    media_type: str = JSON
+    in_order: bool = True
+
+    def header(self, id_: int, **more: Any) -> bytes:
+        return orjson.dumps(
+            {
+                "id": id_,
+                "endpoint": self.endpoint,
+                "tables": self.tables,
+                "media_type": self.media_type,
+                "records": self.records,
+                "created": self.created,
+                "in_order": self.in_order,
+                **more,
+            }
+        )
+
+
+def entry_of(header: dict[str, Any], body: bytes) -> Entry:
+    return Entry(
+        endpoint=header["endpoint"],
+        tables=tuple(header["tables"]),
+        body=body,
+        records=header["records"],
+        created=header["created"],
+        media_type=header["media_type"],
+        in_order=header["in_order"],
+    )
+
+
+class Taken(NamedTuple):
+    """An entry that was taken out to be sent; it stays on disk until it is settled."""
+
+    id: int
+    entry: Entry
+
+
+class SetAside(NamedTuple):
+    """An entry that the gate refused for good. ``from_id`` is that of the entry it was part of.
+
+    ``status`` and ``reason`` are those of the answer.
+    """
+
+    id: int
+    from_id: int
+    entry: Entry
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """``held``: waiting entries while sending is held up, with ``why``.
+
+    ``damaged`` counts places on disk that could not be read, ``oldest_seconds`` is None when
+    nothing waits.
+    """
+
+    waiting: int = 0
+    waiting_records: int = 0
+    sent: int = 0
+    sent_records: int = 0
+    held: int = 0
+    held_records: int = 0
+    set_aside: int = 0
+    set_aside_records: int = 0
+    oldest_seconds: float | None = None
+    bytes: int = 0
+    bytes_max: int = 0
+    damaged: int = 0
+    why: str | None = None

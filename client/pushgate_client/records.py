@@ -1,0 +1,103 @@
+"""Records into bodies for ``/v2/import/push`` that the gate takes: by count and by bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import orjson
+
+from pushgate_client.limits import BODY_BYTES_MAX, REQUEST_BYTES, REQUEST_RECORDS
+
+# A record is a mapping, or the text of a JSON object that is passed on untouched.
+AnyRecord = Mapping[str, Any] | bytes
+
+# What a record is wrapped in: names, sequence, brackets.
+_AROUND_BYTES = 64
+
+
+class Body(NamedTuple):
+    """The records of one request, as JSON; the first sequence is still to be known."""
+
+    members: list[bytes]
+
+    @property
+    def records(self) -> int:
+        return len(self.members)
+
+    def written(self, before: bytes, first_sequence: int) -> bytes:
+        joined = b",".join(
+            b'%b%d,"data":%b}' % (before, sequence, member)
+            for sequence, member in enumerate(self.members, start=first_sequence)
+        )
+        return b"[" + joined + b"]"
+
+
+class Unusable(NamedTuple):
+    """``place`` counts from 0. Everything before it was cut; nothing after it is looked at."""
+
+    place: int
+    reason: str
+
+
+def before_sequence(client_id: int, table: str, keys: Sequence[str]) -> bytes:
+    """What every record of a push begins with."""
+    head = orjson.dumps(
+        {"client_id": client_id, "table_name": table, "action": "upsert", "key_names": list(keys)}
+    )
+    return head[:-1] + b',"sequence":'
+
+
+def cut(
+    records: Iterable[AnyRecord],
+    *,
+    around_bytes: int,
+    records_max: int = REQUEST_RECORDS,
+    bytes_max: int = REQUEST_BYTES,
+) -> Iterator[Body | Unusable]:
+    """In their order. ``around_bytes``: the length of ``before_sequence``."""
+    members: list[bytes] = []
+    size = 2
+    for index, record in enumerate(records):
+        text = _text(record)
+        each = around_bytes + _AROUND_BYTES
+        if isinstance(text, bytes) and len(text) + each + 2 > BODY_BYTES_MAX:
+            text = f"it is {len(text):,} bytes long, and a request holds {BODY_BYTES_MAX:,}"
+        if members and (isinstance(text, str) or size + each + len(text) > bytes_max):
+            yield Body(members)
+            members, size = [], 2
+        if isinstance(text, str):
+            yield Unusable(index, text)
+            return
+        members.append(text)
+        size += each + len(text)
+        if len(members) == records_max:
+            yield Body(members)
+            members, size = [], 2
+    if members:
+        yield Body(members)
+
+
+def _text(record: AnyRecord) -> bytes | str:
+    """The record as JSON, or why there is none. Decimals keep their digits; NaN becomes null."""
+    if isinstance(record, bytes):
+        return record
+    try:
+        return orjson.dumps(record, default=_exactly)
+    except TypeError as error:
+        reason = str(error)
+    # Whole numbers beyond 64 bits: the slower writer has them.
+    try:
+        return json.dumps(record, allow_nan=False).encode()
+    except (TypeError, ValueError):
+        return reason
+
+
+def _exactly(value: Any) -> Any:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(str(value))
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} has no place in JSON")

@@ -1,0 +1,57 @@
+"""One request over HTTP, and whatever comes back as an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import aiohttp
+
+from pushgate_client.answers import Answer
+from pushgate_client.entries import BATCH, Entry
+from pushgate_client.limits import ANSWER_BYTES_MAX, REQUEST_SECONDS_MAX
+
+_PATHS = {BATCH: "/v2/import/batch", "push": "/v2/import/push"}
+
+
+class Sender:
+    """``url`` is the gate's address, without a path."""
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        self.url = url.rstrip("/")
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS_MAX),
+            connector=aiohttp.TCPConnector(limit=self._connections),
+        )
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, entry: Entry, token: str) -> Answer:
+        """Never raises for what the network or the gate does."""
+        assert self._session is not None, "it was opened"
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": entry.media_type}
+        try:
+            async with self._session.post(
+                self.url + _PATHS[entry.endpoint],
+                data=io.BytesIO(entry.body),
+                headers=headers,
+                allow_redirects=False,
+            ) as response:
+                text = await response.content.read(ANSWER_BYTES_MAX)
+                seconds = response.headers.get("Retry-After", "")
+                return Answer(
+                    response.status,
+                    text.decode("utf-8", "replace"),
+                    float(seconds) if seconds.isdecimal() else 0.0,
+                )
+        except aiohttp.ClientConnectorError as error:
+            reason = error.os_error.strerror or error.os_error
+            return Answer(None, f"{self.url} can't be reached: {reason}")
+        except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
+            return Answer(None, f"no answer came: {type(error).__name__}")

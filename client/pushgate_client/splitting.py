@@ -1,0 +1,105 @@
+"""A body in two halves, record by record, without touching a byte of any record.
+
+Numbers keep their digits and sequences stay what they are, because nothing is parsed and written
+again: the places between the records are looked for, and that is all.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from dataclasses import replace
+
+from pushgate_client.entries import BATCH, JSON, Entry
+
+# Strings are passed over whole; what remains of JSON's structure is one byte each.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
+_OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
+
+
+def halves(entry: Entry) -> tuple[Entry, Entry] | None:
+    """None when it can't be halved: a single record, or nothing that we know how to read."""
+    places = record_places(entry)
+    if places is None or len(places) < 2:  # noqa: PLR2004 - two halves
+        return None
+    middle = len(places) // 2
+    return places.part(0, middle), places.part(middle, len(places))
+
+
+def each_record(entry: Entry) -> list[Entry] | None:
+    """Every record on its own."""
+    places = record_places(entry)
+    return None if places is None else [places.part(at, at + 1) for at in range(len(places))]
+
+
+class Places:
+    """Where each record of a body begins and ends. Eight bytes each: there may be many."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._starts = array("Q")
+        self._ends = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def add(self, start: int, end: int) -> None:
+        self._starts.append(start)
+        self._ends.append(end)
+
+    def part(self, first: int, last: int) -> Entry:
+        """Those records, between what stands around all of them."""
+        body = self._entry.body
+        before, after = body[: self._starts[0]], body[self._ends[-1] :]
+        kept = body[self._starts[first] : self._ends[last - 1]]
+        return replace(self._entry, body=before + kept + after, records=last - first)
+
+
+def record_places(entry: Entry) -> Places | None:
+    """None when the body is not as it should be."""
+    if entry.media_type.partition(";")[0].strip() != JSON:
+        return None
+    start = _messages(entry.body) if entry.endpoint == BATCH else _array(entry.body)
+    return None if start is None else _elements(entry, start)
+
+
+def _array(body: bytes) -> int | None:
+    found = _TOKEN.search(body)
+    return found.start() if found and found[0] == b"[" else None
+
+
+def _messages(body: bytes) -> int | None:
+    """Where the array begins that is the value of the outermost key ``messages``."""
+    depth = 0
+    is_next = False
+    before = b""
+    for found in _TOKEN.finditer(body):
+        token = found[0]
+        if token in _OPENING:
+            if is_next and token == b"[":
+                return found.start()
+            depth += 1
+        elif token in _CLOSING:
+            depth -= 1
+        is_next = depth == 1 and token == b":" and before == b'"messages"'
+        before = token
+    return None
+
+
+def _elements(entry: Entry, start: int) -> Places | None:
+    places = Places(entry)
+    depth, first = 0, start + 1
+    for found in _TOKEN.finditer(entry.body, start):
+        token = found[0]
+        if token in _OPENING:
+            depth += 1
+        elif token in _CLOSING:
+            depth -= 1
+            if depth == 0:
+                if entry.body[first : found.start()].strip():
+                    places.add(first, found.start())
+                return places
+        elif token == b"," and depth == 1:
+            places.add(first, found.start())
+            first = found.end()
+    return None

@@ -1,0 +1,274 @@
+"""Everything of an outbox that is on disk. All of it blocks, and belongs to one thread at a time.
+
+``queue/``: what waits to be sent. ``aside/``: what the gate refused for good, each with its answer.
+``sequences``: up to where they may have been given out. ``tally``: what was sent by segments that
+are deleted. ``counts``: how it stands, for other processes. ``damaged/``: bytes nobody could read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pushgate_client.entries import Entry, SetAside, entry_of
+from pushgate_client.files import make_directory, write_whole
+from pushgate_client.frames import Damage, Frame
+from pushgate_client.limits import (
+    INLINE_BODY_BYTES,
+    RECENT_SET_ASIDE,
+    WINDOW_BYTES,
+    WINDOW_ENTRIES,
+)
+from pushgate_client.lock import DirectoryLock
+from pushgate_client.log import Appending, Place, SegmentLog
+from pushgate_client.marks import Mark
+from pushgate_client.segments import Segment
+from pushgate_client.window import Waiting
+
+
+class Store:
+    def __init__(
+        self, directory: Path, *, segment_bytes_max: int, said: Callable[[str], None]
+    ) -> None:
+        self.directory = directory
+        self._said = said
+        self._lock = DirectoryLock(directory)
+        self.queue = SegmentLog(directory / "queue", segment_bytes_max=segment_bytes_max, said=said)
+        self.aside = SegmentLog(directory / "aside", segment_bytes_max=segment_bytes_max, said=said)
+        self.tally: dict[str, Any] = {"sent": 0, "sent_records": 0, "damaged": 0, "forgotten": []}
+        # Entries and records that waited and can't be read any more, since it was opened.
+        self.lost = self.lost_records = 0
+        self._next: tuple[int, int] = (0, 0)
+        self._settled: tuple[int, set[int]] = (0, set())
+        self._recent: dict[tuple[int, int], int] = {}
+
+    def open(self) -> None:
+        """Raises OutboxLocked."""
+        make_directory(self.directory)
+        self._lock.take()
+        try:
+            self._read_tally()
+            for log in (self.queue, self.aside):
+                log.open()
+            self._forget_what_was_counted()
+            for segment in [*self.queue.segments.values(), *self.aside.segments.values()]:
+                if segment.damaged:
+                    self._mend(segment)
+            self._remember_recent()
+            self.lost = self.lost_records = 0
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self.queue.close()
+        self.aside.close()
+        self._lock.let_go()
+
+    # --- the queue ---------------------------------------------------------------------------
+
+    def append(self, entries: Iterable[Entry]) -> list[Place]:
+        """On disk when it returns; raises OSError with none of them kept."""
+        return self.queue.append([Appending(entry, {}) for entry in entries])
+
+    def read_on(self, room: int = WINDOW_ENTRIES, room_bytes: int = WINDOW_BYTES) -> list[Waiting]:
+        """The next entries of the queue that are not settled, each once, in its order."""
+        found: list[Waiting] = []
+        for segment_id in sorted(self.queue.segments):
+            at, offset = self._next
+            if segment_id < at:
+                continue
+            offset = offset if segment_id == at else 0
+            segment = self.queue.segments[segment_id]
+            if self._settled[0] != segment_id:
+                self._settled = (segment_id, segment.settled())
+            for frame in segment.frames(offset):
+                self._next = (segment_id, frame.end)
+                if isinstance(frame, Damage):
+                    self._mend(segment)
+                    continue
+                if frame.header["id"] in self._settled[1]:
+                    continue
+                waiting = _waiting(segment_id, frame)
+                found.append(waiting)
+                room_bytes -= waiting.body_bytes if waiting.entry is not None else 0
+                if len(found) >= room or room_bytes <= 0:
+                    return found
+        return found
+
+    def read(self, place: Place) -> Entry | None:
+        """None when it can't be read any more: then it was counted as damaged."""
+        try:
+            frame = self.queue.read(place)
+        except LookupError:
+            self._mend(self.queue.segments[place.segment])
+            return None
+        return entry_of(frame.header, frame.body)
+
+    def settle(self, settled: list[tuple[Place, Mark]]) -> None:
+        by_segment: dict[int, list[Mark]] = defaultdict(list)
+        for place, mark in settled:
+            by_segment[place.segment].append(mark)
+        for segment_id, marks in by_segment.items():
+            self.queue.settle(segment_id, marks)
+
+    def forget_settled(self, *, make_room: bool) -> bool:
+        """Whether room was made."""
+        gone = self.queue.settled_segments(make_room=make_room)
+        for segment in gone:
+            self.tally["sent"] += segment.sent
+            self.tally["sent_records"] += segment.sent_records
+        if gone:
+            self.tally["forgotten"] = [segment.first_id for segment in gone]
+            # On a full disk it can't be written, and only deleting helps.
+            with contextlib.suppress(OSError):
+                self._write_tally()
+        for segment in gone:
+            self.queue.delete(segment)
+        return bool(gone)
+
+    # --- what was set aside ------------------------------------------------------------------
+
+    def set_aside(self, entry: Entry, from_id: int, status: int, reason: str) -> None:
+        """On disk when it returns. What a crash made come again is not kept twice."""
+        key = (from_id, zlib.crc32(entry.body))
+        if key in self._recent:
+            return
+        more = {"from": from_id, "status": status, "reason": reason}
+        self.aside.append([Appending(entry, more)])
+        self._recent[key] = from_id
+        if len(self._recent) > RECENT_SET_ASIDE:
+            del self._recent[next(iter(self._recent))]
+
+    def set_aside_entries(self, after: int, most: int) -> list[SetAside]:
+        """In the order of their ids, those above ``after``."""
+        found: list[SetAside] = []
+        for segment_id in sorted(self.aside.segments):
+            segment = self.aside.segments[segment_id]
+            if segment.last_id <= after or not segment.waiting:
+                continue
+            settled = segment.settled()
+            for frame in _whole(segment, 0):
+                id_ = frame.header["id"]
+                if id_ > after and id_ not in settled:
+                    found.append(set_aside_of(frame))
+                    if len(found) == most:
+                        return found
+        return found
+
+    def take_from_aside(self, ids: set[int], *, back_to_queue: bool) -> tuple[int, int]:
+        """Each to the end of the queue, or gone. Returns how many they were, and their records."""
+        entries = records = 0
+        for segment in list(self.aside.segments.values()):
+            if segment.last_id < min(ids, default=0) or not segment.waiting:
+                continue
+            settled = segment.settled()
+            for frame in _whole(segment, 0):
+                if frame.header["id"] not in ids or frame.header["id"] in settled:
+                    continue
+                if back_to_queue:
+                    self.append([entry_of(frame.header, frame.body)])
+                self.aside.settle(segment.first_id, [_mark(frame)])
+                self._recent.pop((frame.header["from"], zlib.crc32(frame.body)), None)
+                entries += 1
+                records += frame.header["records"]
+        for segment in self.aside.settled_segments(make_room=True):
+            self.aside.delete(segment)
+        return entries, records
+
+    # --- the small files ---------------------------------------------------------------------
+
+    def last_sequence(self) -> int:
+        try:
+            return int(orjson.loads((self.directory / "sequences").read_bytes())["last"])
+        except FileNotFoundError:
+            return 0
+
+    def write_last_sequence(self, last: int) -> None:
+        write_whole(self.directory / "sequences", orjson.dumps({"last": last}))
+
+    def write_counts(self, counts: dict[str, Any]) -> None:
+        """For readers only: not flushed."""
+        write_whole(self.directory / "counts", orjson.dumps(counts), flush=False)
+
+    def _write_tally(self) -> None:
+        write_whole(self.directory / "tally", orjson.dumps(self.tally))
+
+    def _read_tally(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self.tally |= orjson.loads((self.directory / "tally").read_bytes())
+
+    def _forget_what_was_counted(self) -> None:
+        """A crash came between counting a segment's entries and deleting it."""
+        for segment in list(self.queue.segments.values()):
+            if segment.first_id in self.tally["forgotten"]:
+                self.queue.delete(segment)
+
+    def _remember_recent(self) -> None:
+        for segment_id in sorted(self.aside.segments)[-2:]:
+            for frame in _whole(self.aside.segments[segment_id], 0):
+                self._recent[(frame.header["from"], zlib.crc32(frame.body))] = 0
+        for key in list(self._recent)[:-RECENT_SET_ASIDE]:
+            del self._recent[key]
+
+    def _mend(self, segment: Segment) -> None:
+        """Counts what can be read, and keeps what can't beside."""
+        waiting, records = segment.waiting, segment.waiting_records
+        damages = segment.recount()
+        if segment.directory == self.queue.directory:
+            self.lost += waiting - segment.waiting
+            self.lost_records += records - segment.waiting_records
+        segment.reseal()
+        directory = self.directory / "damaged"
+        make_directory(directory)
+        for damage in damages:
+            name = f"{segment.directory.name}-{segment.first_id}-{damage.offset}"
+            if (directory / name).exists():
+                continue
+            with segment.path.open("rb") as file:
+                file.seek(damage.offset)
+                write_whole(directory / name, file.read(damage.end - damage.offset))
+            self.tally["damaged"] += 1
+            self._said(
+                f"{segment.path}: {damage.end - damage.offset:,} bytes can't be read, the disk has"
+                f" changed them; they are kept in {directory / name}, and everything else goes on."
+            )
+        self._write_tally()
+
+
+def _whole(segment: Segment, offset: int) -> Iterable[Frame]:
+    return (found for found in segment.frames(offset) if not isinstance(found, Damage))
+
+
+def _waiting(segment_id: int, frame: Frame) -> Waiting:
+    header = frame.header
+    small = len(frame.body) <= INLINE_BODY_BYTES
+    return Waiting(
+        place=Place(segment_id, frame.offset, header["id"]),
+        tables=tuple(header["tables"]),
+        in_order=header["in_order"],
+        records=header["records"],
+        body_bytes=len(frame.body),
+        entry=entry_of(header, frame.body) if small else None,
+    )
+
+
+def set_aside_of(frame: Frame) -> SetAside:
+    header = frame.header
+    return SetAside(
+        id=header["id"],
+        from_id=header["from"],
+        entry=entry_of(header, frame.body),
+        status=header["status"],
+        reason=header["reason"],
+    )
+
+
+def _mark(frame: Frame) -> Mark:
+    return Mark(frame.header["id"], frame.header["records"], 0)

@@ -1,0 +1,99 @@
+"""Where the token comes from: a text, a file, the environment, or whoever is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from pushgate_client.errors import TokenUnreadable
+from pushgate_client.limits import TOKEN_BYTES_MAX
+
+
+class TokenSource(Protocol):
+    async def read(self) -> str:
+        """The token as it is now; raises TokenUnreadable."""
+        ...
+
+
+class FixedToken:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "FixedToken(***)"
+
+    async def read(self) -> str:
+        return self._text
+
+
+class TokenFile:
+    """The first line of a file, read again whenever the file has changed."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._seen: tuple[int, int, int] | None = None
+        self._text = ""
+
+    def __repr__(self) -> str:
+        return f"TokenFile({str(self._path)!r})"
+
+    async def read(self) -> str:
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> str:
+        try:
+            found = self._path.stat()
+            seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+            if seen != self._seen:
+                with self._path.open(encoding="utf-8") as file:
+                    self._text = file.readline(TOKEN_BYTES_MAX).strip()
+                self._seen = seen
+        except (OSError, UnicodeDecodeError) as error:
+            raise TokenUnreadable(f"The token file can't be read: {error}.") from error
+        if not self._text:
+            raise TokenUnreadable(f"{self._path} holds no token on its first line.")
+        return self._text
+
+
+class TokenFromEnvironment:
+    def __init__(self, name: str = "PUSHGATE_TOKEN") -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"TokenFromEnvironment({self._name!r})"
+
+    async def read(self) -> str:
+        text = os.environ.get(self._name, "").strip()
+        if not text:
+            raise TokenUnreadable(f"{self._name} is not set.")
+        return text
+
+
+class TokenCallback:
+    """Asked whenever a token is needed: it should answer quickly, from memory mostly."""
+
+    def __init__(self, ask: Callable[[], str | Awaitable[str]]) -> None:
+        self._ask = ask
+
+    async def read(self) -> str:
+        answer = self._ask()
+        text = await answer if inspect.isawaitable(answer) else answer
+        if not text:
+            raise TokenUnreadable("The callback gave no token.")
+        return str(text)
+
+
+AnyToken = str | TokenSource | Callable[[], str | Awaitable[str]]
+
+
+def token_source(token: AnyToken) -> TokenSource:
+    """A text is the token itself; what can be called is asked; the rest knows how to be read."""
+    if isinstance(token, str):
+        return FixedToken(token)
+    if hasattr(token, "read"):
+        return token
+    return TokenCallback(token)

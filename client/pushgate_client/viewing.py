@@ -1,0 +1,79 @@
+"""An outbox as another process sees it: read only, also while its owner works on it. It blocks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pushgate_client.clock import Clock, SystemClock
+from pushgate_client.entries import Counts, SetAside, Taken, entry_of
+from pushgate_client.frames import Damage, Frame
+from pushgate_client.segments import Segment, load_segment, segment_ids
+from pushgate_client.store import set_aside_of
+
+
+class OutboxView:
+    """What is deleted or torn while it is read is passed over."""
+
+    def __init__(self, directory: str | Path, clock: Clock | None = None) -> None:
+        self.directory = Path(directory)
+        self._clock = clock or SystemClock()
+
+    def counts(self) -> Counts:
+        """From the files; what only the owner knows (``why``) as it last wrote it down."""
+        queue, aside = self._segments("queue"), self._segments("aside")
+        tally, told = self._read("tally"), self._read("counts")
+        waiting = sum(each.waiting for each in queue)
+        records = sum(each.waiting_records for each in queue)
+        held = bool(told.get("why"))
+        oldest = min((each.oldest for each in queue if each.waiting and each.oldest), default=None)
+        now = self._clock.nanoseconds()
+        return Counts(
+            waiting=waiting,
+            waiting_records=records,
+            sent=tally.get("sent", 0) + sum(each.sent for each in queue),
+            sent_records=tally.get("sent_records", 0) + sum(each.sent_records for each in queue),
+            held=waiting if held else 0,
+            held_records=records if held else 0,
+            set_aside=sum(each.waiting for each in aside),
+            set_aside_records=sum(each.waiting_records for each in aside),
+            oldest_seconds=None if oldest is None else max(0.0, (now - oldest) / 1e9),
+            bytes=sum(each.bytes_on_disk for each in queue + aside),
+            bytes_max=told.get("bytes_max", 0),
+            damaged=tally.get("damaged", 0),
+            why=told.get("why"),
+        )
+
+    def waiting(self) -> Iterator[Taken]:
+        """Oldest first, with their bodies, one at a time."""
+        for frame in self._unsettled("queue"):
+            yield Taken(frame.header["id"], entry_of(frame.header, frame.body))
+
+    def set_aside(self) -> Iterator[SetAside]:
+        """Oldest first, one at a time."""
+        for frame in self._unsettled("aside"):
+            yield set_aside_of(frame)
+
+    def _segments(self, name: str) -> list[Segment]:
+        found = []
+        for first_id in segment_ids(self.directory / name):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(load_segment(self.directory / name, first_id))
+        return found
+
+    def _unsettled(self, name: str) -> Iterator[Frame]:
+        for segment in self._segments(name):
+            with contextlib.suppress(FileNotFoundError):
+                settled = segment.settled()
+                for found in segment.frames():
+                    if not isinstance(found, Damage) and found.header["id"] not in settled:
+                        yield found
+
+    def _read(self, name: str) -> dict[str, Any]:
+        with contextlib.suppress(FileNotFoundError, orjson.JSONDecodeError):
+            return dict(orjson.loads((self.directory / name).read_bytes()))
+        return {}
