@@ -24,6 +24,7 @@ from services.tokens.pages.drawing import load_drawing
 from services.tokens.pages.refusing import page_for_people
 from services.tokens.pages.routes import add_pages
 from services.tokens.pages.site import SITE, Site
+from services.tokens.pages.verification import Verifier
 from services.tokens.passwords import Cost, Passwords
 from services.tokens.sessions import SessionLimits, Sessions
 from services.tokens.sign_in import SignIn
@@ -91,6 +92,7 @@ async def _site(
         sessions=sessions,
         sign_in=SignIn(connections, clock, passwords, sessions),
         links=Links(connections, clock, passwords),
+        verifier=Verifier(connections, clock),
         drawing=await asyncio.to_thread(load_drawing),
         behind_proxy=settings.behind_proxy,
         session_seconds_max=settings.session_seconds_max,

@@ -23,12 +23,13 @@ class Right(Enum):
     MANAGE_INTEGRATIONS = auto()  # and their tokens
     MANAGE_CONNECT_TOKENS = auto()
     MANAGE_MEMBERS = auto()
+    AUDIT = auto()  # read all that happened in the account, and ask for the check
 
 
 RIGHTS_OF: dict[Role, frozenset[Right]] = {
     "owner": frozenset(Right),
     "member": frozenset({Right.READ, Right.MANAGE_INTEGRATIONS}),
-    "auditor": frozenset({Right.READ}),
+    "auditor": frozenset({Right.READ, Right.AUDIT}),
 }
 
 

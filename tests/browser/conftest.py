@@ -6,10 +6,22 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from asyncpg import Connection, Record
 from playwright.async_api import Browser, async_playwright
+from pytest_aiohttp.plugin import AiohttpServer
 
+from events.queries import load_queries
+from services.runtime.clock import SystemClock
+from services.runtime.config import Secret
+from services.runtime.database import connect
+from services.tokens.app import TokensSettings, build_app
+from services.tokens.connect_api import HANDLERS
+from services.tokens.pages.drawing import load_drawing
 from tests.browser.checking import HtmlValidator, PageChecks
+from tests.browser.installation import IMPORT_URL, Installation
 from tests.browser.tools import CHROMIUM_FLAGS, Missing, chromium, page_checks
+from tests.database.emptying import empty
+from tests.database.fixtures import RoleUrl, fresh_database
 
 # Starting Chromium and fetching from npm happen inside the first test of a worker.
 SECONDS_MAX = 150
@@ -41,3 +53,52 @@ async def checks() -> AsyncGenerator[PageChecks]:
     validator = await HtmlValidator.start(packages)
     yield PageChecks(packages, validator)
     await validator.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_and_templates_are_read() -> None:
+    """As the program does before its event loop starts."""
+    for package in ("events", "services.tokens", "services.tokens.pages", "services.runtime"):
+        load_queries(package)
+    load_drawing()
+
+
+@pytest.fixture(scope="session")
+async def shared_database_url(server_url: str, template: str) -> AsyncGenerator[str]:
+    """One clone for all tests here; none changes the schema."""
+    async with fresh_database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture
+async def database_url(shared_database_url: str) -> str:
+    owner = await connect(shared_database_url, application_name="test set-up")
+    await empty(owner)
+    await owner.close()
+    return shared_database_url
+
+
+@pytest.fixture
+async def installation(
+    aiohttp_server: AiohttpServer,
+    role_url: RoleUrl,
+    database: Connection[Record],
+    browser: Browser,
+    checks: PageChecks,
+) -> Installation:
+    """The token service, with one account."""
+    settings = TokensSettings(
+        database_url=Secret(role_url("pushgate_tokens")), import_url=IMPORT_URL
+    )
+    app = build_app(settings, clock=SystemClock())
+    server = await aiohttp_server(app)
+    handlers = app[HANDLERS]
+    account = await handlers.open_account("Acme")
+    return Installation(
+        origin=str(server.make_url("")).rstrip("/"),
+        handlers=handlers,
+        account=account,
+        database=database,
+        browser=browser,
+        checks=checks,
+    )

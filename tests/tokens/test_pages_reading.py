@@ -8,12 +8,8 @@ from typing import TypeAlias
 
 import pytest
 from asyncpg import Connection, Pool, Record
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from events import checkpoint as checkpoints
-from events.checkpoint import Checkpoint, verifier_key
 from events.ids import IntegrationId, TokenId
-from events.tiles import TileBuilder
 from services.runtime.clock import SystemClock
 from services.tokens.authority import Caller, the_system
 from services.tokens.handlers import CreatedIntegration, Handlers, OpenedAccount
@@ -31,6 +27,7 @@ from services.tokens.refusals import (
 )
 from tests.history.appending import unguarded
 from tests.tokens.journal_rows import PEER, Push, keep, refuse, thousand_pushes
+from tests.tokens.signing import sign
 
 NOW = datetime(2026, 11, 27, 11, 40, tzinfo=UTC)
 Owner: TypeAlias = "Connection[Record]"
@@ -296,24 +293,6 @@ async def test_the_check_finds_a_row_that_the_log_does_not_know(
 
     assert not verdict.holds
     assert verdict.differences == {"active_tokens": 1}
-
-
-async def sign(owner: Owner) -> None:
-    """A checkpoint over all there is, as the signer publishes it."""
-    leaves = await owner.fetch("SELECT leaf_hash FROM ledger.event ORDER BY number")
-    tree = TileBuilder()
-    tree.extend([row["leaf_hash"] for row in leaves])
-    origin = "pushgate/" + await owner.fetchval("SELECT origin FROM ledger.head")
-    private = Ed25519PrivateKey.generate()
-    checkpoint = Checkpoint(origin=origin, size=tree.size, root=tree.root())
-    await owner.execute(
-        "INSERT INTO ledger.checkpoint (origin, size, root, note, key) VALUES ($1, $2, $3, $4, $5)",
-        origin,
-        tree.size,
-        tree.root(),
-        checkpoints.sign(checkpoint, private),
-        str(verifier_key(origin, private)),
-    )
 
 
 async def test_the_check_holds_the_log_to_what_was_signed(

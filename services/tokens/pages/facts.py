@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ NUMBER_MAX = 2**63 - 1
 VERSION_MAX = 2**31 - 1
 
 _INTEGRATION = "integration/"
+_MEMBER = re.compile(r"\bmember ([1-9][0-9]*)\b")
 
 
 class Told(NamedTuple):
@@ -144,12 +146,21 @@ def _told(
 ) -> Told:
     stream: str = row["stream"]
     integration = stream.removeprefix(_INTEGRATION) if stream.startswith(_INTEGRATION) else None
+    what = what_happened(row["type"], row["data"], stream, subject=called_by.get(stream))
+    if row["type"].startswith("Member"):
+        what = _MEMBER.sub(lambda found: _named(found, names), what)
     return Told(
         number=row["number"],
         place=place,
         at=row["recorded_at"],
         type=row["type"],
         who=called(row["actor"], names),
-        what=what_happened(row["type"], row["data"], stream, subject=called_by.get(stream)),
+        what=what,
         integration_id=None if integration is None else int(integration),
     )
+
+
+def _named(member: re.Match[str], names: Mapping[str, str]) -> str:
+    """``member 3``, with the address where it is kept."""
+    name = names.get(f"member/{member[1]}")
+    return member[0] if name is None else f"{member[0]} ({name})"

@@ -5,12 +5,18 @@ from __future__ import annotations
 from aiohttp import web
 
 from services.tokens.pages import account, adding, door, integrations, people
+from services.tokens.pages.audit_pages import add_audit_pages
 from services.tokens.pages.headers import FILE, see_other
+from services.tokens.pages.integration_pages import add_integration_pages
+from services.tokens.pages.rotation import add_rotation
 from services.tokens.pages.site import SITE
 from services.tokens.pages.visit import signed_in
 
 
 def add_pages(app: web.Application) -> None:
+    add_integration_pages(app)
+    add_rotation(app)
+    add_audit_pages(app)
     app.router.add_routes(
         [
             web.get("/", _home),

@@ -19,6 +19,7 @@ from services.tokens.pages.headers import (
     is_https,
     set_cookie,
 )
+from services.tokens.pages.verification import Verifier
 from services.tokens.sessions import Sessions, SignedIn
 from services.tokens.sign_in import SignIn
 
@@ -34,6 +35,7 @@ class Site:
     sign_in: SignIn
     links: Links
     drawing: Drawing
+    verifier: Verifier
     behind_proxy: bool
     session_seconds_max: int
     import_url: str | None

@@ -55,10 +55,20 @@ class Visit:
             "now": self.now,
             "path": self.request.path,
             "may_manage": self.may(Right.MANAGE_INTEGRATIONS),
+            "may_audit": self.may(Right.AUDIT),
             "may_manage_members": self.may(Right.MANAGE_MEMBERS),
         }
         text = self.site.drawing.draw(template, shared | context)
         return headers.page(text, status=status)
+
+    def piece(self, template: str, **context: Any) -> web.Response:
+        """A part of a page that is open: without what is told once."""
+        shared = {
+            "form_key": self.member.form_key,
+            "now": self.now,
+            "may_manage": self.may(Right.MANAGE_INTEGRATIONS),
+        }
+        return headers.page(self.site.drawing.draw(template, shared | context))
 
     async def go(
         self, path: str, sentence: str | None = None, *, kind: NoticeKind = "good"

@@ -1,11 +1,14 @@
 // Keeps an element with data-live="ADDRESS" as the server has it, while the page is looked at.
-// The server draws it; a page without scripts has a meta refresh instead.
+// The server draws it; a page without scripts has a link to itself instead.
 "use strict";
 
 const EVERY_MILLISECONDS = 2000;
 const EVERY_MILLISECONDS_WHEN_AWAY = 10000;
+// An hour; then the session may end as if nobody were there.
+const TIMES_MAX = 1800;
 
-async function refresh(element) {
+async function refresh(element, times = 1) {
+  if (times > TIMES_MAX) return;
   let pause = EVERY_MILLISECONDS;
   try {
     const answer = await fetch(element.dataset.live, { cache: "no-store", redirect: "error" });
@@ -21,9 +24,9 @@ async function refresh(element) {
     pause = EVERY_MILLISECONDS_WHEN_AWAY;
   }
   if (document.hidden) {
-    document.addEventListener("visibilitychange", () => refresh(element), { once: true });
+    document.addEventListener("visibilitychange", () => refresh(element, times + 1), { once: true });
   } else {
-    setTimeout(() => refresh(element), pause);
+    setTimeout(() => refresh(element, times + 1), pause);
   }
 }
 

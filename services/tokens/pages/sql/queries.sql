@@ -144,6 +144,10 @@ SELECT actor FROM (
 -- name: display_names
 SELECT integration_id, display_name FROM tokens.integrations WHERE account_id = $1;
 
+-- name: integration_by_schema
+-- The newest of that name; an account can use a deleted one's again.
+SELECT max(integration_id) FROM tokens.integrations WHERE account_id = $1 AND schema_name = $2;
+
 -- name: tokens_that_could_write_of_account
 -- As of a size of the log, $1.
 SELECT a.token_id, a.integration_id, a.schema_name, a.last_four, a.generated_at,

@@ -1,0 +1,145 @@
+"""For auditors: the account's facts, who could write at a moment, and the check."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from events.catalogue import CLASS_OF
+from events.ids import IntegrationId
+from events.queries import load_queries
+from services.tokens.authority import Right, require
+from services.tokens.pages import facts, headers
+from services.tokens.pages.facts import Filters
+from services.tokens.pages.integration_pages import caller_of, whole_number
+from services.tokens.pages.moments import as_typed
+from services.tokens.pages.visit import ID_MAX, Visit, signed_in
+from services.tokens.refusals import Busy
+
+EXPORTS_AT_ONCE_MAX = 2
+
+EXPORTS: web.AppKey[list[int]] = web.AppKey("exports", list[int])
+
+
+def add_audit_pages(app: web.Application) -> None:
+    app[EXPORTS] = []
+    app.router.add_routes(
+        [
+            web.get("/audit", signed_in(audit)),
+            web.get("/audit/as-of", signed_in(as_of)),
+            web.post("/audit/verify", signed_in(verify)),
+            web.get("/audit/export", signed_in(export)),
+        ]
+    )
+
+
+async def audit(visit: Visit) -> web.StreamResponse:
+    require(visit.caller, Right.AUDIT)
+    account, pool = visit.caller.account_id, visit.site.pool
+    filters = await _filters(visit)
+    before = whole_number(visit.request.query.get("before"), facts.NUMBER_MAX)
+    names = await visit.handlers.members.names(visit.caller)
+    page = await facts.account_facts(pool, account, filters, names, before=before)
+    query = _query(filters)
+    return visit.page(
+        "audit.html",
+        asked=filters,
+        filtered=bool(query),
+        types=sorted(CLASS_OF),
+        actors=await facts.actors(pool, account),
+        called=await caller_of(visit),
+        page=page,
+        query=f"?{query}" if query else "",
+        older=f"/audit?{_query(filters, before=page.older)}",
+        verdict=visit.site.verifier.last,
+    )
+
+
+async def _filters(visit: Visit) -> Filters:
+    """What cannot be understood filters nothing, and its field is empty on the page."""
+    query = visit.request.query
+    kind = query.get("type")
+    return Filters(
+        type=kind if kind in CLASS_OF else None,
+        actor=query.get("actor") or None,
+        integration_id=await _integration(visit, query.get("integration", "").strip()),
+        since=as_typed(query.get("from", "")),
+        until=as_typed(query.get("to", "")),
+    )
+
+
+async def _integration(visit: Visit, text: str) -> IntegrationId | None:
+    """By id or schema name; one that is not there is 0, which no fact is about."""
+    if not text:
+        return None
+    if text.isascii() and text.isdecimal():
+        return IntegrationId(whole_number(text, ID_MAX))
+    found = await visit.site.pool.fetchval(
+        load_queries("services.tokens.pages")["integration_by_schema"],
+        visit.caller.account_id,
+        text.replace("\0", ""),
+    )
+    return IntegrationId(found or 0)
+
+
+def _query(filters: Filters, *, before: int | None = None) -> str:
+    given: dict[str, Any] = {
+        "type": filters.type,
+        "actor": filters.actor,
+        "integration": filters.integration_id,
+        "from": filters.since and f"{filters.since:%Y-%m-%dT%H:%M:%S}",
+        "to": filters.until and f"{filters.until:%Y-%m-%dT%H:%M:%S}",
+        "before": before,
+    }
+    return urlencode({name: value for name, value in given.items() if value is not None})
+
+
+async def as_of(visit: Visit) -> web.StreamResponse:
+    require(visit.caller, Right.AUDIT)
+    account, pool = visit.caller.account_id, visit.site.pool
+    queries = load_queries("services.tokens.pages")
+    moment = as_typed(visit.request.query.get("moment", ""))
+    if moment is None:
+        return visit.page("as_of.html", status=400, moment=None)
+    number = await pool.fetchval(queries["number_before"], moment)
+    names = await pool.fetch(queries["display_names"], account)
+    return visit.page(
+        "as_of.html",
+        moment=moment,
+        number=number,
+        tokens=await pool.fetch(queries["tokens_that_could_write_of_account"], number + 1, account),
+        names={row["integration_id"]: row["display_name"] for row in names},
+    )
+
+
+async def verify(visit: Visit) -> web.StreamResponse:
+    """Reads everything and changes nothing, so whoever may read it all may ask for it."""
+    require(visit.caller, Right.AUDIT)
+    await visit.site.verifier.verify()
+    return await visit.go("/audit")
+
+
+async def export(visit: Visit) -> web.StreamResponse:
+    require(visit.caller, Right.AUDIT)
+    under_way = visit.request.app[EXPORTS]
+    if len(under_way) >= EXPORTS_AT_ONCE_MAX:
+        raise Busy
+    filters = await _filters(visit)
+    under_way.append(visit.member.member_id)
+    try:
+        response = web.StreamResponse(
+            headers={
+                **headers.PAGE,
+                "Content-Type": "application/x-ndjson",
+                "Content-Disposition": 'attachment; filename="pushgate-facts.ndjson"',
+            }
+        )
+        await response.prepare(visit.request)
+        async for lines in facts.stored_lines(visit.site.pool, visit.caller.account_id, filters):
+            await response.write(lines)
+        await response.write_eof()
+    finally:
+        under_way.remove(visit.member.member_id)
+    return response

@@ -1,0 +1,63 @@
+"""The audit page, and what an auditor may not do."""
+
+from __future__ import annotations
+
+import json
+
+from playwright.async_api import expect
+
+from tests.browser.installation import Installation
+from tests.tokens.signing import sign
+
+
+async def test_an_auditor_finds_facts_and_who_could_write(installation: Installation) -> None:
+    shop = await installation.create()
+    assert shop.token is not None
+    for name in ("Returns", "Stock"):
+        await installation.create(name)
+    await installation.handlers.revoke_token(
+        installation.caller, shop.integration_id, shop.token.token_id
+    )
+    await sign(installation.database)
+    async with installation.somebody("audrey@acme.example", "auditor") as audrey:
+        main = audrey.page.locator("main")
+        await audrey.open("/audit")
+        await audrey.look("audit")
+        await audrey.press("Verify now")
+        await expect(main).to_contain_text("Verified.")
+        await audrey.look("audit-verified")
+
+        await audrey.page.get_by_label("Type").select_option("TokenRevoked")
+        await audrey.page.get_by_label("Integration").fill("shop_orders")
+        await audrey.press("Filter")
+        assert await audrey.page.locator(".facts > li").count() == 1
+        await expect(main).to_contain_text("The operator revoked token")
+
+        async with audrey.page.expect_download() as download:
+            await audrey.page.get_by_role("link", name="Export").click()
+        exported = (await (await download.value).path()).read_text().splitlines()
+        assert [json.loads(line)["type"] for line in exported] == ["TokenRevoked"]
+
+        await audrey.press("All")
+        await audrey.press("Show")
+        await audrey.look("as-of")
+        await expect(main).to_contain_text("2 tokens could write")
+        await audrey.page.get_by_label("As of").fill("2001-01-01T00:00:00")
+        await audrey.press("Show")
+        await expect(main).to_contain_text("before the first fact")
+
+
+async def test_a_check_that_fails_says_what_is_wrong(installation: Installation) -> None:
+    shop = await installation.create()
+    await sign(installation.database)
+    await installation.database.execute(
+        "UPDATE tokens.active_tokens SET state = 'paused' WHERE integration_id = $1",
+        shop.integration_id,
+    )
+    async with installation.somebody() as ada:
+        await ada.open("/audit")
+        await ada.press("Verify now")
+        await ada.look("audit-differs")
+
+        await expect(ada.page.locator("main")).to_contain_text("Not verified.")
+        await expect(ada.page.locator("main")).to_contain_text("1 of active_tokens")
