@@ -71,7 +71,9 @@ def _ordinary(request: dict[str, Any], body: bytes) -> Checked | None:
     ):
         return None
     tables = ((storable(request["table_name"]), len(messages)),)
-    return Checked(len(messages), tables, None, None, None)
+    return Checked(
+        len(messages), tables, None, None, None, append_only=not request.get("key_names")
+    )
 
 
 def _upserts_ordinary(upserts: list[Any]) -> bool:

@@ -45,7 +45,9 @@ def check_each(request: Any, body: bytes) -> Checked:
     except Refusal as refusal:
         return refused_late(refusal)
     tables = ((storable(request["table_name"]), len(messages)),)
-    return Checked(len(messages), tables, None, None, None)
+    return Checked(
+        len(messages), tables, None, None, None, append_only=not request.get("key_names")
+    )
 
 
 def is_switch(message: Any) -> bool:

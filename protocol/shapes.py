@@ -22,6 +22,8 @@ class Checked:
     client_id: int | None
     early: Refusal | None
     late: Refusal | None
+    # Without keys, so that a repeat would be loaded as rows of its own; batch only.
+    append_only: bool = False
 
 
 def refused_early(refusal: Refusal) -> Checked:

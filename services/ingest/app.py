@@ -71,6 +71,8 @@ class IngestSettings(ServerSettings):
     # A request whose database went away under its commit waits this long to hear what became of it.
     outcome_seconds_max: float = field(default=20.0, metadata={"at_least": 0})
     keep_bodies_days: int = field(default=KEEP_BODIES_DAYS, metadata={"at_least": 1})
+    # A batch without keys that comes again within this time is taken once; 0 takes each as new.
+    repeat_hours: float = field(default=24.0, metadata={"at_least": 0, "at_most": 24 * 365})
     keep_refusals_days: int = field(default=KEEP_REFUSALS_DAYS, metadata={"at_least": 1})
     # Answers every import with the region error, so that clients can be tried against it.
     refuse_region: bool = False
@@ -106,7 +108,9 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     tokens = TokenLookup(lookups, beliefs)
     status = Status(lambda: reason_not_ready(lookups), clock)
     _add(app, "/v2/import/status", status.answer)
-    push, batch = PushIntake(gate, tokens, committer), BatchIntake(gate, tokens, committer)
+    seconds = int(settings.repeat_hours * 3600)
+    push = PushIntake(gate, tokens, committer, repeat_seconds=seconds)
+    batch = BatchIntake(gate, tokens, committer, repeat_seconds=seconds)
     _add_import(app, "/v2/import/push", push)
     _add_import(app, "/v2/import/batch", batch)
     app[STRAIGHT] = {"/v2/import/push": push.answer, "/v2/import/batch": batch.answer}

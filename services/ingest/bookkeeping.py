@@ -1,9 +1,9 @@
-"""Writes what was counted of pushes, in groups and off their way; forgets old refusals."""
+"""Writes what was counted of pushes, in groups and off their way; forgets what is old."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 from asyncpg import Pool, Record
@@ -69,18 +69,19 @@ class Bookkeeping:
             Log().warning("counts.postponed", error=type(error).__name__)
 
     async def forget(self) -> None:
-        before = self._clock.now() - self._keep
+        now = self._clock.now()
         try:
-            while True:
-                forgotten = await self._pool.fetchval(
-                    self._queries["forget_refusals"], before, FORGOTTEN_AT_ONCE
-                )
-                if forgotten < FORGOTTEN_AT_ONCE:
-                    break
+            await self._forget("forget_refusals", now - self._keep)
+            await self._forget("forget_repeats", now)
         except _PASSING as error:
             Log().warning("counts.postponed", error=type(error).__name__)
             return
         self._forget_at = self._clock.monotonic() + FORGET_SECONDS
+
+    async def _forget(self, query: str, before: datetime) -> None:
+        forgotten = FORGOTTEN_AT_ONCE
+        while forgotten == FORGOTTEN_AT_ONCE:
+            forgotten = await self._pool.fetchval(self._queries[query], before, FORGOTTEN_AT_ONCE)
 
 
 def _use_columns(counted: Counted) -> tuple[list[object], ...]:

@@ -51,6 +51,7 @@ class Offer:
     body: bytes
     peer: str | None
     request_id: str | None
+    idempotency_key: str
 
 
 class Intake(abc.ABC):
@@ -162,6 +163,7 @@ class Intake(abc.ABC):
             body=body,
             peer=caller_address(request, behind_proxy=self._gate.behind_proxy),
             request_id=given_request_id(request),
+            idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
         )
 
 

@@ -7,6 +7,7 @@ from services.ingest.intake import Gate, Intake, Offer
 from services.ingest.journal.bodies import keep
 from services.ingest.journal.group import Candidate, Endpoint
 from services.ingest.journal.writer import GroupCommitter
+from services.ingest.repeats import repeatable
 from services.ingest.token_lookup import TokenLookup
 
 
@@ -17,9 +18,17 @@ class StoringIntake(Intake):
     good = b'{"status":"OK","message":"Batch Accepted!"}'
     endpoint: ClassVar[Endpoint]
 
-    def __init__(self, gate: Gate, tokens: TokenLookup, committer: GroupCommitter) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        tokens: TokenLookup,
+        committer: GroupCommitter,
+        *,
+        repeat_seconds: int,
+    ) -> None:
         super().__init__(gate, tokens)
         self._committer = committer
+        self._repeat_seconds = repeat_seconds
 
     async def settle(self, offer: Offer) -> None:
         kept = keep(offer.body)
@@ -33,6 +42,12 @@ class StoringIntake(Intake):
             body_sha256=kept.sha256,
             peer=offer.peer,
             request_id=offer.request_id,
+            repeatable=repeatable(
+                offer.idempotency_key,
+                append_only=offer.checked.append_only,
+                body_sha256=kept.sha256,
+                keep_seconds=self._repeat_seconds,
+            ),
         )
         refusal = await self._committer.commit(candidate)
         if isinstance(refusal, NotAuthorized):

@@ -39,6 +39,9 @@ LogEvent = Literal[
     # was received. Fields: batch_id, request_id, endpoint, integration_id, token_id, records,
     # bytes.
     "batch.accepted",
+    # A push that was taken before came again, and was not written again; batch_id is of the first.
+    # Fields: batch_id, request_id, endpoint, integration_id, token_id.
+    "batch.repeated",
     # A push was turned away. Fields: request_id, endpoint, integration_id and token_id (null where
     # nobody can say), status, code.
     "batch.refused",

@@ -52,7 +52,7 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
         **dict.fromkeys(("tokens.active_tokens", "tokens.retired_tokens"), READ),
         **dict.fromkeys(("journal.receipts", "journal.bodies", "journal.pending"), ADD),
         "journal.token_use": frozenset({"SELECT", "INSERT", "UPDATE"}),
-        "journal.refusals": ALL,
+        **dict.fromkeys(("journal.refusals", "journal.repeats"), ALL),
     },
     "pushgate_loader": {
         **dict.fromkeys(("tokens.integrations", "journal.receipts", "journal.bodies"), READ),
@@ -89,6 +89,11 @@ MAY_CALL: dict[str, set[str]] = {
             "journal.commit_group(bytea[],integer[],integer[],integer[],text[],uuid[],integer[],"
             "integer[],text[],text[],text[],integer[],bigint[],bytea[],timestamp with time zone,"
             "text[],text[],text[],bytea[])"
+        ),
+        (
+            "journal.commit_group_once(bytea[],integer[],integer[],integer[],text[],uuid[],"
+            "integer[],integer[],text[],text[],text[],integer[],bigint[],bytea[],"
+            "timestamp with time zone,text[],text[],text[],bytea[],bytea[],integer[])"
         ),
     },
     "pushgate_loader": set(),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from events.ids import BatchId
 from protocol.shapes import Checked
 from services.ingest.admission import Token
+from services.ingest.repeats import Repeatable
 
 Endpoint = Literal["push", "batch"]
 
@@ -32,6 +33,7 @@ class Candidate:
     body_sha256: bytes
     peer: str | None
     request_id: str | None = None
+    repeatable: Repeatable | None = None
 
 
 class Arrivals:
@@ -83,6 +85,24 @@ def columns(
         _quoted_array([candidate.request_id for candidate in candidates]),
         _plain_array([candidate.media_type for candidate in candidates]),
         [candidate.body for candidate in candidates],
+    )
+
+
+def repeat_columns(admitted: Sequence[tuple[Token, Candidate]]) -> tuple[Any, ...]:
+    """The last arguments of ``commit_group_once``."""
+    repeatables = [candidate.repeatable for _, candidate in admitted]
+    return (
+        [None if each is None else each.known_by for each in repeatables],
+        _plain_array(["NULL" if each is None else str(each.keep_seconds) for each in repeatables]),
+    )
+
+
+def places_of(admitted: Sequence[tuple[Token, Candidate]]) -> tuple[Any, ...]:
+    """What ``repeats_of`` looks for."""
+    return (
+        [token.integration_id for token, _ in admitted],
+        [candidate.endpoint for _, candidate in admitted],
+        repeat_columns(admitted)[0],
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from events.ids import BatchId
 from protocol.refusals import Refusal
@@ -56,6 +57,17 @@ class PushLines:
                 )
             ],
         )
+
+    def repeated(self, token: Token, candidate: Candidate, first_batch_id: UUID) -> None:
+        line = {
+            "timestamp": self._clock.now(),
+            "batch_id": str(first_batch_id),
+            "request_id": candidate.request_id,
+            "endpoint": candidate.endpoint,
+            "integration_id": token.integration_id,
+            "token_id": token.token_id,
+        }
+        self._keep("batch.repeated", [line])
 
     def refused(
         self, refusal: Refusal, *, endpoint: str, request_id: str | None, whose: Whose

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from asyncpg import Connection, Record
 from events.ids import BatchId, new_batch_ids
 from events.queries import load_queries
 from protocol.refusals import Refusal
+from protocol.refusals.edge import IdempotencyKeyReused
 from services.ingest.admission import Token, admit
 from services.ingest.beliefs import Beliefs
 from services.ingest.counts import Counts
@@ -22,6 +23,8 @@ from services.ingest.journal.group import (
     Candidate,
     believed_columns,
     columns,
+    places_of,
+    repeat_columns,
 )
 from services.ingest.journal.push_lines import PushLines
 from services.ingest.journal.tally import Tally
@@ -44,6 +47,8 @@ class Attempt:
     received: list[datetime]
     arguments: tuple[Any, ...]
     batch_ids: Sequence[BatchId]
+    # Whether some of it may have been taken before.
+    once: bool
 
 
 class ConnectionBroke(Exception):
@@ -65,9 +70,12 @@ class GroupTransaction:
         self._beliefs = beliefs
 
     async def prepare(self, connection: Connection[Record]) -> None:
-        """Once for a new connection. A group of nobody makes the statement known on it."""
+        """Once for a new connection. Groups of nobody make the statements known on it."""
         await connection.execute(self._queries["prepare_writer"])
-        await self._was_true(connection, self._attempt([]))
+        nobody = self._attempt([])
+        await self._send(connection, nobody)
+        arguments = (*nobody.arguments, *repeat_columns([]))
+        await self._send(connection, replace(nobody, once=True, arguments=arguments))
 
     async def commit(
         self, connection: Connection[Record], candidates: Sequence[Candidate]
@@ -80,12 +88,12 @@ class GroupTransaction:
         for _ in range(TRIPS_MAX):
             attempt = self._attempt(candidates)
             try:
-                was_true = await self._was_true(connection, attempt)
+                committed = await self._send(connection, attempt)
             except AWAY as error:
                 raise ConnectionBroke(attempt) from error
-            if was_true:
-                self._count(attempt, self._clock.monotonic() - began)
-                return attempt.outcomes
+            if committed is not None:
+                self._count(committed, self._clock.monotonic() - began)
+                return committed.outcomes
         return [unavailable()] * len(candidates)
 
     async def settle(self, connection: Connection[Record], attempt: Attempt) -> list[Outcome]:
@@ -97,26 +105,36 @@ class GroupTransaction:
         may be asked again.
         """
         try:
-            if await self._was_true(connection, attempt):
-                return attempt.outcomes
-            # A token changed since. The first one let go of its lock on the integration before
-            # that could happen, so it has ended: the receipts tell how.
-            written = bool(
-                await connection.fetchval(self._queries["is_written"], attempt.batch_ids)
-            )
-        except asyncpg.UniqueViolationError:
-            written = True
+            try:
+                committed = await self._send(connection, attempt)
+                # A token changed since. The first one let go of its lock on the integration before
+                # that could happen, so it has ended: the receipts tell how.
+                written = committed is not None or await connection.fetchval(
+                    self._queries["is_written"], attempt.batch_ids
+                )
+            except asyncpg.UniqueViolationError:
+                committed, written = None, True
+            if not written:
+                return [unavailable()] * len(attempt.outcomes)
+            if committed is None:
+                committed = await self._as_written(connection, attempt)
         except AWAY as error:
             raise ConnectionBroke(attempt) from error
-        if not written:
-            return [unavailable()] * len(attempt.outcomes)
-        self._tell(attempt)
-        return attempt.outcomes
+        return committed.outcomes
+
+    async def _as_written(self, connection: Connection[Record], attempt: Attempt) -> Attempt:
+        """The attempt as the first transaction committed it, which nobody heard of."""
+        rows = []
+        if attempt.once:
+            rows = await connection.fetch(self._queries["repeats_of"], *places_of(attempt.admitted))
+        written = self._without_repeats(attempt, rows)
+        self._tell(written)
+        return written
 
     def _count(self, attempt: Attempt, seconds: float) -> None:
         self.tally.add(
             requests=len(attempt.outcomes),
-            refused=len(attempt.outcomes) - len(attempt.admitted),
+            refused=sum(outcome is not None for outcome in attempt.outcomes),
             records=sum(candidate.checked.records for _, candidate in attempt.admitted),
             body_bytes=sum(candidate.body_bytes for _, candidate in attempt.admitted),
             seconds=seconds,
@@ -130,7 +148,10 @@ class GroupTransaction:
         batch_ids = new_batch_ids(int(now.timestamp() * 1000), len(admitted))
         believed = believed_columns((each, self._beliefs.of(each)) for each in hashes)
         arguments = (*believed, *columns(admitted, batch_ids, received))
-        return Attempt(outcomes, admitted, received, arguments, batch_ids=batch_ids)
+        once = any(candidate.repeatable is not None for _, candidate in admitted)
+        if once:
+            arguments = (*arguments, *repeat_columns(admitted))
+        return Attempt(outcomes, admitted, received, arguments, batch_ids=batch_ids, once=once)
 
     def _decide(
         self, candidates: Sequence[Candidate]
@@ -145,18 +166,46 @@ class GroupTransaction:
                 admitted.append((token, candidate))
         return outcomes, admitted
 
-    async def _was_true(self, connection: Connection[Record], attempt: Attempt) -> bool:
-        """True when what was decided rests on the rows as they are, and so is committed.
+    async def _send(self, connection: Connection[Record], attempt: Attempt) -> Attempt | None:
+        """The attempt as it is committed: without what was taken before.
 
-        Otherwise nothing happened, but that the rows are known better now.
+        None when what was decided did not rest on the rows as they are: then nothing happened,
+        but that the rows are known better now.
         """
-        rows = await connection.fetch(self._queries["commit_group"], *attempt.arguments)
+        query = "commit_group_once" if attempt.once else "commit_group"
+        rows = await connection.fetch(self._queries[query], *attempt.arguments)
         if rows[0]["log_size"] is None:
             self._beliefs.learn((row["token_hash"], _token(row)) for row in rows)
-            return False
-        if attempt.admitted:
-            self._tell(attempt)
-        return True
+            return None
+        committed = self._without_repeats(attempt, rows[1:]) if rows[1:] else attempt
+        if committed.admitted:
+            self._tell(committed)
+        return committed
+
+    def _without_repeats(self, attempt: Attempt, repeats: Sequence[Record]) -> Attempt:
+        """A repeat is answered as the first was, unless its key named another body then."""
+        places = [place for place, outcome in enumerate(attempt.outcomes) if outcome is None]
+        outcomes = list(attempt.outcomes)
+        again = set()
+        for row in repeats:
+            place, first = row["repeat_place"] - 1, row["first_batch_id"]
+            if first == attempt.batch_ids[place]:
+                continue  # what this attempt wrote itself, before its connection broke
+            again.add(place)
+            token, candidate = attempt.admitted[place]
+            if row["first_sha256"] == candidate.body_sha256:
+                self._lines.repeated(token, candidate, first)
+            else:
+                outcomes[places[place]] = IdempotencyKeyReused()
+        new = [place for place in range(len(attempt.admitted)) if place not in again]
+        return replace(
+            attempt,
+            outcomes=outcomes,
+            admitted=[attempt.admitted[place] for place in new],
+            # The times are given out anew to those that are left.
+            received=attempt.received[: len(new)],
+            batch_ids=[attempt.batch_ids[place] for place in new],
+        )
 
     def _tell(self, attempt: Attempt) -> None:
         """Of what is durable now."""

@@ -17,6 +17,22 @@ SELECT log_size, token_hash, token_id, integration_id, client_id, state
            $12::text::int[], $13::text::bigint[], $14::bytea[], $15::timestamptz,
            $16::text::text[], $17::text::text[], $18::text::text[], $19::bytea[]);
 
+-- name: commit_group_once
+SELECT log_size, token_hash, token_id, integration_id, client_id, state, repeat_place,
+       first_batch_id, first_sha256
+  FROM journal.commit_group_once(
+           $1::bytea[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text::uuid[],
+           $7::text::int[], $8::text::int[], $9::text::text[], $10::text[], $11::text::text[],
+           $12::text::int[], $13::text::bigint[], $14::bytea[], $15::timestamptz,
+           $16::text::text[], $17::text::text[], $18::text::text[], $19::bytea[], $20::bytea[],
+           $21::text::int[]);
+
+-- name: repeats_of
+SELECT g.place::int AS repeat_place, r.batch_id AS first_batch_id, r.body_sha256 AS first_sha256
+  FROM unnest($1::int[], $2::text[], $3::bytea[]) WITH ORDINALITY
+       AS g (integration_id, endpoint, known_by, place)
+  JOIN journal.repeats r USING (integration_id, endpoint, known_by);
+
 -- name: is_written
 -- Of a group whose connection broke: a group is written whole or not at all.
 SELECT EXISTS (SELECT FROM journal.receipts WHERE batch_id = ANY ($1::uuid[]));
@@ -72,6 +88,12 @@ ON CONFLICT (minute, reason, integration_id, token_id) DO UPDATE
        last_at = greatest(r.last_at, excluded.last_at),
        requests = r.requests + excluded.requests,
        bytes = r.bytes + excluded.bytes;
+
+-- name: forget_repeats
+WITH old AS (SELECT ctid FROM journal.repeats WHERE until < $1 ORDER BY until LIMIT $2::int),
+     gone AS (DELETE FROM journal.repeats WHERE ctid = ANY (ARRAY (SELECT ctid FROM old))
+              RETURNING 1)
+SELECT count(*)::int FROM gone;
 
 -- name: forget_refusals
 WITH old AS (SELECT ctid FROM journal.refusals WHERE minute < $1 ORDER BY minute LIMIT $2::int),
