@@ -180,6 +180,17 @@ class IdempotencyKeyReused(Refusal):
         super().__init__({"error": "Idempotency-Key was used before with a different body"})
 
 
+class NotStorable(Refusal):
+    """It passed every check, and the database refuses what it holds."""
+
+    code = "not_storable"
+    status = 400
+
+    def __init__(self) -> None:
+        message = "Request rejected: it holds something that cannot be stored."
+        super().__init__({"status": "ERROR", "message": message})
+
+
 class ServiceUnavailable(Refusal):
     """P19. Never 429: target-stitch gives up on that at once."""
 

@@ -52,6 +52,9 @@ LogEvent = Literal[
     "group.committed",
     # A group's transaction failed on data; its requests are committed one by one. Fields: requests.
     "group.split",
+    # The database refused one request alone. Its text is left out: it would quote the data. Fields:
+    # request_id, endpoint, sqlstate, constraint, error.
+    "commit.failed",
     # The journal's database is away; pushes are refused with 503 until it is back. Fields: error.
     "journal.unreachable",
     # Ingest does not hear of changes to tokens until it is connected again; it asks the database

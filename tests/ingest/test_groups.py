@@ -7,11 +7,10 @@ import functools
 import hashlib
 from collections.abc import AsyncGenerator
 
-import asyncpg
 import pytest
 from asyncpg import Connection, Record
 
-from protocol.refusals.edge import ServiceUnavailable, TokenUnknown
+from protocol.refusals.edge import NotStorable, ServiceUnavailable, TokenUnknown
 from protocol.shapes import Checked
 from protocol.token_text import token_hash, token_text
 from services.ingest.beliefs import Beliefs
@@ -44,7 +43,9 @@ def committer(shared_url: RoleUrl) -> GroupCommitter:
     )
 
 
-def candidate(token: str, *, body: bytes = b"[]", records: int = 1) -> Candidate:
+def candidate(
+    token: str, *, body: bytes = b"[]", records: int = 1, peer: str | None = None
+) -> Candidate:
     return Candidate(
         token_hash=token_hash(token),
         endpoint="push",
@@ -53,7 +54,7 @@ def candidate(token: str, *, body: bytes = b"[]", records: int = 1) -> Candidate
         body=body,
         body_bytes=max(1, len(body)),
         body_sha256=hashlib.sha256(body).digest(),
-        peer=None,
+        peer=peer,
     )
 
 
@@ -110,16 +111,48 @@ async def test_an_unknown_token_in_a_group_is_refused_alone(
 
 
 async def test_what_no_transaction_can_hold_does_not_fail_its_neighbours(
-    committer: GroupCommitter, integration: CreatedIntegration, journal: Journal
+    committer: GroupCommitter,
+    integration: CreatedIntegration,
+    journal: Journal,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """No request gets this far with zero records; the table would refuse it."""
+    """No request gets this far with zero records; the table refuses it, and quotes it."""
     token = text_of(integration)
-    good, bad = candidate(token), candidate(token, records=0)
+    good, bad = candidate(token), candidate(token, records=0, peer="192.0.2.77")
     outcomes = await settle(committer, [good, bad, candidate(token)])
+    said = capsys.readouterr().out
 
     assert [outcomes[0], outcomes[2]] == [None, None]
-    assert isinstance(outcomes[1], asyncpg.CheckViolationError)
+    assert isinstance(outcomes[1], NotStorable)
     assert await journal.group_sizes() == {1: 2}
+    assert "constraint=receipts_records_check" in said
+    assert "192.0.2.77" not in said
+
+
+async def test_a_fault_of_ours_is_refused_so_that_a_resend_helps(
+    shared_url: RoleUrl,
+    integration: CreatedIntegration,
+    journal: Journal,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Here: a server that became a read-only copy."""
+    clock = SystemClock()
+    committer = GroupCommitter(
+        functools.partial(connect, shared_url("pushgate_ingest"), application_name="test"),
+        _ReadOnly(Beliefs(), PushLines(clock), Counts(), clock=clock),
+        outcome_seconds_max=10,
+    )
+    outcomes = await settle(committer, [candidate(text_of(integration))])
+
+    assert [type(outcome) for outcome in outcomes] == [ServiceUnavailable]
+    assert "error=ReadOnlySQLTransactionError" in capsys.readouterr().out
+    assert await journal.count() == 0
+
+
+class _ReadOnly(GroupTransaction):
+    async def prepare(self, connection: Connection[Record]) -> None:
+        await super().prepare(connection)
+        await connection.execute("SET default_transaction_read_only = on")
 
 
 @pytest.fixture

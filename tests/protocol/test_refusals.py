@@ -28,6 +28,15 @@ LITERAL: list[tuple[Refusal, int, str, str]] = [
         ),
     ),
     (edge.InvalidRegion(), 401, JSON, '{"message":"Invalid region."}'),
+    (
+        edge.NotStorable(),
+        400,
+        JSON,
+        (
+            '{"status":"ERROR","message":'
+            '"Request rejected: it holds something that cannot be stored."}'
+        ),
+    ),
     (edge.TokenMissing(), 401, JSON, '{"message":"Not Authorized"}'),
     (edge.TokenMangled(), 401, JSON, '{"message":"Not Authorized"}'),
     (edge.TokenUnknown(), 401, JSON, '{"message":"Not Authorized"}'),

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import asyncpg
 from asyncpg import Connection, Record
 
-from protocol.refusals.edge import OutcomeUnknown
+from protocol.refusals.edge import NotStorable, OutcomeUnknown
 from services.ingest.in_flight import unavailable
 from services.ingest.journal.group import Candidate
 from services.ingest.journal.transaction import (
@@ -46,6 +46,13 @@ _PASSING = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.InsufficientResourcesError,
+)
+
+# What a request holds and no table takes. Nothing of the kind passes the checks, as far as we know.
+_UNSTORABLE = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
 )
 
 Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
@@ -230,10 +237,12 @@ class GroupCommitter:
                 stuck.add(waiting.candidate.token_hash)
             except _PASSING:
                 continue
+            except _UNSTORABLE as error:
+                _log_failure(waiting, error)
+                _answer([waiting], [NotStorable()])
             except asyncpg.PostgresError as error:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(error)
-
+                # A fault of ours, or of the installation: resending may help once it is mended.
+                _log_failure(waiting, error)
         return group
 
     # --- groups whose connection broke -------------------------------------------------------
@@ -263,6 +272,18 @@ class GroupCommitter:
         self._waiting.clear()
         self._waiting_bytes = 0
         _answer(refused, [unavailable()] * len(refused))
+
+
+def _log_failure(waiting: _Waiting, error: asyncpg.PostgresError) -> None:
+    """Without the error's text: it quotes the row."""
+    Log().error(
+        "commit.failed",
+        request_id=waiting.candidate.request_id,
+        endpoint=waiting.candidate.endpoint,
+        sqlstate=error.sqlstate,
+        constraint=error.constraint_name,
+        error=type(error).__name__,
+    )
 
 
 def _give_up(group: list[_Waiting]) -> None:
