@@ -27,6 +27,10 @@ from services.loader.upsert import (
     keys_of_staged,
 )
 
+# Of temporary tables, for the life of the process: the driver keeps what it learnt of the columns
+# of a table under the table's name, and would write one load's values with the types of another's.
+_numbers = count()
+
 _PROGRAM_LIMIT_EXCEEDED = "54000"  # an index entry or a row larger than a page takes
 # The destination refuses a value, or the driver can't write it: some record's fault.
 _IN_A_RECORD = (
@@ -57,16 +61,13 @@ class Place:
         self.rejects = rejects
         self.schema = schema
         self.table = table
-        self._numbers = count()
 
     def in_schema(self, schema: str) -> "Place":
         """The same table elsewhere, in the same transaction."""
-        other = Place(self.connection, self.rejects, schema=schema, table=self.table)
-        other._numbers = self._numbers
-        return other
+        return Place(self.connection, self.rejects, schema=schema, table=self.table)
 
     def temporary_name(self) -> str:
-        return f"pushgate_staged_{next(self._numbers)}"
+        return f"pushgate_staged_{next(_numbers)}"
 
     async def put(self, load: TableLoad, keys: Sequence[str], stamp: Stamp) -> int:
         """How many rows were written. What can't be is rejected."""

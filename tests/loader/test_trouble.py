@@ -180,6 +180,17 @@ async def test_a_destination_that_is_away_costs_time_only(gate: Gate) -> None:
     assert await gate.rows("t") == [(1,)]
 
 
+async def test_loads_of_one_connection_never_take_each_others_types(gate: Gate) -> None:
+    """Both are staged in as many columns, which are of other types; eight bytes fit either."""
+    for n, table in enumerate("abcdef"):
+        await gate.push(table, ["id"], {"id": 1, "x": [1.5, 5, True, "text", 0.1, 7][n]})
+
+    await gate.load()
+
+    found = [(await gate.rows(table, "x"))[0][0] for table in "abcdef"]
+    assert found == [1.5, 5, True, "text", 0.1, 7]
+
+
 async def test_one_push_may_fill_the_tables_of_its_integration_only(gate: Gate) -> None:
     await gate.add_integration(OTHER, "other")
     await gate.push("t", ["id"], {"id": 1})
