@@ -15,6 +15,7 @@ COMMANDS_OF = {
     "cli.up": ("up",),
     "cli.accounts": ("accounts",),
     "cli.connect_tokens": ("connect-tokens",),
+    "cli.members": ("members",),
     "cli.integrations": ("integrations",),
     "cli.tokens": ("tokens",),
     "cli.push": ("push",),

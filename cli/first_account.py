@@ -1,4 +1,4 @@
-"""Somebody to begin with: an account and an owner's Connect token, made on an empty log."""
+"""Somebody to begin with: an account, an owner's Connect token, and a link to sign in with."""
 
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
@@ -8,6 +8,18 @@ from services.tokens.authority import the_system
 from services.tokens.handlers import Handlers
 
 NAME = "First account"
+
+
+class Beginning:
+    """What `up` makes sure of before its programs start; ``sign_in_path`` is there afterwards."""
+
+    def __init__(self) -> None:
+        self.sign_in_path: str | None = None
+
+    async def account(self, databases: Databases, kept: Account | None) -> Account | None:
+        account = await first_account(databases, kept)
+        self.sign_in_path = await first_sign_in(databases)
+        return account
 
 
 async def first_account(databases: Databases, kept: Account | None) -> Account | None:
@@ -35,6 +47,24 @@ async def account_of_empty_log(databases: Databases) -> Account | None:
     async with pool(url, application_name="pushgate migrate", connections_max=1) as connections:
         handlers = Handlers(connections, SystemClock())
         return None if await handlers.directory.accounts() else await _open(handlers)
+
+
+async def first_sign_in(databases: Databases) -> str | None:
+    """The path of a one-time link for the first owner; None when the account has people already.
+
+    Also for an account from before there were people. A link that got lost is made anew with
+    `pushgate members link`.
+    """
+    url = databases.url("pushgate_tokens")
+    async with pool(url, application_name="pushgate members", connections_max=1) as connections:
+        handlers = Handlers(connections, SystemClock())
+        accounts = await handlers.directory.accounts()
+        if not accounts:
+            return None
+        oldest = the_system(min(account.account_id for account in accounts))
+        if await handlers.members.present(oldest):
+            return None
+        return (await handlers.members.invite(oldest, None, "owner")).path
 
 
 async def _open(handlers: Handlers) -> Account:

@@ -6,7 +6,7 @@ import os
 import asyncpg
 
 from cli.failure import Refused
-from cli.first_account import account_of_empty_log
+from cli.first_account import account_of_empty_log, first_sign_in
 from cli.frame import Subparsers, add_command
 from cli.target import find_target
 from services.runtime.config import Secret
@@ -31,7 +31,8 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--first-account",
         action="store_true",
-        help="with --roles, on an empty log: open an account and print its Connect token, once",
+        help="with --roles, on an empty log: open an account, print its Connect token and a link to"
+        " sign in with, once",
     )
     parser.add_argument(
         "--database-url", metavar="U", help="default: PUSHGATE_DATABASE_URL, else that of `up`"
@@ -49,6 +50,7 @@ async def migrate(arguments: argparse.Namespace) -> None:
         await _apply(databases.url(OWNER))
         if arguments.first_account:
             _show(await account_of_empty_log(databases))
+            _show_sign_in(await first_sign_in(databases))
     except (MigrationRefused, asyncpg.PostgresError, *AWAY) as error:
         raise Refused(str(error)) from error
 
@@ -66,6 +68,13 @@ async def _prepare(admin: Secret, directory: DataDirectory) -> Databases:
 async def _apply(url: Secret) -> None:
     applied = await apply_migrations(url)
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+
+
+def _show_sign_in(path: str | None) -> None:
+    """Databases are made before there is an address; then the path alone has to do."""
+    if path is not None:
+        pages = os.environ.get("PUSHGATE_PAGES_URL", "").rstrip("/")
+        print(f"one-time link to sign in: {pages}{path}")
 
 
 def _show(account: Account | None) -> None:

@@ -30,6 +30,10 @@ class Target:
     def connect_url(self) -> str:
         return self._url("PUSHGATE_URL", "tokens")
 
+    def pages_url(self) -> str:
+        """Where people reach the token service; inside a network it may have another address."""
+        return self._url("PUSHGATE_PAGES_URL", "tokens", instead=self.environ.get("PUSHGATE_URL"))
+
     def import_url(self) -> str:
         return self._url("PUSHGATE_IMPORT_URL", "ingest")
 
@@ -77,8 +81,8 @@ class Target:
             kept = ""
         return Secret(self._text(variable, kept))
 
-    def _url(self, variable: str, program: str) -> str:
-        url = self.environ.get(variable, "") or self._kept_url(program)
+    def _url(self, variable: str, program: str, *, instead: str | None = None) -> str:
+        url = self.environ.get(variable) or instead or self._kept_url(program)
         if not url:
             raise self._missing(variable)
         if not url.startswith(("http://", "https://")):

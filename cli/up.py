@@ -8,7 +8,7 @@ import asyncpg
 
 from cli.connect_api import connect_api
 from cli.failure import Refused
-from cli.first_account import first_account
+from cli.first_account import Beginning
 from cli.frame import Subparsers, add_command
 from cli.target import find_target
 from services.runtime.config import Secret
@@ -87,26 +87,35 @@ def register(subparsers: Subparsers) -> None:
 
 
 async def up(arguments: argparse.Namespace) -> None:
+    beginning = Beginning()
     options = Options(
         data_directory=find_target(arguments.data_dir, os.environ).data_dir,
         ports={program: getattr(arguments, f"{program}_port") for program in SERVED_PORTS},
         database_url=_secret(arguments.database_url),
         destination_url=_secret(arguments.destination_url),
-        first_account=first_account,
+        first_account=beginning.account,
     )
     try:
-        await until_signalled(_serve(options, quickstart=arguments.quickstart))
+        await until_signalled(_serve(options, beginning, quickstart=arguments.quickstart))
     except REASONS_NOT_TO_START as reason:
         raise Refused(str(reason) or type(reason).__name__) from reason
 
 
-async def _serve(options: Options, *, quickstart: bool) -> None:
+async def _serve(options: Options, beginning: Beginning, *, quickstart: bool) -> None:
     async with everything(options) as running:
         print("ready", *(f"{name}={url}" for name, url in running.urls.items()), flush=True)
         if quickstart and running.new_account is not None:
             await _print_quickstart(running, running.new_account)
+        _print_sign_in(running.urls["tokens"], beginning.sign_in_path)
         print(f"Logs: {running.directory.logs}. Ctrl-C stops everything.", flush=True)
         await asyncio.Event().wait()
+
+
+def _print_sign_in(pages: str, path: str | None) -> None:
+    if path is None:
+        print(f"Pages: {pages}", flush=True)
+    else:
+        print(f"Sign in for the first time, once, at:\n\n  {pages}{path}\n", flush=True)
 
 
 async def _print_quickstart(running: Running, account: Account) -> None:

@@ -135,3 +135,16 @@ async def test_a_second_up_is_refused_in_a_sentence(running: Installation) -> No
     assert code == 1
     assert said.startswith("pushgate: ")
     assert "already up" in said
+
+
+async def test_the_first_start_prints_a_link_to_sign_in_with(running: Installation) -> None:
+    printed = await running.printed_until("Ctrl-C")
+    (link,) = [line.strip() for line in printed.splitlines() if "/link/" in line]
+    async with (
+        aiohttp.ClientSession(headers={"Accept": "text/html"}) as session,
+        session.get(link) as answer,
+    ):
+        page = await answer.text()
+
+    assert answer.status == 200
+    assert "Choose a password" in page

@@ -122,6 +122,8 @@ def _programs(
         }
         if name == "loader":
             environment["PUSHGATE_DESTINATION_URL"] = databases.destination.reveal()
+        if name == "tokens":
+            environment["PUSHGATE_IMPORT_URL"] = sockets["ingest"].url or ""
         if name == "signer":
             environment["PUSHGATE_SIGNER_DIR"] = str(directory.signer)
         programs.append(

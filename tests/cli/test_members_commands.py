@@ -1,0 +1,46 @@
+"""Members, from the command line, and what it prints for a person's browser."""
+
+import aiohttp
+
+from cli.demo.system import System
+
+
+async def test_an_invited_member_can_open_the_link(system: System) -> None:
+    made = await system.asked("members", "invite", "Ada@Example.com", "--role", "owner")
+    async with (
+        aiohttp.ClientSession(headers={"Accept": "text/html"}) as session,
+        session.get(made["link"]) as answer,
+    ):
+        page = await answer.text()
+
+    assert made.keys() == {"id", "link", "expires_at"}
+    assert answer.status == 200
+    assert 'value="ada@example.com"' in page
+
+
+async def test_a_member_is_named_by_address_or_number(system: System) -> None:
+    other = await system.asked("accounts", "create", "Members' own")
+    whose = ("--client-id", str(other["client_id"]))
+    owner = await system.asked("members", "invite", *whose, "--role", "owner")
+    auditor = await system.asked(
+        "members", "invite", "bob@example.com", *whose, "--role", "auditor"
+    )
+    await system.asked("members", "role", "Bob@example.com", "member", *whose)
+    link = await system.asked("members", "link", str(owner["id"]), *whose)
+    listed = await system.asked("members", "list", *whose)
+
+    assert [(one["id"], one["email"], one["role"]) for one in listed] == [
+        (owner["id"], None, "owner"),
+        (auditor["id"], "bob@example.com", "member"),
+    ]
+    assert link["link"] != owner["link"]
+
+
+async def test_the_last_owner_stays(system: System) -> None:
+    other = await system.asked("accounts", "create", "One owner")
+    whose = ("--client-id", str(other["client_id"]))
+    owner = await system.asked("members", "invite", *whose, "--role", "owner")
+    refused = await system.command("members", "remove", str(owner["id"]), *whose)
+
+    assert refused.exit_code == 1
+    assert "owner" in refused.errors
