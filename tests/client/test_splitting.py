@@ -1,0 +1,92 @@
+"""Bodies are halved between records, and not a byte of a record is touched."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushgate_client.entries import BATCH, PUSH, TRANSIT, Entry
+from pushgate_client.splitting import each_record, halves
+from tests.client.made import entry
+
+# What could be taken for structure, inside of strings and out.
+_TEXTS = st.text(alphabet='ab"\\{}[],:\n\u20ac', max_size=6)
+_SCALARS = st.none() | st.integers() | _TEXTS
+_VALUES = _SCALARS | st.lists(_SCALARS, max_size=3) | st.dictionaries(_TEXTS, _SCALARS, max_size=3)
+_RECORDS = st.lists(st.dictionaries(_TEXTS, _VALUES, max_size=3), min_size=2, max_size=9)
+_INDENTS = st.sampled_from([None, 2])
+
+
+def _push(body: bytes) -> Entry:
+    return replace(entry(1), body=body)
+
+
+def _batch(body: bytes) -> Entry:
+    return Entry(endpoint=BATCH, tables=("t",), body=body, records=1, created=1)
+
+
+def _halved(whole: Entry) -> tuple[bytes, bytes]:
+    two = halves(whole)
+    assert two is not None
+    return two[0].body, two[1].body
+
+
+@given(records=_RECORDS, indent=_INDENTS)
+def test_the_halves_of_a_push_are_its_records(
+    records: list[dict[str, Any]], indent: int | None
+) -> None:
+    first, second = _halved(_push(json.dumps(records, indent=indent).encode()))
+
+    assert json.loads(first) + json.loads(second) == records
+    assert len(json.loads(first)) == len(records) // 2
+
+
+@given(records=_RECORDS, indent=_INDENTS, before=_VALUES)
+def test_the_halves_of_a_batch_keep_what_is_around_the_messages(
+    records: list[dict[str, Any]], indent: int | None, before: object
+) -> None:
+    around = {"schema": {"messages": before}, "key_names": ["messages"]}
+    body = json.dumps({**around, "messages": records, "table_name": "t"}, indent=indent)
+    first, second = map(json.loads, _halved(_batch(body.encode())))
+
+    assert first.pop("messages") + second.pop("messages") == records
+    assert first == second == {**around, "table_name": "t"}
+
+
+@given(records=_RECORDS)
+def test_each_record_stands_alone_as_it_was(records: list[dict[str, Any]]) -> None:
+    singles = each_record(_push(json.dumps(records).encode()))
+
+    assert singles is not None
+    assert [json.loads(single.body) for single in singles] == [[record] for record in records]
+    assert {single.records for single in singles} == {1}
+
+
+def test_digits_that_no_parser_would_keep_are_kept() -> None:
+    first, second = _halved(_push(b'[{"a": 1.10000000000000000001}, {"b": 1E+400, "c": NaN}]'))
+
+    assert first == b'[{"a": 1.10000000000000000001}]'
+    assert second == b'[ {"b": 1E+400, "c": NaN}]'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[", b"[1,2", b"[]", b"[1]", b"{}", b'"', b'{"a":[1,2]}', b'[{"a":"]}', b"[[1,2]"],
+)
+def test_what_is_no_array_of_records_is_left_whole(body: bytes) -> None:
+    assert halves(_push(body)) is None
+
+
+@pytest.mark.parametrize("body", [b'{"messages":{"a":[1,2]}}', b'{"a":{"messages":[1,2]}}', b"[1]"])
+def test_a_batch_without_messages_is_left_whole(body: bytes) -> None:
+    assert halves(_batch(body)) is None
+
+
+def test_transit_is_left_whole() -> None:
+    body = orjson.dumps([["^ ", "sequence", 1], ["^ ", "^0", 2]])
+
+    assert halves(Entry(PUSH, ("t",), body, 2, 1, TRANSIT)) is None
