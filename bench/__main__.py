@@ -13,7 +13,7 @@ from bench.system import bench_context
 from services.runtime.logs import configure_logs
 
 # Each has ``async def measure(context: Context) -> list[Measure]``.
-MODULES = ("ingest", "loader", "history")
+MODULES = ("ingest", "loader", "history", "client")
 LATEST = Path(__file__).parent / "out" / "latest.json"
 
 

@@ -41,6 +41,9 @@ def build_app() -> web.Application:
     app[LIFECYCLE] = Lifecycle()
     app.router.add_post("/read", read)
     app.router.add_post("/parse", parse)
+    # For clients, which know only the gate's own addresses.
+    app.router.add_post("/v2/import/push", read)
+    app.router.add_post("/v2/import/batch", read)
     return app
 
 

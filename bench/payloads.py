@@ -29,10 +29,8 @@ def flight_pushes(client_id: int) -> Iterator[bytes]:
         records = []
         for _ in range(FLIGHTS_PER_PUSH):
             number += 1
-            flight = _flight(number)
-            records.append(
-                _record(client_id, "flights", FLIGHT_KEYS, flight, 1_384_000_000 + number)
-            )
+            data, sequence = flight(number), 1_384_000_000 + number
+            records.append(_record(client_id, "flights", FLIGHT_KEYS, data, sequence))
         yield orjson.dumps(records)
 
 
@@ -52,7 +50,7 @@ def _record(
     }
 
 
-def _flight(number: int) -> dict[str, Any]:
+def flight(number: int) -> dict[str, Any]:
     month, day, hour = 1 + number % 12, 1 + number % 28, 5 + number % 19
     late = number % 61 - 20
     cancelled = number % 40 == 0

@@ -17,18 +17,25 @@ from pushgate_client.limits import BODY_BYTES_MAX, HEADER_BYTES_MAX
 
 _MARK = b"\x93PGE"
 _LENGTHS = struct.Struct("<4sII")
-_CHECKSUM = struct.Struct("<I")
-HEAD_BYTES = _LENGTHS.size + _CHECKSUM.size
+# Of the lengths and the header, and of the body: a header can be trusted without its body.
+_CHECKSUMS = struct.Struct("<II")
+HEAD_BYTES = _LENGTHS.size + _CHECKSUMS.size
 _CHUNK_BYTES = 1_000_000
 
 
 class Frame(NamedTuple):
-    """``offset`` and ``end`` are places in the file."""
+    """``offset`` and ``end`` are places in the file. ``body`` is None when it was passed over."""
 
     offset: int
     end: int
     header: dict[str, Any]
-    body: bytes
+    body_bytes: int
+    body: bytes | None
+
+    @property
+    def whole_body(self) -> bytes:
+        assert self.body is not None, "it was read"
+        return self.body
 
 
 class Damage(NamedTuple):
@@ -41,12 +48,15 @@ class Damage(NamedTuple):
 def frame_of(header: bytes, body: bytes) -> list[bytes]:
     """The parts to be written one after the other; the body is not copied."""
     lengths = _LENGTHS.pack(_MARK, len(header), len(body))
-    checksum = zlib.crc32(body, zlib.crc32(header, zlib.crc32(lengths)))
-    return [lengths + _CHECKSUM.pack(checksum) + header, body]
+    checksums = _CHECKSUMS.pack(zlib.crc32(header, zlib.crc32(lengths)), zlib.crc32(body))
+    return [lengths + checksums + header, body]
 
 
-def read_frame(file: IO[bytes], offset: int) -> Frame | None:
-    """None when there is no whole frame at this place."""
+def read_frame(file: IO[bytes], offset: int, *, bodies_max: int = BODY_BYTES_MAX) -> Frame | None:
+    """None when there is no whole frame at this place.
+
+    A body of more than ``bodies_max`` bytes is passed over, and its checksum with it.
+    """
     file.seek(offset)
     head = file.read(HEAD_BYTES)
     if len(head) < HEAD_BYTES:
@@ -54,21 +64,26 @@ def read_frame(file: IO[bytes], offset: int) -> Frame | None:
     mark, header_bytes, body_bytes = _LENGTHS.unpack_from(head)
     if mark != _MARK or header_bytes > HEADER_BYTES_MAX or body_bytes > BODY_BYTES_MAX:
         return None
-    header, body = file.read(header_bytes), file.read(body_bytes)
-    if len(header) + len(body) < header_bytes + body_bytes:
-        return None
-    checksum = zlib.crc32(body, zlib.crc32(header, zlib.crc32(head[: _LENGTHS.size])))
-    if checksum != _CHECKSUM.unpack_from(head, _LENGTHS.size)[0]:
+    of_header, of_body = _CHECKSUMS.unpack_from(head, _LENGTHS.size)
+    header = file.read(header_bytes)
+    if zlib.crc32(header, zlib.crc32(head[: _LENGTHS.size])) != of_header:
         return None
     end = offset + HEAD_BYTES + header_bytes + body_bytes
-    return Frame(offset, end, orjson.loads(header), body)
+    body = None
+    if body_bytes <= bodies_max:
+        body = file.read(body_bytes)
+        if len(body) < body_bytes or zlib.crc32(body) != of_body:
+            return None
+    return Frame(offset, end, orjson.loads(header), body_bytes, body)
 
 
-def read_frames(file: IO[bytes], offset: int, end: int) -> Iterator[Frame | Damage]:
+def read_frames(
+    file: IO[bytes], offset: int, end: int, *, bodies_max: int = BODY_BYTES_MAX
+) -> Iterator[Frame | Damage]:
     """Everything from ``offset`` to ``end``, in order; only whole frames count as such."""
     while offset < end:
-        frame = read_frame(file, offset)
-        if frame is None:
+        frame = read_frame(file, offset, bodies_max=bodies_max)
+        if frame is None or frame.end > end:
             resumed = _next_frame(file, offset + 1, end)
             yield Damage(offset, resumed)
             offset = resumed

@@ -12,6 +12,7 @@ import orjson
 
 from pushgate_client.files import delete, write_whole
 from pushgate_client.frames import Damage, Frame, read_frames
+from pushgate_client.limits import BODY_BYTES_MAX
 from pushgate_client.marks import Mark, mark_bytes, read_marks, whole_marks_bytes
 
 ENTRIES_SUFFIX, MARKS_SUFFIX, TOTALS_SUFFIX = ".entries", ".marks", ".totals"
@@ -76,9 +77,11 @@ class Segment:
         if self.oldest is None:
             self.oldest = created
 
-    def frames(self, offset: int = 0) -> Iterator[Frame | Damage]:
+    def frames(
+        self, offset: int = 0, *, bodies_max: int = BODY_BYTES_MAX
+    ) -> Iterator[Frame | Damage]:
         with self.path.open("rb") as file:
-            yield from read_frames(file, offset, self.size)
+            yield from read_frames(file, offset, self.size, bodies_max=bodies_max)
 
     def settled(self) -> set[int]:
         return {*read_marks(self.marks_path), *(mark.id for mark in self.unwritten)}

@@ -88,7 +88,7 @@ class Store:
             segment = self.queue.segments[segment_id]
             if self._settled[0] != segment_id:
                 self._settled = (segment_id, segment.settled())
-            for frame in segment.frames(offset):
+            for frame in segment.frames(offset, bodies_max=INLINE_BODY_BYTES):
                 self._next = (segment_id, frame.end)
                 if isinstance(frame, Damage):
                     self._mend(segment)
@@ -109,7 +109,7 @@ class Store:
         except LookupError:
             self._mend(self.queue.segments[place.segment])
             return None
-        return entry_of(frame.header, frame.body)
+        return entry_of(frame.header, frame.whole_body)
 
     def settle(self, settled: list[tuple[Place, Mark]]) -> None:
         by_segment: dict[int, list[Mark]] = defaultdict(list)
@@ -173,9 +173,9 @@ class Store:
                 if frame.header["id"] not in ids or frame.header["id"] in settled:
                     continue
                 if back_to_queue:
-                    self.append([entry_of(frame.header, frame.body)])
+                    self.append([entry_of(frame.header, frame.whole_body)])
                 self.aside.settle(segment.first_id, [_mark(frame)])
-                self._recent.pop((frame.header["from"], zlib.crc32(frame.body)), None)
+                self._recent.pop((frame.header["from"], zlib.crc32(frame.whole_body)), None)
                 entries += 1
                 records += frame.header["records"]
         for segment in self.aside.settled_segments(make_room=True):
@@ -213,7 +213,7 @@ class Store:
     def _remember_recent(self) -> None:
         for segment_id in sorted(self.aside.segments)[-2:]:
             for frame in _whole(self.aside.segments[segment_id], 0):
-                self._recent[(frame.header["from"], zlib.crc32(frame.body))] = 0
+                self._recent[(frame.header["from"], zlib.crc32(frame.whole_body))] = 0
         for key in list(self._recent)[:-RECENT_SET_ASIDE]:
             del self._recent[key]
 
@@ -248,14 +248,13 @@ def _whole(segment: Segment, offset: int) -> Iterable[Frame]:
 
 def _waiting(segment_id: int, frame: Frame) -> Waiting:
     header = frame.header
-    small = len(frame.body) <= INLINE_BODY_BYTES
     return Waiting(
         place=Place(segment_id, frame.offset, header["id"]),
         tables=tuple(header["tables"]),
         in_order=header["in_order"],
         records=header["records"],
-        body_bytes=len(frame.body),
-        entry=entry_of(header, frame.body) if small else None,
+        body_bytes=frame.body_bytes,
+        entry=None if frame.body is None else entry_of(header, frame.body),
     )
 
 
@@ -264,7 +263,7 @@ def set_aside_of(frame: Frame) -> SetAside:
     return SetAside(
         id=header["id"],
         from_id=header["from"],
-        entry=entry_of(header, frame.body),
+        entry=entry_of(header, frame.whole_body),
         status=header["status"],
         reason=header["reason"],
     )

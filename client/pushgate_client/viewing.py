@@ -51,7 +51,7 @@ class OutboxView:
     def waiting(self) -> Iterator[Taken]:
         """Oldest first, with their bodies, one at a time."""
         for frame in self._unsettled("queue"):
-            yield Taken(frame.header["id"], entry_of(frame.header, frame.body))
+            yield Taken(frame.header["id"], entry_of(frame.header, frame.whole_body))
 
     def set_aside(self) -> Iterator[SetAside]:
         """Oldest first, one at a time."""
