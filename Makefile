@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Other people's programs, which tests run against ours; each in an environment of its own.
+CLIENTS := singer-clients tap-jsonl schemathesis
+CLIENTS_READY := .cache/clients/.ready
 REQUIREMENTS := requirements.txt requirements-embedded.txt requirements-dev.txt
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet --upgrade
@@ -18,16 +21,16 @@ export PUSHGATE_TEST_ROUNDS
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv with everything that is needed (the other targets do it themselves)
+setup: $(READY) $(CLIENTS_READY) ## make .venv and all else (the other targets do it themselves)
 	@echo "Ready: $(BIN)/pushgate"
 
 run: $(READY) ## serve everything on this machine, with an embedded Postgres, data in .pushgate/
 	@$(BIN)/pushgate up --quickstart
 
-test: $(READY) ## all tests, loops at a small count
+test: $(READY) $(CLIENTS_READY) ## all tests, loops at a small count
 	$(BIN)/pytest -n $(TEST_WORKERS)
 
-soak: $(READY) ## all tests, loops at their full counts (an hour or so)
+soak: $(READY) $(CLIENTS_READY) ## all tests, loops at their full counts (an hour or so)
 	PUSHGATE_TEST_ROUNDS=full $(BIN)/pytest -n $(TEST_WORKERS) -o timeout=3600
 
 demo: $(READY) ## a throw-away system doing the main job on real data, checked
@@ -69,9 +72,17 @@ lock: $(READY) ## choose versions anew and write the hashed requirements files
 		deploy/requirements/dev.in -o requirements-dev.txt
 	$(LOCK) --no-deps deploy/requirements/demo.in -o deploy/requirements/demo.txt
 	$(LOCK) --no-deps deploy/requirements/compose.in -o deploy/requirements/compose.txt
+	$(LOCK) --override deploy/requirements/singer-clients-override.txt \
+		deploy/requirements/singer-clients.in -o deploy/requirements/singer-clients.txt
+	$(LOCK) deploy/requirements/tap-jsonl.in -o deploy/requirements/tap-jsonl.txt
+	$(LOCK) deploy/requirements/schemathesis.in -o deploy/requirements/schemathesis.txt
 
 # The stamp is newer than what it was made from, so a ready environment costs nothing.
 $(READY): deploy/requirements/build.txt $(REQUIREMENTS) pyproject.toml client/pyproject.toml \
 		deploy/make-venv
 	@PYTHON="$(PYTHON)" deploy/make-venv .venv $(REQUIREMENTS)
 	@touch $@
+
+# Not made where something is missing: then the tests say why they skip, and it is tried again.
+$(CLIENTS_READY): $(READY) deploy/make-clients $(CLIENTS:%=deploy/requirements/%.txt)
+	@deploy/make-clients .cache/clients $(CLIENTS)

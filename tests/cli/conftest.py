@@ -1,4 +1,4 @@
-"""One real system for the tests of this directory, started by the first that asks for it."""
+"""What tests make of the shared system (tests/system/shared.py) and ask it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ from asyncpg import Connection, Record
 
 from cli.connect_api import ConnectApi, connect_api
 from cli.database import system_database
-from cli.demo.system import System, throw_away_system
+from cli.demo.system import System
 from tests.cli.made import Made
-
-
-@pytest.fixture(scope="session")
-async def system() -> AsyncIterator[System]:
-    """Shared: a test makes an integration of its own, under its own name."""
-    async with throw_away_system() as up:
-        yield up
 
 
 @pytest.fixture
