@@ -11,7 +11,7 @@ from aiohttp import web
 from asyncpg import Connection, Pool, Record
 
 from protocol.limits import BODY_BYTES_MAX
-from protocol.refusals.edge import PathNotFound
+from protocol.refusals.edge import MethodNotAllowed, PathNotFound
 from services.ingest.answers import refused
 from services.ingest.batch import BatchIntake
 from services.ingest.beliefs import Beliefs
@@ -29,6 +29,7 @@ from services.ingest.reading import Readings
 from services.ingest.status import Status
 from services.ingest.token_lookup import TokenLookup
 from services.ingest.validate import ValidateIntake
+from services.runtime import openapi
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool, reason_not_ready
@@ -116,6 +117,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     app[STRAIGHT] = {"/v2/import/push": push.answer, "/v2/import/batch": batch.answer}
     mirrored = TokenLookup(lookups, beliefs, mirror_decides=True)
     _add_import(app, "/v2/import/validate", ValidateIntake(gate, mirrored))
+    _add(app, openapi.PATH, _openapi)
     _add(app, "/{anything:.*}", _not_found)
 
     async def stop_reading(_: web.Application) -> None:
@@ -157,6 +159,12 @@ def _add(app: web.Application, path: str, answer: Handler) -> None:
 
 async def _expect_nothing(_: web.Request) -> None:
     """These answers need no body, so nobody is told to go on and send one."""
+
+
+async def _openapi(request: web.Request) -> web.Response:
+    if request.method not in ("GET", "HEAD"):
+        return refused(MethodNotAllowed("GET, HEAD"), "other")
+    return await openapi.openapi_document(request)
 
 
 async def _not_found(_: web.Request) -> web.Response:

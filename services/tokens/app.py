@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from asyncpg import Pool, Record
 
+from services.runtime import openapi
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
@@ -71,6 +72,7 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
 
     app.cleanup_ctx.append(database)
     add_connect_api(app)
+    app.router.add_get(openapi.PATH, openapi.openapi_document, allow_head=False)
     add_pages(app)
     return app
 
