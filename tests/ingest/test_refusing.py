@@ -179,7 +179,7 @@ async def test_another_path(gate: ImportClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", IMPORTS)
-async def test_the_region_switch(serve: Serve, gate: ImportClient, path: str) -> None:
+async def test_au_12_the_region_switch(serve: Serve, gate: ImportClient, path: str) -> None:
     async with serve(refuse_region=True) as other:
         gate.url = other.url
         answer = await gate.send(path, b"not even JSON", token="")
@@ -246,7 +246,7 @@ async def pieces(count: int, size: int) -> AsyncGenerator[bytes]:
         yield b" " * size
 
 
-async def test_a_chunked_body_over_the_limit(serve: Serve, gate: ImportClient) -> None:
+async def test_lm_03_a_chunked_body_over_the_limit(serve: Serve, gate: ImportClient) -> None:
     async with serve(body_bytes_max=300_000) as served:
         gate.url = served.url
         answer = await gate.send(PUSH, pieces(50, 10_000))

@@ -174,7 +174,7 @@ async def test_nobody_is_told_what_nobody_knows(
     assert answer.json["status"] == "ERROR"
 
 
-async def test_validate_judges_a_request_on_its_own_merits(
+async def test_va_04_validate_judges_a_request_on_its_own_merits(
     gate: ImportClient, cable: Cable
 ) -> None:
     await gate.push(gate.record())
@@ -212,7 +212,7 @@ async def test_validate_goes_by_the_mirror(
     assert unknown.brief == NOT_AUTHORIZED
 
 
-async def test_status_says_so(gate: ImportClient, cable: Cable) -> None:
+async def test_st_02_status_says_so(gate: ImportClient, cable: Cable) -> None:
     cable.cut()
 
     async def broken() -> bool:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.ingest.gate import ImportClient
 from tests.ingest.journal import Journal
+from tests.openapi.document import faults
 from tests.wire.cases import CASES, Case
 
 
@@ -18,3 +19,5 @@ async def test_is_answered_as_the_contract_says(
 
     assert mine.answered_by(answer.status, answer.headers["Content-Type"], answer.body), answer
     assert await journal.count() == (answer.status == 201)
+    given = (answer.status, answer.headers["Content-Type"], answer.body)
+    assert faults(mine.method, mine.path, *given) == []
