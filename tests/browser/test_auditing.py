@@ -7,6 +7,7 @@ import json
 from playwright.async_api import expect
 
 from tests.browser.installation import Installation
+from tests.browser.pictures import picture
 from tests.tokens.signing import sign
 
 
@@ -19,31 +20,32 @@ async def test_an_auditor_finds_facts_and_who_could_write(installation: Installa
         installation.caller, shop.integration_id, shop.token.token_id
     )
     await sign(installation.database)
-    async with installation.somebody("audrey@acme.example", "auditor") as audrey:
-        main = audrey.page.locator("main")
-        await audrey.open("/audit")
-        await audrey.look("audit")
-        await audrey.press("Verify now")
+    async with installation.somebody("audrey@acme.example", "auditor") as ada:
+        main = ada.page.locator("main")
+        await ada.open("/audit")
+        await ada.look("audit")
+        await ada.press("Verify now")
         await expect(main).to_contain_text("Verified.")
-        await audrey.look("audit-verified")
+        await ada.look("audit-verified")
+        await picture(ada, "audit", height=560)
 
-        await audrey.page.get_by_label("Type").select_option("TokenRevoked")
-        await audrey.page.get_by_label("Integration").fill("shop_orders")
-        await audrey.press("Filter")
-        assert await audrey.page.locator(".facts > li").count() == 1
+        await ada.page.get_by_label("Type").select_option("TokenRevoked")
+        await ada.page.get_by_label("Integration").fill("shop_orders")
+        await ada.press("Filter")
+        assert await ada.page.locator(".facts > li").count() == 1
         await expect(main).to_contain_text("The operator revoked token")
 
-        async with audrey.page.expect_download() as download:
-            await audrey.page.get_by_role("link", name="Export").click()
+        async with ada.page.expect_download() as download:
+            await ada.page.get_by_role("link", name="Export").click()
         exported = (await (await download.value).path()).read_text().splitlines()
         assert [json.loads(line)["type"] for line in exported] == ["TokenRevoked"]
 
-        await audrey.press("All")
-        await audrey.press("Show")
-        await audrey.look("as-of")
+        await ada.press("All")
+        await ada.press("Show")
+        await ada.look("as-of")
         await expect(main).to_contain_text("2 tokens could write")
-        await audrey.page.get_by_label("As of").fill("2001-01-01T00:00:00")
-        await audrey.press("Show")
+        await ada.page.get_by_label("As of").fill("2001-01-01T00:00:00")
+        await ada.press("Show")
         await expect(main).to_contain_text("before the first fact")
 
 

@@ -8,6 +8,7 @@ from playwright.async_api import expect
 
 from services.runtime.clock import SystemClock
 from tests.browser.installation import Installation
+from tests.browser.pictures import picture
 from tests.tokens.journal_rows import Push, keep, refuse, thousand_pushes
 
 LONG = (
@@ -33,6 +34,7 @@ async def test_a_busy_integration_is_told_at_a_glance(installation: Installation
     async with installation.somebody() as ada:
         await ada.open(f"/integrations/{shop_id}")
         await ada.look("summary")
+        await picture(ada, "summary", height=800)
 
         said = await ada.text()
         for told in ("12,345", "Waiting", "Set aside", "Record invalid", "81", "1,003"):

@@ -62,6 +62,9 @@ class Visitor:
         except Error:
             # Chromium forgets the body of a page that it went back to.
             html = await (await self.page.context.request.get(self.page.url)).text()
+        await self.look_at(html, name)
+
+    async def look_at(self, html: str, name: str) -> None:
         await self._checks.hold(self.page, html, name)
 
     async def press(self, name: str) -> None:

@@ -10,8 +10,10 @@ import pytest
 from asyncpg import Connection, Pool, Record
 
 from events.ids import IntegrationId, TokenId
+from events.queries import load_queries
 from services.runtime.clock import SystemClock
 from services.tokens.authority import Caller, the_system
+from services.tokens.commands import PauseIntegration, ResumeIntegration
 from services.tokens.handlers import CreatedIntegration, Handlers, OpenedAccount
 from services.tokens.pages import facts
 from services.tokens.pages.facts import Filters, account_facts, activity
@@ -257,6 +259,40 @@ async def test_facts_are_found_by_type_person_integration_and_time(
     assert await found(Filters(integration_id=shop.integration_id)) == [t.number for t in whole[:3]]
     assert await found(Filters(since=newest.at)) == [newest.number]
     assert await found(Filters(until=newest.at)) == [told.number for told in whole[1:]]
+
+
+async def test_who_could_write_is_what_the_fold_says(
+    connections: Pool[Record],
+    database: Owner,
+    handlers: Handlers,
+    caller: Caller,
+    shop: CreatedIntegration,
+) -> None:
+    """At every size of a history with pauses, a deletion and tokens that come and go."""
+    other = await handlers.create_integration(caller, "Other", with_token=True)
+    second = await handlers.generate_token(caller, shop.integration_id)
+    for change in (
+        PauseIntegration(paused_at="2026-11-23T12:00:00Z"),
+        ResumeIntegration(),
+        PauseIntegration(paused_at="2026-11-24T12:00:00Z"),
+    ):
+        await handlers.change_integration(caller, shop.integration_id, [change])
+        await handlers.delete_integration(caller, other.integration_id)
+    await handlers.revoke_token(caller, shop.integration_id, second.token_id)
+    await handlers.change_integration(caller, shop.integration_id, [ResumeIntegration()])
+    size = await database.fetchval("SELECT size FROM ledger.head")
+
+    for until in range(size + 1):
+        told = await connections.fetch(
+            load_queries("services.tokens.pages")["tokens_that_could_write_of_account"],
+            until,
+            caller.account_id,
+        )
+        fold = await connections.fetch(
+            load_queries("services.tokens")["tokens_that_could_write"], until
+        )
+
+        assert [row["token_id"] for row in told] == [row["token_id"] for row in fold], until
 
 
 async def test_the_export_is_what_is_stored_of_the_account(

@@ -113,7 +113,7 @@ async def account_facts(
 
 async def actors(pool: Pool[Record], account_id: AccountId) -> list[str]:
     query = load_queries("services.tokens.pages")["actors_of_account"]
-    return [row["actor"] for row in await pool.fetch(query, account_id, ACTORS_SHOWN)]
+    return ["system", *(row["actor"] for row in await pool.fetch(query, account_id, ACTORS_SHOWN))]
 
 
 async def stored_lines(

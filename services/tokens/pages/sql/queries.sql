@@ -132,14 +132,13 @@ SELECT e.record::text AS record
  ORDER BY e.number;
 
 -- name: actors_of_account
--- Who can be asked for: whoever did something in the account's own streams, newest first.
-SELECT actor FROM (
-    SELECT e.actor, max(e.number) AS last FROM ledger.event e
-     WHERE e.stream = 'account/' || $1::int
-        OR e.stream IN (SELECT 'integration/' || i.integration_id FROM tokens.integrations i
-                         WHERE i.account_id = $1::int)
-     GROUP BY e.actor) a
- ORDER BY last DESC LIMIT $2;
+-- Who can be asked for: the account's people and Connect tokens, those that are gone too; last added
+-- first, at most $2. Whoever was never used finds nothing.
+SELECT CASE e.type WHEN 'MemberAdded' THEN 'member/' || (e.record -> 'data' ->> 'member_id')
+                   ELSE 'connect-token/' || (e.record -> 'data' ->> 'connect_token_id') END AS actor
+  FROM ledger.event e
+ WHERE e.stream = 'account/' || $1::int AND e.type IN ('MemberAdded', 'ConnectTokenGenerated')
+ ORDER BY e.version DESC LIMIT $2;
 
 -- name: display_names
 SELECT integration_id, display_name FROM tokens.integrations WHERE account_id = $1;
@@ -149,11 +148,28 @@ SELECT integration_id, display_name FROM tokens.integrations WHERE account_id = 
 SELECT max(integration_id) FROM tokens.integrations WHERE account_id = $1 AND schema_name = $2;
 
 -- name: tokens_that_could_write_of_account
--- As of a size of the log, $1.
-SELECT a.token_id, a.integration_id, a.schema_name, a.last_four, a.generated_at,
-       a.generated_number
-  FROM tokens.active_tokens_as_of($1) a WHERE a.state = 'active' AND a.client_id = $2
- ORDER BY a.token_id;
+-- As of a size of the log, $1. The same as tokens.active_tokens_as_of tells (a test compares them),
+-- but an integration's state is looked up for those alone that have a token then.
+WITH standing AS (
+    SELECT g.number FROM ledger.event g
+     WHERE g.type = 'TokenGenerated' AND g.number < $1::bigint
+       AND NOT EXISTS (
+           SELECT FROM ledger.event r
+            WHERE r.type = 'TokenRevoked' AND r.number < $1::bigint AND r.token_id = g.token_id)
+)
+SELECT g.token_id, i.integration_id, i.schema_name, g.record -> 'data' ->> 'last_four' AS last_four,
+       g.recorded_at AS generated_at, g.number AS generated_number
+  FROM standing
+  JOIN ledger.event g ON g.number = standing.number
+  JOIN tokens.integrations i ON i.integration_id = split_part(g.stream, '/', 2)::int
+   AND i.account_id = $2
+  LEFT JOIN LATERAL (
+        SELECT s.type FROM ledger.event s
+         WHERE s.stream = g.stream AND s.number < $1::bigint
+           AND s.type IN ('IntegrationPaused', 'IntegrationResumed', 'IntegrationDeleted')
+         ORDER BY s.version DESC LIMIT 1) stated ON true
+ WHERE coalesce(stated.type, 'IntegrationResumed') = 'IntegrationResumed'
+ ORDER BY g.token_id;
 
 -- name: number_before
 -- The last fact at or before a moment; -1 before all of them.
