@@ -6,22 +6,26 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn, Protocol, TypeVar
 
 import uvloop
 from aiohttp import web
 
-from services.runtime.clock import Clock
+from events.queries import load_queries
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.config import BadSettings, read_settings
 from services.runtime.database import AWAY, UnfitDatabase
 from services.runtime.guarded_http import GuardedRunner
 from services.runtime.http import HEALTH, operations_app
-from services.runtime.logs import Log
+from services.runtime.logs import Log, configure_logs
 from services.runtime.metrics import EVENT_LOOP_DELAY_SECONDS
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 EXIT_DIED = 1
+EXIT_USAGE = 2
 DELAY_EVERY_SECONDS = 0.25
 
 
@@ -103,6 +107,44 @@ async def wait_for(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+ServerSettingsT = TypeVar("ServerSettingsT", bound=ServerSettings)
+ServerSettingsT_contra = TypeVar("ServerSettingsT_contra", bound=ServerSettings, contravariant=True)
+
+
+class BuildApp(Protocol[ServerSettingsT_contra]):
+    def __call__(self, settings: ServerSettingsT_contra, /, *, clock: Clock) -> web.Application: ...
+
+
+def main_of(
+    program: str,
+    settings_class: type[ServerSettingsT],
+    build_app: BuildApp[ServerSettingsT],
+    *,
+    statements: Sequence[str] = (),
+    before: Callable[[], object] | None = None,
+    serves: bool = True,
+) -> NoReturn:
+    """The whole of a program, from its environment to its exit code.
+
+    ``statements`` are the packages whose queries it uses, and ``before`` is what else it does
+    outside the event loop: both before anything is served, because they read from the disk.
+    """
+    configure_logs(program)
+    try:
+        settings = read_settings(settings_class, os.environ)
+    except BadSettings as bad:
+        sys.stderr.write(f"{bad}\n")
+        _exit_with(EXIT_USAGE)
+    for package in statements:
+        load_queries(package)
+    if before is not None:
+        before()
+    clock = SystemClock()
+    _exit_with(
+        run_program(lambda: build_app(settings, clock=clock), settings, clock=clock, serves=serves)
+    )
 
 
 def run_program(
@@ -204,7 +246,7 @@ def _parent_is_gone(lifecycle: Lifecycle, descriptor: int) -> None:
         lifecycle.stop("the parent process is gone")
 
 
-def exit_with(code: int) -> None:
+def _exit_with(code: int) -> NoReturn:
     """Ends the process; the buffers of standard output and error are written first."""
     sys.stdout.flush()
     sys.stderr.flush()

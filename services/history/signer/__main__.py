@@ -1,33 +1,13 @@
 """`python -m services.history.signer`: signs checkpoints of the log."""
 
-import os
-import sys
-
-from events.queries import load_queries
 from services.history.signer.program import SignerSettings, build_app
-from services.runtime.clock import SystemClock
-from services.runtime.config import BadSettings, read_settings
-from services.runtime.lifecycle import exit_with, run_program
-from services.runtime.logs import configure_logs
-
-EXIT_USAGE = 2
-
-
-def main() -> int:
-    configure_logs("signer")
-    try:
-        settings = read_settings(SignerSettings, os.environ)
-    except BadSettings as bad:
-        sys.stderr.write(f"{bad}\n")
-        return EXIT_USAGE
-    # Read from disk now: later would be inside the event loop.
-    for package in ("events", "services.history"):
-        load_queries(package)
-    clock = SystemClock()
-    return run_program(
-        lambda: build_app(settings, clock=clock), settings, clock=clock, serves=False
-    )
-
+from services.runtime.lifecycle import main_of
 
 if __name__ == "__main__":
-    exit_with(main())
+    main_of(
+        "signer",
+        SignerSettings,
+        build_app,
+        statements=["events", "services.history"],
+        serves=False,
+    )
