@@ -19,7 +19,12 @@ from tests.database.shared_server import (
 )
 from tests.rounds import rounds
 
-pytest_plugins = ["tests.database.fixtures", "tests.database.marker", "tests.system.shared"]
+pytest_plugins = [
+    "tests.canary",
+    "tests.database.fixtures",
+    "tests.database.marker",
+    "tests.system.shared",
+]
 
 # The same examples every time: a red test is red for everybody.
 settings.register_profile(

@@ -13,15 +13,13 @@ from pytest_aiohttp.plugin import AiohttpServer
 from events.queries import load_queries
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
-from services.runtime.database import connect
 from services.tokens.app import TokensSettings, build_app
 from services.tokens.connect_api import HANDLERS
 from services.tokens.pages.drawing import load_drawing
 from tests.browser.checking import HtmlValidator, PageChecks
 from tests.browser.installation import IMPORT_URL, Installation
 from tests.browser.tools import CHROMIUM_FLAGS, Missing, chromium, page_checks
-from tests.database.emptying import empty
-from tests.database.fixtures import RoleUrl, fresh_database
+from tests.database.fixtures import RoleUrl
 
 # Starting Chromium and fetching from npm happen inside the first test of a worker.
 SECONDS_MAX = 150
@@ -63,19 +61,9 @@ def statements_and_templates_are_read() -> None:
     load_drawing()
 
 
-@pytest.fixture(scope="session")
-async def shared_database_url(server_url: str, template: str) -> AsyncGenerator[str]:
-    """One clone for all tests here; none changes the schema."""
-    async with fresh_database(server_url, template) as url:
-        yield url
-
-
 @pytest.fixture
-async def database_url(shared_database_url: str) -> str:
-    owner = await connect(shared_database_url, application_name="test set-up")
-    await empty(owner)
-    await owner.close()
-    return shared_database_url
+def database_url(emptied_database_url: str) -> str:
+    return emptied_database_url
 
 
 @pytest.fixture

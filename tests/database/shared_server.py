@@ -17,6 +17,7 @@ from services.runtime.database import connect
 from services.runtime.embedded_postgres.cluster import prepare_cluster
 from services.runtime.embedded_postgres.orphans import stop_orphans
 from services.runtime.embedded_postgres.server import Server, start_server
+from tests.secrecy import refuse_tokens_in_files
 
 SERVER_VARIABLE = "PUSHGATE_TEST_DATABASE_URL"
 DIRECTORY_VARIABLE = "PUSHGATE_TEST_RUN_DIRECTORY"
@@ -38,8 +39,11 @@ def run_directory() -> Generator[None]:
     finally:
         os.close(alive)
         stop_orphans(directory / "postgres")
-        shutil.rmtree(directory)
-        del os.environ[DIRECTORY_VARIABLE]
+        try:
+            refuse_tokens_in_files(directory.glob("*.log"))
+        finally:
+            shutil.rmtree(directory)
+            del os.environ[DIRECTORY_VARIABLE]
 
 
 @contextlib.contextmanager
@@ -51,6 +55,7 @@ def own_directory_of_a_run() -> Generator[Path]:
     directory = Path(tempfile.mkdtemp(dir=os.environ[DIRECTORY_VARIABLE]))
     try:
         yield directory
+        refuse_tokens_in_files(directory.rglob("*.log"))
     finally:
         shutil.rmtree(directory)
 

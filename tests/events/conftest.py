@@ -9,8 +9,7 @@ from asyncpg import Connection, Record
 
 from events.queries import load_queries
 from services.runtime.database import connect
-from tests.database.emptying import empty
-from tests.database.fixtures import RoleUrl, fresh_database
+from tests.database.fixtures import RoleUrl
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,19 +19,9 @@ def statements_are_read() -> None:
         load_queries(package)
 
 
-@pytest.fixture(scope="session")
-async def shared_database_url(server_url: str, template: str) -> AsyncGenerator[str]:
-    """One clone for all tests here."""
-    async with fresh_database(server_url, template) as url:
-        yield url
-
-
 @pytest.fixture
-async def database_url(shared_database_url: str) -> str:
-    owner = await connect(shared_database_url, application_name="test set-up")
-    await empty(owner)
-    await owner.close()
-    return shared_database_url
+def database_url(emptied_database_url: str) -> str:
+    return emptied_database_url
 
 
 @pytest.fixture

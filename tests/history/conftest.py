@@ -17,8 +17,7 @@ from services.history.signer.files import SignerFiles
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect
-from tests.database.emptying import empty
-from tests.database.fixtures import RoleUrl, fresh_database
+from tests.database.fixtures import RoleUrl
 from tests.history.appending import connect_token_generated
 from tests.history.auditor import AUDITOR, signed
 
@@ -34,19 +33,9 @@ def _queries_are_read() -> None:
         load_queries(package)
 
 
-@pytest.fixture(scope="session")
-async def shared_database_url(server_url: str, template: str) -> AsyncGenerator[str]:
-    async with fresh_database(server_url, template) as url:
-        yield url
-
-
 @pytest.fixture
-async def database_url(shared_database_url: str) -> str:
-    """One clone for most tests here, emptied for each; some files take a clone for each test."""
-    owner = await connect(shared_database_url, application_name="test set-up")
-    await empty(owner)
-    await owner.close()
-    return shared_database_url
+def database_url(emptied_database_url: str) -> str:
+    return emptied_database_url
 
 
 @pytest.fixture

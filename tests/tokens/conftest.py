@@ -12,12 +12,11 @@ from events.queries import load_queries
 from events.types import Role
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
-from services.runtime.database import connect, pool
+from services.runtime.database import pool
 from services.tokens.app import TokensSettings, build_app
 from services.tokens.authority import Caller, the_system
 from services.tokens.handlers import Handlers, OpenedAccount
-from tests.database.emptying import empty
-from tests.database.fixtures import RoleUrl, fresh_database
+from tests.database.fixtures import RoleUrl
 from tests.tokens.connect_client import AnyClient, ConnectClient
 from tests.tokens.person import Person
 
@@ -33,19 +32,9 @@ def statements_are_read() -> None:
         load_queries(package)
 
 
-@pytest.fixture(scope="session")
-async def shared_database_url(server_url: str, template: str) -> AsyncGenerator[str]:
-    """One clone for all tests here: they are many and small, and none changes the schema."""
-    async with fresh_database(server_url, template) as url:
-        yield url
-
-
 @pytest.fixture
-async def database_url(shared_database_url: str) -> str:
-    owner = await connect(shared_database_url, application_name="test set-up")
-    await empty(owner)
-    await owner.close()
-    return shared_database_url
+def database_url(emptied_database_url: str) -> str:
+    return emptied_database_url
 
 
 @pytest.fixture
