@@ -1,4 +1,4 @@
-"""Looks for texts that may stand nowhere: tokens and passwords."""
+"""Looks for texts that may stand nowhere: tokens, passwords and one-time links."""
 
 import asyncio
 from collections.abc import Sequence

@@ -22,6 +22,7 @@ from cli.target import find_target
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from tests.compose.canary import look_everywhere
+from tests.compose.halting import halt_and_resume
 from tests.compose.load import Account, Load
 from tests.compose.stack import PROGRAMS, Stack, StackFailed
 from tests.eventually import eventually
@@ -29,6 +30,8 @@ from tests.eventually import eventually
 FLIGHTS = 20_000
 INTEGRATION = "Load"
 SCHEMA = "load"
+# Lets somebody in, so that it may stand in no log; nobody was ever given this one.
+ONE_TIME_LINK = "canary" * 8
 PUSHES_BETWEEN = 60
 PATIENCE_SECONDS = 90.0
 ALL = ("postgres", *PROGRAMS, "caddy")
@@ -85,8 +88,12 @@ class Steps:
         await self._nothing_missing_or_double(load.account)
         await self._down_and_up(load)
         await self._audit()
-        await look_everywhere(self._stack, [self._token, *await self._connect_tokens()])
-        say("No token and no password in any log, metric or table.")
+        await self._halted_and_resumed(load)
+        await self._audit()
+        await look_everywhere(
+            self._stack, [self._token, ONE_TIME_LINK, *await self._connect_tokens()]
+        )
+        say("No token, no password and no one-time link in any log, metric or table.")
 
     # --- the door ---
 
@@ -120,6 +127,8 @@ class Steps:
                 expect(
                     "another host", (answer.status, answer.content_type), (421, "application/json")
                 )
+            async with session.get(f"{self._stack.url}/link/{ONE_TIME_LINK}") as answer:
+                expect("a link nobody made", answer.content_type, "text/html")
         say("TLS answers; programs' answers pass unchanged, caddy's own are JSON.")
 
     # --- kills ---
@@ -193,6 +202,16 @@ class Steps:
         expect("differences", [replayed["only_in_fold"], replayed["only_in_table"]], [[], []])
         expect("receipts outside", replayed["receipts_outside"], [])
         say(f"The log verifies to {verified['size']} facts, and replays to the live tables.")
+
+    async def _halted_and_resumed(self, load: Load) -> None:
+        """Somebody changed the log: no token is made until it is as it was signed."""
+
+        async def push_some() -> None:
+            async with load.going_on() as account:
+                await self._more_pushes(account)
+
+        reason = await halt_and_resume(self._stack, self._system, INTEGRATION, push_some)
+        say(f"A changed log was halted ({reason}), took pushes, and was resumed when put back.")
 
     async def _stopped_in_order(self) -> None:
         """Every program hears the signal and ends by itself: -9 would leave 137 behind."""
