@@ -6,7 +6,7 @@ EXPORT has one event a line. SHA-256 of a zero byte and the line is a leaf of th
 6962) whose size and root the CHECKPOINT signs (C2SP tlog-checkpoint, Ed25519). KEY is the verifier
 key, text or file. --previous: a checkpoint kept from an earlier time, which this log has to extend.
 --checkpoints: older ones, which tell where a change begins. --receipts: one receipt a line, held to
-the seals in the log (ReceiptsSealed). Prints one JSON object. Exit code: 0 verified, 1 not.
+the seals in it. A hash stands for what is not shown. Prints JSON. Exit code: 0 verified, 1 not.
 
 Needs Python 3.11 and the package `cryptography`. It imports nothing else, so this is all there is.
 """
@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NOTE = re.compile(r"([^\n]+)\n(0|[1-9]\d{0,18})\n([\w+/]{43}=)\n\n((?:— \S+ \S+\n)+)", re.ASCII)
 SEQUENCE = slice(33, 53)  # in a line: {"specversion":"1.0","sequence":"00000000000000000007",
+HIDDEN = re.compile(rb'{["a-z:.,0-9]+,"leaf_hash":"(\w{64})"}\n?')
 TIME = slice(63, 90)  # "time":"2026-11-23T12:00:00.000001Z",
 
 
@@ -45,7 +46,13 @@ class NotVerified(Exception):
 
 
 def leaves_of(lines: Iterable[bytes]) -> list[bytes]:
-    return [sha256(b"\x00" + line.rstrip(b"\n")).digest() for line in lines]
+    return [hash_given(line) or sha256(b"\x00" + line.rstrip(b"\n")).digest() for line in lines]
+
+
+def hash_given(line: bytes) -> bytes | None:
+    """Of an event or receipt that is another account's, and not shown; a whole line is longer."""
+    hidden = len(line) < 150 and HIDDEN.fullmatch(line)  # noqa: PLR2004 - said above
+    return bytes.fromhex(hidden[1].decode()) if hidden else None
 
 
 def root_of(leaves: list[bytes]) -> bytes:
@@ -114,6 +121,20 @@ def verify_events(export: Path, now: Checkpoint, old: Checkpoint | None, *, mark
         raise NotVerified("stale", f"{len(leaves) - now.size} events are not signed yet", now.size)
 
 
+def check_shown(export: Path) -> int:
+    """How many events are not shown. Every stream that is has to be whole, from version 1 on."""
+    with export.open("rb") as lines:
+        hidden = sum(hash_given(line) is not None for line in lines)
+    versions: dict[str, int] = {}
+    with export.open("rb") as lines:
+        for event in (json.loads(line) for line in lines if hidden and not hash_given(line)):
+            stream = event["subject"]
+            versions[stream] = versions.get(stream, 0) + 1
+            if event["streamversion"] != versions[stream]:
+                raise NotVerified("missing", f"{stream} has a gap", int(event["sequence"]))
+    return hidden
+
+
 def check_restored(export: Path, old: Checkpoint, now: Checkpoint, *, extends: bool) -> None:
     """A log of another origin has to say that it was restored, and where it goes on from."""
     for number, data in facts(export, "LogRestored"):
@@ -179,9 +200,8 @@ def verify_receipts(export: Path, receipts: Path) -> int:
                 covered += leaves_of([following[1]])
                 following = next(numbered, None)
             where = f"receipts {first} to {sealed}, sealed by event {number}"
-            if len(covered) < seal["count"]:
-                why = f"{seal['count'] - len(covered)} of the {where}, are not there"
-                raise NotVerified("missing", why, first)
+            if absent := max(0, seal["count"] - len(covered)):
+                raise NotVerified("missing", f"{absent} of the {where}, are not there", first)
             found = (first, len(covered), root_of(covered).hex())
             if found != (seal["first"], seal["count"], seal["root"]):
                 raise NotVerified("altered", f"the {where}, are not what was sealed", first)
@@ -201,12 +221,13 @@ def verify(
         found["key_id"] = key_id(now.origin, public_key).hex()
         old = open_note(old_note, public_key) if old_note else None
         verify_events(export, now, old, marks=marks)
+        hidden = check_shown(export)
         checked = verify_receipts(export, receipts) if receipts else None
     except NotVerified as no:
         return found | {"verdict": no.verdict, "first_bad": no.first_bad, "why": str(no)}
     except (ValueError, KeyError) as error:
         return found | {"verdict": "altered", "why": f"something cannot be read: {error}"}
-    return found | {"verdict": "verified", "receipts": checked}
+    return found | {"verdict": "verified", "receipts": checked, "hidden": hidden}
 
 
 def main() -> int:

@@ -28,9 +28,17 @@ class BadQuestion(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reader:
+    """``sees_all``: also what is other accounts' (docs/decisions, 0022)."""
+
     connect_token_id: int
     account_id: int
     role: str
+    sees_all: bool
+
+    @property
+    def only_account(self) -> int | None:
+        """Whose events and receipts are shown; None: everybody's."""
+        return None if self.sees_all else self.account_id
 
 
 class Told:
@@ -45,6 +53,20 @@ class Told:
 
 
 TOLD: web.RequestKey[Told] = web.RequestKey("told", Told)
+
+
+def only_account(request: web.Request) -> int | None:
+    return request[TOLD].reader.only_account
+
+
+def others_hashed(request: web.Request) -> bool:
+    """Whether hashes stand for what is not shown, as computing a root takes; raises BadQuestion."""
+    others = request.query.get("others", "absent")
+    if others not in {"absent", "hashed"}:
+        raise BadQuestion("others is hashed or absent")
+    return others == "hashed"
+
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

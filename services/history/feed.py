@@ -18,6 +18,8 @@ from services.history.access import (
     TOLD,
     BadQuestion,
     only,
+    only_account,
+    others_hashed,
     record,
     refusal,
     whole_number,
@@ -71,17 +73,21 @@ class Feed:
 
         A page tells in its headers up to which number it has looked, for readers with filters.
         """
-        only(request, "after", "until", "limit", *FILTERS)
+        only(request, "after", "until", "limit", "others", *FILTERS)
         filters = _filters(request)
+        hashed = others_hashed(request)
+        if hashed and any(name in request.query for name in FILTERS):
+            raise BadQuestion("others=hashed goes with no filter: nobody sees what others did")
+        shown = (*filters.values, only_account(request), hashed)
         after = whole_number(request, "after", -1, least=-1, most=NUMBER_MAX)
         size = await log_size(request.app[POOL])
         until = whole_number(request, "until", size - 1, least=-1, most=NUMBER_MAX)
         until = min(until, size - 1)
         if "limit" in request.query:
             limit = whole_number(request, "limit", 1, least=1, most=PAGE_EVENTS_MAX)
-            return await self._page(request, (after, until, *filters.values), limit, size)
+            return await self._page(request, (after, until, *shown), limit, size)
         headers = {LOG_SIZE: str(size), SCANNED_TO: str(max(after, until))}
-        return await self.whole(request, "whole_events", (after, until, *filters.values), headers)
+        return await self.whole(request, "whole_events", (after, until, *shown), headers)
 
     async def _page(
         self, request: web.Request, values: tuple[Any, ...], limit: int, size: int
@@ -136,7 +142,7 @@ class Feed:
         while not self._ending.is_set():
             ring = self._bell.next_ring()
             until = await log_size(request.app[POOL]) - 1
-            values = (after, until, *filters.values)
+            values = (after, until, *filters.values, only_account(request), False)
             rows = await events_page(request.app[POOL], values, STREAM_PAGE_EVENTS)
             request[TOLD].add(len(rows))
             if rows:

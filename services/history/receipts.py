@@ -7,7 +7,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from events.queries import load_queries
-from services.history.access import POOL, only, whole_number
+from services.history.access import POOL, only, only_account, others_hashed, whole_number
 from services.history.feed import NUMBER_MAX, Feed
 from services.history.seals import Sealer
 
@@ -21,12 +21,13 @@ class Receipts:
 
     async def receipts(self, request: web.Request) -> web.StreamResponse:
         """GET /receipts: NDJSON in order of number, each line the text that a seal covers."""
-        only(request, "after", "until")
+        only(request, "after", "until", "others")
         after = whole_number(request, "after", 0, least=0, most=NUMBER_MAX)
         last = await request.app[POOL].fetchval(load_queries("services.history")["last_receipt"])
         until = min(whole_number(request, "until", last, least=0, most=NUMBER_MAX), last)
         headers = {LAST_RECEIPT: str(last)}
-        return await self._feed.whole(request, "whole_receipts", (after, until), headers)
+        shown = (only_account(request), others_hashed(request))
+        return await self._feed.whole(request, "whole_receipts", (after, until, *shown), headers)
 
     async def seal(self, request: web.Request) -> web.Response:
         """POST /receipts/seal: the seals that were made, none when all is sealed already."""

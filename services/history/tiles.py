@@ -20,7 +20,7 @@ from events.tiles import (
     parse_place,
     span_root,
 )
-from services.history.access import POOL, TOLD, only
+from services.history.access import POOL, TOLD, only, only_account
 from services.history.feed import LOG_SIZE, log_size
 
 IMMUTABLE = "private, max-age=31536000, immutable"
@@ -71,8 +71,13 @@ async def tile(request: web.Request) -> web.Response:
 
 
 async def entry_bundle(request: web.Request) -> web.Response:
-    """GET /log/tile/entries/N[.p/W]: the events themselves, each behind its length."""
+    """GET /log/tile/entries/N[.p/W]: the events themselves, each behind its length.
+
+    Whole bundles or nothing: not for readers who may see only their own account's events.
+    """
     only(request)
+    if only_account(request) is not None:
+        raise web.HTTPForbidden(reason="entries hold other accounts' events; read /events")
     place = _place(request)
     signed = await _signed(request)
     if place.entries.stop > signed.size:

@@ -9,7 +9,7 @@ from aiohttp import web
 from asyncpg import Record
 
 from events.queries import load_queries
-from services.history.access import POOL, BadQuestion, only, whole_number
+from services.history.access import POOL, BadQuestion, only, only_account, whole_number
 from services.history.feed import NUMBER_MAX, Feed, moment
 
 RECEIPTS_AT_MOMENT_MAX = 100
@@ -27,6 +27,7 @@ class Traces:
             load_queries("services.history")["token"],
             _token_id(request) if token_hash is None else None,
             None if token_hash is None else bytes.fromhex(token_hash),
+            only_account(request),
         )
         if row is None:
             raise web.HTTPNotFound(reason="no such token was ever generated")
@@ -36,7 +37,8 @@ class Traces:
         """GET /tokens/N/receipts: NDJSON in order of number: the receipt, and its tables' fate."""
         only(request, "after")
         after = whole_number(request, "after", 0, least=0, most=NUMBER_MAX)
-        return await self._feed.whole(request, "whole_trace", (_token_id(request), after), {})
+        values = (_token_id(request), after, only_account(request))
+        return await self._feed.whole(request, "whole_trace", values, {})
 
     async def at_moment(self, request: web.Request) -> web.Response:
         """GET /receipts/at?schema=&moment=: those that were received then, usually one."""
@@ -49,6 +51,7 @@ class Traces:
             request.query["schema"],
             at,
             RECEIPTS_AT_MOMENT_MAX,
+            only_account(request),
         )
         body = "[" + ",".join(row["text"] for row in rows) + "]"
         return web.Response(text=body, content_type="application/json")

@@ -38,16 +38,23 @@ async def open_account(connection: Connection[Record]) -> None:
     await append(connection, f"account/{ACCOUNT}", [AccountOpened(account_id=ACCOUNT)])
 
 
-async def create_integration(connection: Connection[Record], integration_id: int) -> None:
+async def create_integration(
+    connection: Connection[Record], integration_id: int, *, account_id: int = ACCOUNT
+) -> None:
     name = f"shop_{integration_id}"
     fact = IntegrationCreated(
-        integration_id=integration_id, account_id=ACCOUNT, display_name=name, schema_name=name
+        integration_id=integration_id, account_id=account_id, display_name=name, schema_name=name
     )
     await append(connection, f"integration/{integration_id}", [fact])
 
 
 async def connect_token_generated(
-    connection: Connection[Record], text: str, *, role: Role, connect_token_id: int = 1
+    connection: Connection[Record],
+    text: str,
+    *,
+    role: Role,
+    connect_token_id: int = 1,
+    account_id: int = ACCOUNT,
 ) -> None:
     fact = ConnectTokenGenerated(
         connect_token_id=connect_token_id,
@@ -55,7 +62,7 @@ async def connect_token_generated(
         last_four=text[-4:],
         role=role,
     )
-    await append(connection, f"account/{ACCOUNT}", [fact])
+    await append(connection, f"account/{account_id}", [fact])
 
 
 def token_generated(token_id: int) -> TokenGenerated:
@@ -94,17 +101,20 @@ async def unguarded(owner: Connection[Record], table: str = "ledger.event") -> A
         await owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")
 
 
-async def accept(connection: Connection[Record], token_id: int, count: int = 1) -> None:
+async def accept(
+    connection: Connection[Record], token_id: int, count: int = 1, *, integration_id: int = 1
+) -> None:
     """That many receipts, as a group of ingest leaves them; the log is left alone."""
     await connection.execute(
         """
         INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records,
                                       bytes, body_sha256, received_at, log_size, peer)
-        SELECT gen_random_uuid(), 1, $1, 'push', ARRAY['orders', 'späte "Waren"'], 3, 70,
+        SELECT gen_random_uuid(), $3, $1, 'push', ARRAY['orders', 'späte "Waren"'], 3, 70,
                sha256(place::text::bytea),
                clock_timestamp() + place * interval '1 microsecond', size, '203.0.113.7'
           FROM generate_series(1, $2::int) place, ledger.head
         """,
         token_id,
         count,
+        integration_id,
     )

@@ -35,19 +35,19 @@ async def served(database_url: str) -> AsyncGenerator[BaseTestServer]:
 class Auditor:
     """Keeps what was verified in ``directory``, as `pushgate audit verify` does."""
 
-    def __init__(self, server: BaseTestServer, directory: Path) -> None:
+    def __init__(self, server: BaseTestServer, directory: Path, token: str = AUDITOR) -> None:
         url = str(server.make_url("/")).rstrip("/")
-        environ = {"PUSHGATE_HISTORY_URL": url, "PUSHGATE_CONNECT_TOKEN": AUDITOR}
+        environ = {"PUSHGATE_HISTORY_URL": url, "PUSHGATE_CONNECT_TOKEN": token}
         self._target = Target(data_dir=directory, environ=environ)
         self._memory = Memory(directory / "audit")
+        self._headers = {"Authorization": f"Bearer {token}"}
 
     async def verify(self) -> dict[str, Any]:
         found, _ = await verify_live(self._target, self._memory, "")
         return found
 
     async def post(self, path: str) -> None:
-        headers = {"Authorization": f"Bearer {AUDITOR}"}
-        async with ClientSession(self._target.history_url(), headers=headers) as session:
+        async with ClientSession(self._target.history_url(), headers=self._headers) as session:
             (await session.post(path)).raise_for_status()
 
 

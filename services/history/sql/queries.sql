@@ -96,7 +96,11 @@ ON CONFLICT (origin) DO NOTHING;
 SET plan_cache_mode = force_custom_plan;
 
 -- name: reader
-SELECT connect_token_id, account_id, role FROM tokens.connect_tokens WHERE token_hash = $1;
+-- The whole log is for the installation's first account, which is that of the first event.
+SELECT connect_token_id, account_id, role,
+       EXISTS (SELECT FROM ledger.event e
+                WHERE e.number = 0 AND e.stream = 'account/' || c.account_id) AS sees_all
+  FROM tokens.connect_tokens c WHERE token_hash = $1;
 
 -- ---------------------------------------------------------------- the feed
 
@@ -105,24 +109,46 @@ SELECT size FROM ledger.head;
 
 -- name: whole_events
 -- Copied, not fetched: parameters are put in as literals, so absent filters cost nothing.
-SELECT record FROM ledger.event
+-- $8 is the account whose events are shown, NULL for all. Of the others there is nothing, or, if $9,
+-- what it takes to compute the root: the hash that stands for them in the tree.
+WITH mine AS (
+    SELECT 'integration/' || i.integration_id AS stream FROM tokens.integrations i
+     WHERE i.account_id = $8::int
+    UNION ALL VALUES ('account/' || $8::int), ('receipts'), ('log')
+)
+SELECT CASE WHEN $8::int IS NULL OR stream IN (SELECT stream FROM mine) THEN record::text
+            ELSE format('{"specversion":"1.0","sequence":"%s","leaf_hash":"%s"}',
+                        lpad(number::text, 20, '0'), encode(leaf_hash, 'hex')) END
+  FROM ledger.event
  WHERE number > $1::bigint AND number <= $2::bigint
    AND ($3::text[] IS NULL OR type = ANY ($3::text[]))
    AND ($4::text IS NULL OR actor = $4::text)
    AND ($5::text IS NULL OR stream = $5::text)
    AND ($6::timestamptz IS NULL OR recorded_at >= $6::timestamptz)
    AND ($7::timestamptz IS NULL OR recorded_at < $7::timestamptz)
+   AND ($8::int IS NULL OR $9::boolean OR stream IN (SELECT stream FROM mine))
  ORDER BY number;
 
 -- name: events_page
-SELECT number, record::text AS record FROM ledger.event
+-- As above, a page of it.
+WITH mine AS (
+    SELECT 'integration/' || i.integration_id AS stream FROM tokens.integrations i
+     WHERE i.account_id = $8::int
+    UNION ALL VALUES ('account/' || $8::int), ('receipts'), ('log')
+)
+SELECT number,
+       CASE WHEN $8::int IS NULL OR stream IN (SELECT stream FROM mine) THEN record::text
+            ELSE format('{"specversion":"1.0","sequence":"%s","leaf_hash":"%s"}',
+                        lpad(number::text, 20, '0'), encode(leaf_hash, 'hex')) END AS record
+  FROM ledger.event
  WHERE number > $1::bigint AND number <= $2::bigint
    AND ($3::text[] IS NULL OR type = ANY ($3::text[]))
    AND ($4::text IS NULL OR actor = $4::text)
    AND ($5::text IS NULL OR stream = $5::text)
    AND ($6::timestamptz IS NULL OR recorded_at >= $6::timestamptz)
    AND ($7::timestamptz IS NULL OR recorded_at < $7::timestamptz)
- ORDER BY number LIMIT $8;
+   AND ($8::int IS NULL OR $9::boolean OR stream IN (SELECT stream FROM mine))
+ ORDER BY number LIMIT $10;
 
 -- name: records
 SELECT record::text AS record FROM ledger.event WHERE number >= $1 AND number < $2 ORDER BY number;
@@ -174,8 +200,16 @@ SELECT r.number, history.receipt_text(r) AS text FROM journal.receipts r
  WHERE r.number > $1 AND r.number <= $2 ORDER BY r.number LIMIT $3;
 
 -- name: whole_receipts
-SELECT history.receipt_text(r) FROM journal.receipts r
- WHERE r.number > $1::bigint AND r.number <= $2::bigint ORDER BY r.number;
+-- $3 and $4 are what the last two of whole_events are.
+WITH mine AS (SELECT integration_id FROM tokens.integrations WHERE account_id = $3::int)
+SELECT CASE WHEN $3::int IS NULL OR r.integration_id IN (SELECT integration_id FROM mine)
+            THEN history.receipt_text(r)
+            ELSE format('{"number":%s,"leaf_hash":"%s"}', r.number, encode(sha256(
+                '\x00'::bytea || convert_to(history.receipt_text(r), 'UTF8')), 'hex')) END
+  FROM journal.receipts r
+ WHERE r.number > $1::bigint AND r.number <= $2::bigint
+   AND ($3::int IS NULL OR $4::boolean OR r.integration_id IN (SELECT integration_id FROM mine))
+ ORDER BY r.number;
 
 -- name: seal
 SELECT ledger.seal($1, $2, $3, $4);
@@ -183,7 +217,8 @@ SELECT ledger.seal($1, $2, $3, $4);
 -- ---------------------------------------------------------------- traces
 
 -- name: token
--- By id or by hash; the other is NULL. retired_tokens knows nothing of the generation: the log does.
+-- By id or by hash; the other is NULL. $3: of this account, NULL for any. retired_tokens knows nothing
+-- of the generation: the log does.
 SELECT t.token_id, t.integration_id, i.schema_name,
        g.number AS generated_number, g.recorded_at AS generated_at, g.actor AS generated_by,
        r.number AS revoked_number, r.recorded_at AS revoked_at, r.actor AS revoked_by
@@ -195,7 +230,8 @@ SELECT t.token_id, t.integration_id, i.schema_name,
   JOIN tokens.integrations i USING (integration_id)
   JOIN ledger.event g ON g.stream = 'integration/' || t.integration_id AND g.type = 'TokenGenerated'
    AND (g.record -> 'data' ->> 'token_id')::int = t.token_id
-  LEFT JOIN ledger.event r ON r.number = t.revoked_number;
+  LEFT JOIN ledger.event r ON r.number = t.revoked_number
+ WHERE $3::int IS NULL OR i.account_id = $3::int;
 
 -- name: whole_trace
 -- array_to_json and not json_agg: the latter puts newlines between its members.
@@ -214,9 +250,13 @@ SELECT format('{"receipt":%s,"tables":%s}', history.receipt_text(r), array_to_js
              LEFT JOIN journal.pending p ON p.batch_id = r.batch_id AND p.place = w.place - 1
             ORDER BY w.place)))
   FROM journal.receipts r
- WHERE r.token_id = $1::int AND r.number > $2::bigint ORDER BY r.number;
+ WHERE r.token_id = $1::int AND r.number > $2::bigint
+   AND ($3::int IS NULL OR r.integration_id IN (
+            SELECT i.integration_id FROM tokens.integrations i WHERE i.account_id = $3::int))
+ ORDER BY r.number;
 
 -- name: receipts_at
 SELECT history.receipt_text(r) AS text
   FROM journal.receipts r JOIN tokens.integrations i USING (integration_id)
- WHERE i.schema_name = $1 AND r.received_at = $2 ORDER BY r.number LIMIT $3;
+ WHERE i.schema_name = $1 AND r.received_at = $2 AND ($4::int IS NULL OR i.account_id = $4::int)
+ ORDER BY r.number LIMIT $3;
