@@ -16,6 +16,9 @@ from services.loader.reading import Run, Step, read_steps
 # they take several times as much.
 KEPT_BODY_BYTES_MAX = 8_000_000
 
+# Read in one go. The largest body takes a third of a second; health and stopping wait for one only.
+BYTES_IN_ONE_GO = 64 * 1024
+
 # What a body that is not what ingest accepted shows itself as: ours or the disk's fault.
 _DAMAGE = (zstandard.ZstdError, Refusal, KeyError, TypeError, AttributeError)
 
@@ -70,12 +73,15 @@ class Source:
     async def assemble(self, only: Container[int] | None = None) -> Assembly:
         """``only``: of these requests, counted from 1. Raises Unreadable."""
         assembly = Assembly(self._batches[0].table_name)
+        read_bytes = 0
         for number, batch in enumerate(self._batches, start=1):
             wanted = only is None or number in only
             request = Request(batch.mark.batch_id, batch.received_at)
             assembly.add(request, self._steps(batch) if wanted else ())
-            # A body may take a third of a second; health and stopping must not wait for all.
-            await asyncio.sleep(0)
+            read_bytes += batch.bytes
+            if read_bytes >= BYTES_IN_ONE_GO:
+                read_bytes = 0
+                await asyncio.sleep(0)
         assembly.finish()
         return assembly
 

@@ -160,9 +160,10 @@ class Gate:
     ) -> None:
         await self.journal.executemany(
             "INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name,"
-            " records, bytes, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            " records, bytes, received_at) SELECT $1, $2, $3, $4, $5, $6, $7, received_at"
+            " FROM journal.receipts WHERE batch_id = $1",
             [
-                (batch_id, place, number, integration_id, name, count, size, self._received)
+                (batch_id, place, number, integration_id, name, count, size)
                 for place, (name, count) in enumerate(tables.items())
             ],
         )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.tokens.schema_name import derive_schema_name
 from tests.loader.gate import Gate
 
 
@@ -208,6 +209,21 @@ async def test_an_index_in_the_way_rejects_the_table(gate: Gate) -> None:
     await gate.load()
 
     assert await gate.reasons() == ["Table name collision on orders_pkey"]
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"), [("Recurly Stitch", "recurly_stitch"), ("Import API", "import_api")]
+)
+async def test_c86_a_schema_is_called_after_its_integration(
+    gate: Gate, name: str, schema: str
+) -> None:
+    await gate.add_integration(86, derive_schema_name(f"{name} Two"))
+    await gate.push("t", ["id"], {"id": 1}, integration_id=86)
+
+    await gate.load()
+
+    assert await gate.rows("t", schema=f"{schema}_two") == [(1,)]
+    assert derive_schema_name(name) == schema
 
 
 async def test_a_nul_in_a_text_is_dropped(gate: Gate) -> None:

@@ -16,6 +16,7 @@ INFLATED_BYTES_MAX = 64 * 1024 * 1024
 
 _USUAL = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
 _SMALL = zstandard.ZstdCompressor(level=SMALL_LEVEL, write_checksum=True)
+_INFLATING = zstandard.ZstdDecompressor()
 
 
 class Kept(NamedTuple):
@@ -39,5 +40,5 @@ def deflate(body: bytes) -> bytes:
 
 
 def inflate(kept: bytes) -> bytes:
-    """Raises zstandard.ZstdError when the bytes are not what ``deflate`` made."""
-    return zstandard.ZstdDecompressor().decompress(kept, max_output_size=INFLATED_BYTES_MAX)
+    """Raises zstandard.ZstdError when the bytes are not what ``deflate`` made. By one thread."""
+    return _INFLATING.decompress(kept, max_output_size=INFLATED_BYTES_MAX)
