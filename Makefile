@@ -57,8 +57,8 @@ test-containers: $(READY) ## the database tests on postgres:18 in a container
 test-oldest: $(READY) ## the database tests on PostgreSQL 15, where Debian's package is installed
 	@tests/database/oldest -n $(TEST_WORKERS)
 
-bench: $(READY) ## speed and memory as ratios against floors measured in the same run
-	@$(BIN)/python -m bench
+bench: $(READY) ## speed and memory as ratios against floors of the same run (ONLY=loader: a part)
+	@$(BIN)/python -m bench $(ONLY)
 
 format: $(READY) ## format, and mend what the linter can mend
 	$(BIN)/ruff format

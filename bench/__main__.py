@@ -1,4 +1,7 @@
-"""`python -m bench [NAME …]`: all measures, or those of the modules named."""
+"""`python -m bench [NAME …]`: all measures, or those of the modules named.
+
+`loader` means all modules whose names begin with `loader_`.
+"""
 
 import asyncio
 import importlib
@@ -13,7 +16,16 @@ from bench.system import bench_context
 from services.runtime.logs import configure_logs
 
 # Each has ``async def measure(context: Context) -> list[Measure]``.
-MODULES = ("ingest", "loader", "history", "client")
+MODULES = (
+    "ingest",
+    "loader_flights",
+    "loader_nested",
+    "loader_peers",
+    "loader_backlog",
+    "loader_latency",
+    "history",
+    "client",
+)
 LATEST = Path(__file__).parent / "out" / "latest.json"
 
 
@@ -23,6 +35,17 @@ async def run(modules: list[str]) -> list[Measure]:
         for name in modules:
             measures += await importlib.import_module(f"bench.{name}").measure(context)
     return measures
+
+
+def chosen(names: list[str]) -> list[str]:
+    """In the order of MODULES. Raises LookupError for a name that means none of them."""
+    found = {n: [m for m in MODULES if m == n or m.startswith(f"{n}_")] for n in names}
+    unknown = [name for name, modules in found.items() if not modules]
+    if unknown:
+        raise LookupError(
+            f"no measures called {', '.join(unknown)}; there are {', '.join(MODULES)}"
+        )
+    return [m for m in MODULES if not names or any(m in modules for modules in found.values())]
 
 
 def table(measures: list[Measure]) -> str:
@@ -42,7 +65,12 @@ def table(measures: list[Measure]) -> str:
 def main(arguments: list[str]) -> int:
     # The table is what this prints; what the programs say is in logs of their own.
     configure_logs("bench", level=logging.WARNING)
-    measures = asyncio.run(run(arguments or list(MODULES)))
+    try:
+        modules = chosen(arguments)
+    except LookupError as unknown:
+        print(unknown.args[0], file=sys.stderr)
+        return 2
+    measures = asyncio.run(run(modules))
     print(table(measures))
     LATEST.parent.mkdir(exist_ok=True)
     LATEST.write_bytes(

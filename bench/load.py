@@ -1,7 +1,8 @@
 """`python -m bench.load`: the load generator, a process of its own, the same for floor and product.
 
 Raw sockets, keep-alive, requests made beforehand: it must cost much less than what it measures.
-One request is under way on each connection. Reads its orders as JSON from standard input, so that
+One request is under way on each connection: the next is sent as soon as the last one is answered,
+or at its time when a pace is asked for. Reads its orders as JSON from standard input, so that
 no token stands in a list of processes; writes what it saw as JSON.
 """
 
@@ -15,7 +16,7 @@ from typing import cast
 import orjson
 import uvloop
 
-from bench.payloads import PAYLOADS
+from bench.payloads import FIRST_SEQUENCE, PAYLOADS
 
 # Enough that no sequence comes twice in a run, or, of big ones, as many as fit in memory.
 PREPARED_BYTES_MAX = 48_000_000
@@ -35,6 +36,10 @@ class Orders:
     connections: int
     warm_up_seconds: float
     seconds: float
+    # Of all connections together; None: as fast as it goes.
+    per_second: float | None = None
+    # Sequences that no earlier load has used, so that every record is a new version of its row.
+    first_sequence: int = FIRST_SEQUENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +57,23 @@ class Unexpected(Exception):
 
 
 class Pushing(asyncio.Protocol):
-    """One connection: sends the next request as soon as the last one is answered."""
+    """One connection. ``rest_seconds`` at least are between the sending of two requests."""
 
-    def __init__(self, requests: "itertools.cycle[bytes]") -> None:
+    def __init__(self, requests: "itertools.cycle[bytes]", rest_seconds: float) -> None:
         self.answered = 0
-        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.broken: asyncio.Future[None] = self._loop.create_future()
+        self._rest_seconds = rest_seconds
+        self._due = self._loop.time()
         self._requests = requests
         self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
+        self._send()
+
+    def _send(self) -> None:
+        self._due += self._rest_seconds
         self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
@@ -74,7 +86,10 @@ class Pushing(asyncio.Protocol):
             return
         self._answer = b""
         self.answered += 1
-        self._transport.write(next(self._requests))
+        if self._loop.time() >= self._due:
+            self._send()
+        else:
+            self._loop.call_at(self._due, self._send)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(Unexpected(f"the connection was lost: {exc}"))
@@ -87,7 +102,7 @@ class Pushing(asyncio.Protocol):
 def prepared(orders: Orders) -> list[bytes]:
     requests: list[bytes] = []
     total = 0
-    for body in PAYLOADS[orders.payload](orders.client_id):
+    for body in PAYLOADS[orders.payload](orders.client_id, orders.first_sequence):
         head = (
             f"POST {orders.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             f"Authorization: Bearer {orders.token}\r\nContent-Type: application/json\r\n"
@@ -103,8 +118,13 @@ def prepared(orders: Orders) -> list[bytes]:
 async def push(orders: Orders, requests: list[bytes]) -> Seen:
     loop = asyncio.get_running_loop()
     supply = itertools.cycle(requests)
+    rest_seconds = orders.connections / orders.per_second if orders.per_second else 0.0
     connections = [
-        (await loop.create_connection(lambda: Pushing(supply), "127.0.0.1", orders.port))[1]
+        (
+            await loop.create_connection(
+                lambda: Pushing(supply, rest_seconds), "127.0.0.1", orders.port
+            )
+        )[1]
         for _ in range(orders.connections)
     ]
     await _unless_broken(connections, orders.warm_up_seconds)

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from statistics import median
-from typing import Any
 
-import orjson
-
+from bench.loading import journal, loader_environment
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import serving
 from cli.demo.flights import FLIGHTS_KEY, Row, archive, flights
-from events.ids import new_batch_id
-from events.log import AnyConnection
-from services.ingest.journal.bodies import deflate
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 
-RECORDS_A_PUSH = 10_000
 ROWS_A_LOAD = 50_000
 TABLE = "flights"
 MEMORY_MEGABYTES_MAX = 300.0
-LOADED_SECONDS_MAX = 300.0
 # The loading issue sets it.
 REACH = 0.5
 
@@ -41,18 +32,16 @@ Seconds = list[float]
 
 async def measure(context: Context) -> list[Measure]:
     rows = await asyncio.to_thread(lambda: list(flights(archive())))
-    environment = {
-        "PUSHGATE_DATABASE_URL": context.role_url("pushgate_loader"),
-        "PUSHGATE_DESTINATION_URL": context.destination_url,
-    }
     floors: tuple[Seconds, Seconds] = ([], [])
     ours: tuple[Seconds, Seconds] = ([], [])
-    async with serving(context, "services.loader", environment) as loader:
+    async with serving(context, "services.loader", loader_environment(context)) as loader:
         for number in range(ROUNDS):
             created = await context.create_integration(f"Bench loader {number}")
-            for sequence, (floor, our) in enumerate(zip(floors, ours, strict=True), start=1):
-                floor.append(await _bare_script(context, rows, sequence, number))
-                our.append(await _loaded(context, rows, sequence, created.integration_id))
+            async with journal(context, created.integration_id) as filled:
+                for sequence, (floor, our) in enumerate(zip(floors, ours, strict=True), start=1):
+                    floor.append(await _bare_script(context, rows, sequence, number))
+                    await filled.push(TABLE, FLIGHTS_KEY, rows, sequence)
+                    our.append(await filled.load())
         memory = loader.peak_resident_megabytes()
     return [
         _rate("flights into a new table", rows, ours[0], floors[0]),
@@ -74,76 +63,6 @@ def _rate(name: str, rows: Sequence[Row], ours: Seconds, floor: Seconds) -> Meas
         floor=len(rows) / median(floor),
         reach=REACH,
     )
-
-
-# --- ours ---
-
-
-async def _loaded(
-    context: Context, rows: Sequence[Row], sequence: int, integration_id: int
-) -> float:
-    """Seconds from listing the batches, which are durable, to the last one's leaving the list."""
-    clock = SystemClock()
-    owner = await connect(context.role_url("pushgate_owner"), application_name="bench")
-    try:
-        await _write(owner, rows, sequence, integration_id)
-        began = clock.monotonic()
-        await owner.execute(
-            "INSERT INTO journal.pending (batch_id, place, number, integration_id, table_name,"
-            " records, bytes, received_at) SELECT batch_id, 0, number, integration_id, tables[1],"
-            " records, bytes, received_at FROM journal.receipts"
-            " WHERE integration_id = $1 AND log_size = $2",
-            integration_id,
-            sequence,
-        )
-        async with asyncio.timeout(LOADED_SECONDS_MAX):
-            waiting = "SELECT EXISTS (SELECT FROM journal.pending)"
-            while await owner.fetchval(waiting):  # noqa: ASYNC110 - another process loads
-                await asyncio.sleep(0.02)
-        return clock.monotonic() - began
-    finally:
-        await owner.close()
-
-
-async def _write(
-    connection: AnyConnection, rows: Sequence[Row], sequence: int, integration_id: int
-) -> None:
-    """Receipts and bodies, as ingest writes them; ``log_size`` tells the rounds apart."""
-    received = datetime.fromtimestamp(1_790_000_000 + integration_id * 1000 + sequence, UTC)
-    for start in range(0, len(rows), RECORDS_A_PUSH):
-        records = rows[start : start + RECORDS_A_PUSH]
-        body = orjson.dumps([_message(row, sequence) for row in records])
-        batch_id = new_batch_id(int(received.timestamp() * 1000) + start)
-        await connection.execute(
-            "INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables,"
-            " records, bytes, body_sha256, received_at, log_size)"
-            " VALUES ($1, $2, 1, 'push', $3, $4, $5, $6, $7, $8)",
-            batch_id,
-            integration_id,
-            [TABLE],
-            len(records),
-            len(body),
-            hashlib.sha256(body).digest(),
-            received,
-            sequence,
-        )
-        await connection.execute(
-            "INSERT INTO journal.bodies VALUES ($1, $2, 'application/json', $3)",
-            batch_id,
-            received,
-            deflate(body),
-        )
-
-
-def _message(row: Row, sequence: int) -> dict[str, Any]:
-    return {
-        "client_id": 1,
-        "table_name": TABLE,
-        "sequence": sequence,
-        "action": "upsert",
-        "key_names": FLIGHTS_KEY,
-        "data": row,
-    }
 
 
 # --- the floor ---

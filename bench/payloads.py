@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+FIRST_SEQUENCE = 1_700_000_000_000
 SMALL_KEYS = ["id"]
 FLIGHT_KEYS = ["year", "month", "day", "carrier", "flight", "sched_dep_time", "origin"]
 FLIGHTS_PER_PUSH = 1_000
@@ -13,31 +14,31 @@ _ORIGINS = ("EWR", "LGA", "JFK")
 _DESTINATIONS = ("IAH", "MIA", "BQN", "ATL", "ORD", "FLL", "IAD", "MCO", "PBI", "TPA")
 
 
-def small_pushes(client_id: int) -> Iterator[bytes]:
+def small_pushes(client_id: int, first_sequence: int) -> Iterator[bytes]:
     """One record of a few fields each, every one with a sequence of its own."""
-    sequence = 1_700_000_000_000
+    sequence = first_sequence
     while True:
         sequence += 1
         data = {"id": sequence % 100_000, "name": "Finn the Human", "age": 15, "has_magic": False}
-        yield orjson.dumps([_record(client_id, "customers", SMALL_KEYS, data, sequence)])
+        yield orjson.dumps([record(client_id, "customers", SMALL_KEYS, data, sequence)])
 
 
-def flight_pushes(client_id: int) -> Iterator[bytes]:
+def flight_pushes(client_id: int, first_sequence: int) -> Iterator[bytes]:
     """A thousand records of nineteen fields each."""
     number = 0
     while True:
         records = []
         for _ in range(FLIGHTS_PER_PUSH):
             number += 1
-            data, sequence = flight(number), 1_384_000_000 + number
-            records.append(_record(client_id, "flights", FLIGHT_KEYS, data, sequence))
+            data, sequence = flight(number), first_sequence + number
+            records.append(record(client_id, "flights", FLIGHT_KEYS, data, sequence))
         yield orjson.dumps(records)
 
 
 PAYLOADS = {"small": small_pushes, "flights": flight_pushes}
 
 
-def _record(
+def record(
     client_id: int, table: str, keys: list[str], data: dict[str, Any], sequence: int
 ) -> dict[str, Any]:
     return {

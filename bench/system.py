@@ -88,10 +88,16 @@ class Served:
     pid: int
 
     def peak_resident_megabytes(self) -> float:
+        return self._megabytes("VmHWM")
+
+    def resident_megabytes(self) -> float:
+        return self._megabytes("VmRSS")
+
+    def _megabytes(self, figure: str) -> float:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{figure}:"):
                 return int(line.split()[1]) * 1024 / 1e6
-        raise RuntimeError("the kernel does not tell how much memory a process has used")
+        raise RuntimeError("the kernel does not tell how much memory a process uses")
 
 
 @contextlib.asynccontextmanager
