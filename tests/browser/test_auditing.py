@@ -27,7 +27,7 @@ async def test_an_auditor_finds_facts_and_who_could_write(installation: Installa
         await ada.press("Verify now")
         await expect(main).to_contain_text("Verified.")
         await ada.look("audit-verified")
-        await picture(ada, "audit", height=560)
+        await picture(ada, "audit", height=800)
 
         await ada.page.get_by_label("Type").select_option("TokenRevoked")
         await ada.page.get_by_label("Integration").fill("shop_orders")

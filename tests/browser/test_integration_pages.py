@@ -34,7 +34,7 @@ async def test_a_busy_integration_is_told_at_a_glance(installation: Installation
     async with installation.somebody() as ada:
         await ada.open(f"/integrations/{shop_id}")
         await ada.look("summary")
-        await picture(ada, "summary", height=800)
+        await picture(ada, "summary", height=900)
 
         said = await ada.text()
         for told in ("12,345", "Waiting", "Set aside", "Record invalid", "81", "1,003"):

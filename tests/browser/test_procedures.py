@@ -43,7 +43,7 @@ async def test_an_integration_and_its_first_token_from_nothing(installation: Ins
         token = await token_in(ada)
         await ada.look("token-dialog")
         secrets = [ada.page.locator("#token"), ada.page.locator("pre").first]
-        await picture(ada, "token-dialog", height=720, covered=secrets)
+        await picture(ada, "token-dialog", height=760, covered=secrets)
         await ada.page.get_by_role("button", name="Copy").first.click()
         await expect(ada.page.get_by_role("button", name="Copied")).to_be_visible()
 
@@ -66,7 +66,7 @@ async def test_a_second_token_and_no_third(installation: Installation) -> None:
         second = await token_in(ada)
         await ada.press("Close and Continue")
         await ada.look("settings-two-tokens")
-        await picture(ada, "settings", height=560)
+        await picture(ada, "settings", height=620)
 
         generate = ada.page.get_by_role("button", name="Generate Token")
         await expect(generate).to_be_disabled()
@@ -139,7 +139,7 @@ async def test_every_step_of_a_rotation_looks_right(installation: Installation) 
         new = await installation.handlers.generate_token(installation.caller, shop_id)
         await ada.open(f"/integrations/{shop_id}/rotate")
         await ada.look("rotate-waiting")
-        await picture(ada, "rotate", height=640)
+        await picture(ada, "rotate", height=700)
         await use(installation.database, shop_id, shop.token.token_id, now - timedelta(days=1))
         await use(installation.database, shop_id, new.token_id, now - timedelta(minutes=3))
         await ada.open(f"/integrations/{shop_id}/rotate")
