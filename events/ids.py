@@ -45,6 +45,11 @@ def new_batch_id(unix_milliseconds: int) -> BatchId:
     return new_batch_ids(unix_milliseconds, 1)[0]
 
 
+def least_batch_id(unix_milliseconds: int) -> BatchId:
+    """Not above any id of that millisecond, and above all ids of earlier ones."""
+    return BatchId(UUID(int=(unix_milliseconds & (2**48 - 1)) << 80))
+
+
 def new_batch_ids(unix_milliseconds: int, count: int) -> list[BatchId]:
     """As many for one moment, in no order among themselves."""
     fixed = (unix_milliseconds & (2**48 - 1)) << 80 | _VERSION_AND_VARIANT

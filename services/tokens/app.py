@@ -22,6 +22,7 @@ from services.tokens.handlers import Handlers
 from services.tokens.limits import BODY_BYTES_MAX, CONNECTIONS_MAX
 from services.tokens.links import Links
 from services.tokens.pages.drawing import load_drawing
+from services.tokens.pages.figures import Figures
 from services.tokens.pages.refusing import page_for_people
 from services.tokens.pages.routes import add_pages
 from services.tokens.pages.site import SITE, Site
@@ -69,6 +70,7 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
             app[SITE] = await _site(settings, connections, app[HANDLERS], clock)
             app[HEALTH].checks["database"] = lambda: reason_not_ready(connections)
             yield
+            await app[SITE].figures.close()
 
     app.cleanup_ctx.append(database)
     add_connect_api(app)
@@ -95,6 +97,7 @@ async def _site(
         sign_in=SignIn(connections, clock, passwords, sessions),
         links=Links(connections, clock, passwords),
         verifier=Verifier(connections, clock),
+        figures=Figures(connections, clock),
         drawing=await asyncio.to_thread(load_drawing),
         behind_proxy=settings.behind_proxy,
         session_seconds_max=settings.session_seconds_max,

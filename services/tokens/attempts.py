@@ -23,6 +23,7 @@ from services.tokens.limits import (
 from services.tokens.refusals import TooManyAttempts
 
 SLOWED_SECONDS_MIN = 0.25
+DOUBLINGS_MAX = 10
 
 
 class Attempts:
@@ -49,7 +50,8 @@ class Attempts:
         ):
             raise TooManyAttempts
         beyond = int(failures.get(of_email, 0)) - FAILURES_UNSLOWED
-        return 0.0 if beyond < 0 else min(SLOWED_SECONDS_MIN * 2**beyond, SLOWED_SECONDS_MAX)
+        doubled = min(max(beyond, 0), DOUBLINGS_MAX)
+        return 0.0 if beyond < 0 else min(SLOWED_SECONDS_MIN * 2**doubled, SLOWED_SECONDS_MAX)
 
     async def failed(self, email: str, peer: str | None) -> None:
         now = self._clock.now()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
+from collections.abc import Iterable
 from uuid import UUID
 
 from aiohttp import web
@@ -17,6 +19,8 @@ from services.tokens.refusals import ForeignForm
 Form = MultiDictProxy[str]
 
 NO_FORM: Form = MultiDictProxy(MultiDict())
+_UNPAIRED = re.compile("[\ud800-\udfff]")
+
 KEY_FIELD = "form_key"
 ONCE_FIELD = "form_id"
 
@@ -44,8 +48,17 @@ async def _fields(request: web.Request) -> Form:
             posted = await request.post()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+    except (ValueError, LookupError):  # not in the encoding it names, or in one that is none
+        raise web.HTTPBadRequest from None
     fields = [(name, value) for name, value in posted.items() if isinstance(value, str)]
+    require_storable(value for _, value in fields)
     return MultiDictProxy(MultiDict(fields))
+
+
+def require_storable(texts: Iterable[str]) -> None:
+    """No text column takes U+0000 or half of a character; no keyboard makes them either."""
+    if any("\x00" in text or (not text.isascii() and _UNPAIRED.search(text)) for text in texts):
+        raise web.HTTPBadRequest
 
 
 def _is_own(origin: str, request: web.Request) -> bool:

@@ -12,6 +12,7 @@ from services.runtime.http import caller_address
 from services.tokens.handlers import Handlers
 from services.tokens.links import Links
 from services.tokens.pages.drawing import Drawing
+from services.tokens.pages.figures import Figures
 from services.tokens.pages.headers import (
     SESSION_COOKIE,
     cookie_of,
@@ -35,6 +36,7 @@ class Site:
     sign_in: SignIn
     links: Links
     drawing: Drawing
+    figures: Figures
     verifier: Verifier
     behind_proxy: bool
     session_seconds_max: int

@@ -14,7 +14,7 @@ from events.ids import IntegrationId, MemberId, TokenId
 from services.tokens.authority import RIGHTS_OF, Caller, Right
 from services.tokens.handlers import Handlers
 from services.tokens.pages import headers
-from services.tokens.pages.forms import NO_FORM, Form, read_form
+from services.tokens.pages.forms import NO_FORM, Form, read_form, require_storable
 from services.tokens.pages.site import SITE, Site
 from services.tokens.sessions import SignedIn
 
@@ -108,6 +108,7 @@ def signed_in(page: Page) -> Callable[[web.Request], Awaitable[web.StreamRespons
         member = await site.signed_in(request)
         if member is None:
             return headers.see_other(_door(request))
+        require_storable(request.query.values())
         visit = Visit(request=request, site=site, member=member, now=site.clock.now())
         if request.method == "POST":
             visit.form = await read_form(request, member.form_key)

@@ -191,3 +191,47 @@ SELECT count(*) AS found,
 
 -- name: limit_the_check
 SELECT set_config('statement_timeout', $1, true);
+
+-- ---------------------------------------------------------------- the list of integrations
+
+-- name: count_integrations
+-- Of the account $1, found by $2 (lower case; part of a name) with or without the deleted.
+SELECT count(*) FILTER (WHERE i.state <> 'deleted') AS present,
+       count(*) FILTER (WHERE i.state = 'deleted') AS deleted,
+       count(*) FILTER (WHERE (i.state <> 'deleted' OR $3::bool)
+                          AND (strpos(lower(i.display_name), $2) > 0
+                               OR strpos(i.schema_name, $2) > 0)) AS found
+  FROM tokens.integrations i WHERE i.account_id = $1;
+
+-- name: integrations_page
+-- By name, the deleted last; $4 of them after $5. Refused: since $6.
+WITH shown AS (
+    SELECT i.integration_id, i.display_name, i.schema_name, i.state,
+           row_number() OVER (ORDER BY i.state = 'deleted', lower(i.display_name),
+                                       i.integration_id) AS place
+      FROM tokens.integrations i
+     WHERE i.account_id = $1 AND (i.state <> 'deleted' OR $3::bool)
+       AND (strpos(lower(i.display_name), $2) > 0 OR strpos(i.schema_name, $2) > 0)
+     ORDER BY place LIMIT $4 OFFSET $5
+)
+SELECT s.integration_id, s.display_name, s.schema_name, s.state, u.last_used_at, r.refused
+  FROM shown s
+ CROSS JOIN LATERAL (
+        SELECT max(t.last_used_at) AS last_used_at FROM journal.token_use t
+         WHERE t.token_id IN (
+               SELECT a.token_id FROM tokens.active_tokens a
+                WHERE a.integration_id = s.integration_id
+               UNION ALL
+               SELECT o.token_id FROM tokens.retired_tokens o
+                WHERE o.integration_id = s.integration_id)) u
+ CROSS JOIN LATERAL (
+        SELECT coalesce(sum(f.requests), 0)::bigint AS refused FROM journal.refusals f
+         WHERE f.integration_id = s.integration_id AND f.minute >= $6) r
+ ORDER BY s.place;
+
+-- name: pushed_between
+-- Batch ids grow with time: those from $1 on, below $2 if there is one.
+SELECT r.integration_id, count(*) AS requests, sum(r.records)::bigint AS records
+  FROM journal.receipts r
+ WHERE r.batch_id >= $1::uuid AND ($2::uuid IS NULL OR r.batch_id < $2::uuid)
+ GROUP BY r.integration_id;

@@ -1,0 +1,172 @@
+"""Add an integration by its pages: the name, the schema name, and the one look at the token."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from asyncpg import Connection, Record
+from structlog.testing import capture_logs
+
+from protocol.token_text import PUBLISHED_PATTERN
+from services.tokens.handlers import OpenedAccount
+from services.tokens.limits import SCHEMA_NAME_CHARACTERS_MAX
+from services.tokens.schema_name import derive_schema_name, is_usable
+from tests.tokens.person import Person, Seen
+
+ADD = "/integrations/add/import-api"
+TOKEN = re.compile(PUBLISHED_PATTERN)
+RULE = Path("services/tokens/static/schema_name.js")
+
+NAMES = [
+    "Web Shop",
+    "web-shop $1",
+    "Café",
+    "ÄÖÜ",
+    "  x  ",
+    "1st",
+    "public",
+    "pg_catalog",
+    "_pushgate",
+    "İstanbul",
+    "K\u212a",
+    "a" * 49,
+    "a" * 50,
+    "tab\there",
+    "日本",
+    "straße",
+    "-",
+]
+
+
+async def tokens_there_are(database: Connection[Record]) -> int:
+    return int(await database.fetchval("SELECT count(*) FROM tokens.active_tokens"))
+
+
+async def added(person: Person, name: str) -> Seen:
+    return await person.send(await person.get(ADD), ADD, name=name)
+
+
+async def test_save_and_generate_token_shows_the_token_with_what_to_do(
+    owner: Person, account: OpenedAccount
+) -> None:
+    seen = await added(owner, "Web Shop")
+    token = seen.value("token")
+    base = str(owner.client.make_url("/v2/import"))
+
+    assert seen.status == 200
+    assert TOKEN.fullmatch(token)
+    for snippet in ("curl", "python", "javascript", "singer"):
+        code = seen.text.split(f'<pre id="push-{snippet}"')[1].split("</pre>")[0]
+        assert token in code
+        assert base in code
+        assert re.search(rf"client_id(&#34;)?: {account.account_id}\b", code)
+
+
+async def test_the_token_is_in_that_one_answer_and_in_no_other(
+    owner: Person, database: Connection[Record]
+) -> None:
+    page = await owner.get(ADD)
+    with capture_logs() as lines:
+        shown = await owner.send(page, ADD, name="Web Shop")
+        token = shown.value("token")
+        again = await owner.send(page, ADD, name="Web Shop")
+        number = await database.fetchval("SELECT max(integration_id) FROM tokens.integrations")
+        later = [
+            await owner.get(path)
+            for path in (
+                ADD,
+                "/integrations",
+                *(f"/integrations/{number}{tail}" for tail in ("", "/settings", "/activity")),
+                "/audit",
+                "/audit/export",
+            )
+        ]
+
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert [seen.status for seen in later] == [200] * len(later)
+    assert token not in "".join(seen.text for seen in (again, *later))
+    assert token not in str(lines)
+    assert token not in str(await database.fetch("SELECT record::text FROM ledger.event"))
+
+
+async def test_sending_the_form_again_makes_no_second_token_and_says_why_none_is_shown(
+    owner: Person, database: Connection[Record]
+) -> None:
+    page = await owner.get(ADD)
+    await owner.send(page, ADD, name="Web Shop")
+
+    again = await owner.send(page, ADD, name="Another name")
+
+    assert again.status == 409
+    assert "no second one was made" in again.text
+    assert await tokens_there_are(database) == 1
+
+
+async def test_a_refused_form_is_not_used_up(owner: Person, database: Connection[Record]) -> None:
+    page = await owner.get(ADD)
+    await owner.send(page, ADD, name="日本")
+
+    seen = await owner.send(page, ADD, name="Web Shop")
+
+    assert TOKEN.fullmatch(seen.value("token"))
+    assert await tokens_there_are(database) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("日本", "leaves no schema name"),
+        ("public", "none of PostgreSQL"),
+        ("1st", "begins with a letter"),
+        ("a" * 60, "at most 49"),
+        ("a\tb", "on one line"),
+    ],
+)
+async def test_a_name_without_a_schema_name_is_told_why(
+    name: str, told: str, owner: Person
+) -> None:
+    seen = await added(owner, name)
+
+    assert seen.status == 422
+    assert told in seen.text
+
+
+async def test_a_name_that_is_taken_is_told_and_kept_in_the_form(owner: Person) -> None:
+    await added(owner, "Web Shop")
+    seen = await added(owner, "web shop")
+
+    assert seen.status == 422
+    assert "The schema name web_shop is in use" in seen.text
+    assert seen.value("name") == "web shop"
+
+
+async def test_without_scripts_the_schema_name_is_shown_on_asking(
+    owner: Person, database: Connection[Record]
+) -> None:
+    page = await owner.get(ADD)
+    seen = await owner.send(page, ADD, name="Web Shop", preview="1")
+
+    assert (seen.status, seen.value("name")) == (200, "Web Shop")
+    assert ">web_shop</output>" in seen.text
+    assert await tokens_there_are(database) == 0
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node to run the page's rule")
+def test_the_page_shows_the_schema_name_that_the_server_makes() -> None:
+    program = (
+        f"{RULE.read_text('utf-8')}\n"
+        "console.log(JSON.stringify(JSON.parse(process.argv[1]).map((name) =>"
+        " [deriveSchemaName(name),"
+        f" isUsable(deriveSchemaName(name), {SCHEMA_NAME_CHARACTERS_MAX})])));"
+    )
+    ran = subprocess.run(
+        ["node", "-e", program, json.dumps(NAMES)], capture_output=True, text=True, check=True
+    )
+
+    derived = [derive_schema_name(name) for name in NAMES]
+    assert json.loads(ran.stdout) == [[name, is_usable(name)] for name in derived]

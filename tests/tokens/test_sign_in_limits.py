@@ -1,0 +1,179 @@
+"""What time does to sessions, links and failures, and that nobody can keep somebody else out."""
+
+from __future__ import annotations
+
+import pytest
+from asyncpg import Connection, Pool, Record
+
+from services.tokens.attempts import Attempts
+from services.tokens.authority import Caller
+from services.tokens.email_address import usable_email
+from services.tokens.handlers import Handlers
+from services.tokens.limits import FAILURES_OF_PAIR_MAX, LINK_HOURS, SLOWED_SECONDS_MAX
+from services.tokens.links import Links
+from services.tokens.passwords import Cost, Passwords
+from services.tokens.refusals import Busy, EmailUnusable, LinkUnknown, TooManyAttempts
+from services.tokens.sessions import SessionLimits, Sessions
+from tests.tokens.setclock import SetClock
+
+EMAIL, ATTACKER, HOME = "ada@example.com", "203.0.113.9", "198.51.100.7"
+LIMITS = SessionLimits(idle_seconds=3_600, seconds_max=36_000)
+CHEAP = Cost(memory_kib=8, passes=1)
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def sessions(connections: Pool[Record], clock: SetClock) -> Sessions:
+    return Sessions(connections, clock, LIMITS)
+
+
+@pytest.fixture
+def attempts(connections: Pool[Record], clock: SetClock) -> Attempts:
+    return Attempts(connections, clock)
+
+
+@pytest.fixture
+async def secret(handlers: Handlers, caller: Caller, sessions: Sessions) -> str:
+    link = await handlers.members.invite(caller, EMAIL, "owner")
+    return await sessions.begin(link.member_id, peer=HOME, replaces=None)
+
+
+async def test_a_session_ends_when_it_is_idle(
+    sessions: Sessions, secret: str, clock: SetClock
+) -> None:
+    clock.goes_on(minutes=59)
+    assert await sessions.find(secret) is not None
+    clock.goes_on(minutes=59)
+    assert await sessions.find(secret) is not None
+    clock.goes_on(minutes=61)
+
+    assert await sessions.find(secret) is None
+
+
+async def test_a_session_ends_however_busy_it_is(
+    sessions: Sessions, secret: str, clock: SetClock
+) -> None:
+    for _ in range(19):
+        clock.goes_on(minutes=30)
+        assert await sessions.find(secret) is not None
+    clock.goes_on(minutes=31)
+
+    assert await sessions.find(secret) is None
+
+
+async def test_of_secrets_only_hashes_are_kept(
+    secret: str, handlers: Handlers, caller: Caller, database: Connection[Record]
+) -> None:
+    link = await handlers.members.invite(caller, "bob@example.com", "owner")
+    rows = [
+        *await database.fetch("SELECT s::text FROM tokens.sessions s"),
+        *await database.fetch("SELECT l::text FROM tokens.one_time_links l"),
+    ]
+
+    assert len(rows) == 3
+    assert secret not in str(rows)
+    assert link.secret not in str(rows)
+
+
+async def test_a_link_expires(
+    connections: Pool[Record], handlers: Handlers, caller: Caller
+) -> None:
+    link = await handlers.members.invite(caller, EMAIL, "owner")
+    later = SetClock(link.expires_at)
+    links = Links(connections, later, Passwords(CHEAP))
+    later.goes_on(seconds=-1)
+    assert (await links.look(link.secret)).email == EMAIL
+    later.goes_on(seconds=1)
+
+    with pytest.raises(LinkUnknown):
+        await links.look(link.secret)
+    assert LINK_HOURS <= 24 * 7
+
+
+async def test_time_forgives_failures(attempts: Attempts, clock: SetClock) -> None:
+    for _ in range(FAILURES_OF_PAIR_MAX):
+        await attempts.failed(EMAIL, ATTACKER)
+    with pytest.raises(TooManyAttempts):
+        await attempts.pause_seconds(EMAIL, ATTACKER)
+    clock.goes_on(minutes=1)
+
+    assert await attempts.pause_seconds(EMAIL, ATTACKER) >= 0
+
+
+async def test_an_attacker_elsewhere_cannot_be_used_to_keep_somebody_out(
+    attempts: Attempts,
+) -> None:
+    for n in range(100):
+        await attempts.failed(EMAIL, f"2001:db8::{n:x}")
+
+    assert await attempts.pause_seconds(EMAIL, HOME) == SLOWED_SECONDS_MAX
+
+
+async def test_one_place_cannot_be_used_to_try_many_addresses(attempts: Attempts) -> None:
+    for n in range(50):
+        await attempts.failed(f"somebody{n}@example.com", ATTACKER)
+
+    with pytest.raises(TooManyAttempts):
+        await attempts.pause_seconds("another@example.com", ATTACKER)
+
+
+async def test_a_good_sign_in_forgives_the_slips_before_it(attempts: Attempts) -> None:
+    for _ in range(FAILURES_OF_PAIR_MAX - 1):
+        await attempts.failed(EMAIL, HOME)
+    await attempts.succeeded(EMAIL, HOME)
+    await attempts.failed(EMAIL, HOME)
+
+    assert await attempts.pause_seconds(EMAIL, HOME) >= 0
+
+
+async def test_failures_are_forgotten_and_name_nobody(
+    attempts: Attempts, clock: SetClock, database: Connection[Record]
+) -> None:
+    await attempts.failed(EMAIL, ATTACKER)
+    kept = str(await database.fetch("SELECT f::text FROM tokens.sign_in_failures f"))
+    clock.goes_on(hours=2)
+    await attempts.failed("bob@example.com", HOME)
+
+    assert "example" not in kept
+    assert await database.fetchval("SELECT count(*) FROM tokens.sign_in_failures") == 3
+
+
+async def test_passwords_are_hashed_in_bounded_numbers() -> None:
+    passwords = Passwords(CHEAP)
+    entered = [passwords.room() for _ in range(18)]
+    for room in entered:
+        room.__enter__()
+
+    with pytest.raises(Busy), passwords.room():
+        pass
+
+
+async def test_a_password_matches_itself_and_nothing_else() -> None:
+    passwords = Passwords(CHEAP)
+    kept = await passwords.hash("correct horse battery")
+
+    assert kept.startswith("$argon2id$")
+    assert await passwords.matches(kept, "correct horse battery")
+    assert not await passwords.matches(kept, "correct horse batterz")
+    assert not await passwords.matches(None, "correct horse battery")
+    assert not await passwords.matches(kept, "correct horse battery" + "x" * 2000)
+
+
+@pytest.mark.parametrize(
+    ("typed", "email"),
+    [(" Ada@Example.COM ", "ada@example.com"), ("\uff41@b.example", "a@b.example")],
+)
+def test_two_ways_to_type_an_address_are_one(typed: str, email: str) -> None:
+    assert usable_email(typed) == email
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "ada", "ada@", "@b", "a b@c", "a@b@c", "<b>@c", "a@b\x00", "a@" + "b" * 260]
+)
+def test_what_is_no_address_is_refused(typed: str) -> None:
+    with pytest.raises(EmailUnusable):
+        usable_email(typed)
