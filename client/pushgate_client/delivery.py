@@ -75,6 +75,7 @@ class Delivery:
         self._idle: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._held = False
+        self._refused = asyncio.Event()
 
     @property
     def requests(self) -> int:
@@ -93,7 +94,7 @@ class Delivery:
         for worker in self._idle:
             worker.cancel()
         if not self._held:
-            await asyncio.wait(self._workers, timeout=STOP_SECONDS)
+            await self._answered()
         for worker in self._workers:
             worker.cancel()
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
@@ -114,6 +115,16 @@ class Delivery:
             emptied.cancel()
         for task in done:
             task.result()
+
+    async def _answered(self) -> None:
+        """What is under way, unless it turns out that nobody answers now."""
+        working = asyncio.ensure_future(asyncio.wait(self._workers))
+        refused = asyncio.ensure_future(self._refused.wait())
+        await asyncio.wait(
+            {working, refused}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        working.cancel()
+        refused.cancel()
 
     async def _work(self) -> None:
         while not self._stopping.is_set():
@@ -142,10 +153,13 @@ class Delivery:
     def _hear(self, course: Course, answer: Answer) -> None:
         if course in (Course.HOLD, Course.AGAIN):
             self._outbox.say_held(str(answer))
+            self._refused.set()
             if not self._held:
                 self._held = True
                 self._happened(Held(answer))
-        elif self._held:
+            return
+        self._refused.clear()
+        if self._held:
             self._held = False
             self._outbox.say_held(None)
             self._happened(Resumed())

@@ -10,7 +10,6 @@ SEQUENCE_MAX = 2**63 - 1
 REQUEST_RECORDS = 1_000
 REQUEST_BYTES = 4_000_000
 CONNECTIONS = 4
-CONNECTIONS_MAX = 64
 # Bodies that are under way, all connections together. One body always goes, whatever its size.
 UNDER_WAY_BYTES_MAX = 24_000_000
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,11 @@ from pushgate_client.entries import Entry, SetAside, entry_of
 from pushgate_client.files import make_directory, write_whole
 from pushgate_client.frames import Damage, Frame
 from pushgate_client.limits import (
+    GROUP_BYTES_MAX,
+    GROUP_ENTRIES_MAX,
+    IDLE_SEGMENT_BYTES,
     INLINE_BODY_BYTES,
+    LIVE_PART_MIN,
     RECENT_SET_ASIDE,
     WINDOW_BYTES,
     WINDOW_ENTRIES,
@@ -150,37 +154,39 @@ class Store:
         """In the order of their ids, those above ``after``."""
         found: list[SetAside] = []
         for segment_id in sorted(self.aside.segments):
-            segment = self.aside.segments[segment_id]
-            if segment.last_id <= after or not segment.waiting:
-                continue
-            settled = segment.settled()
-            for frame in _whole(segment, 0):
-                id_ = frame.header["id"]
-                if id_ > after and id_ not in settled:
+            for frame in _unsettled(self.aside.segments[segment_id]):
+                if frame.header["id"] > after:
                     found.append(set_aside_of(frame))
-                    if len(found) == most:
-                        return found
+                if len(found) == most:
+                    return found
         return found
 
     def take_from_aside(self, ids: set[int], *, back_to_queue: bool) -> tuple[int, int]:
         """Each to the end of the queue, or gone. Returns how many they were, and their records."""
         entries = records = 0
         for segment in list(self.aside.segments.values()):
-            if segment.last_id < min(ids, default=0) or not segment.waiting:
-                continue
-            settled = segment.settled()
-            for frame in _whole(segment, 0):
-                if frame.header["id"] not in ids or frame.header["id"] in settled:
-                    continue
+            for some in _groups(_unsettled(segment, ids)):
                 if back_to_queue:
-                    self.append([entry_of(frame.header, frame.whole_body)])
-                self.aside.settle(segment.first_id, [_mark(frame)])
-                self._recent.pop((frame.header["from"], zlib.crc32(frame.whole_body)), None)
-                entries += 1
-                records += frame.header["records"]
+                    self.append(entry_of(frame.header, frame.whole_body) for frame in some)
+                self.aside.settle(segment.first_id, [_mark(frame) for frame in some])
+                for frame in some:
+                    self._recent.pop(_key(frame), None)
+                entries += len(some)
+                records += sum(frame.header["records"] for frame in some)
+        self._tidy_aside()
+        return entries, records
+
+    def _tidy_aside(self) -> None:
+        """A few that stay must not keep many megabytes: they are written anew, at the end."""
+        for segment in list(self.aside.segments.values()):
+            few = segment.waiting < segment.entries * LIVE_PART_MIN
+            if not few or segment is self.aside.active or segment.size < IDLE_SEGMENT_BYTES:
+                continue
+            for some in _groups(_unsettled(segment)):
+                self.aside.append([_again(frame) for frame in some])
+                self.aside.settle(segment.first_id, [_mark(frame) for frame in some])
         for segment in self.aside.settled_segments(make_room=True):
             self.aside.delete(segment)
-        return entries, records
 
     # --- the small files ---------------------------------------------------------------------
 
@@ -213,7 +219,7 @@ class Store:
     def _remember_recent(self) -> None:
         for segment_id in sorted(self.aside.segments)[-2:]:
             for frame in _whole(self.aside.segments[segment_id], 0):
-                self._recent[(frame.header["from"], zlib.crc32(frame.whole_body))] = 0
+                self._recent[_key(frame)] = 0
         for key in list(self._recent)[:-RECENT_SET_ASIDE]:
             del self._recent[key]
 
@@ -271,3 +277,37 @@ def set_aside_of(frame: Frame) -> SetAside:
 
 def _mark(frame: Frame) -> Mark:
     return Mark(frame.header["id"], frame.header["records"], 0)
+
+
+def _key(frame: Frame) -> tuple[int, int]:
+    return frame.header["from"], zlib.crc32(frame.whole_body)
+
+
+def _again(frame: Frame) -> Appending:
+    more = {name: frame.header[name] for name in ("from", "status", "reason")}
+    return Appending(entry_of(frame.header, frame.whole_body), more)
+
+
+def _unsettled(segment: Segment, ids: set[int] | None = None) -> Iterator[Frame]:
+    """Of these ids, or of all."""
+    if not segment.waiting or (ids is not None and segment.last_id < min(ids, default=0)):
+        return
+    settled = segment.settled()
+    for frame in _whole(segment, 0):
+        id_ = frame.header["id"]
+        if id_ not in settled and (ids is None or id_ in ids):
+            yield frame
+
+
+def _groups(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    """As many as share one flush."""
+    group: list[Frame] = []
+    size = 0
+    for frame in frames:
+        group.append(frame)
+        size += frame.body_bytes
+        if len(group) == GROUP_ENTRIES_MAX or size > GROUP_BYTES_MAX:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
