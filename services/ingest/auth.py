@@ -23,7 +23,7 @@ def presented_hash(request: web.BaseRequest) -> bytes:
     values = request.headers.getall("Authorization", ())
     if len(values) != 1:
         raise SeveralAuthorizations if values else TokenMissing
-    scheme, _, credentials = values[0].partition(" ")
+    scheme, _, credentials = values[0].replace("\t", " ").partition(" ")
     # The reference tables of the original print "Bearer:"; who followed them is understood.
     if scheme != "Bearer" and scheme.removesuffix(":").lower() != _SCHEME:
         raise TokenMissing

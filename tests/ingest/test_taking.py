@@ -59,6 +59,16 @@ async def test_a_receipt_says_what_was_taken_and_how_long_the_log_was(
     }
 
 
+@pytest.mark.parametrize("scheme", ["bearer ", "BEARER ", "Bearer: ", "Bearer   ", "Bearer\t"])
+async def test_the_scheme_is_read_as_people_write_it(gate: ImportClient, scheme: str) -> None:
+    body = orjson.dumps([gate.record()])
+    answer = await gate.send(
+        "/v2/import/push", body, token="", Authorization=f"{scheme}{gate.token}"
+    )
+
+    assert answer.brief == OK
+
+
 async def test_the_body_is_kept_byte_for_byte(gate: ImportClient, journal: Journal) -> None:
     body = b" " + orjson.dumps([gate.record()]) + b"\n"
     await gate.send("/v2/import/push", body, content_type="Application/JSON; charset=utf-8")
