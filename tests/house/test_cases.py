@@ -1,8 +1,8 @@
 """Every case that was listed for us has a test that bears its name."""
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,12 @@ def listed_ids() -> list[str]:
     return (WIRE / "ids.txt").read_text("utf-8").split()
 
 
-def functions_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name
+@functools.cache
+def functions_of(path: Path) -> list[str]:
+    """Those at the top of the file, as tests are."""
+    body = ast.parse(path.read_text("utf-8")).body
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    return [node.name for node in body if isinstance(node, kinds)]
 
 
 def ids_with_a_test() -> set[str]:
