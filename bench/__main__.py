@@ -18,6 +18,7 @@ from services.runtime.logs import configure_logs
 # Each has ``async def measure(context: Context) -> list[Measure]``.
 MODULES = (
     "ingest",
+    "wire",
     "loader_flights",
     "loader_nested",
     "loader_peers",

@@ -56,7 +56,9 @@ MEMORY_MEGABYTES_MAX = 200.0
 async def measure(context: Context) -> list[Measure]:
     created = await context.create_integration("Bench ingest")
     assert created.token is not None
-    push = functools.partial(_push, token=created.token.access_token, client_id=context.client_id)
+    push = functools.partial(
+        reached_by, token=created.token.access_token, client_id=context.client_id
+    )
     ingest = {"PUSHGATE_DATABASE_URL": context.role_url("pushgate_ingest")}
     floors: dict[str, float] = defaultdict(float)
     products: dict[str, float] = defaultdict(float)
@@ -92,7 +94,9 @@ async def measure(context: Context) -> list[Measure]:
     ]
 
 
-async def _push(served: Served, shape: Shape, *, path: str, token: str, client_id: int) -> float:
+async def reached_by(
+    served: Served, shape: Shape, *, path: str, token: str, client_id: int
+) -> float:
     """What was reached, in the shape's unit."""
     orders = Orders(
         port=served.port,

@@ -16,7 +16,7 @@ from typing import cast
 import orjson
 import uvloop
 
-from bench.payloads import FIRST_SEQUENCE, PAYLOADS
+from bench.payloads import FIRST_SEQUENCE, MEDIA_TYPES, PAYLOADS
 
 # Enough that no sequence comes twice in a run, or, of big ones, as many as fit in memory.
 PREPARED_BYTES_MAX = 48_000_000
@@ -101,11 +101,12 @@ class Pushing(asyncio.Protocol):
 
 def prepared(orders: Orders) -> list[bytes]:
     requests: list[bytes] = []
+    media_type = MEDIA_TYPES.get(orders.payload, "application/json")
     total = 0
     for body in PAYLOADS[orders.payload](orders.client_id, orders.first_sequence):
         head = (
             f"POST {orders.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Authorization: Bearer {orders.token}\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {orders.token}\r\nContent-Type: {media_type}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         requests.append(head.encode() + body)
