@@ -135,6 +135,17 @@ class BodyTooSlow(Refusal):
         super().__init__({"status": "ERROR", "message": "The body did not arrive in time."})
 
 
+class CheckTooLong(Refusal):
+    """Nobody knows what is wrong with it, if anything: it was given up."""
+
+    code = "check_too_long"
+    status = 400
+
+    def __init__(self) -> None:
+        message = "Request rejected: checking it takes too long. Please send smaller requests"
+        super().__init__({"status": "ERROR", "message": message})
+
+
 class BatchMediaTypeRefused(Refusal):
     """B13: batch takes JSON only, transit is refused too."""
 

@@ -16,6 +16,7 @@ from services.ingest.answers import refused
 from services.ingest.batch import BatchIntake
 from services.ingest.beliefs import Beliefs
 from services.ingest.bookkeeping import Bookkeeping
+from services.ingest.checking.checkers import Checkers
 from services.ingest.counts import Counts
 from services.ingest.in_flight import InFlight
 from services.ingest.intake import Gate, Intake
@@ -97,8 +98,10 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         outcome_seconds_max=settings.outcome_seconds_max,
     )
 
+    checkers = Checkers()
     gate = Gate(
         in_flight=in_flight,
+        checkers=checkers,
         readings=readings,
         lines=lines,
         counts=counts,
@@ -120,12 +123,9 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     _add(app, openapi.PATH, _openapi)
     _add(app, "/{anything:.*}", _not_found)
 
-    async def stop_reading(_: web.Application) -> None:
-        # The other half of the time is for committing what has been read.
-        readings.stop(settings.drain_seconds / 2)
-
-    app.on_shutdown.append(stop_reading)
+    app.on_shutdown.append(functools.partial(_stop_reading, readings, settings.drain_seconds))
     app.cleanup_ctx.append(functools.partial(_telling, lines=lines))
+    app.cleanup_ctx.append(functools.partial(_checking, checkers=checkers))
     app.cleanup_ctx.append(functools.partial(_database, lookups=lookups))
     books = Bookkeeping(
         lookups, counts, clock=clock, keep_refusals_days=settings.keep_refusals_days
@@ -138,6 +138,11 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         functools.partial(_partitions, lookups=lookups, settings=settings, clock=clock)
     )
     return app
+
+
+async def _stop_reading(readings: Readings, drain_seconds: float, _: web.Application) -> None:
+    # The other half of the time is for committing what has been read.
+    readings.stop(drain_seconds / 2)
 
 
 def _lookups(settings: IngestSettings) -> Pool[Record]:
@@ -183,6 +188,11 @@ async def _telling(_: web.Application, *, lines: PushLines) -> AsyncIterator[Non
     """Entered first: the lines of the last group are written when all else is closed."""
     yield
     await asyncio.to_thread(lines.write)
+
+
+async def _checking(_: web.Application, *, checkers: Checkers) -> AsyncIterator[None]:
+    yield
+    await checkers.close()
 
 
 async def _database(_: web.Application, *, lookups: Pool[Record]) -> AsyncIterator[None]:

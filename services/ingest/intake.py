@@ -1,6 +1,7 @@
 """What every import request goes through, in the order of wire contract 2.5."""
 
 import abc
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,9 +19,12 @@ from protocol.shapes import Checked
 from services.ingest.admission import admit
 from services.ingest.answers import GoodAnswer, refused
 from services.ingest.auth import presented_hash
+from services.ingest.checking.checkers import Checkers, is_small
+from services.ingest.checking.frames import Judged, Question, check
 from services.ingest.counts import NOBODY, Counts
 from services.ingest.in_flight import Held, InFlight, unavailable
 from services.ingest.inflate import ACCEPTED, CODINGS, inflate
+from services.ingest.journal.bodies import Kept
 from services.ingest.journal.push_lines import PushLines
 from services.ingest.reading import Readings
 from services.ingest.token_lookup import PresentedToken, TokenLookup
@@ -34,6 +38,7 @@ class Gate:
 
     in_flight: InFlight
     readings: Readings
+    checkers: Checkers
     lines: PushLines
     counts: Counts
     clock: Clock
@@ -49,6 +54,8 @@ class Offer:
     checked: Checked
     media_type: str
     body: bytes
+    # As the journal has it, if it was made together with the check.
+    kept: Kept | None
     peer: str | None
     request_id: str | None
     idempotency_key: str
@@ -60,6 +67,8 @@ class Intake(abc.ABC):
     name: ClassVar[str]
     status: ClassVar[int]
     good: ClassVar[bytes]
+    # Whether what is good is kept.
+    keeps: ClassVar[bool] = True
 
     def __init__(self, gate: Gate, tokens: TokenLookup) -> None:
         self._gate = gate
@@ -71,9 +80,6 @@ class Intake(abc.ABC):
     @abc.abstractmethod
     def media_type(self, essence: str) -> str:
         """``essence``: the Content-Type in lower case without parameters. Raises a refusal."""
-
-    @abc.abstractmethod
-    def check(self, body: bytes, media_type: str) -> Checked: ...
 
     @abc.abstractmethod
     async def settle(self, offer: Offer) -> None:
@@ -149,9 +155,11 @@ class Intake(abc.ABC):
             request.content, held, announced=request.content_length
         )
         if coding is not None:
-            body = inflate(body, coding, bytes_max=self._gate.readings.body_bytes_max)
+            # In a thread: a few bytes may become many, and this gives the interpreter away.
+            bytes_max = self._gate.readings.body_bytes_max
+            body = await asyncio.to_thread(inflate, body, coding, bytes_max=bytes_max)
             held.take(len(body))
-        checked = self.check(body, media_type)
+        checked, kept = await self._judged(body, media_type)
         if checked.early is not None or checked.late is not None:
             refusal = admit(await token.found(), checked)
             assert refusal is not None, "a request that failed a check was let in"
@@ -161,10 +169,16 @@ class Intake(abc.ABC):
             checked=checked,
             media_type=media_type,
             body=body,
+            kept=kept,
             peer=caller_address(request, behind_proxy=self._gate.behind_proxy),
             request_id=given_request_id(request),
             idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
         )
+
+    async def _judged(self, body: bytes, media_type: str) -> Judged:
+        if is_small(self.name, body, media_type):
+            return Judged(check(self.name, body, media_type))
+        return await self._gate.checkers.judge(Question(self.name, media_type, self.keeps), body)
 
 
 def _essence(content_type: str) -> str:

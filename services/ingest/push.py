@@ -1,8 +1,6 @@
 """``POST /v2/import/push`` (wire contract E3)."""
 
-from protocol.push import check_push
 from protocol.refusals.edge import PushMediaTypeRefused
-from protocol.shapes import Checked
 from services.ingest.storing import StoringIntake
 
 MEDIA_TYPES = frozenset({"application/json", "application/transit+json"})
@@ -20,6 +18,3 @@ class PushIntake(StoringIntake):
 
     def media_type(self, essence: str) -> str:
         return push_media_type(essence)
-
-    def check(self, body: bytes, media_type: str) -> Checked:
-        return check_push(body, media_type)

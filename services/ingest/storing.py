@@ -31,7 +31,7 @@ class StoringIntake(Intake):
         self._repeat_seconds = repeat_seconds
 
     async def settle(self, offer: Offer) -> None:
-        kept = keep(offer.body)
+        kept = offer.kept or keep(offer.body)
         candidate = Candidate(
             token_hash=offer.token.hash,
             endpoint=self.endpoint,

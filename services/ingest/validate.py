@@ -5,8 +5,6 @@ that has none of it and is not whole, the request is judged on its own merits. N
 this answer.
 """
 
-from protocol.push import check_push
-from protocol.shapes import Checked
 from services.ingest.admission import admit
 from services.ingest.intake import Intake, Offer
 from services.ingest.push import push_media_type
@@ -15,13 +13,11 @@ from services.ingest.push import push_media_type
 class ValidateIntake(Intake):
     name = "validate"
     status = 200
+    keeps = False
     good = b'{"status":"OK","message":"Batch is valid!"}'
 
     def media_type(self, essence: str) -> str:
         return push_media_type(essence)
-
-    def check(self, body: bytes, media_type: str) -> Checked:
-        return check_push(body, media_type)
 
     async def settle(self, offer: Offer) -> None:
         if refusal := admit(await offer.token.found(), offer.checked):

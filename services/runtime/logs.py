@@ -52,6 +52,9 @@ LogEvent = Literal[
     "group.committed",
     # A group's transaction failed on data; its requests are committed one by one. Fields: requests.
     "group.split",
+    # A process that checks large bodies was ended, or died; the next body gets another. Fields:
+    # why, bytes (of the body).
+    "checker.ended",
     # The database refused one request alone. Its text is left out: it would quote the data. Fields:
     # request_id, endpoint, sqlstate, constraint, error.
     "commit.failed",

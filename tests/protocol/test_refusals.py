@@ -37,6 +37,15 @@ LITERAL: list[tuple[Refusal, int, str, str]] = [
             '"Request rejected: it holds something that cannot be stored."}'
         ),
     ),
+    (
+        edge.CheckTooLong(),
+        400,
+        JSON,
+        (
+            '{"status":"ERROR","message":'
+            '"Request rejected: checking it takes too long. Please send smaller requests"}'
+        ),
+    ),
     (edge.TokenMissing(), 401, JSON, '{"message":"Not Authorized"}'),
     (edge.TokenMangled(), 401, JSON, '{"message":"Not Authorized"}'),
     (edge.TokenUnknown(), 401, JSON, '{"message":"Not Authorized"}'),

@@ -1,0 +1,53 @@
+"""`python -m services.ingest.checking`: checks one body after the other, beside the program.
+
+Questions come on standard input, answers go to standard output, as frames. Ends with its input, so
+it never outlives the program that started it. Has no settings, no database and no network.
+"""
+
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+from typing import BinaryIO
+
+from services.ingest.checking.frames import (
+    LENGTHS,
+    Question,
+    answer_header,
+    head,
+    judge,
+)
+
+# Whoever answers requests goes first.
+NICENESS = 5
+GC_ALLOCATIONS = 50_000
+
+
+def main() -> None:
+    # A terminal's Ctrl-C is for the program, which ends this one's input when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS)
+    questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    while lengths := questions.read(LENGTHS.size):
+        for part in _answer(questions, lengths):
+            answers.write(part)
+        answers.flush()
+
+
+def _answer(questions: BinaryIO, lengths: bytes) -> tuple[bytes, bytes]:
+    header_bytes, body_bytes = LENGTHS.unpack(lengths)
+    question = Question(*json.loads(questions.read(header_bytes)))
+    judged = judge(question, questions.read(body_bytes))
+    header = answer_header(judged) | {
+        "resident_kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    }
+    kept = b"" if judged.kept is None else judged.kept.body
+    return head(header, kept), kept
+
+
+if __name__ == "__main__":
+    main()

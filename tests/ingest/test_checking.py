@@ -1,0 +1,204 @@
+"""Large bodies are checked beside the program, with the same answers, and nobody waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+import pytest
+
+from protocol.refusals import Refusal
+from protocol.refusals.edge import CheckTooLong, ServiceUnavailable
+from services.ingest.checking import checkers as checking
+from services.ingest.checking.checkers import (
+    DEAR_HERE_BYTES_MAX,
+    JSON_HERE_BYTES_MAX,
+    Checkers,
+    is_small,
+)
+from services.ingest.checking.frames import Question, check, judge
+from services.ingest.journal.bodies import inflate
+from tests.ingest.gate import OK, VALID, ImportClient
+from tests.ingest.journal import Journal
+
+JSON, TRANSIT = "application/json", "application/transit+json"
+PUSH, BATCH, VALIDATE = "/v2/import/push", "/v2/import/batch", "/v2/import/validate"
+
+RECORD = {
+    "client_id": 7,
+    "table_name": "täble",
+    "sequence": 2**63 - 1,
+    "action": "upsert",
+    "key_names": ["id"],
+    "data": {"id": 1},
+}
+MESSAGE = {"action": "upsert", "sequence": 1, "data": {"id": 1}}
+
+
+def push(**changes: Any) -> bytes:
+    return json.dumps([RECORD | changes]).encode()
+
+
+def batch(**changes: Any) -> bytes:
+    whole = {"table_name": "t", "schema": {"properties": {}}, "messages": [MESSAGE], **changes}
+    return json.dumps(whole).encode()
+
+
+BODIES = [
+    ("push", JSON, push()),
+    ("push", JSON, push(table_name="a\0b")),
+    ("push", JSON, push(table_name="")),
+    ("push", JSON, push(client_id=None)),
+    ("push", JSON, push(client_id=10**18)),
+    ("push", JSON, push(unknown=1)),
+    ("push", JSON, b'{"a":'),
+    ("push", JSON, b"\xff"),
+    ("push", TRANSIT, b'[["^ ","client_id",7]]'),
+    ("batch", JSON, batch()),
+    ("batch", JSON, batch(key_names=["id"])),
+    ("batch", JSON, batch(schema={"properties": {"id": {"type": "string"}}})),
+    ("batch", JSON, batch(schema={"type": "nothing"})),
+    ("batch", JSON, batch(messages=[])),
+    ("batch", JSON, b"[]"),
+    ("validate", JSON, push()),
+]
+
+
+@pytest.fixture(scope="module")
+async def checkers() -> AsyncGenerator[Checkers]:
+    opened = Checkers()
+    yield opened
+    await opened.close()
+
+
+def told(refusal: Refusal | None) -> tuple[Any, ...] | None:
+    if refusal is None:
+        return None
+    return type(refusal), refusal.code, refusal.status, refusal.body, refusal.content_type
+
+
+@pytest.mark.parametrize(("endpoint", "media_type", "body"), BODIES)
+async def test_a_check_beside_says_what_a_check_here_says(
+    checkers: Checkers, endpoint: str, media_type: str, body: bytes
+) -> None:
+    here = check(endpoint, body, media_type)
+    beside = await checkers.judge(Question(endpoint, media_type, keep=True), body)
+
+    assert [told(beside.checked.early), told(beside.checked.late)] == [
+        told(here.early),
+        told(here.late),
+    ]
+    assert (beside.checked.records, beside.checked.tables, beside.checked.client_id) == (
+        here.records,
+        here.tables,
+        here.client_id,
+    )
+    assert beside.checked.append_only == here.append_only
+    assert beside.kept == judge(Question(endpoint, media_type, keep=True), body).kept
+
+
+async def test_what_is_only_validated_is_not_kept(checkers: Checkers) -> None:
+    assert (await checkers.judge(Question("validate", JSON, keep=False), push())).kept is None
+
+
+def test_only_what_is_cheap_is_checked_where_it_arrives() -> None:
+    dear, small = b" " * (DEAR_HERE_BYTES_MAX + 1), b" " * DEAR_HERE_BYTES_MAX
+    counted = dear + b"multipleOf"
+
+    assert is_small("push", dear, JSON)
+    assert is_small("push", small, TRANSIT)
+    assert is_small("batch", dear, JSON)
+    assert is_small("push", b" " * JSON_HERE_BYTES_MAX, JSON)
+    assert not is_small("push", b" " * (JSON_HERE_BYTES_MAX + 1), JSON)
+    assert not is_small("push", dear, TRANSIT)
+    assert not is_small("batch", counted, JSON)
+
+
+async def test_a_check_that_takes_too_long_is_given_up_and_others_go_on() -> None:
+    impatient = Checkers(check_seconds_max=0.01)
+    slow = b"[" + b'"~i1",' * 1_000_000 + b"1]"
+    try:
+        with pytest.raises(CheckTooLong):
+            await impatient.judge(Question("push", TRANSIT, keep=True), slow)
+        impatient._check_seconds_max = 60
+        judged = await impatient.judge(Question("push", JSON, keep=True), push())
+    finally:
+        await impatient.close()
+
+    assert judged.checked.late is None
+
+
+async def test_a_checker_that_dies_is_replaced() -> None:
+    checkers = Checkers()
+    question = Question("push", JSON, keep=True)
+    try:
+        await checkers.judge(question, push())
+        (checker,) = checkers._idle
+        checker.kill()
+        await checker.wait()
+        with pytest.raises(ServiceUnavailable):
+            await checkers.judge(question, push())
+        judged = await checkers.judge(question, push())
+    finally:
+        await checkers.close()
+
+    assert judged.kept is not None
+
+
+async def test_one_that_has_grown_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "RESIDENT_KILOBYTES_MAX", 1)
+    checkers = Checkers()
+    try:
+        await checkers.judge(Question("push", JSON, keep=True), push())
+
+        assert checkers._idle == []
+    finally:
+        await checkers.close()
+
+
+async def test_large_bodies_are_taken_as_they_are(gate: ImportClient, journal: Journal) -> None:
+    text = "x" * JSON_HERE_BYTES_MAX
+    records = orjson.dumps([gate.record(data={"id": 1, "text": text})])
+    whole = batch(messages=[MESSAGE | {"data": {"id": 1, "text": text}}])
+
+    assert (await gate.send(PUSH, records)).brief == OK
+    assert (await gate.send(BATCH, whole)).brief == OK
+    assert (await gate.send(VALIDATE, records)).brief == VALID
+    assert [inflate(row["body"]) for row in await journal.bodies()] == [records, whole]
+    assert [row["bytes"] for row in await journal.receipts()] == [len(records), len(whole)]
+
+
+async def test_a_large_body_with_a_fault_is_refused_as_a_small_one(
+    gate: ImportClient, journal: Journal
+) -> None:
+    text = "x" * JSON_HERE_BYTES_MAX
+    bad = orjson.dumps([gate.record(data={"id": None, "text": text})])
+    answer = await gate.send(PUSH, bad)
+
+    assert answer.status == 422
+    assert answer.json["errors"] == [{"reason": {"data": ["keys cannot not be null in data"]}}]
+    assert await journal.count() == 0
+
+
+async def test_nobody_waits_for_the_worst_body(gate: ImportClient) -> None:
+    """Some seconds of work, of the body that is the dearest to read."""
+    record = ["^ "]
+    for name, value in gate.record(data=["^ ", "id", 1, "a", ["~i1"] * 200]).items():
+        record += [name, value]
+    body = b"[" + b",".join([orjson.dumps(record)] * 1_500) + b"]"
+    loop = asyncio.get_running_loop()
+    took: list[float] = []
+    worst = asyncio.create_task(gate.send(PUSH, body, content_type=TRANSIT))
+    while not worst.done():
+        began = loop.time()
+        assert (await gate.push(gate.record(sequence=len(took)))).brief == OK
+        took.append(loop.time() - began)
+
+    assert (await worst).brief == OK
+    assert len(took) > 10
+    # Single steps are short; what else this machine does is in it too.
+    assert sorted(took)[len(took) // 2] < 0.1
+    assert max(took) < 1.0
