@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
 from typing import Any, ClassVar, TypeVar
 
+import pytest
 from asyncpg import Connection, Record
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -23,7 +26,7 @@ from events import log, replay
 from events.errors import EventConflict, StreamMoved
 from events.ids import TokenId, new_command_id
 from events.queries import load_queries
-from events.types import IntegrationRenamed
+from events.types import IntegrationRenamed, TokenGenerated
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
 from services.tokens.authority import Caller, the_system
@@ -50,6 +53,15 @@ which = st.integers(min_value=0, max_value=5)
 names = st.sampled_from(["a", "b", "c"])
 
 
+# Far from those that the database gives out.
+_numbers = count(1_000_000)
+
+
+def made_up_token(number: int) -> TokenGenerated:
+    digest = sha256(str(number).encode()).hexdigest()
+    return TokenGenerated(token_id=number, token_hash=digest, last_four=digest[-4:])
+
+
 @dataclass(frozen=True)
 class World:
     """The test's event loop does the work; the machine waits in a thread."""
@@ -57,6 +69,7 @@ class World:
     loop: asyncio.AbstractEventLoop
     handlers: Handlers
     auditor: Connection[Record]
+    second_writer: Connection[Record]
     owner: Connection[Record]
 
     def do(self, work: Coroutine[Any, Any, Answer]) -> Answer:
@@ -143,6 +156,23 @@ class Life(RuleBasedStateMachine):
             return
         kept.active.remove(token)
         kept.retired.append(token)
+
+    @precondition(some)
+    @rule(index=which, finished=st.booleans())
+    def rotate(self, index: int, finished: bool) -> None:  # noqa: FBT001 - drawn
+        """A second token, a time in which both can write, then the end of the older one."""
+        kept, caller = self.picked(index)
+        found = self.world.attempt(self.handlers.generate_token(caller, kept.integration_id))
+        if isinstance(found, type):
+            assert found is (IntegrationNotFound if kept.state == "deleted" else TokenLimitReached)
+            return
+        older = list(kept.active)
+        kept.active.append(found.token_id)
+        self.everything_agrees()
+        for token in older if finished else ():
+            self.world.do(self.handlers.revoke_token(caller, kept.integration_id, token))
+            kept.active.remove(token)
+            kept.retired.append(token)
 
     @precondition(some)
     @rule(index=which, paused_at=st.sampled_from(["2019-06-01", "2020-06-01T00:00:00Z"]))
@@ -237,6 +267,36 @@ class Life(RuleBasedStateMachine):
                 continue
             raise AssertionError(f"{refusal.__name__} was expected")
 
+    @precondition(some)
+    @rule(index=which)
+    def append_a_token_twice_at_once(self, index: int) -> None:
+        """A retry meets its first try on another connection: one token, at one place."""
+        kept, _ = self.picked(index)
+        if kept.state == "deleted" or len(kept.active) >= ACTIVE_TOKENS_MAX:
+            return
+        token = made_up_token(next(_numbers))
+        self.world.do(self.appended_at_once(f"integration/{kept.integration_id}", token))
+        kept.active.append(TokenId(token.token_id))
+
+    async def appended_at_once(self, stream: str, token: TokenGenerated) -> None:
+        writers = (self.world.auditor, self.world.second_writer)
+        version = len(await log.read_stream(writers[0], stream))
+        command = new_command_id()
+        places = await asyncio.gather(
+            *(
+                log.append(one, stream, version, [token], command_id=command, actor="system")
+                for one in writers
+            )
+        )
+        assert sorted(place.duplicate for (place,) in places) == [False, True]
+        assert len({place.number for (place,) in places}) == 1
+        with pytest.raises(StreamMoved):
+            await log.append(
+                *(writers[1], stream, version, [made_up_token(next(_numbers))]),
+                command_id=new_command_id(),
+                actor="system",
+            )
+
     # --- what must hold
 
     @invariant()
@@ -278,13 +338,16 @@ CONNECT_TOKENS = """SELECT account_id, connect_token_id
 
 
 async def test_tables_fold_and_model_agree_after_every_step(
-    role_url: RoleUrl, writer: Connection[Record], database: Connection[Record]
+    role_url: RoleUrl,
+    writer: Connection[Record],
+    second_writer: Connection[Record],
+    database: Connection[Record],
 ) -> None:
     async with pool(
         role_url("pushgate_tokens"), application_name="test replay", connections_max=4
     ) as connections:
         handlers = Handlers(connections, SystemClock())
-        Life.world = World(asyncio.get_running_loop(), handlers, writer, database)
+        Life.world = World(asyncio.get_running_loop(), handlers, writer, second_writer, database)
         lives = settings(
             max_examples=rounds(small=12, full=300), stateful_step_count=rounds(small=20, full=50)
         )
