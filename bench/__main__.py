@@ -25,6 +25,7 @@ MODULES = (
     "loader_backlog",
     "loader_latency",
     "history",
+    "sealing",
     "client",
 )
 LATEST = Path(__file__).parent / "out" / "latest.json"
