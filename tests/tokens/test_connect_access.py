@@ -121,7 +121,6 @@ async def test_a_revoked_connect_token_is_refused_at_once(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
         ("GET", "/v4"),
         ("GET", "/v4/sources/"),
         ("GET", "/v4/sources/abc"),
