@@ -64,7 +64,7 @@ class Outbox:
         self._marks: list[tuple[Place, Mark]] = []
         self._writing: asyncio.Task[None] | None = None
         self._change = asyncio.Event()
-        self._filling = asyncio.Lock()
+        self._filling: asyncio.Task[None] | None = None
         self._closing = False
         self._counting: asyncio.Task[None] | None = None
         # What waits on disk; the store subtracts what turns out to be unreadable.
@@ -262,6 +262,8 @@ class Outbox:
         self._closing = True
         assert self._counting is not None, "it was started"
         self._counting.cancel()
+        if self._filling is not None:
+            await asyncio.wait([self._filling])
         self._write_soon()
         assert self._writing is not None, "it was started a line above"
         await self._writing
@@ -310,21 +312,39 @@ class Outbox:
         return UNDER_WAY_BYTES_MAX - taken if taken else BODY_BYTES_MAX
 
     async def _fill(self) -> None:
-        async with self._filling:
-            room = WINDOW_ENTRIES - len(self._window)
-            if not self._more_to_read or room < WINDOW_ENTRIES // 2:
-                return
-            # Before the disk is asked: what is appended meanwhile says so again.
-            self._more_to_read = False
-            room_bytes = WINDOW_BYTES - self._window.inline_bytes
-            found = await self._do(self._store.read_on, room, room_bytes)
-            for waiting in found:
-                self._window.add(waiting)
-            self._more_to_read = self._more_to_read or bool(found)
+        """Whoever asks may be cancelled, and what is read then must still get into the window."""
+        while self._more_to_read and self._window_has_room():
+            if self._filling is None or self._filling.done():
+                self._filling = asyncio.create_task(self._read_on())
+            await asyncio.shield(self._filling)
+
+    def _window_has_room(self) -> bool:
+        half_empty = len(self._window) <= WINDOW_ENTRIES // 2
+        return half_empty and self._window.inline_bytes < WINDOW_BYTES
+
+    async def _read_on(self) -> None:
+        # Before the disk is asked: what is appended meanwhile says so again.
+        self._more_to_read = False
+        room = WINDOW_ENTRIES - len(self._window)
+        room_bytes = WINDOW_BYTES - self._window.inline_bytes
+        found = await self._do(self._store.read_on, room, room_bytes)
+        for waiting in found:
+            self._window.add(waiting)
+        self._more_to_read = self._more_to_read or bool(found)
 
     def _write_soon(self) -> None:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
+            self._writing.add_done_callback(self._fail_who_waits)
+
+    def _fail_who_waits(self, writing: asyncio.Task[None]) -> None:
+        """A fault of ours: nobody may wait for ever for what it was about to write."""
+        error = None if writing.cancelled() else writing.exception()
+        if error is not None:
+            for each in self._pending:
+                if not each.kept.done():
+                    each.kept.set_exception(error)
+            self._leave(list(self._pending))
 
     async def _write(self) -> None:
         """Until there is nothing to write: groups of entries, and marks of those that are done."""
@@ -387,7 +407,8 @@ class Outbox:
         if self._on_full == "raise" or self._closing:
             reason = error.strerror or str(error)
             raise DiskFull(self._store.directory, reason) from error
-        await self._do(self._store.forget_settled, make_room=True)
+        with contextlib.suppress(OSError):
+            await self._do(self._store.forget_settled, make_room=True)
         await asyncio.sleep(DISK_LOOK_SECONDS)
 
     async def _write_counts_now_and_then(self) -> None:

@@ -43,7 +43,7 @@ class Sender:
                 headers=headers,
                 allow_redirects=False,
             ) as response:
-                text = await response.content.read(ANSWER_BYTES_MAX)
+                text = await _beginning(response.content)
                 seconds = response.headers.get("Retry-After", "")
                 return Answer(
                     response.status,
@@ -55,3 +55,11 @@ class Sender:
             return Answer(None, f"{self.url} can't be reached: {reason}")
         except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
             return Answer(None, f"no answer came: {type(error).__name__}")
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """All of an answer, or as much of it as is ever of use."""
+    text = b""
+    while len(text) < ANSWER_BYTES_MAX and (more := await content.readany()):
+        text += more
+    return text

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from pushgate_client.entries import Entry, SetAside, entry_of
-from pushgate_client.files import make_directory, write_whole
+from pushgate_client.files import flush_directory, make_directory, write_whole
 from pushgate_client.frames import Damage, Frame
 from pushgate_client.limits import (
     GROUP_BYTES_MAX,
@@ -60,6 +60,8 @@ class Store:
             self._read_tally()
             for log in (self.queue, self.aside):
                 log.open()
+            flush_directory(self.directory)
+            flush_directory(self.directory.absolute().parent)
             self._forget_what_was_counted()
             for segment in [*self.queue.segments.values(), *self.aside.segments.values()]:
                 if segment.damaged:
@@ -237,7 +239,8 @@ class Store:
             name = f"{segment.directory.name}-{segment.first_id}-{damage.offset}"
             if (directory / name).exists():
                 continue
-            with segment.path.open("rb") as file:
+            # A disk may be full as well: then they stay where they are, as long as the rest does.
+            with segment.path.open("rb") as file, contextlib.suppress(OSError):
                 file.seek(damage.offset)
                 write_whole(directory / name, file.read(damage.end - damage.offset))
             self.tally["damaged"] += 1
@@ -245,7 +248,8 @@ class Store:
                 f"{segment.path}: {damage.end - damage.offset:,} bytes can't be read, the disk has"
                 f" changed them; they are kept in {directory / name}, and everything else goes on."
             )
-        self._write_tally()
+        with contextlib.suppress(OSError):
+            self._write_tally()
 
 
 def _whole(segment: Segment, offset: int) -> Iterable[Frame]:
