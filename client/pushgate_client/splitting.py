@@ -1,7 +1,8 @@
 """A body in two halves, record by record, without touching a byte of any record.
 
 Numbers keep their digits and sequences stay what they are, because nothing is parsed and written
-again: the places between the records are looked for, and that is all.
+again: the places between the records are looked for, and that is all. Of transit, whose records
+lean on those before them, the codes are written out first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import re
 from array import array
 from dataclasses import replace
 
-from pushgate_client.entries import BATCH, JSON, Entry
+from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Entry
+from pushgate_client.transit_codes import without_codes
 
 # Strings are passed over whole; what remains of JSON's structure is one byte each.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
@@ -57,7 +59,13 @@ class Places:
 
 def record_places(entry: Entry) -> Places | None:
     """None when the body is not as it should be."""
-    if entry.media_type.partition(";")[0].strip() != JSON:
+    media_type = entry.media_type.partition(";")[0].strip().lower()
+    if media_type == TRANSIT and entry.endpoint == PUSH:
+        written = without_codes(entry.body)
+        if written is None:
+            return None
+        entry = replace(entry, body=written)
+    elif media_type != JSON:
         return None
     start = _messages(entry.body) if entry.endpoint == BATCH else _array(entry.body)
     return None if start is None else _elements(entry, start)

@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
+from protocol.transit import decode
 from pushgate_client import (
     BATCH,
+    PUSH,
     TRANSIT,
     Delivery,
     Entry,
@@ -34,8 +36,9 @@ from tests.client.gate import (
     Gate,
     refused,
 )
-from tests.client.made import entry, ids_of
+from tests.client.made import entry, ids_of, record
 from tests.eventually import eventually
+from tests.protocol.transit_writer import compact
 
 IDS = tuple(range(16))
 
@@ -253,12 +256,23 @@ async def test_a_fault_around_the_messages_sets_the_batch_aside_at_once(
     assert (len(gate.bodies), aside.entry.records) == (1, len(IDS))
 
 
-async def test_transit_is_set_aside_whole(tmp_path: Path) -> None:
+async def test_a_body_that_can_not_be_halved_is_set_aside_whole(tmp_path: Path) -> None:
     async with Gate(lambda _number, _body: refused(1)) as gate:
-        transit = replace(entry(*IDS), media_type=TRANSIT)
+        unknown = replace(entry(*IDS), media_type="application/x-unknown")
+        (aside,) = await _sent(tmp_path, gate, unknown)
+
+    assert aside.entry == unknown
+
+
+async def test_of_transit_only_the_record_at_fault_is_set_aside(tmp_path: Path) -> None:
+    async with Gate() as gate:
+        gate.bad = {5}
+        transit = Entry(PUSH, ("things",), compact([record(id_) for id_ in IDS]), 16, 1, TRANSIT)
+        gate.script = lambda _number, body: gate.as_the_real_one(decode(body))
         (aside,) = await _sent(tmp_path, gate, transit)
 
-    assert aside.entry == transit
+    assert gate.taken.keys() == set(IDS) - {5}
+    assert decode(aside.entry.body) == [record(5)]
 
 
 async def test_what_was_not_answered_is_sent_by_the_next_process(tmp_path: Path) -> None:

@@ -1,17 +1,19 @@
 """Bodies are halved between records, and not a byte of a record is touched."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.transit import decode
 from pushgate_client.entries import BATCH, PUSH, TRANSIT, Entry
 from pushgate_client.splitting import each_record, halves
 from tests.client.made import entry
+from tests.protocol.transit_writer import compact, plain, verbose
 
 # What could be taken for structure, inside of strings and out.
 _TEXTS = st.text(alphabet='ab"\\{}[],:\n\u20ac', max_size=6)
@@ -86,7 +88,33 @@ def test_a_batch_without_messages_is_left_whole(body: bytes) -> None:
     assert halves(_batch(body)) is None
 
 
-def test_transit_is_left_whole() -> None:
-    body = orjson.dumps([["^ ", "sequence", 1], ["^ ", "^0", 2]])
+def _transit(body: bytes) -> Entry:
+    return Entry(PUSH, ("t",), body, 1, 1, TRANSIT)
 
-    assert halves(Entry(PUSH, ("t",), body, 2, 1, TRANSIT)) is None
+
+_KEYS = st.sampled_from(["a", "~:key", "^caret", "sequence", "data", 'quoted"', "\u20ac" * 4])
+_INNER = st.dictionaries(_KEYS, _SCALARS) | st.lists(_KEYS)
+_TRANSIT = st.lists(st.dictionaries(_KEYS, _SCALARS | _INNER), min_size=2)
+
+
+@given(records=_TRANSIT, write=st.sampled_from([compact, verbose]))
+def test_the_halves_of_transit_are_read_without_each_other(
+    records: list[dict[str, Any]], write: Callable[[object], bytes]
+) -> None:
+    first, second = _halved(_transit(write(records)))
+
+    assert decode(first) + decode(second) == plain(records)
+
+
+def test_codes_that_began_anew_are_written_out_too() -> None:
+    records = [{f"column {number % 3_000}": number} for number in range(7_000)]
+    first, second = _halved(_transit(compact(records)))
+
+    assert decode(first) + decode(second) == records
+
+
+@pytest.mark.parametrize(
+    "body", [b'["^ ","a",1]', b'["~#list",[1,2]]', b'[["^ ","^0",1],1]', b"1]]"]
+)
+def test_transit_that_is_no_array_of_records_is_left_whole(body: bytes) -> None:
+    assert halves(_transit(body)) is None
