@@ -116,6 +116,12 @@ class Delivery:
         for task in done:
             task.result()
 
+    async def died(self) -> None:
+        """Never returns while the block runs; raises what ended the sending, if anything does."""
+        done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
     async def _answered(self) -> None:
         """What is under way, unless it turns out that nobody answers now."""
         working = asyncio.ensure_future(asyncio.wait(self._workers))

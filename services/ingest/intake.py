@@ -2,7 +2,6 @@
 
 import abc
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,17 +12,17 @@ from protocol.refusals.edge import (
     BodyTooLarge,
     InvalidRegion,
     MethodNotAllowed,
-    UnsupportedCoding,
 )
 from protocol.shapes import Checked
 from services.ingest.admission import admit
 from services.ingest.answers import GoodAnswer, refused
 from services.ingest.auth import presented_hash
+from services.ingest.body_headers import body_coding, media_type_essence
 from services.ingest.checking.checkers import Checkers, is_small
 from services.ingest.checking.frames import Judged, Question, check
 from services.ingest.counts import NOBODY, Counts
 from services.ingest.in_flight import Held, InFlight, unavailable
-from services.ingest.inflate import ACCEPTED, CODINGS, inflate
+from services.ingest.inflate import inflate
 from services.ingest.journal.bodies import Kept
 from services.ingest.journal.push_lines import PushLines
 from services.ingest.reading import Readings
@@ -143,8 +142,8 @@ class Intake(abc.ABC):
 
     async def _read(self, request: web.Request, token: PresentedToken, held: Held) -> Offer:
         try:
-            media_type = self.media_type(_essence(request.headers.get("Content-Type", "")))
-            coding = _coding(request.headers.getall("Content-Encoding", ()))
+            media_type = self.media_type(media_type_essence(request))
+            coding = body_coding(request)
         except Refusal:
             # A bad token comes before a bad media type.
             await token.found()
@@ -179,17 +178,3 @@ class Intake(abc.ABC):
         if is_small(self.name, body, media_type):
             return Judged(check(self.name, body, media_type))
         return await self._gate.checkers.judge(Question(self.name, media_type, self.keeps), body)
-
-
-def _essence(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
-
-
-def _coding(headers: Sequence[str]) -> str | None:
-    """None when the body is sent as it is. Raises UnsupportedCoding, for two of them too."""
-    codings = [header.strip().lower() for header in headers]
-    if codings in ([], [""], ["identity"]):
-        return None
-    if len(codings) > 1 or codings[0] not in CODINGS:
-        raise UnsupportedCoding(ACCEPTED)
-    return codings[0]

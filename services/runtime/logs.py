@@ -55,6 +55,15 @@ LogEvent = Literal[
     # A process that checks large bodies was ended, or died; the next body gets another. Fields:
     # why, bytes (of the body).
     "checker.ended",
+    # A relay sends nothing until another token works, or the gate is there again. Fields: answer.
+    "relay.held",
+    # After relay.held: the gate answered again.
+    "relay.resumed",
+    # The gate refused a part of a request for good; it is kept in the outbox. Fields: tables,
+    # records, answer.
+    "relay.set_aside",
+    # What a killed process or the disk had left half written was cut off. Fields: what.
+    "outbox.mended",
     # The database refused one request alone. Its text is left out: it would quote the data. Fields:
     # request_id, endpoint, sqlstate, constraint, error.
     "commit.failed",

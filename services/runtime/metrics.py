@@ -179,3 +179,24 @@ HISTORY_STREAMS = _gauge("pushgate_history_streams", "streams", "Open event stre
 HISTORY_SEALED_RECEIPT = _gauge(
     "pushgate_history_sealed_receipt", "receipts", "Number of the last receipt under a seal"
 )
+
+# --- the relay (`pushgate relay`) --------------------------------------------------------------
+
+RELAY_REQUESTS = _gauge(
+    "pushgate_relay_requests",
+    "requests",
+    "Requests of a relay's outbox, at the time of asking; `sent` since the outbox began",
+    state="`waiting`, `sent`, `held` (those of the waiting that nothing is tried for), `set_aside`",
+)
+RELAY_RECORDS = _gauge(
+    "pushgate_relay_records",
+    "records",
+    "The records in those requests",
+    state="as of `pushgate_relay_requests`",
+)
+RELAY_OLDEST_SECONDS = _gauge(
+    "pushgate_relay_oldest_seconds",
+    "seconds",
+    "Age of the oldest request that waits; 0 when none does",
+)
+RELAY_BYTES = _gauge("pushgate_relay_bytes", "bytes", "What a relay's outbox takes on disk")

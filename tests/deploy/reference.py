@@ -15,6 +15,7 @@ _PROGRAM_OF = {
     "pushgate_loader": "loader",
     "pushgate_history": "history",
     "pushgate_signer": "signer",
+    "pushgate_relay": "relay",
 }
 
 METRICS_HEAD = """\
@@ -22,7 +23,8 @@ METRICS_HEAD = """\
 
 Every program serves them at `/metrics` on its operations port, in the Prometheus text format,
 beside those of the Python process (`process_*`, `python_*`). That port is never public. No label
-ever holds a token, a name or a path that came in a request.
+ever holds a token, a name or a path that came in a request. `pushgate relay` serves them at the
+address it listens on; those of ingest there count what came through its own door.
 
 Written by `python -m tests.deploy.reference` from `services/runtime/metrics.py`.
 """

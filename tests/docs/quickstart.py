@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.eventually import eventually
+
 BLOCK = re.compile(r"^```(\w+)?(?: exits (\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = re.compile(r"\bat_[0-9A-Za-z]{49}\b")
 PLACEHOLDER = "at_YOUR_TOKEN"
@@ -96,3 +98,18 @@ class Shell:
         assert self._process.stdin is not None, "it was started with pipes"
         self._process.stdin.close()
         await self._process.wait()
+
+
+async def follow(shell: Shell, block: Block) -> None:
+    """Reading is tried again for a while: loading takes a moment, and the page says so."""
+    ran = await shell.run(block.commands)
+    if block.commands.startswith("pushgate psql"):
+
+        async def again() -> bool:
+            nonlocal ran
+            ran = await shell.run(block.commands)
+            return is_as_told(block, ran)
+
+        await eventually(again)
+
+    assert is_as_told(block, ran), (block, ran)

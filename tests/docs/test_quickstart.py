@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.demo.system import throw_away_system
-from tests.docs.quickstart import Block, Ran, Shell, blocks, is_as_told
-from tests.eventually import eventually
+from tests.docs.quickstart import Block, Ran, Shell, blocks, follow, is_as_told
 
 PAGE = Path("docs/quickstart.md")
 
@@ -18,21 +17,6 @@ async def test_the_page_can_be_followed(tmp_path: Path) -> None:
         for block in blocks(PAGE):
             await follow(shell, block)
         await shell.stop()
-
-
-async def follow(shell: Shell, block: Block) -> None:
-    """Reading is tried again for a while: loading takes a moment, and the page says so."""
-    ran = await shell.run(block.commands)
-    if block.commands.startswith("pushgate psql"):
-
-        async def again() -> bool:
-            nonlocal ran
-            ran = await shell.run(block.commands)
-            return is_as_told(block, ran)
-
-        await eventually(again)
-
-    assert is_as_told(block, ran), (block, ran)
 
 
 def test_the_page_has_what_is_to_be_followed() -> None:

@@ -1,0 +1,133 @@
+"""The relay's import endpoints: the checks and answers of ingest, and an outbox behind them.
+
+Whoever may reach the address may push: the token a client sends is not looked at, because the
+relay sends with its own. Where the address is not this machine's alone, a secret is asked for.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from aiohttp import web
+
+from cli.relaying.outgoing import entry_of
+from protocol.refusals import Refusal
+from protocol.refusals.edge import (
+    BatchMediaTypeRefused,
+    BodyTooLarge,
+    MethodNotAllowed,
+    ServiceUnavailable,
+    TokenUnknown,
+)
+from protocol.shapes import Checked
+from pushgate_client import DiskFull, Outbox, OutboxFull
+from services.ingest.admission import ASSUMED_ACTIVE, admit
+from services.ingest.answers import GoodAnswer, refused
+from services.ingest.batch import MEDIA_TYPE
+from services.ingest.body_headers import body_coding, media_type_essence
+from services.ingest.checking.checkers import Checkers, is_small
+from services.ingest.checking.frames import Question, check
+from services.ingest.in_flight import RETRY_AFTER_SECONDS, Held, InFlight
+from services.ingest.inflate import inflate
+from services.ingest.push import push_media_type
+from services.ingest.reading import Readings
+from services.ingest.storing import StoringIntake
+from services.ingest.validate import ValidateIntake
+from services.runtime.clock import Clock
+from services.runtime.config import Secret
+
+
+def batch_media_type(essence: str) -> str:
+    """Raises BatchMediaTypeRefused."""
+    if essence != MEDIA_TYPE:
+        raise BatchMediaTypeRefused
+    return essence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doorway:
+    """What the endpoints share. ``secret`` None: nobody is asked who they are."""
+
+    outbox: Outbox
+    in_flight: InFlight
+    readings: Readings
+    checkers: Checkers
+    clock: Clock
+    secret: Secret | None
+
+
+class Door:
+    """One endpoint: reads, checks, answers. ``push`` and ``batch`` keep what is good."""
+
+    media_types: ClassVar[dict[str, Callable[[str], str]]] = {
+        "push": push_media_type,
+        "batch": batch_media_type,
+        "validate": push_media_type,
+    }
+
+    def __init__(self, name: str, doorway: Doorway) -> None:
+        self.name = name
+        self._doorway = doorway
+        self._keeps = name != ValidateIntake.name
+        answer = StoringIntake if self._keeps else ValidateIntake
+        self._good = GoodAnswer(name, status=answer.status, body=answer.good, clock=doorway.clock)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._before_the_body(request)
+            with Held(self._doorway.in_flight) as held:
+                await self._take(request, held)
+        except Refusal as refusal:
+            return refused(refusal, self.name)
+        return self._good.to(request)
+
+    def _before_the_body(self, request: web.Request) -> None:
+        if request.method != "POST":
+            raise MethodNotAllowed("POST")
+        if (announced := request.content_length or 0) > self._doorway.readings.body_bytes_max:
+            raise BodyTooLarge(announced)
+        if not has_secret(request, self._doorway.secret):
+            raise TokenUnknown
+        if self._doorway.readings.stopping:
+            raise ServiceUnavailable(RETRY_AFTER_SECONDS)
+
+    async def _take(self, request: web.Request, held: Held) -> None:
+        media_type = self.media_types[self.name](media_type_essence(request))
+        coding = body_coding(request)
+        readings = self._doorway.readings
+        body = await readings.read(request.content, held, announced=request.content_length)
+        if coding is not None:
+            bytes_max = readings.body_bytes_max
+            body = await asyncio.to_thread(inflate, body, coding, bytes_max=bytes_max)
+            held.take(len(body))
+        checked = await self._checked(body, media_type)
+        # Whose it is only the gate knows; everything else is decided here, so that a body that
+        # nobody would take is refused to whoever made it, and never lies in the outbox.
+        if refusal := admit(ASSUMED_ACTIVE, checked):
+            raise refusal
+        if self._keeps:
+            await self._keep(body, media_type, checked)
+
+    async def _checked(self, body: bytes, media_type: str) -> Checked:
+        if is_small(self.name, body, media_type):
+            return check(self.name, body, media_type)
+        question = Question(self.name, media_type, keep=False)
+        return (await self._doorway.checkers.judge(question, body)).checked
+
+    async def _keep(self, body: bytes, media_type: str, checked: Checked) -> None:
+        entry = entry_of(self.name, body, media_type, checked, self._doorway.clock)
+        try:
+            await self._doorway.outbox.append(entry)
+        except (OutboxFull, DiskFull):
+            raise ServiceUnavailable(RETRY_AFTER_SECONDS) from None
+
+
+def has_secret(request: web.Request, secret: Secret | None) -> bool:
+    """Sent where a token would be: clients know no other place."""
+    if secret is None:
+        return True
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    same = hmac.compare_digest(given.strip().encode(), secret.reveal().encode())
+    return same and scheme.removesuffix(":").lower() == "bearer"

@@ -1,0 +1,111 @@
+"""What a relay tells of itself: metrics, a page for people, the same as JSON for programs."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+
+import jinja2
+import prometheus_client
+from aiohttp import web
+
+from cli.relaying.door import has_secret
+from pushgate_client import Counts, Happening, Held, Outbox, Resumed, Sent, WasSetAside
+from services.runtime.config import Secret
+from services.runtime.logs import Log
+from services.runtime.metrics import (
+    RELAY_BYTES,
+    RELAY_OLDEST_SECONDS,
+    RELAY_RECORDS,
+    RELAY_REQUESTS,
+)
+
+PAGE = Path(__file__).parent / "templates" / "status.html"
+STATES = ("waiting", "sent", "held", "set_aside")
+
+
+def happened(happening: Happening) -> None:
+    """Into the log, but for what happens all the time and is counted."""
+    match happening:
+        case Held(answer):
+            Log().warning("relay.held", answer=str(answer))
+        case Resumed():
+            Log().info("relay.resumed")
+        case WasSetAside(_, part, answer):
+            Log().warning(
+                "relay.set_aside",
+                tables=list(part.tables[:10]),
+                records=part.records,
+                answer=str(answer),
+            )
+        case Sent():
+            pass
+
+
+class Telling:
+    """``secret``, where there is one, is asked for here as at the import endpoints."""
+
+    def __init__(self, outbox: Outbox, *, url: str, directory: Path, secret: Secret | None) -> None:
+        self._outbox = outbox
+        self._url = url
+        self._directory = directory
+        self._secret = secret
+        self._page: jinja2.Template | None = None
+
+    async def reason_not_ready(self) -> str | None:
+        """Held is no reason: taking in is what it is there for while nothing goes out."""
+        counts = self._outbox.counts()
+        if counts.bytes < counts.bytes_max:
+            return None
+        return f"The outbox is full: {counts.bytes:,} of {counts.bytes_max:,} bytes."
+
+    async def status(self, request: web.Request) -> web.Response:
+        if not has_secret(request, self._secret):
+            return _unauthorized()
+        counts = self._outbox.counts()
+        if "text/html" not in request.headers.get("Accept", ""):
+            return web.json_response({"gate": self._url, **asdict(counts)})
+        if self._page is None:
+            self._page = await asyncio.to_thread(_template)
+        rows = [(name.replace("_", " "), *_numbers(counts, name)) for name in STATES]
+        text = self._page.render(
+            counts=counts, rows=rows, url=self._url, directory=str(self._directory)
+        )
+        return web.Response(text=text, content_type="text/html", headers=_GUARDS)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        if not has_secret(request, self._secret):
+            return _unauthorized()
+        _measure(self._outbox.counts())
+        return web.Response(
+            body=await asyncio.to_thread(prometheus_client.generate_latest),
+            headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
+        )
+
+
+_GUARDS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(PAGE.read_text("utf-8"))
+
+
+def _numbers(counts: Counts, name: str) -> tuple[int, int]:
+    return getattr(counts, name), getattr(counts, f"{name}_records")
+
+
+def _measure(counts: Counts) -> None:
+    for name in STATES:
+        requests, records = _numbers(counts, name)
+        RELAY_REQUESTS.labels(name).set(requests)
+        RELAY_RECORDS.labels(name).set(records)
+    RELAY_OLDEST_SECONDS.set(counts.oldest_seconds or 0.0)
+    RELAY_BYTES.set(counts.bytes)
+
+
+def _unauthorized() -> web.Response:
+    return web.json_response({"message": "Not Authorized"}, status=401)

@@ -1,0 +1,287 @@
+"""The relay: what it takes, what it refuses, and what becomes of both."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from cli.connect_api import ConnectApi
+from cli.demo.system import System
+from cli.relaying.serving import RelaySettings
+from pushgate_client import OutboxView
+from services.runtime.config import Secret
+from tests.cli.made import Made
+from tests.eventually import eventually
+from tests.relaying.conftest import Relay, RelayProcess
+from tests.relaying.tables import rows
+
+# Starts a system on whatever machine.
+pytestmark = pytest.mark.timeout(180)
+
+JSON = {"Content-Type": "application/json"}
+ACCEPTED = b'{"status":"OK","message":"Batch Accepted!"}'
+
+
+def pushed(system: System, *ids: int, **changes: Any) -> bytes:
+    return orjson.dumps(
+        [
+            {
+                "client_id": system.target.client_id(),
+                "table_name": "orders",
+                "key_names": ["id"],
+                "action": "upsert",
+                "sequence": 1,
+                "data": {"id": each},
+            }
+            | changes
+            for each in ids
+        ]
+    )
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as calls:
+        yield calls
+
+
+async def post(
+    session: aiohttp.ClientSession, url: str, body: bytes, **headers: str
+) -> tuple[int, bytes]:
+    async with session.post(url, data=io.BytesIO(body), headers=JSON | headers) as answer:
+        return answer.status, await answer.read()
+
+
+async def replace_token(token_file: Path, api: ConnectApi, source: Made) -> None:
+    token = await api.create_token(source.id)
+    await asyncio.to_thread(token_file.write_text, token["access_token"])
+
+
+async def told(session: aiohttp.ClientSession, relay: str) -> dict[str, Any]:
+    async with session.get(f"{relay}/status") as answer:
+        return dict(await answer.json())
+
+
+async def sent(session: aiohttp.ClientSession, relay: str, requests: int) -> None:
+    async def all_sent() -> bool:
+        return bool((await told(session, relay))["sent"] == requests)
+
+    await eventually(all_sent, seconds=30)
+
+
+async def test_whatever_token_the_client_has_its_rows_arrive(
+    system: System, source: Made, relay: Relay, session: aiohttp.ClientSession
+) -> None:
+    batch = orjson.dumps(
+        {
+            "table_name": "lines",
+            "schema": {"properties": {"id": {"type": "integer"}}},
+            "key_names": ["id"],
+            "messages": [{"action": "upsert", "sequence": 1, "data": {"id": 7}}],
+        }
+    )
+    async with relay() as url:
+        first = await post(
+            session, f"{url}/v2/import/push", pushed(system, 1), Authorization="Bearer long gone"
+        )
+        second = await post(
+            session,
+            f"{url}/v2/import/push",
+            gzip.compress(pushed(system, 2)),
+            **{"Content-Encoding": "gzip"},
+        )
+        third = await post(session, f"{url}/v2/import/batch", batch)
+        await sent(session, url, 3)
+
+    assert first == second == third == (201, ACCEPTED)
+    assert await rows(system, source, "SELECT id FROM {schema}.orders ORDER BY 1") == [(1,), (2,)]
+    assert await rows(system, source, "SELECT id FROM {schema}.lines") == [(7,)]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "answer"),
+    [
+        ("push", b"{}", {}, 400, b'{"status":"ERROR","message":"An array of records is expected"}'),
+        ("push", b"[", {}, 400, b"Malformed json in the body!"),
+        ("push", b"[]", {"Content-Type": "text/csv"}, 415, b"Unsupported content-type"),
+        ("push", b'[{"client_id": 1, "table_name": "a"}]', {}, 422, b"can't be blank"),
+        ("push", b'[{"table_name": "a"}]', {}, 401, b"Not Authenticated."),
+        ("validate", b'[{"client_id": 1, "table_name": "a"}]', {}, 422, b"can't be blank"),
+        ("batch", b"[]", {}, 400, b"expected type: JSONObject, found: JSONArray"),
+        ("batch", b"{}", {"Content-Type": "text/csv"}, 415, b"Content-Type must be"),
+        ("push", b" " * 20_000_001, {}, 413, b"request size (20000001 bytes) exceeds the maximum"),
+    ],
+)
+async def test_what_the_gate_would_refuse_is_refused_at_once_and_not_kept(
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+    answer: bytes,
+    relay: Relay,
+    session: aiohttp.ClientSession,
+) -> None:
+    async with relay() as url:
+        got, text = await post(session, f"{url}/v2/import/{path}", body, **headers)
+        counts = await told(session, url)
+
+    assert (got, answer in text) == (status, True), text
+    assert (counts["waiting"], counts["sent"], counts["set_aside"]) == (0, 0, 0)
+
+
+async def test_a_revoked_token_holds_what_comes_until_another_stands_in_the_file(
+    system: System,
+    source: Made,
+    api: ConnectApi,
+    token_file: Path,
+    relay: Relay,
+    session: aiohttp.ClientSession,
+) -> None:
+    await api.revoke_token(source.id, source.token_id)
+    async with relay() as url:
+        answers = [await post(session, f"{url}/v2/import/push", pushed(system, n)) for n in (1, 2)]
+
+        async def is_held() -> bool:
+            return bool((await told(session, url))["held"] == 2)
+
+        await eventually(is_held)
+        held = await told(session, url)
+        metrics = await (await session.get(f"{url}/metrics")).text()
+        await replace_token(token_file, api, source)
+        await sent(session, url, 2)
+
+    assert answers == [(201, ACCEPTED)] * 2
+    assert "Not Authorized" in held["why"]
+    assert 'pushgate_relay_requests{state="held"} 2.0' in metrics
+    assert await rows(system, source, "SELECT id FROM {schema}.orders ORDER BY 1") == [(1,), (2,)]
+
+
+async def test_what_waits_survives_a_restart_and_a_stop_is_graceful(
+    system: System,
+    source: Made,
+    api: ConnectApi,
+    relay_process: RelayProcess,
+    settings: RelaySettings,
+    session: aiohttp.ClientSession,
+) -> None:
+    await api.revoke_token(source.id, source.token_id)
+    answer = await post(session, f"{relay_process.url}/v2/import/push", pushed(system, 1))
+    exit_code = await relay_process.stop()
+    waiting = (await asyncio.to_thread(OutboxView(settings.directory).counts)).waiting
+    await replace_token(settings.token_file, api, source)
+    await relay_process.start()
+    await sent(session, relay_process.url, 1)
+
+    assert (answer, exit_code, waiting) == ((201, ACCEPTED), 0, 1)
+    assert await rows(system, source, "SELECT id FROM {schema}.orders") == [(1,)]
+
+
+async def test_a_full_outbox_asks_for_the_same_request_again(
+    system: System, source: Made, api: ConnectApi, relay: Relay, session: aiohttp.ClientSession
+) -> None:
+    await api.revoke_token(source.id, source.token_id)
+    body = pushed(system, *range(200))
+    async with relay(bytes_max=len(body) + 2_000) as url:
+        first = await post(session, f"{url}/v2/import/push", body)
+        async with session.post(f"{url}/v2/import/push", data=body, headers=JSON) as second:
+            refusal = await second.read()
+        waiting = (await told(session, url))["waiting"]
+
+    assert first == (201, ACCEPTED)
+    assert (second.status, second.headers["Retry-After"], refusal) == (
+        503,
+        "2",
+        b'{"status":"ERROR","message":"Service unavailable; send the same request again later."}',
+    )
+    assert waiting == 1
+
+
+async def test_one_who_refuses_a_foreign_client_id_has_its_answer_kept(
+    system: System, relay: Relay, settings: RelaySettings, session: aiohttp.ClientSession
+) -> None:
+    """Only the gate knows whose a token is."""
+    async with relay() as url:
+        await post(session, f"{url}/v2/import/push", pushed(system, 1, client_id=999))
+
+        async def is_set_aside() -> bool:
+            return bool((await told(session, url))["set_aside"] == 1)
+
+        await eventually(is_set_aside)
+    [aside] = await asyncio.to_thread(lambda: list(OutboxView(settings.directory).set_aside()))
+
+    assert (aside.status, "not associated with this client" in aside.reason) == (403, True)
+
+
+async def test_validate_and_status_answer_as_the_gate_does(
+    system: System, relay: Relay, session: aiohttp.ClientSession
+) -> None:
+    async with relay() as url:
+        validated = await post(session, f"{url}/v2/import/validate", pushed(system, 1))
+        async with session.get(f"{url}/v2/import/status") as answer:
+            status = await answer.json()
+        async with session.get(f"{url}/v2/import/push") as answer:
+            wrong_method = (answer.status, await answer.text(), answer.headers["Allow"])
+        waiting = (await told(session, url))["waiting"]
+
+    assert validated == (200, b'{"status":"OK","message":"Batch is valid!"}')
+    assert (status["name"], status["status"]) == ("pipeline.gate", "OK")
+    assert wrong_method == (405, "Method not allowed.", "POST")
+    assert waiting == 0
+
+
+async def test_a_person_sees_a_page(relay: Relay, session: aiohttp.ClientSession) -> None:
+    html = {"Accept": "text/html"}
+    async with relay() as url, session.get(f"{url}/status", headers=html) as answer:
+        page = await answer.text()
+
+    assert answer.content_type == "text/html"
+    assert "Everything that was taken has been sent" in page
+
+
+async def test_where_a_secret_is_set_nothing_is_taken_or_told_without_it(
+    system: System, relay: Relay, session: aiohttp.ClientSession
+) -> None:
+    secret = "a secret of some length"
+    async with relay(secret=Secret(secret)) as url:
+        without = await post(session, f"{url}/v2/import/push", pushed(system, 1))
+        with_it = await post(
+            session, f"{url}/v2/import/push", pushed(system, 1), Authorization=f"Bearer {secret}"
+        )
+        async with session.get(f"{url}/status") as status, session.get(f"{url}/metrics") as metrics:
+            refused = [status.status, metrics.status]
+
+    assert without == (401, b'{"message":"Not Authorized"}')
+    assert with_it == (201, ACCEPTED)
+    assert refused == [401, 401]
+
+
+async def test_it_does_not_listen_for_everybody_without_a_secret(
+    system: System, tmp_path: Path
+) -> None:
+    options = ("--outbox", str(tmp_path / "outbox"), "--token-file", str(tmp_path / "token"))
+    refused = await system.command("relay", "--listen", "0.0.0.0:0", *options)
+
+    assert refused.exit_code == 1
+    assert "--secret-file" in refused.errors
+
+
+async def test_a_second_relay_on_the_same_outbox_is_refused(
+    system: System, relay: Relay, settings: RelaySettings
+) -> None:
+    async with relay():
+        options = (
+            *("--outbox", str(settings.directory)),
+            *("--token-file", str(settings.token_file)),
+        )
+        second = await system.command("relay", "--listen", "127.0.0.1:0", *options)
+
+    assert second.exit_code == 1
+    assert "is in use by" in second.errors
