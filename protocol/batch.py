@@ -13,6 +13,7 @@ from protocol.batch_messages import check_each, is_switch
 from protocol.bodies import exact_batch, quick_batch, quick_batch_is_exact
 from protocol.json_text import may_hold_long_decimals
 from protocol.key_columns import keys_in_order
+from protocol.limits import SCHEMA_WORK_MAX
 from protocol.nesting import within_limits
 from protocol.refusals import Refusal
 from protocol.schemas.compiled import SCHEMAS
@@ -28,29 +29,32 @@ _REQUIRED = frozenset({"action", "sequence", "data"})
 _OPTIONAL = frozenset({"time_extracted"})
 
 
-def check_batch(body: bytes) -> Checked:
-    """Never raises for anything in ``body``."""
+def check_batch(body: bytes, *, work_max: int = SCHEMA_WORK_MAX) -> Checked:
+    """Never raises for anything in ``body``.
+
+    But for a ``work_max`` below the limit (in its unit): then TooDearHere, when it might be more.
+    """
     try:
         request = quick_batch(body)
     except Refusal as refusal:
         return refused_early(refusal)
-    checked = _check_as_columns(request, body)
+    checked = _check_as_columns(request, body, work_max)
     if checked is not None:
         return checked
     exact = request if quick_batch_is_exact(body) else exact_batch(body)
-    return check_each(exact, body)
+    return check_each(exact, body, work_max)
 
 
-def _check_as_columns(request: Any, body: bytes) -> Checked | None:
+def _check_as_columns(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Checked | None:
     """None for whatever is not ordinary: wrong or not."""
     try:
         check_envelope(request)
-        return _ordinary(request, body)
+        return _ordinary(request, body, work_max)
     except (Refusal, KeyError):
         return None
 
 
-def _ordinary(request: dict[str, Any], body: bytes) -> Checked | None:
+def _ordinary(request: dict[str, Any], body: bytes, work_max: int) -> Checked | None:
     messages = request["messages"]
     # target-stitch ends a table's last batch with the switch to its version.
     upserts = messages[:-1] if is_switch(messages[-1]) else messages
@@ -60,7 +64,7 @@ def _ordinary(request: dict[str, Any], body: bytes) -> Checked | None:
     if set(map(type, datas)) != {dict}:
         return None
     schema = SCHEMAS.compiled(request["schema"])
-    schema.refuse_costly(datas, body)
+    schema.refuse_costly(datas, body, work_max)
     if schema.counts_in_decimals and may_hold_long_decimals(body):
         return None
     if (

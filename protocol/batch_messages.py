@@ -5,7 +5,7 @@ from typing import Any
 from protocol.batch_envelope import check_envelope
 from protocol.json_types import EXPECTED, found_type
 from protocol.key_columns import too_long
-from protocol.limits import SEQUENCE_MAX, SEQUENCE_MIN, UNKNOWN_KEYS_MAX
+from protocol.limits import SCHEMA_WORK_MAX, SEQUENCE_MAX, SEQUENCE_MIN, UNKNOWN_KEYS_MAX
 from protocol.nesting import Excess, first_excess
 from protocol.refusals import Refusal, shown
 from protocol.refusals.batch import (
@@ -31,7 +31,7 @@ _OPTIONAL_KEYS = ("time_extracted",)
 _UPSERT_TYPES: dict[str, type] = {"sequence": int, "data": dict, "time_extracted": str}
 
 
-def check_each(request: Any, body: bytes) -> Checked:
+def check_each(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Checked:
     """Everything, in the order of section 2.5; numbers must be exact. ``body`` is its text."""
     try:
         check_envelope(request)
@@ -40,7 +40,7 @@ def check_each(request: Any, body: bytes) -> Checked:
         schema = SCHEMAS.compiled(request["schema"])
         indexes = [index for index, message in enumerate(messages) if "data" in message]
         datas = [messages[index]["data"] for index in indexes]
-        schema.refuse_costly(datas, body)
+        schema.refuse_costly(datas, body, work_max)
         _check_records(request, schema, indexes, datas)
     except Refusal as refusal:
         return refused_late(refusal)

@@ -25,6 +25,10 @@ _MEMORY_PER_BYTE = 40
 _MEMORY_PER_STATE = 1_500
 
 
+class TooDearHere(Exception):
+    """Nothing is wrong so far; the check may only take longer than the caller can wait."""
+
+
 class Compiled:
     """A schema ready to be applied. ``bytes`` is an estimate of the memory it holds."""
 
@@ -37,15 +41,22 @@ class Compiled:
         self.bytes = len(text) * _MEMORY_PER_BYTE + prepared.pattern_states * _MEMORY_PER_STATE
         self._validator = _compile(prepared)
 
-    def refuse_costly(self, datas: Sequence[Any], body: bytes) -> None:
-        """Raises SchemaInvalid if checking ``datas``, those of ``body``, might take too long."""
+    def refuse_costly(
+        self, datas: Sequence[Any], body: bytes, work_max: int = SCHEMA_WORK_MAX
+    ) -> None:
+        """Raises SchemaInvalid if checking ``datas``, those of ``body``, might take too long.
+
+        Raises TooDearHere if it is only more than ``work_max``.
+        """
         fixed = self.cost.record * len(datas) + self.cost.character * len(body)
-        if fixed + self.cost.value * len(body) // 2 <= SCHEMA_WORK_MAX:
+        if fixed + self.cost.value * len(body) // 2 <= work_max:
             return
         # Each value stands behind a comma or is the first of its object or array.
         values = body.count(b",") + body.count(b"{") + body.count(b"[")
         if fixed + self.cost.value * values > SCHEMA_WORK_MAX:
             raise SchemaInvalid("too costly for so much data; send fewer records a request")
+        if fixed + self.cost.value * values > work_max:
+            raise TooDearHere
 
     def accepts(self, datas: Sequence[Any]) -> bool:
         """Whether every one conforms; none may be nested beyond our own limit."""

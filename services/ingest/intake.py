@@ -2,6 +2,7 @@
 
 import abc
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,12 +14,13 @@ from protocol.refusals.edge import (
     InvalidRegion,
     MethodNotAllowed,
 )
+from protocol.schemas.compiled import TooDearHere
 from protocol.shapes import Checked
 from services.ingest.admission import admit
 from services.ingest.answers import GoodAnswer, refused
 from services.ingest.auth import presented_hash
 from services.ingest.body_headers import body_coding, media_type_essence
-from services.ingest.checking.checkers import Checkers, is_small
+from services.ingest.checking.checkers import WORK_HERE_MAX, Checkers, is_small
 from services.ingest.checking.frames import Judged, Question, check
 from services.ingest.counts import NOBODY, Counts
 from services.ingest.in_flight import Held, InFlight, unavailable
@@ -176,5 +178,6 @@ class Intake(abc.ABC):
 
     async def _judged(self, body: bytes, media_type: str) -> Judged:
         if is_small(self.name, body, media_type):
-            return Judged(check(self.name, body, media_type))
+            with contextlib.suppress(TooDearHere):
+                return Judged(check(self.name, body, media_type, work_max=WORK_HERE_MAX))
         return await self._gate.checkers.judge(Question(self.name, media_type, self.keeps), body)

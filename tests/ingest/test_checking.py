@@ -12,10 +12,12 @@ import pytest
 
 from protocol.refusals import Refusal
 from protocol.refusals.edge import CheckTooLong, ServiceUnavailable
+from protocol.schemas.compiled import TooDearHere
 from services.ingest.checking import checkers as checking
 from services.ingest.checking.checkers import (
     DEAR_HERE_BYTES_MAX,
     JSON_HERE_BYTES_MAX,
+    WORK_HERE_MAX,
     Checkers,
     is_small,
 )
@@ -181,6 +183,28 @@ async def test_a_large_body_with_a_fault_is_refused_as_a_small_one(
     assert answer.status == 422
     assert answer.json["errors"] == [{"reason": {"data": ["keys cannot not be null in data"]}}]
     assert await journal.count() == 0
+
+
+async def test_a_small_batch_with_a_dear_schema_is_checked_beside_too(
+    gate: ImportClient, journal: Journal
+) -> None:
+    """Thirteen definitions that mention the one before twice are thousands of checks a record."""
+    definitions: dict[str, Any] = {"d0": {"type": "string"}}
+    for n in range(1, 13):
+        before = {"$ref": f"#/definitions/d{n - 1}"}
+        definitions[f"d{n}"] = {"allOf": [before, before]}
+    schema = {"definitions": definitions, "properties": {"a": {"$ref": "#/definitions/d12"}}}
+    messages = [MESSAGE | {"data": {"a": "x"}}] * 1_000
+    body = batch(schema=schema, messages=messages)
+    bad = batch(schema=schema, messages=[*messages, MESSAGE | {"data": {"a": 1}}])
+
+    assert is_small("batch", body, JSON)
+    with pytest.raises(TooDearHere):
+        check("batch", body, JSON, work_max=WORK_HERE_MAX)
+    assert (await gate.send(BATCH, body)).brief == OK
+    answer = await gate.send(BATCH, bad)
+    assert answer.json["error"].startswith("Record 1000 did not conform to schema: #/a")
+    assert await journal.count() == 1
 
 
 async def test_nobody_waits_for_the_worst_body(gate: ImportClient) -> None:

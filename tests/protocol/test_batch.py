@@ -219,7 +219,12 @@ def test_what_real_clients_send_is_taken(request_: dict[str, Any]) -> None:
     name = request_["table_name"].replace("\0", "")
 
     assert checked == Checked(
-        len(request_["messages"]), ((name, len(request_["messages"])),), None, None, None
+        len(request_["messages"]),
+        ((name, len(request_["messages"])),),
+        None,
+        None,
+        None,
+        append_only=not request_.get("key_names"),
     )
 
 

@@ -24,6 +24,9 @@ JSON_HERE_BYTES_MAX = 512 * 1024
 # The same for what is dearer: transit, and decimals that a schema counts exactly.
 DEAR_HERE_BYTES_MAX = 64 * 1024
 
+# Work of checking against a schema, in the unit of SCHEMA_WORK_MAX: 40 ms.
+WORK_HERE_MAX = 10_000_000
+
 CHECKERS_MAX = 2
 CHECK_SECONDS_MAX = 60.0
 # One that has grown larger than this is replaced: what it took it never gives back.

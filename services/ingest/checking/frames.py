@@ -12,6 +12,7 @@ import struct
 from typing import Any, NamedTuple, TypeAlias
 
 from protocol.batch import check_batch
+from protocol.limits import SCHEMA_WORK_MAX
 from protocol.push import check_push
 from protocol.refusals import Refusal, batch, edge, push
 from protocol.shapes import Checked
@@ -35,9 +36,16 @@ class Judged(NamedTuple):
     kept: Kept | None = None
 
 
-def check(endpoint: str, body: bytes, media_type: str) -> Checked:
-    """The one check for a body, wherever it is made. ``validate`` has that of a push."""
-    return check_batch(body) if endpoint == "batch" else check_push(body, media_type)
+def check(
+    endpoint: str, body: bytes, media_type: str, *, work_max: int = SCHEMA_WORK_MAX
+) -> Checked:
+    """The one check for a body, wherever it is made. ``validate`` has that of a push.
+
+    ``work_max`` as of ``check_batch``.
+    """
+    if endpoint == "batch":
+        return check_batch(body, work_max=work_max)
+    return check_push(body, media_type)
 
 
 def judge(question: Question, body: bytes) -> Judged:
