@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from asyncpg import Connection, Record
 
+from tests.secrecy import LOOKS_LIKE_ONE, TokenLeft, tokens_in
+
 _OURS = ("ledger", "tokens", "journal", "loader", "history")
 
 _TABLES = """
@@ -28,13 +30,30 @@ UPDATE ledger.head SET size = 0, last_at = '-infinity',
 
 
 async def empty(owner: Connection[Record]) -> None:
-    """Every row of ours but the head's one, which starts anew. Nobody else may be connected."""
+    """Every row of ours but the head's one, which starts anew. Nobody else may be connected.
+
+    Raises TokenLeft, when all is done, if one of them held the text of a token.
+    """
+    tables = await owner.fetch(_TABLES, _OURS)
+    guards = [(one["name"], trigger) for one in tables for trigger in one["always_triggers"]]
     async with owner.transaction():
-        for table in await owner.fetch(_TABLES, _OURS):
-            name, triggers = table["name"], table["always_triggers"]
-            for trigger in triggers:
-                await owner.execute(f"ALTER TABLE {name} DISABLE TRIGGER {trigger}")
-            await owner.execute(f"DELETE FROM {name}")
-            for trigger in triggers:
-                await owner.execute(f"ALTER TABLE {name} ENABLE ALWAYS TRIGGER {trigger}")
-        await owner.execute(_FIRST_HEAD)
+        await owner.execute("".join(f"ALTER TABLE {n} DISABLE TRIGGER {t};" for n, t in guards))
+        gone = await owner.fetch(_every_row_goes([one["name"] for one in tables]), LOOKS_LIKE_ONE)
+        await owner.execute(
+            "".join(f"ALTER TABLE {n} ENABLE ALWAYS TRIGGER {t};" for n, t in guards) + _FIRST_HEAD
+        )
+    if places := {one["name"] for one in gone if tokens_in(one["row"])}:
+        raise TokenLeft(f"the text of a token stood in {sorted(places)}, left by the test before")
+
+
+def _every_row_goes(names: list[str]) -> str:
+    """One statement; it gives the rows that $1 fits."""
+    gone = [
+        f"gone_{place} AS (DELETE FROM {name} t RETURNING t::text AS row)"
+        for place, name in enumerate(names)
+    ]
+    seen = [
+        f"SELECT '{name}' AS name, row FROM gone_{place} WHERE row ~ $1"
+        for place, name in enumerate(names)
+    ]
+    return f"WITH {', '.join(gone)} {' UNION ALL '.join(seen)}"

@@ -106,7 +106,6 @@ async def emptied_database_url(shared_database_url: str) -> str:
     Much faster than a clone; a folder of such tests makes its ``database_url`` of it.
     """
     owner = await connect(shared_database_url, application_name="test set-up")
-    await refuse_tokens_in_rows(owner)  # of the test before
     await empty(owner)
     await owner.close()
     return shared_database_url

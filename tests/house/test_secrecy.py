@@ -11,6 +11,7 @@ from asyncpg import Connection, Record
 
 from protocol.token_text import token_text
 from tests.canary import pytest_runtest_makereport
+from tests.database.emptying import empty
 from tests.secrecy import (
     TokenLeft,
     refuse_tokens_in_files,
@@ -72,3 +73,11 @@ def test_a_test_that_prints_a_token_fails(said: str, outcome: str) -> None:
         hook.send(report)
 
     assert stopped.value.value.outcome == outcome
+
+
+async def test_emptying_names_the_table_that_held_a_token(database: Connection[Record]) -> None:
+    await database.execute("INSERT INTO tokens.token_labels VALUES (1, $1)", f"my {CANARY}")
+
+    with pytest.raises(TokenLeft, match="token_labels"):
+        await empty(database)
+    await empty(database)
