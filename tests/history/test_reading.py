@@ -29,6 +29,9 @@ DATA: dict[str, dict[str, Any]] = {
         "role": "auditor",
     },
     "ConnectTokenRevoked": {"connect_token_id": 3},
+    "MemberAdded": {"member_id": 4, "role": "owner"},
+    "MemberRoleChanged": {"member_id": 4, "role": "member"},
+    "MemberRemoved": {"member_id": 4},
     "IntegrationCreated": {
         "integration_id": 12,
         "account_id": 7,
