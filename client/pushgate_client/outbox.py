@@ -187,7 +187,10 @@ class Outbox:
         segments = list(queue.segments.values())
         waiting = self._waiting - self._store.lost
         records = self._waiting_records - self._store.lost_records
-        oldest = min((s.oldest for s in segments if s.waiting and s.oldest), default=None)
+        oldest = self._window.oldest
+        if oldest is None:
+            # Nobody takes anything: no entry is older than the first of its segment.
+            oldest = min((s.oldest for s in segments if s.waiting and s.oldest), default=None)
         age = None if oldest is None else max(0.0, (self._clock.nanoseconds() - oldest) / 1e9)
         return Counts(
             waiting=waiting,

@@ -24,8 +24,12 @@ class Pipeline:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def add(self, work: Coroutine[Any, Any, Any]) -> None:
-        while len(self._under_way) >= self._width:
-            await self._wait(asyncio.FIRST_COMPLETED)
+        try:
+            while len(self._under_way) >= self._width:
+                await self._wait(asyncio.FIRST_COMPLETED)
+        except BaseException:
+            work.close()
+            raise
         self._under_way.add(asyncio.create_task(work))
 
     async def finished(self) -> list[Any]:
@@ -35,5 +39,7 @@ class Pipeline:
 
     async def _wait(self, until: str) -> None:
         done, self._under_way = await asyncio.wait(self._under_way, return_when=until)
-        for task in done:
-            self._results.append(task.result())
+        failures = [failure for task in done if (failure := task.exception()) is not None]
+        if failures:
+            raise failures[0]
+        self._results += [task.result() for task in done]

@@ -263,6 +263,7 @@ def _waiting(segment_id: int, frame: Frame) -> Waiting:
         tables=tuple(header["tables"]),
         in_order=header["in_order"],
         records=header["records"],
+        created=header["created"],
         body_bytes=frame.body_bytes,
         entry=None if frame.body is None else entry_of(header, frame.body),
     )

@@ -12,6 +12,7 @@ import orjson
 from pushgate_client.clock import Clock, SystemClock
 from pushgate_client.entries import Counts, SetAside, Taken, entry_of
 from pushgate_client.frames import Damage, Frame
+from pushgate_client.limits import BODY_BYTES_MAX
 from pushgate_client.segments import Segment, load_segment, segment_ids
 from pushgate_client.store import set_aside_of
 
@@ -30,7 +31,7 @@ class OutboxView:
         waiting = sum(each.waiting for each in queue)
         records = sum(each.waiting_records for each in queue)
         held = bool(told.get("why"))
-        oldest = min((each.oldest for each in queue if each.waiting and each.oldest), default=None)
+        oldest = self._oldest()
         now = self._clock.nanoseconds()
         return Counts(
             waiting=waiting,
@@ -58,6 +59,10 @@ class OutboxView:
         for frame in self._unsettled("aside"):
             yield set_aside_of(frame)
 
+    def _oldest(self) -> int | None:
+        first = next(self._unsettled("queue", bodies_max=0), None)
+        return None if first is None else int(first.header["created"])
+
     def _segments(self, name: str) -> list[Segment]:
         found = []
         for first_id in segment_ids(self.directory / name):
@@ -65,11 +70,11 @@ class OutboxView:
                 found.append(load_segment(self.directory / name, first_id))
         return found
 
-    def _unsettled(self, name: str) -> Iterator[Frame]:
+    def _unsettled(self, name: str, *, bodies_max: int = BODY_BYTES_MAX) -> Iterator[Frame]:
         for segment in self._segments(name):
             with contextlib.suppress(FileNotFoundError):
                 settled = segment.settled()
-                for found in segment.frames():
+                for found in segment.frames(bodies_max=bodies_max):
                     if not isinstance(found, Damage) and found.header["id"] not in settled:
                         yield found
 

@@ -16,6 +16,7 @@ class Waiting:
     tables: tuple[str, ...]
     in_order: bool
     records: int
+    created: int
     body_bytes: int
     entry: Entry | None = None
     taken: bool = False
@@ -33,6 +34,11 @@ class Window:
     @property
     def inline_bytes(self) -> int:
         return sum(each.body_bytes for each in self._entries.values() if each.entry is not None)
+
+    @property
+    def oldest(self) -> int | None:
+        """When the first was created that is not settled."""
+        return next((waiting.created for waiting in self._entries.values()), None)
 
     def add(self, waiting: Waiting) -> None:
         self._entries[waiting.place.id] = waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,19 @@ async def test_a_view_needs_no_lock(tmp_path: Path) -> None:
         counts = await asyncio.to_thread(OutboxView(tmp_path).counts)
 
     assert (counts.waiting, counts.waiting_records) == (1, 2)
+
+
+async def test_the_oldest_age_is_that_of_what_still_waits(tmp_path: Path) -> None:
+    async with Outbox.open(tmp_path) as outbox:
+        await outbox.append(entry(1, created=time.time_ns() - 3_600 * 10**9))
+        await outbox.append(entry(2, created=time.time_ns()))
+        before = await asyncio.to_thread(OutboxView(tmp_path).counts)
+        outbox.done((await outbox.take()).id)
+        after = outbox.counts()
+
+    assert before.oldest_seconds is not None
+    assert after.oldest_seconds is not None
+    assert before.oldest_seconds >= 3_600 > after.oldest_seconds
 
 
 async def test_in_one_table_entries_in_order_go_one_after_the_other(tmp_path: Path) -> None:
