@@ -24,6 +24,7 @@ BANNED_CALLS = [
 MAY_REST = {
     "tests/eventually.py",  # between two looks at a condition
     "tests/compose/steps.py",  # likewise, and says what was not so as its own kind of failure
+    "tests/system/outbox_app.py",  # an app between two pushes
     "tests/compose/load.py",  # a client that was refused rests before it sends again
 }
 BANNED_IN_TESTS = [
