@@ -121,16 +121,20 @@ class Books:
             for oid, row in relations.items()
         }
 
-    async def make_schema(self, schema: str) -> None:
-        quoted = naming.quote_identifier(schema)
+    async def has_schema(self, schema: str) -> bool:
         rejected = naming.quote_qualified(schema, naming.REJECTED_TABLE)
-        if await self._connection.fetchval("SELECT to_regclass($1)", rejected) is not None:
-            return
-        await self._connection.execute(
-            f"CREATE SCHEMA IF NOT EXISTS {quoted};"
-            f"CREATE TABLE IF NOT EXISTS {rejected} (record text, reason text, table_name text,"
-            f" _sdc_rejected_at timestamp with time zone)"
-        )
+        return await self._connection.fetchval("SELECT to_regclass($1)", rejected) is not None
+
+    async def make_schema(self, schema: str) -> None:
+        """One at a time: of two that begin together, IF NOT EXISTS lets the later one fail."""
+        rejected = naming.quote_qualified(schema, naming.REJECTED_TABLE)
+        async with self._connection.transaction():
+            await self.lock_table(schema, "")
+            await self._connection.execute(
+                f"CREATE SCHEMA IF NOT EXISTS {naming.quote_identifier(schema)};"
+                f"CREATE TABLE IF NOT EXISTS {rejected} (record text, reason text, table_name text,"
+                f" _sdc_rejected_at timestamp with time zone)"
+            )
 
     async def carry_out(self, schema: str, table: str, plan: Plan) -> None:
         """The plan's DDL, and what it changes in the books."""

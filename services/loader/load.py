@@ -19,6 +19,7 @@ from services.loader.versions import Versions
 
 # A table that somebody else has locked for longer is tried again later.
 LOCK_SECONDS_MAX = 2
+_LOCK_TIMEOUT = f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +45,23 @@ class Outcome:
 
 
 async def load(connection: Destination, claims: Claims, order: Order, *, now: datetime) -> Outcome:
-    """All or nothing. Raises what the destination raises; then nothing of it happened."""
+    """All or nothing. Raises what the destination raises; then nothing of it happened.
+
+    But the schema stays: made inside, it would hold up the first load of every other table.
+    """
     books = Books(connection)
     marks = order.source.marks
+    if not await books.has_schema(order.schema):
+        async with connection.transaction():
+            await connection.execute(_LOCK_TIMEOUT)
+            await books.make_schema(order.schema)
     async with connection.transaction():
-        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'")
+        await connection.execute(_LOCK_TIMEOUT)
         await books.lock_table(order.schema, order.assembly.table.text)
         outcome = Outcome(requests=await _requests_to_load(books, claims, order))
         if order.finished:
             await books.unmark(order.finished)
         if outcome.requests:
-            await books.make_schema(order.schema)
             assembly = order.assembly
             if len(outcome.requests) < len(marks):
                 assembly = await order.source.assemble(outcome.requests)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from events.ids import new_worker_id
+from services.loader.destination import Books
 from tests.eventually import eventually
-from tests.loader.gate import INTEGRATION, Connection, Gate
+from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 
 OTHER = 13
 
@@ -178,6 +181,27 @@ async def test_a_destination_that_is_away_costs_time_only(gate: Gate) -> None:
 
     assert attempts == 3
     assert await gate.rows("t") == [(1,)]
+
+
+async def test_two_first_loads_of_a_schema_do_not_fail_each_other(gate: Gate) -> None:
+    one, other = await gate.connect(), await gate.connect()
+
+    async def other_waits() -> bool:
+        waits: bool = await gate.destination.fetchval(
+            "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1",
+            other.get_server_pid(),
+        )
+        return waits
+
+    async with one.transaction():
+        await Books(one).make_schema(SCHEMA)
+        later = asyncio.create_task(Books(other).make_schema(SCHEMA))
+        await eventually(other_waits)
+    await later
+
+    assert await gate.tables() == {"_sdc_rejected"}
+    await one.close()
+    await other.close()
 
 
 async def test_loads_of_one_connection_never_take_each_others_types(gate: Gate) -> None:
