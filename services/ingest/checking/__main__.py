@@ -4,6 +4,7 @@ Questions come on standard input, answers go to standard output, as frames. Ends
 it never outlives the program that started it. Has no settings, no database and no network.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -30,6 +31,9 @@ def main() -> None:
     # A terminal's Ctrl-C is for the program, which ends this one's input when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        # Where memory runs out, this one ends and not the program: its body is refused with 503.
+        Path("/proc/self/oom_score_adj").write_text("500", "ascii")
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS)
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
