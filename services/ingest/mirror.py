@@ -73,6 +73,8 @@ class Mirror:
                     await self._look(connection)
                 while self._changed:
                     await self._read_changed(connection)
+                if connection.is_closed():
+                    raise ConnectionResetError
         finally:
             self._beliefs.listening = False
             self._beliefs.heard()
