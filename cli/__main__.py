@@ -19,6 +19,7 @@ COMMANDS_OF = {
     "cli.integrations": ("integrations",),
     "cli.tokens": ("tokens",),
     "cli.push": ("push",),
+    "cli.outbox": ("outbox",),
     "cli.relay": ("relay",),
     "cli.status": ("status",),
     "cli.batches": ("batches",),

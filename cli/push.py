@@ -6,27 +6,29 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cli.failure import DONE, REFUSED, Refused
 from cli.frame import Subparsers, add_command
-from cli.output import add_json, counted, show
+from cli.output import add_json, columns, counted, show
+from cli.pushing.csv_rows import ColumnType, column_type, read_csv
 from cli.pushing.limits import (
     CONNECTIONS,
     CONNECTIONS_MAX,
     PROBLEMS_SHOWN,
     REQUEST_RECORDS,
 )
-from cli.pushing.records import read_records
-from cli.pushing.report import Report
-from cli.pushing.requests import Shape, cut
+from cli.pushing.progress import with_progress
+from cli.pushing.records import Record, Unusable, read_records
+from cli.pushing.report import Outcome, Report
+from cli.pushing.requests import Request, Shape, cut
 from cli.pushing.sending import Gate, send_all
+from cli.pushing.through_outbox import Way, send_through
+from cli.pushing.tokens import add_token_file, token_of, token_source_of
 from cli.target import Target, target_of
 from protocol.limits import RECORDS_MAX
+from pushgate_client import PushgateError
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.config import Secret
-
-TOKEN_FILE_BYTES_MAX = 4_096
 
 
 def register(subparsers: Subparsers) -> None:
@@ -37,9 +39,37 @@ def register(subparsers: Subparsers) -> None:
         summary="push the records of a file; the token comes from PUSHGATE_TOKEN or --token-file",
     )
     parser.add_argument(
-        "file", metavar="FILE", help="NDJSON, or one JSON array of objects; - is standard input"
+        "file",
+        metavar="FILE",
+        help="NDJSON, one JSON array of objects, or CSV (named so, or with --csv); - is standard"
+        " input",
+    )
+    parser.add_argument("--csv", action="store_true", help="it is CSV, whatever its name")
+    parser.add_argument(
+        "--column",
+        metavar="NAME:TYPE",
+        type=_column,
+        action="append",
+        default=[],
+        help="of CSV: integer, number, boolean, json, or text, which is what columns are otherwise",
+    )
+    parser.add_argument(
+        "--outbox",
+        metavar="DIR",
+        type=Path,
+        help="keep the records there until they are in, whatever becomes of the gate or the token",
     )
     parser.add_argument("--table", metavar="T", required=True, help="where the records go")
+    _add_keys(parser)
+    add_token_file(parser)
+    parser.add_argument(
+        "--client-id", metavar="N", type=int, help="default: PUSHGATE_CLIENT_ID, else that of `up`"
+    )
+    _add_pace(parser)
+    add_json(parser)
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key",
         metavar="K",
@@ -54,10 +84,9 @@ def register(subparsers: Subparsers) -> None:
         help="an integer in each record: of two records with one key the greater wins"
         " (default: the order of the file, counted from now in nanoseconds)",
     )
-    parser.add_argument("--token-file", metavar="P", help="a file with the token on its first line")
-    parser.add_argument(
-        "--client-id", metavar="N", type=int, help="default: PUSHGATE_CLIENT_ID, else that of `up`"
-    )
+
+
+def _add_pace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--connections",
         metavar="N",
@@ -72,29 +101,20 @@ def register(subparsers: Subparsers) -> None:
         default=REQUEST_RECORDS,
         help=f"records a request (default {REQUEST_RECORDS:,})",
     )
-    add_json(parser)
 
 
 async def push(arguments: argparse.Namespace) -> int:
     target, clock = target_of(arguments), SystemClock()
-    gate = Gate(
-        url=target.import_url(),
-        token=_token(target, arguments.token_file),
-        connections=arguments.connections,
-        notice=lambda text: print(f"pushgate: {text}", file=sys.stderr),
-    )
-    shape = _shape(arguments, target, clock)
+    if arguments.column and not _is_csv(arguments):
+        raise Refused("--column is for CSV; JSON has types of its own.")
+    if arguments.outbox is not None and arguments.sequence_field is not None:
+        raise Refused("--outbox makes its own sequences: leave --sequence-field out.")
     began = clock.monotonic()
     with _open(arguments.file) as stream:
-        report = await send_all(
-            gate,
-            cut(read_records(stream), shape),
-            clock=clock,
-            counts_rest=stream.seekable(),
-        )
+        through = _straight if arguments.outbox is None else _into_outbox
+        report = await through(arguments, target, stream, clock)
     seconds = clock.monotonic() - began
-    document = {"table": shape.table, "seconds": round(seconds, 3), **report.as_json()}
-    show(arguments, document, _told(report, shape.table, seconds))
+    show(arguments, _document(arguments, report, seconds), _told(arguments, report, seconds))
     if report.complete:
         return DONE
     print(f"pushgate: {_count_missing(report)} not acknowledged.", file=sys.stderr)
@@ -106,36 +126,65 @@ async def push(arguments: argparse.Namespace) -> int:
     return REFUSED
 
 
-def _shape(arguments: argparse.Namespace, target: Target, clock: Clock) -> Shape:
+async def _straight(
+    arguments: argparse.Namespace, target: Target, stream: BinaryIO, clock: Clock
+) -> Report:
+    gate = Gate(
+        url=target.import_url(),
+        token=token_of(target, arguments.token_file),
+        connections=arguments.connections,
+        notice=_notice,
+    )
+    # Nanoseconds since 1970: later pushes win over earlier ones.
+    shape = _shape(arguments, target, int(clock.now().timestamp() * 1_000_000) * 1_000)
+    items = with_progress(cut(_records(arguments, stream), shape), clock)
+    return await send_all(gate, items, clock=clock, counts_rest=stream.seekable())
+
+
+async def _into_outbox(
+    arguments: argparse.Namespace, target: Target, stream: BinaryIO, clock: Clock
+) -> Report:
+    way = Way(
+        url=target.import_url(),
+        token=token_source_of(arguments, target),
+        directory=arguments.outbox,
+        connections=arguments.connections,
+        table=arguments.table,
+        notice=_notice,
+    )
+
+    def items(first_sequence: int) -> Iterator[Request | Unusable]:
+        shape = _shape(arguments, target, first_sequence)
+        return with_progress(cut(_records(arguments, stream), shape), clock)
+
+    try:
+        return await send_through(way, items, clock=clock)
+    except PushgateError as reason:
+        raise Refused(str(reason)) from reason
+
+
+def _is_csv(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.csv or arguments.file.lower().endswith(".csv"))
+
+
+def _records(arguments: argparse.Namespace, stream: BinaryIO) -> Iterator[Record | Unusable]:
+    return read_csv(stream, dict(arguments.column)) if _is_csv(arguments) else read_records(stream)
+
+
+def _notice(text: str) -> None:
+    print(f"pushgate: {text}", file=sys.stderr)
+
+
+def _shape(arguments: argparse.Namespace, target: Target, sequence_from: int) -> Shape:
     client_id = target.client_id() if arguments.client_id is None else arguments.client_id
     return Shape(
         client_id=client_id,
         table=arguments.table,
         keys=tuple(dict.fromkeys(arguments.key)),
-        # Nanoseconds since 1970: later pushes win over earlier ones.
-        sequence_from=int(clock.now().timestamp() * 1_000_000) * 1_000,
+        sequence_from=sequence_from,
         sequence_field=arguments.sequence_field,
         records_max=arguments.batch_records,
     )
-
-
-def _token(target: Target, token_file: str | None) -> Secret:
-    if token_file is not None:
-        try:
-            with Path(token_file).open(encoding="utf-8") as file:
-                text = file.readline(TOKEN_FILE_BYTES_MAX).strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Refused(f"The token file can't be read: {error}.") from error
-        if not text:
-            raise Refused(f"{token_file} holds no token on its first line.")
-        return Secret(text)
-    token = target.import_token()
-    if token is None:
-        raise Refused(
-            "No token to push with: set PUSHGATE_TOKEN, or name a file with --token-file"
-            " (`pushgate tokens generate I` makes one)."
-        )
-    return token
 
 
 @contextlib.contextmanager
@@ -151,11 +200,21 @@ def _open(name: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _told(report: Report, table: str, seconds: float) -> str:
+def _document(arguments: argparse.Namespace, report: Report, seconds: float) -> dict[str, Any]:
+    document = {"table": arguments.table, "seconds": round(seconds, 3), **report.as_json()}
+    if arguments.outbox is not None:
+        document["held"] = report.records_of(Outcome.HELD)
+        document["set_aside"] = report.records_of(Outcome.SET_ASIDE)
+    return document
+
+
+def _told(arguments: argparse.Namespace, report: Report, seconds: float) -> str:
     rate = report.accepted / seconds if seconds else 0
     took = f"{counted(report.requests, 'request')}, {seconds:.1f} s, {rate:,.0f} records/s"
-    lines = [f"{counted(report.accepted, 'record')} accepted for table {table} ({took})"]
+    lines = [f"{counted(report.accepted, 'record')} accepted for table {arguments.table} ({took})"]
     problems = report.merged()
+    if arguments.outbox is not None:
+        lines = [_table(report), took]
     if problems:
         lines.append(f"{_count_missing(report)} not acknowledged (by record number, from 1):")
         lines.extend(f"  {problem}" for problem in problems[:PROBLEMS_SHOWN])
@@ -164,11 +223,27 @@ def _told(report: Report, table: str, seconds: float) -> str:
     return "\n".join(lines)
 
 
+def _table(report: Report) -> str:
+    """What became of all records, and the first reason for each kind that is not in."""
+    rows: list[tuple[object, ...]] = [("accepted", f"{report.accepted:,}", "")]
+    for outcome in (Outcome.HELD, Outcome.SET_ASIDE, Outcome.UNUSABLE):
+        why = next((p.reason for p in report.problems if p.outcome is outcome), "")
+        rows.append((outcome, f"{report.records_of(outcome):,}", why))
+    return columns(("records", "", "why"), rows)
+
+
 def _count_missing(report: Report) -> str:
     count = report.not_accepted
     if count is None:
         return "The rest of the input was"
     return f"{counted(count, 'record')} {'was' if count == 1 else 'were'}"
+
+
+def _column(text: str) -> tuple[str, ColumnType]:
+    try:
+        return column_type(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:

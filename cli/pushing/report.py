@@ -15,6 +15,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # sent, and the answer was lost: taken or not
     UNUSABLE = "unusable"  # not a record that could be sent
     UNSENT = "unsent"  # not tried, because the push ended before
+    HELD = "held"  # waits in the outbox
+    SET_ASIDE = "set aside"  # refused for good, and kept in the outbox for a person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,10 @@ class Problem:
             return "push these once that is settled"
         if self.outcome is Outcome.UNKNOWN:
             return "push these again: a record that is in already changes nothing by that"
+        if self.outcome is Outcome.HELD:
+            return "nothing is lost: `pushgate outbox DIR --resume` sends them"
+        if self.outcome is Outcome.SET_ASIDE:
+            return "mend the cause, then `pushgate outbox DIR --send-again`; or mend and push these"
         return _ADVICE.get(self.status or 0, "push these again later")
 
     def __str__(self) -> str:
@@ -83,6 +89,9 @@ class Report:
         """None when nobody counted, because the rest of the input was not read."""
         counts = [problem.records for problem in self.problems]
         return None if None in counts else sum(count or 0 for count in counts)
+
+    def records_of(self, outcome: Outcome) -> int:
+        return sum(p.records or 0 for p in self.problems if p.outcome is outcome)
 
     def accept(self, *, records: int, size: int) -> None:
         self.accepted += records

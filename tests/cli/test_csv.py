@@ -1,0 +1,86 @@
+"""CSV into records: RFC 4180, types by column, and a place for every cell that is wrong."""
+
+import io
+
+import orjson
+import pytest
+
+from cli.failure import Refused
+from cli.pushing.csv_rows import ColumnType, column_type, read_csv
+from cli.pushing.records import Record, Unusable
+
+
+def read(text: str | bytes, **types: ColumnType) -> list[Record | Unusable]:
+    raw = text.encode() if isinstance(text, str) else text
+    return list(read_csv(io.BytesIO(raw), types))
+
+
+def data(text: str | bytes, **types: ColumnType) -> list[object]:
+    found = read(text, **types)
+    assert all(isinstance(each, Record) for each in found), found
+    return [orjson.loads(each.text) for each in found if isinstance(each, Record)]
+
+
+def test_cells_are_text_unless_a_column_has_a_type() -> None:
+    text = "id,price,ok,tags,name\n1,4.50,true,[1],007\n"
+    typed = data(text, id="integer", price="number", ok="boolean", tags="json")
+
+    assert data(text) == [{"id": "1", "price": "4.50", "ok": "true", "tags": "[1]", "name": "007"}]
+    assert typed == [{"id": 1, "price": 4.5, "ok": True, "tags": [1], "name": "007"}]
+
+
+def test_numbers_keep_their_digits() -> None:
+    [record] = read("n,d\n123456789012345678901,1.10\n", n="integer", d="number")
+
+    assert isinstance(record, Record)
+    assert record.text == b'{"n":123456789012345678901,"d":1.10}'
+
+
+def test_an_empty_cell_is_null() -> None:
+    assert data('a,b\n,""\n', b="integer") == [{"a": None, "b": None}]
+
+
+def test_quotes_commas_and_line_ends_inside_quotes() -> None:
+    assert data('a,b\r\n"x, ""y""","two\r\nlines"\r\n') == [{"a": 'x, "y"', "b": "two\r\nlines"}]
+
+
+def test_a_byte_order_mark_and_blank_lines_are_passed_over() -> None:
+    assert data(b"\xef\xbb\xbfa\n\n1\n\n") == [{"a": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [("integer", "1.5"), ("integer", "x"), ("integer", "01"), ("number", "NaN"), ("json", "{")],
+)
+def test_a_wrong_cell_is_named_by_line_and_column(kind: ColumnType, cell: str) -> None:
+    good, bad, after = read(f"id,v\n1,\n2,{cell}\n3,\n", v=kind)
+
+    assert isinstance(good, Record)
+    assert bad == Unusable(3, f"column v: {cell!r} is no {kind}")
+    assert isinstance(after, Record)
+
+
+def test_a_row_with_too_many_cells_is_named() -> None:
+    assert read("a\n1,2\n") == [Unusable(2, "2 cells, but the header names 1 columns")]
+
+
+def test_what_is_no_csv_ends_the_reading() -> None:
+    [bad] = read(b'a\n"1\n')
+
+    assert isinstance(bad, Unusable)
+    assert bad.ends
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("", "must name the columns"), ("a,a\n", "names a twice"), ("a\n", "only: a")],
+)
+def test_a_header_that_does_not_do_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        read(text, b="integer")
+
+
+def test_a_type_is_given_after_the_last_colon() -> None:
+    assert column_type("a:b:integer") == ("a:b", "integer")
+    with pytest.raises(ValueError, match="NAME:TYPE"):
+        column_type("integer")
