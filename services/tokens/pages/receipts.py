@@ -16,7 +16,7 @@ DAY = timedelta(hours=24)
 RECEIPTS_SHOWN = 10
 REFUSALS_SHOWN = 20
 # Of each token: beyond it the day's figures say "at least".
-RECEIPTS_COUNTED_MAX = 50_000
+RECEIPTS_COUNTED_MAX = 20_000
 TABLES_NAMED = 3
 
 
