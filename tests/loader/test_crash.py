@@ -31,7 +31,7 @@ KILLS = rounds(small=3, full=30)
 BATCHES = 20 * KILLS
 # Real data beside: kinds of webhooks, and hours of weather. All of them in a full run.
 KINDS_MAX = rounds(small=6, full=58)
-HOURS_MAX = rounds(small=2_000, full=26_115)
+HOURS_MAX = rounds(small=1_000, full=26_115)
 HOURS_A_BATCH = 100
 # After its first load; short enough that work is left for the next one.
 LIFE_SECONDS_MAX = 0.3

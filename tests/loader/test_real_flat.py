@@ -22,7 +22,7 @@ from tests.rounds import rounds
 pytestmark = pytest.mark.timeout(rounds(small=120, full=1800))
 
 # Of flights; the other tables are whole.
-FLIGHTS_MAX = rounds(small=5_000, full=flights.FLIGHTS)
+FLIGHTS_MAX = rounds(small=2_000, full=flights.FLIGHTS)
 LOADED_SECONDS_MAX = rounds(small=60, full=600)
 RECORDS_A_REQUEST = 5_000
 SEQUENCE = 1_385_856_000_000

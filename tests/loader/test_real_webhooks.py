@@ -23,7 +23,7 @@ from tests.rounds import rounds
 pytestmark = pytest.mark.timeout(240)
 
 # All kinds of events in a full run.
-KINDS_STEP = rounds(small=4, full=1)
+KINDS_STEP = rounds(small=6, full=1)
 
 Kinds = dict[str, list[Delivery]]
 SUFFIXES = ("", "__bi", "__bo", "__do", "__st")

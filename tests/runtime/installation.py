@@ -28,6 +28,7 @@ class Installation:
     command: Sequence[str] = TINY_UP
     up: Process | None = field(default=None)
     ready: str = ""
+    printed: str = ""
 
     async def start(self) -> str:
         """Returns the ready line."""
@@ -42,14 +43,18 @@ class Installation:
         raise AssertionError(f"ended with {self.up.returncode} before ready: {error.decode()}")
 
     async def printed_until(self, text: str) -> str:
-        """What it prints after the ready line, up to the line that holds ``text``."""
+        """What it printed after the ready line, at least up to the line that holds ``text``.
+
+        Whoever asks first does not take it away from others.
+        """
         assert self.up is not None
         assert self.up.stdout is not None
-        printed = ""
         async with asyncio.timeout(READY_SECONDS_MAX):
-            while text not in printed:
-                printed += (await self.up.stdout.readline()).decode()
-        return printed
+            while text not in self.printed:
+                line = await self.up.stdout.readline()
+                assert line, f"it ended before it printed {text!r}"
+                self.printed += line.decode()
+        return self.printed
 
     async def start_and_be_refused(self) -> tuple[int, str]:
         """The exit code and standard error of a start that ends by itself."""

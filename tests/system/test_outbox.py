@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(300 if rounds(small=3, full=10) == 3 else 1800)
 KILLS = rounds(small=3, full=10)
 OLD_TOKEN_SECONDS = rounds(small=2, full=30)
 AWAY_SECONDS = rounds(small=2, full=60)
-RECORDS = rounds(small=20_000, full=1_000_000)
+RECORDS = rounds(small=5_000, full=1_000_000)
 LOADED_SECONDS_MAX = 300
 BACK_SECONDS_MAX = 90
 
