@@ -105,8 +105,8 @@ def _written(cell: str, kind: ColumnType) -> bytes | None:
 
 
 def _value(cell: str, kind: ColumnType) -> Any:
-    """What keys and sequences are looked up in: only whether it is there, and integers."""
-    return int(cell) if kind == "integer" else cell
+    """What keys and sequences are looked up in. Python makes no integer of over 4,300 digits."""
+    return cell.strip() if kind == "integer" else cell
 
 
 def _is_json(text: str) -> bool:

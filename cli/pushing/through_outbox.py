@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cli.pushing.records import Unusable
 from cli.pushing.report import Outcome, Problem, Report, shortened
@@ -70,6 +71,15 @@ async def linger(delivery: Delivery, progress: Callable[[], int], seconds: float
                 return None
 
 
+class _Kept(NamedTuple):
+    """Of a request in the outbox: all but its body, which is on disk, where there is room."""
+
+    first: int
+    last: int
+    records: int
+    size: int
+
+
 class _Sending:
     def __init__(self, way: Way, clock: Clock) -> None:
         self.report = Report()
@@ -77,7 +87,7 @@ class _Sending:
         self.settled = 0
         self._way = way
         self._clock = clock
-        self._requests: dict[int, Request] = {}
+        self._requests: dict[int, _Kept] = {}
 
     async def put_in(self, outbox: Outbox, items: Iterator[Request | Unusable]) -> None:
         """Several at once, so that they share a flush to disk."""
@@ -100,7 +110,8 @@ class _Sending:
             in_order=False,
         )
         id_ = await outbox.append(entry)
-        self._requests[id_] = request
+        kept = _Kept(request.first, request.last, request.records, len(request.body))
+        self._requests[id_] = kept
         return id_
 
     def happened(self, happening: Happening) -> None:
@@ -110,13 +121,13 @@ class _Sending:
                 self.settled += 1
                 request = self._requests.pop(id_, None)
                 if request is not None:
-                    self.report.accept(records=records, size=len(request.body))
+                    self.report.accept(records=records, size=request.size)
             case WasSetAside(id_, part, answer) if id_ in self._requests:
                 self._set_aside(self._requests[id_], part, answer.status, answer.text)
             case _:
                 pass
 
-    def _set_aside(self, request: Request, part: Entry, status: int | None, text: str) -> None:
+    def _set_aside(self, request: _Kept, part: Entry, status: int | None, text: str) -> None:
         """A part keeps its sequences, and they count the records of the file."""
         first, last = request.first, request.last
         sequences = sequences_of(part)

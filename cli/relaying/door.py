@@ -129,5 +129,7 @@ def has_secret(request: web.Request, secret: Secret | None) -> bool:
     if secret is None:
         return True
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    same = hmac.compare_digest(given.strip().encode(), secret.reveal().encode())
+    # Bytes that are no UTF-8 stand in a header as surrogates.
+    given_bytes = given.strip().encode("utf-8", "surrogateescape")
+    same = hmac.compare_digest(given_bytes, secret.reveal().encode())
     return same and scheme.removesuffix(":").lower() == "bearer"

@@ -8,6 +8,7 @@ import pytest
 from cli.failure import Refused
 from cli.pushing.csv_rows import ColumnType, column_type, read_csv
 from cli.pushing.records import Record, Unusable
+from cli.pushing.requests import Request, Shape, cut
 
 
 def read(text: str | bytes, **types: ColumnType) -> list[Record | Unusable]:
@@ -34,6 +35,22 @@ def test_numbers_keep_their_digits() -> None:
 
     assert isinstance(record, Record)
     assert record.text == b'{"n":123456789012345678901,"d":1.10}'
+
+
+def test_an_integer_of_any_length_is_passed_on() -> None:
+    digits = "1" * 5_000
+    [record] = read(f"n\n{digits}\n", n="integer")
+
+    assert isinstance(record, Record)
+    assert record.text == b'{"n":%b}' % digits.encode()
+
+
+def test_a_column_of_integers_can_hold_the_sequence() -> None:
+    shape = Shape(client_id=1, table="t", keys=("id",), sequence_from=1, sequence_field="at")
+    [request] = cut(read("id,at\n1, 70 \n", at="integer"), shape)
+
+    assert isinstance(request, Request)
+    assert orjson.loads(request.body)[0]["sequence"] == 70
 
 
 def test_an_empty_cell_is_null() -> None:

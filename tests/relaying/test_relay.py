@@ -263,6 +263,23 @@ async def test_where_a_secret_is_set_nothing_is_taken_or_told_without_it(
     assert refused == [401, 401]
 
 
+async def test_a_secret_that_is_no_text_is_a_wrong_one(relay: Relay) -> None:
+    """Written by hand: clients of today send no such bytes."""
+    head = b"POST /v2/import/push HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n"
+    async with relay(secret=Secret("a secret of some length")) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", url.rpartition(":")[2])
+        writer.write(
+            head + b"Authorization: Bearer \xff\xfe\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 2\r\n\r\n[]"
+        )
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert answer.endswith(b'{"message":"Not Authorized"}')
+
+
 async def test_it_does_not_listen_for_everybody_without_a_secret(
     system: System, tmp_path: Path
 ) -> None:

@@ -1,0 +1,43 @@
+"""What waits in an outbox is on disk: a push keeps none of it in memory."""
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli.pushing.report import Outcome
+from cli.pushing.requests import Request
+from cli.pushing.through_outbox import Way, send_through
+from pushgate_client.tokens import FixedToken
+from services.runtime.clock import SystemClock
+from tests.cli.gate import ScriptedGate
+
+BODY_BYTES = 1_000_000
+REQUESTS = 100
+
+
+def requests(first_sequence: int) -> Iterator[Request]:
+    filling = b"x" * BODY_BYTES
+    for number in range(1, REQUESTS + 1):
+        body = b'[{"sequence":%d,"data":{"v":"%b"}}]' % (first_sequence + number - 1, filling)
+        yield Request(number, number, 1, body)
+
+
+async def test_a_push_that_is_held_keeps_no_bodies(tmp_path: Path) -> None:
+    async with ScriptedGate(lambda *_: (401, '{"message":"Not Authorized"}')) as gate:
+        way = Way(
+            url=gate.url,
+            token=FixedToken("at_revoked"),
+            directory=tmp_path / "outbox",
+            connections=4,
+            table="t",
+            linger_seconds=0.2,
+        )
+        tracemalloc.start()
+        try:
+            report = await send_through(way, requests, clock=SystemClock())
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert report.records_of(Outcome.HELD) == REQUESTS
+    assert peak < REQUESTS * BODY_BYTES / 2
