@@ -15,7 +15,6 @@ from aiohttp import web
 from cli.relaying.outgoing import entry_of
 from protocol.refusals import Refusal
 from protocol.refusals.edge import (
-    BatchMediaTypeRefused,
     BodyTooLarge,
     MethodNotAllowed,
     ServiceUnavailable,
@@ -25,7 +24,7 @@ from protocol.shapes import Checked
 from pushgate_client import DiskFull, Outbox, OutboxFull
 from services.ingest.admission import ASSUMED_ACTIVE, admit
 from services.ingest.answers import GoodAnswer, refused
-from services.ingest.batch import MEDIA_TYPE
+from services.ingest.batch import batch_media_type
 from services.ingest.body_headers import body_coding, media_type_essence
 from services.ingest.checking.checkers import Checkers, is_small
 from services.ingest.checking.frames import Question, check
@@ -37,13 +36,6 @@ from services.ingest.storing import StoringIntake
 from services.ingest.validate import ValidateIntake
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
-
-
-def batch_media_type(essence: str) -> str:
-    """Raises BatchMediaTypeRefused."""
-    if essence != MEDIA_TYPE:
-        raise BatchMediaTypeRefused
-    return essence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
