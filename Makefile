@@ -13,6 +13,8 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
 TEST_WORKERS ?= 3
 PUSHGATE_TEST_ROUNDS ?= small
 export PUSHGATE_TEST_ROUNDS
+# Hundreds of short processes are started; without what Python compiled, each takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test soak demo check bench lock format compose-up test-compose \
