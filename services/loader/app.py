@@ -12,7 +12,7 @@ from aiohttp import web
 from asyncpg import Pool, Record
 
 from events.ids import new_worker_id
-from services.ingest.journal.claim import Claims
+from services.ingest.journal.claim import Claims, session_of
 from services.loader.forgetting import keep_forgetting
 from services.loader.preparing import Limits
 from services.loader.worker import Worker
@@ -46,7 +46,7 @@ class LoaderSettings(ServerSettings):
     ops_port: int = 8813
     # Tables loaded at once: while the destination works for one, we parse for the other.
     loader_slots: int = field(default=2, metadata={"at_least": 1})
-    # How long a dead loader keeps its tables from others.
+    # How long a loader that hangs keeps its tables from others; one that died loses them at once.
     lease_seconds: float = field(default=LIMITS.lease_seconds, metadata={"at_least": 1})
     load_records_max: int = field(default=LIMITS.records, metadata={"at_least": 1})
     load_bytes_max: int = field(default=LIMITS.bytes, metadata={"at_least": 1})
@@ -57,12 +57,14 @@ def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
     app = web.Application()
     app[HEALTH] = Health()
     app[LIFECYCLE] = Lifecycle()
+    holder = new_worker_id()
     journal = pool(
         settings.database_url,
-        application_name="pushgate loader",
+        application_name=session_of(holder),
+        measured_as="pushgate loader",
         connections_max=2 * settings.loader_slots,
     )
-    claims = Claims(journal, new_worker_id())
+    claims = Claims(journal, holder)
     worker = Worker(
         journal,
         claims,

@@ -21,7 +21,7 @@ class Limits:
     """Of one load, which may go beyond them by one batch only when that is its first.
 
     As large as memory allows; twice as large is hardly faster (bench/README.md). ``lease_seconds``
-    is how long a dead loader keeps a table from others.
+    is how long a loader that hangs keeps a table from others.
     """
 
     records: int = 50_000

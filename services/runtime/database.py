@@ -30,9 +30,13 @@ AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # the server is starting, stopping, or was killed
     asyncpg.TooManyConnectionsError,
+    # What the driver says when it is used between the last byte of a server that was killed and
+    # the news that the connection is gone ("cannot switch to state 12").
+    asyncpg.InternalClientError,
 )
 
-# Pools that were made and are not closed, by application name. A pool takes no weak references.
+# Pools that were made and are not closed, by their names in the metrics. A pool takes no weak
+# references.
 _measured: list[tuple[str, Pool[Record]]] = []
 
 
@@ -53,11 +57,17 @@ async def connect(
 
 
 def pool(
-    url: str | Secret, *, application_name: str, connections_max: int, **options: Any
+    url: str | Secret,
+    *,
+    application_name: str,
+    connections_max: int,
+    measured_as: str | None = None,
+    **options: Any,
 ) -> Pool[Record]:
     """A pool to be entered with ``async with``; it opens its first connection then.
 
-    Until it is closed, how many of its connections are busy stands among the metrics.
+    Until it is closed, how many of its connections are busy stands among the metrics, under
+    ``application_name`` or, where that is another one at each start, under ``measured_as``.
     """
     made = asyncpg.create_pool(
         reveal(url),
@@ -68,7 +78,7 @@ def pool(
         server_settings={**_SESSION, "application_name": application_name},
         **options,
     )
-    _measured.append((application_name, made))
+    _measured.append((measured_as or application_name, made))
     return made
 
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from uuid import UUID
+
 from asyncpg import Connection, Record
 
 from cli.demo.system import System
+from events.ids import new_worker_id
+from services.ingest.journal.claim import session_of
+from services.runtime.database import connect
+from services.runtime.supervisor.data_directory import DataDirectory
+from services.runtime.supervisor.databases import as_role
 from tests.cli.made import Made
 from tests.eventually import eventually
 
@@ -23,6 +33,20 @@ async def load_one(system: System, made: Made, journal: Connection[Record]) -> s
             "SELECT batch_id FROM journal.receipts WHERE integration_id = $1", made.id
         )
     )
+
+
+@contextlib.asynccontextmanager
+async def another_loader(system: System) -> AsyncIterator[UUID]:
+    """One that lives, and does nothing for the tables that it has a lease on."""
+    passwords = await asyncio.to_thread(DataDirectory(system.data_dir).passwords, {})
+    address = system.target.database_url().reveal()
+    url = as_role(address, "pushgate_loader", passwords["pushgate_loader"])
+    holder = new_worker_id()
+    connection = await connect(url, application_name=session_of(holder))
+    try:
+        yield holder
+    finally:
+        await connection.close()
 
 
 async def nothing_waits(journal: Connection[Record], made: Made) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncpg import Connection, Record
 
 from cli.demo.system import System
-from tests.cli.loading import list_again, load_one, set_aside
+from tests.cli.loading import another_loader, list_again, load_one, set_aside
 from tests.cli.made import Made
 
 
@@ -96,22 +96,22 @@ async def test_status_tells_of_a_table_that_cannot_be_loaded(
     system: System, made: Made, journal: Connection[Record]
 ) -> None:
     batch_id = await load_one(system, made, journal)
-    # Under another loader's lease, so that it waits.
-    await journal.execute(
-        "INSERT INTO journal.leases VALUES ($1, hashtextextended('t', 0), gen_random_uuid(),"
-        " now() + interval '1 minute') ON CONFLICT (integration_id, table_hash) DO UPDATE"
-        " SET until = excluded.until, holder = excluded.holder",
-        made.id,
-    )
-    await list_again(journal, batch_id)
-    await journal.execute(
-        "UPDATE loader.tables SET put_back_at = now(), put_back_reason = '55P03: locked by psql'"
-        " WHERE integration_id = $1",
-        made.id,
-    )
-
-    told = await system.command("status")
-    await journal.execute("DELETE FROM journal.pending WHERE batch_id = $1", batch_id)
+    async with another_loader(system) as holder:
+        await journal.execute(
+            "INSERT INTO journal.leases VALUES ($1, hashtextextended('t', 0), $2,"
+            " now() + interval '1 minute') ON CONFLICT (integration_id, table_hash) DO UPDATE"
+            " SET until = excluded.until, holder = excluded.holder",
+            made.id,
+            holder,
+        )
+        await list_again(journal, batch_id)
+        await journal.execute(
+            "UPDATE loader.tables SET put_back_at = now(),"
+            " put_back_reason = '55P03: locked by psql' WHERE integration_id = $1",
+            made.id,
+        )
+        told = await system.command("status")
+        await journal.execute("DELETE FROM journal.pending WHERE batch_id = $1", batch_id)
     told_later = await system.command("status")
 
     assert f"{made.name}.t" in told.output

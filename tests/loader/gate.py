@@ -15,7 +15,7 @@ import orjson
 
 from events.ids import BatchId, new_batch_id, new_worker_id
 from services.ingest.journal.bodies import deflate
-from services.ingest.journal.claim import Claims
+from services.ingest.journal.claim import Claims, session_of
 from services.loader.naming import quote_identifier, quote_qualified
 from services.loader.preparing import Limits
 from services.loader.worker import Connect, Worker
@@ -180,10 +180,11 @@ class Gate:
     ) -> AsyncIterator[asyncio.Task[None]]:
         ending = asyncio.Event()
         url = as_role(self.database_url, "pushgate_loader")
-        async with pool(url, application_name="test", connections_max=4) as journal:
+        holder = new_worker_id()
+        async with pool(url, application_name=session_of(holder), connections_max=4) as journal:
             worker = Worker(
                 journal,
-                Claims(journal, new_worker_id()),
+                Claims(journal, holder),
                 connect_to or self.connect,
                 clock=SystemClock(),
                 limits=Limits(lease_seconds=lease_seconds),
@@ -273,6 +274,12 @@ class Gate:
             seconds,
         )
         return until
+
+    @asynccontextmanager
+    async def connected_as(self, application_name: str) -> AsyncIterator[None]:
+        url = as_role(self.database_url, "pushgate_loader")
+        async with pool(url, application_name=application_name, connections_max=1):
+            yield
 
     # --- looking ---
 

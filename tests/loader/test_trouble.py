@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from events.ids import new_worker_id
+from services.ingest.journal.claim import session_of
 from services.loader.destination import Books
 from tests.eventually import eventually
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
@@ -42,14 +43,29 @@ async def test_a_loader_that_died_leaves_marks_that_the_next_one_sweeps(gate: Ga
     assert await gate.destination.fetchval("SELECT count(*) FROM _pushgate.loaded") == 0
 
 
-async def test_a_dead_loaders_table_is_taken_over_when_its_lease_ends(gate: Gate) -> None:
+async def test_the_table_of_a_loader_that_hangs_is_taken_over_when_its_lease_ends(
+    gate: Gate,
+) -> None:
     await gate.push("t", ["id"], {"id": 1})
-    until = await gate.lease_to("t", new_worker_id(), seconds=0.7)
+    hanging = new_worker_id()
+    until = await gate.lease_to("t", hanging, seconds=0.7)
+
+    async with gate.connected_as(session_of(hanging)):
+        await gate.load()
+
+    loaded_at = await gate.journal.fetchval("SELECT loaded_at FROM loader.loads")
+    assert loaded_at >= until
+    assert await gate.rows("t") == [(1,)]
+
+
+async def test_the_table_of_a_loader_that_died_is_taken_over_at_once(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    until = await gate.lease_to("t", new_worker_id(), seconds=3600)
 
     await gate.load()
 
     loaded_at = await gate.journal.fetchval("SELECT loaded_at FROM loader.loads")
-    assert loaded_at >= until
+    assert loaded_at < until
     assert await gate.rows("t") == [(1,)]
 
 

@@ -27,18 +27,19 @@ BACK_SECONDS_MAX = 90
 LOADED_SECONDS_MAX = 120
 
 
-@pytest.fixture
-async def system() -> AsyncIterator[System]:
+@pytest.fixture(scope="module")
+async def killed() -> AsyncIterator[System]:
+    """Not the shared system: others would not expect what happens to it."""
     async with throw_away_system() as up:
         yield up
 
 
 @pytest.fixture
-async def gate(system: System) -> Gate:
-    async with connect_api(system.target) as api:
-        source = await api.create_source("Kills")
+async def gate(killed: System, program: str) -> Gate:
+    async with connect_api(killed.target) as api:
+        source = await api.create_source(f"Kills {program}")
         token = await api.create_token(source["id"])
-    run = await asyncio.to_thread(_run, system)
+    run = await asyncio.to_thread(_run, killed)
     return Gate(
         url=run["ingest"]["url"],
         token=token["access_token"],
@@ -50,22 +51,33 @@ def _run(system: System) -> dict[str, Any]:
     return dict(read_private_json(system.data_dir / "run.json"))
 
 
+async def _pids(system: System) -> dict[str, int]:
+    """Of each program that the supervisor keeps alive."""
+    run = await asyncio.to_thread(_run, system)
+    return {
+        name: told["pid"] for name, told in run.items() if isinstance(told, dict) and "pid" in told
+    }
+
+
 @pytest.mark.parametrize("program", ["ingest", "loader", "postgres"])
 async def test_nothing_acknowledged_is_missing_or_double(
-    system: System, gate: Gate, program: str
+    killed: System, gate: Gate, program: str
 ) -> None:
+    before = await _pids(killed)
     async with pushing(gate) as told:
         for _ in range(KILLS):
             await _more_is_acknowledged(told)
-            await _kill(system, program)
+            await _kill(killed, program)
         await _more_is_acknowledged(told)
-    rows = await _rows_when_all_are_loaded(system)
+    rows = await _rows_when_all_are_loaded(killed, f"kills_{program}")
 
+    after = await _pids(killed)
+    assert {name for name in before if after[name] != before[name]} == {program}
     assert told.statuses <= {201, 503}
     assert {each: times for each, times in rows.items() if times > 1} == {}
     assert told.acknowledged - rows.keys() == set()
     assert told.refused & rows.keys() == set()
-    replay = await system.command("audit", "replay", "--json")
+    replay = await killed.command("audit", "replay", "--json")
     assert (replay.exit_code, replay.document["match"]) == (0, True)
 
 
@@ -88,7 +100,7 @@ async def _kill(system: System, program: str) -> None:
     await eventually(another_runs, seconds=BACK_SECONDS_MAX)
 
 
-async def _rows_when_all_are_loaded(system: System) -> Counter[int]:
+async def _rows_when_all_are_loaded(system: System, schema: str) -> Counter[int]:
     """How often each id stands in its table."""
 
     async def all_loaded() -> bool:
@@ -102,7 +114,7 @@ async def _rows_when_all_are_loaded(system: System) -> Counter[int]:
     connection = await asyncpg.connect((await asyncio.to_thread(_run, system))["destination_url"])
     try:
         found = await connection.fetch(
-            "SELECT id FROM kills.keyed UNION ALL SELECT id FROM kills.keyless"
+            f"SELECT id FROM {schema}.keyed UNION ALL SELECT id FROM {schema}.keyless"
         )
     finally:
         await connection.close()

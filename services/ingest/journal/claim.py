@@ -1,8 +1,9 @@
 """How a loader takes batches from the journal: the one door that the loader uses.
 
-A table is worked on by one loader at a time, under a lease with a limit. The lease only saves
-work: what keeps a batch from being loaded twice is the destination's own transaction (design,
-promise 8). Losing a lease is therefore never an error.
+A table is worked on by one loader at a time, under a lease that ends with its time or with the
+holder's last connection, whichever is first. The lease only saves work: what keeps a batch from
+being loaded twice is the destination's own transaction (design, promise 8). Losing a lease is
+therefore never an error.
 """
 
 from __future__ import annotations
@@ -72,6 +73,14 @@ class Figures(NamedTuple):
     bytes: int
     failed: int
     oldest_seconds: float
+
+
+def session_of(holder: UUID) -> str:
+    """What a loader's connections to the journal must call themselves (application_name).
+
+    By it others see that the holder of a lease lives; without it the lease is worth nothing.
+    """
+    return f"pushgate loader {holder}"
 
 
 class Claims:

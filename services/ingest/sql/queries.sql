@@ -127,15 +127,20 @@ WITH RECURSIVE work AS (
 SELECT work.integration_id, work.table_hash FROM work
  WHERE NOT EXISTS (SELECT FROM journal.leases l
                     WHERE l.integration_id = work.integration_id
-                      AND l.table_hash = work.table_hash AND l.until > now())
+                      AND l.table_hash = work.table_hash AND l.until > now()
+                      AND EXISTS (SELECT FROM pg_stat_activity a
+                                   WHERE a.application_name = 'pushgate loader ' || l.holder))
  LIMIT $3::int;
 
 -- name: take_lease
+-- A loader that is no longer connected does not come back to its tables (claim.py, session_of).
 INSERT INTO journal.leases AS mine (integration_id, table_hash, holder, until)
 VALUES ($1, $2, $3, now() + make_interval(secs => $4::double precision))
 ON CONFLICT (integration_id, table_hash) DO UPDATE
    SET holder = excluded.holder, until = excluded.until
  WHERE mine.until <= now() OR mine.holder = excluded.holder
+    OR NOT EXISTS (SELECT FROM pg_stat_activity a
+                    WHERE a.application_name = 'pushgate loader ' || mine.holder)
 RETURNING true;
 
 -- name: release_leases
