@@ -80,6 +80,10 @@ MAY_CALL: dict[str, set[str]] = {
     "pushgate_tokens": {
         "ledger.append(text,integer,text,json)",
         "journal.retry(uuid[])",
+        (
+            "tokens.facts_of_account(integer,bigint,text,text,text,timestamp with time zone,"
+            "timestamp with time zone)"
+        ),
         *FOLDS,
     },
     "pushgate_ingest": {

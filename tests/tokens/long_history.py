@@ -29,12 +29,18 @@ async def long_history(
     """The integrations' ids. Each has one active token at the end, and most had many before."""
     each = facts // integrations
     ids = [FIRST_ID + place for place in range(integrations)]
-    for integration_id in ids:
-        life = _life(integration_id, account_id, each)
-        stream = f"integration/{integration_id}"
-        await log.append(
-            owner, stream, 0, life, command_id=new_command_id(), actor="connect-token/1"
-        )
+    # In two halves, so that at a moment in the middle all of them are there.
+    for begin, end in ((0, each // 2), (each // 2, None)):
+        for integration_id in ids:
+            life = _life(integration_id, account_id, each)[begin:end]
+            await log.append(
+                owner,
+                f"integration/{integration_id}",
+                begin,
+                life,
+                command_id=new_command_id(),
+                actor="connect-token/1",
+            )
     # As it happens by itself in the course of years.
     await owner.execute(
         "VACUUM ANALYZE ledger.event, tokens.active_tokens, tokens.retired_tokens,"

@@ -36,6 +36,9 @@ async def test_every_page_is_drawn_in_time(
     await traffic(database, ids, now, pushes=PUSHES)
     await traffic(database, ids[1:2], now, pushes=BUSIEST)
     await sign(database)
+    middle = await database.fetchval(
+        "SELECT recorded_at FROM ledger.event WHERE number = $1", FACTS // 2
+    )
     one = f"/integrations/{ids[0]}"
     measured: dict[str, float] = {}
     for path in (
@@ -56,6 +59,12 @@ async def test_every_page_is_drawn_in_time(
         "/audit?from=2026-01-01T00:00:00&to=2026-01-02T00:00:00",
         "/audit?before=500",
         "/audit/as-of?moment=2999-01-01T00:00:00",
+        "/audit/as-of?moment=2999-01-01T00:00:00&page=10",
+        f"/audit/as-of?moment={middle:%Y-%m-%dT%H:%M:%S}",
+        f"/audit?integration={ids[1]}&actor=connect-token/1&type=TokenGenerated",
+        "/audit?from=2999-01-01T00:00:00",
+        "/integrations?q=shop",
+        "/integrations?page=20",
     ):
         measured[path] = await _p95(owner, path)
     report = "\n".join(f"{value:7.1f} ms  {path}" for path, value in measured.items())

@@ -13,12 +13,14 @@ from events.queries import load_queries
 from services.tokens.authority import Right, require
 from services.tokens.pages import facts, headers
 from services.tokens.pages.facts import Filters
-from services.tokens.pages.integration_pages import caller_of, whole_number
+from services.tokens.pages.integration_pages import caller_of
 from services.tokens.pages.moments import as_typed
+from services.tokens.pages.paging import page_number, place, whole_number
 from services.tokens.pages.visit import ID_MAX, Visit, signed_in
 from services.tokens.refusals import Busy
 
 EXPORTS_AT_ONCE_MAX = 2
+TOKENS_SHOWN = 100
 
 EXPORTS: web.AppKey[list[int]] = web.AppKey("exports", list[int])
 
@@ -97,20 +99,29 @@ def _query(filters: Filters, *, before: int | None = None) -> str:
 
 
 async def as_of(visit: Visit) -> web.StreamResponse:
+    """The history up to a moment is for ever the same, and so are the pages of this list."""
     require(visit.caller, Right.AUDIT)
-    account, pool = visit.caller.account_id, visit.site.pool
-    queries = load_queries("services.tokens.pages")
-    moment = as_typed(visit.request.query.get("moment", ""))
+    query, queries = visit.request.query, load_queries("services.tokens.pages")
+    moment = as_typed(query.get("moment", ""))
     if moment is None:
         return visit.page("as_of.html", status=400, moment=None)
-    number = await pool.fetchval(queries["number_before"], moment)
-    names = await pool.fetch(queries["display_names"], account)
+    last = await visit.site.pool.fetchval(queries["number_before"], moment)
+    size, number = 0 if last is None else last + 1, page_number(query.get("page", ""))
+    tokens = await visit.site.pool.fetch(
+        queries["tokens_that_could_write_of_account"],
+        size,
+        visit.caller.account_id,
+        TOKENS_SHOWN,
+        (number - 1) * TOKENS_SHOWN,
+    )
+    found = tokens[0]["found"] if tokens else 0
     return visit.page(
         "as_of.html",
         moment=moment,
-        number=number,
-        tokens=await pool.fetch(queries["tokens_that_could_write_of_account"], number + 1, account),
-        names={row["integration_id"]: row["display_name"] for row in names},
+        size=size,
+        tokens=tokens,
+        found=found,
+        place=place(number, found, shown=TOKENS_SHOWN),
     )
 
 

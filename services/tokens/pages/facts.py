@@ -106,7 +106,8 @@ async def account_facts(
         rows = await connection.fetch(
             queries["facts_of_account"], account_id, before, *filters.values, FACTS_SHOWN + 1
         )
-        entries = await connection.fetch(queries["display_names"], account_id)
+        about = {_integration_of(row["stream"]) for row in rows} - {None}
+        entries = await connection.fetch(queries["display_names"], account_id, list(about))
     called_by = {f"{_INTEGRATION}{row['integration_id']}": row["display_name"] for row in entries}
     return _page([_told(row, names, called_by, place=row["number"]) for row in rows])
 
@@ -145,7 +146,6 @@ def _told(
     row: Record, names: Mapping[str, str], called_by: Mapping[str, str], *, place: int
 ) -> Told:
     stream: str = row["stream"]
-    integration = stream.removeprefix(_INTEGRATION) if stream.startswith(_INTEGRATION) else None
     what = what_happened(row["type"], row["data"], stream, subject=called_by.get(stream))
     if row["type"].startswith("Member"):
         what = _MEMBER.sub(lambda found: _named(found, names), what)
@@ -156,8 +156,12 @@ def _told(
         type=row["type"],
         who=called(row["actor"], names),
         what=what,
-        integration_id=None if integration is None else int(integration),
+        integration_id=_integration_of(stream),
     )
+
+
+def _integration_of(stream: str) -> int | None:
+    return int(stream.removeprefix(_INTEGRATION)) if stream.startswith(_INTEGRATION) else None
 
 
 def _named(member: re.Match[str], names: Mapping[str, str]) -> str:

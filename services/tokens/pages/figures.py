@@ -48,7 +48,7 @@ class Figures:
         self._query = load_queries("services.tokens.pages")["pushed_between"]
         self._settled: dict[datetime, Sums] = {}
         self._settled_until: datetime | None = None
-        self._recent: Sums = {}
+        self._total: Sums = {}
         self._looked_at: float | None = None
         self._looking: asyncio.Task[None] | None = None
 
@@ -58,15 +58,7 @@ class Figures:
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
             await asyncio.wait({self._looking}, timeout=PATIENCE_SECONDS)
-        if self._looked_at is None:
-            return None
-        total: Sums = {}
-        first = _first_hour(self._clock.now())
-        for hour, sums in self._settled.items():
-            if hour >= first:
-                _add(total, sums)
-        _add(total, self._recent)
-        return total
+        return None if self._looked_at is None else self._total
 
     async def close(self) -> None:
         if self._looking is not None:
@@ -79,7 +71,10 @@ class Figures:
             now = self._clock.now()
             await self._settle(now)
             assert self._settled_until is not None
-            self._recent = await self._pushed(self._settled_until, None)
+            total = await self._pushed(self._settled_until, None)
+            for sums in self._settled.values():
+                _add(total, sums)
+            self._total = total
             self._looked_at = self._clock.monotonic()
 
     async def _settle(self, now: datetime) -> None:

@@ -11,6 +11,7 @@ from events.queries import load_queries
 from services.tokens.authority import Right, require
 from services.tokens.domain import IntegrationState
 from services.tokens.pages.figures import NOTHING, Pushed
+from services.tokens.pages.paging import page_number, place
 from services.tokens.pages.receipts import DAY
 from services.tokens.pages.snippets import first_pushes
 from services.tokens.pages.token_dialog import import_url
@@ -19,7 +20,6 @@ from services.tokens.pages.visit import Visit
 SHOWN = 50
 # Fewer are found by looking.
 SEARCHED_FROM = 8
-PAGES_MAX = 10_000
 
 
 class Row(NamedTuple):
@@ -38,7 +38,7 @@ async def show_all(visit: Visit) -> web.Response:
     require(visit.caller, Right.READ)
     query = visit.request.query
     wanted, with_deleted = query.get("q", "").strip(), "deleted" in query
-    number = _page_number(query.get("page", ""))
+    number = page_number(query.get("page", ""))
     present, deleted, found = await _counts(visit, wanted, with_deleted=with_deleted)
     return visit.page(
         "integrations.html",
@@ -49,8 +49,7 @@ async def show_all(visit: Visit) -> web.Response:
         searched=present >= SEARCHED_FROM or bool(wanted),
         wanted=wanted,
         with_deleted=with_deleted,
-        number=number,
-        pages=-(-found // SHOWN),
+        place=place(number, found, shown=SHOWN),
         snippets=first_pushes(import_url(visit), visit.caller.account_id, "at_YOUR_TOKEN"),
     )
 
@@ -80,7 +79,3 @@ async def _rows(visit: Visit, wanted: str, number: int, *, with_deleted: bool) -
     if day is None:
         return found
     return [one._replace(pushed=day.get(one.integration_id, NOTHING)) for one in found]
-
-
-def _page_number(text: str) -> int:
-    return min(max(int(text), 1), PAGES_MAX) if text.isascii() and text[:8].isdecimal() else 1

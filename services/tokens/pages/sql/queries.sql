@@ -101,35 +101,15 @@ SELECT number, version, type, stream, actor, recorded_at, record -> 'data' AS da
 SET LOCAL plan_cache_mode = force_custom_plan;
 
 -- name: facts_of_account
--- Newest first, before number $2, at most $8: of the account's own streams, and what the log states
--- about itself. $3: type, $4: actor, $5: stream, $6: from, included, $7: to, excluded.
-SELECT e.number, e.version, e.type, e.stream, e.actor, e.recorded_at, e.record -> 'data' AS data
-  FROM ledger.event e
- WHERE e.number < $2::bigint
-   AND ($3::text IS NULL OR e.type = $3::text)
-   AND ($4::text IS NULL OR e.actor = $4::text)
-   AND ($5::text IS NULL OR e.stream = $5::text)
-   AND ($6::timestamptz IS NULL OR e.recorded_at >= $6::timestamptz)
-   AND ($7::timestamptz IS NULL OR e.recorded_at < $7::timestamptz)
-   AND (e.stream IN ('receipts', 'log', 'account/' || $1::int)
-        OR e.stream IN (SELECT 'integration/' || i.integration_id FROM tokens.integrations i
-                         WHERE i.account_id = $1::int))
- ORDER BY e.number DESC LIMIT $8;
+-- Newest first, before number $2, at most $8. $3: type, $4: actor, $5: stream, $6 and $7: from, to.
+SELECT number, version, type, stream, actor, recorded_at, record -> 'data' AS data
+  FROM tokens.facts_of_account($1, $2, $3, $4, $5, $6, $7)
+ ORDER BY number DESC LIMIT $8;
 
 -- name: records_of_account
 -- The same in order of number, as stored.
-SELECT e.record::text AS record
-  FROM ledger.event e
- WHERE e.number < $2::bigint
-   AND ($3::text IS NULL OR e.type = $3::text)
-   AND ($4::text IS NULL OR e.actor = $4::text)
-   AND ($5::text IS NULL OR e.stream = $5::text)
-   AND ($6::timestamptz IS NULL OR e.recorded_at >= $6::timestamptz)
-   AND ($7::timestamptz IS NULL OR e.recorded_at < $7::timestamptz)
-   AND (e.stream IN ('receipts', 'log', 'account/' || $1::int)
-        OR e.stream IN (SELECT 'integration/' || i.integration_id FROM tokens.integrations i
-                         WHERE i.account_id = $1::int))
- ORDER BY e.number;
+SELECT record::text AS record FROM tokens.facts_of_account($1, $2, $3, $4, $5, $6, $7)
+ ORDER BY number;
 
 -- name: actors_of_account
 -- Who can be asked for: the account's people and Connect tokens, those that are gone too; last added
@@ -141,39 +121,51 @@ SELECT CASE e.type WHEN 'MemberAdded' THEN 'member/' || (e.record -> 'data' ->> 
  ORDER BY e.version DESC LIMIT $2;
 
 -- name: display_names
-SELECT integration_id, display_name FROM tokens.integrations WHERE account_id = $1;
+SELECT integration_id, display_name FROM tokens.integrations
+ WHERE account_id = $1 AND integration_id = ANY ($2::int[]);
 
 -- name: integration_by_schema
 -- The newest of that name; an account can use a deleted one's again.
 SELECT max(integration_id) FROM tokens.integrations WHERE account_id = $1 AND schema_name = $2;
 
 -- name: tokens_that_could_write_of_account
--- As of a size of the log, $1. The same as tokens.active_tokens_as_of tells (a test compares them),
--- but an integration's state is looked up for those alone that have a token then.
-WITH standing AS (
+-- As of a size of the log, $1; of account $2, at most $3 after as many as $4. The same as
+-- tokens.active_tokens_as_of tells (a test compares them), but most tokens are revoked: what stands
+-- is found in indexes, and texts are read for those alone that are shown. OFFSET 0: nobody can guess
+-- how few stand, so this says to look each of them up.
+WITH standing AS MATERIALIZED (
     SELECT g.number FROM ledger.event g
      WHERE g.type = 'TokenGenerated' AND g.number < $1::bigint
        AND NOT EXISTS (
            SELECT FROM ledger.event r
             WHERE r.type = 'TokenRevoked' AND r.number < $1::bigint AND r.token_id = g.token_id)
+), writing AS MATERIALIZED (
+    SELECT g.number, g.token_id, i.integration_id, i.schema_name, i.display_name
+      FROM standing
+     CROSS JOIN LATERAL (
+            SELECT e.number, e.token_id, e.stream FROM ledger.event e
+             WHERE e.number = standing.number OFFSET 0) g
+      JOIN tokens.integrations i ON i.integration_id = split_part(g.stream, '/', 2)::int
+       AND i.account_id = $2
+      LEFT JOIN LATERAL (
+            SELECT s.type FROM ledger.event s
+             WHERE s.stream = g.stream AND s.number < $1::bigint
+               AND s.type IN ('IntegrationPaused', 'IntegrationResumed', 'IntegrationDeleted')
+             ORDER BY s.number DESC LIMIT 1) stated ON true
+     WHERE coalesce(stated.type, 'IntegrationResumed') = 'IntegrationResumed'
+), shown AS (
+    SELECT * FROM writing ORDER BY token_id LIMIT $3 OFFSET $4
 )
-SELECT g.token_id, i.integration_id, i.schema_name, g.record -> 'data' ->> 'last_four' AS last_four,
-       g.recorded_at AS generated_at, g.number AS generated_number
-  FROM standing
-  JOIN ledger.event g ON g.number = standing.number
-  JOIN tokens.integrations i ON i.integration_id = split_part(g.stream, '/', 2)::int
-   AND i.account_id = $2
-  LEFT JOIN LATERAL (
-        SELECT s.type FROM ledger.event s
-         WHERE s.stream = g.stream AND s.number < $1::bigint
-           AND s.type IN ('IntegrationPaused', 'IntegrationResumed', 'IntegrationDeleted')
-         ORDER BY s.version DESC LIMIT 1) stated ON true
- WHERE coalesce(stated.type, 'IntegrationResumed') = 'IntegrationResumed'
- ORDER BY g.token_id;
+SELECT s.token_id, s.integration_id, s.schema_name, s.display_name,
+       g.record -> 'data' ->> 'last_four' AS last_four, g.recorded_at AS generated_at,
+       s.number AS generated_number, (SELECT count(*) FROM writing) AS found
+  FROM shown s JOIN ledger.event g ON g.number = s.number
+ ORDER BY s.token_id;
 
 -- name: number_before
--- The last fact at or before a moment; -1 before all of them.
-SELECT coalesce(max(number), -1) FROM ledger.event WHERE recorded_at <= $1;
+-- The last fact at or before a moment, nothing before all of them; times strictly increase with the
+-- number.
+SELECT number FROM ledger.event WHERE recorded_at <= $1 ORDER BY recorded_at DESC LIMIT 1;
 
 -- ---------------------------------------------------------------- the check
 

@@ -1,0 +1,30 @@
+"""Where in a long list a person is, by the address; one that was mistyped is at the beginning."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PAGES_MAX = 10_000
+
+
+class Place(NamedTuple):
+    """Page ``number``, from 1, of ``pages``."""
+
+    number: int
+    pages: int
+
+
+def whole_number(text: str | None, most: int) -> int:
+    """``most`` for what is none, or more."""
+    if text is None or not (text.isascii() and text.isdecimal()) or len(text) > len(str(most)):
+        return most
+    return min(int(text), most)
+
+
+def page_number(text: str) -> int:
+    """From 1; 1 for what is none."""
+    return min(max(int(text), 1), PAGES_MAX) if text.isascii() and text[:8].isdecimal() else 1
+
+
+def place(number: int, found: int, *, shown: int) -> Place:
+    return Place(number, -(-found // shown))
