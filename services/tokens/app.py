@@ -39,6 +39,9 @@ class TokensSettings(ServerSettings):
     ops_port: int = 8810
     # Where apps push to, as the pages tell them; None: this host, ingest's own port.
     import_url: str | None = None
+    # Where people reach the pages; None: whatever address they come by. With https in it the
+    # cookies are for TLS alone, whatever a proxy in front says or forgets to say.
+    pages_url: str | None = None
     session_idle_seconds: int = field(default=28_800, metadata={"at_least": 60})
     session_seconds_max: int = field(
         default=604_800, metadata={"at_least": 60, "at_most": 2_592_000}
@@ -102,4 +105,5 @@ async def _site(
         behind_proxy=settings.behind_proxy,
         session_seconds_max=settings.session_seconds_max,
         import_url=settings.import_url,
+        pages_url=settings.pages_url and settings.pages_url.rstrip("/"),
     )

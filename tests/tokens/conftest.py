@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 import pytest
+from aiohttp import web
 from asyncpg import Pool, Record
 from pytest_aiohttp.plugin import AiohttpClient
 
@@ -67,15 +69,21 @@ async def caller(account: OpenedAccount) -> Caller:
     return the_system(account.account_id)
 
 
-@pytest.fixture
-async def server(aiohttp_client: AiohttpClient, role_url: RoleUrl) -> AnyClient:
-    settings = TokensSettings(
+def application(role_url: RoleUrl, **settings: Any) -> web.Application:
+    """The token service with ``settings`` of TokensSettings."""
+    told = TokensSettings(
         database_url=Secret(role_url("pushgate_tokens")),
         # Far below the floors of the settings: a test is no place to wait.
         password_memory_kib=8,
         password_passes=1,
+        **settings,
     )
-    return await aiohttp_client(build_app(settings, clock=SystemClock()))
+    return build_app(told, clock=SystemClock())
+
+
+@pytest.fixture
+async def server(aiohttp_client: AiohttpClient, role_url: RoleUrl) -> AnyClient:
+    return await aiohttp_client(application(role_url))
 
 
 @pytest.fixture

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from pytest_aiohttp.plugin import AiohttpClient
 from structlog.testing import capture_logs
 
 from services.tokens import attempts
 from services.tokens.authority import Caller
 from services.tokens.handlers import Handlers, OpenedAccount
-from tests.tokens.conftest import PASSWORD
+from services.tokens.sessions import form_key as key_of_forms
+from tests.database.fixtures import RoleUrl
+from tests.tokens.conftest import PASSWORD, application
 from tests.tokens.person import Person, Seen
 
 Browsers = Callable[[], Person]
@@ -164,6 +168,88 @@ async def test_a_cookie_is_out_of_reach_of_scripts_and_other_sites(
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert "Secure" not in cookie  # this is http
+
+
+BEHIND_TLS = {
+    "by the public address": ({"pages_url": "https://gate.acme.example/"}, {}),
+    "by what our proxy says": ({"behind_proxy": True}, {"X-Forwarded-Proto": "https"}),
+}
+
+
+@pytest.mark.parametrize(("settings", "headers"), BEHIND_TLS.values(), ids=BEHIND_TLS)
+async def test_behind_tls_cookies_are_for_tls_and_this_host_alone(
+    aiohttp_client: AiohttpClient,
+    role_url: RoleUrl,
+    handlers: Handlers,
+    caller: Caller,
+    settings: dict[str, Any],
+    headers: dict[str, str],
+) -> None:
+    """Of the visitor, of the session, and of the end of one; and people get the public address."""
+    browser = await aiohttp_client(application(role_url, **settings))
+    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    door = await browser.get(link.path, headers=headers)
+    visitor = cookie_in(door.headers["Set-Cookie"], "__Host-pushgate_visitor")
+    form = {"form_key": key_of_forms(visitor), "password": PASSWORD}
+    arrived = await browser.post(
+        link.path,
+        data=form,
+        headers={**headers, "Cookie": f"__Host-pushgate_visitor={visitor}"},
+        allow_redirects=False,
+    )
+    session = cookie_in(arrived.headers["Set-Cookie"], "__Host-pushgate_session")
+    signed_in = {**headers, "Cookie": f"__Host-pushgate_session={session}"}
+    invited = await browser.post(
+        "/people/invite",
+        data={"form_key": key_of_forms(session), "email": "eve@example.com", "role": "member"},
+        headers=signed_in,
+    )
+    left = await browser.post(
+        "/sign-out",
+        data={"form_key": key_of_forms(session)},
+        headers=signed_in,
+        allow_redirects=False,
+    )
+
+    assert cookie_in(left.headers["Set-Cookie"], "__Host-pushgate_session") == '""'
+    public = settings.get("pages_url", f"https://{browser.host}:{browser.port}/")
+    assert f'value="{public}link/' in await invited.text()
+
+
+def cookie_in(header: str, name: str) -> str:
+    """Its value. Without Path=/ and Secure, or with a Domain, no browser keeps such a name."""
+    given, *attributes = header.split("; ")
+    assert {"HttpOnly", "Secure", "Path=/", "SameSite=Lax"} <= set(attributes)
+    assert "Domain" not in header
+    assert given.startswith(f"{name}=")
+    return given.removeprefix(f"{name}=")
+
+
+async def test_a_cookie_of_a_neighbour_without_tls_is_not_taken_behind_tls(
+    aiohttp_client: AiohttpClient, role_url: RoleUrl, owner: Person
+) -> None:
+    """Another program of the host could plant one without the prefix."""
+    browser = await aiohttp_client(application(role_url, pages_url="https://gate.acme.example"))
+    session = owner.cookie("pushgate_session")
+
+    seen = await browser.get(
+        "/integrations",
+        headers={"Cookie": f"pushgate_session={session}"},
+        allow_redirects=False,
+    )
+
+    assert seen.headers["Location"].startswith("/sign-in")
+
+
+async def test_nobody_but_a_proxy_of_ours_tells_how_the_browser_came(
+    owner: Person, browsers: Browsers
+) -> None:
+    person = browsers()
+
+    seen = await person.get("/sign-in", headers={"X-Forwarded-Proto": "https"})
+
+    assert owner.cookie("pushgate_session")
+    assert "Secure" not in seen.headers["Set-Cookie"]
 
 
 async def test_failures_from_one_place_lead_to_a_no_even_for_the_right_password(

@@ -39,7 +39,7 @@ def see_other(path: str) -> web.Response:
 
 
 def is_https(request: web.Request, *, behind_proxy: bool) -> bool:
-    """As the browser sees it; a proxy of ours says so."""
+    """By the connection, or because a proxy of ours says so."""
     forwarded = request.headers.getall("X-Forwarded-Proto", [""])[-1]
     return request.secure or (behind_proxy and forwarded.strip().lower() == "https")
 

@@ -72,8 +72,7 @@ async def erase(visit: Visit) -> web.Response:
 
 
 async def _show_link(visit: Visit, link: NewLink) -> web.Response:
-    scheme = "https" if visit.site.https(visit.request) else "http"
-    address = f"{scheme}://{visit.request.host}{link.path}"
+    address = visit.site.address(visit.request) + link.path
     found = await _found(visit, link.member_id)
     return visit.page("invited.html", address=address, link=link, called=_called(found))
 

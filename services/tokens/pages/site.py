@@ -27,7 +27,10 @@ from services.tokens.sign_in import SignIn
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """``import_url``: where apps push to, as they are told; None when nobody has said it."""
+    """``import_url``: where apps push to; ``pages_url``: where people reach the pages.
+
+    None when nobody has said it.
+    """
 
     handlers: Handlers
     pool: Pool[Record]
@@ -41,9 +44,18 @@ class Site:
     behind_proxy: bool
     session_seconds_max: int
     import_url: str | None
+    pages_url: str | None
 
     def https(self, request: web.Request) -> bool:
+        """As the browser sees it."""
+        if self.pages_url is not None and self.pages_url.lower().startswith("https://"):
+            return True
         return is_https(request, behind_proxy=self.behind_proxy)
+
+    def address(self, request: web.Request) -> str:
+        """Of the pages, to hand to somebody."""
+        scheme = "https" if self.https(request) else "http"
+        return self.pages_url or f"{scheme}://{request.host}"
 
     def peer(self, request: web.Request) -> str | None:
         return caller_address(request, behind_proxy=self.behind_proxy)

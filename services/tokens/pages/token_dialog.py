@@ -41,7 +41,4 @@ def shown_before(visit: Visit, *, back: str) -> web.Response:
 def import_url(visit: Visit) -> str:
     """Where apps push to. A proxy in front has both services under one name."""
     told = visit.site.import_url
-    if told is not None:
-        return told.rstrip("/")
-    scheme = "https" if visit.site.https(visit.request) else "http"
-    return f"{scheme}://{visit.request.host}"
+    return visit.site.address(visit.request) if told is None else told.rstrip("/")
