@@ -17,6 +17,7 @@ _WAY_OUT = {
     "InvalidName": "Choose another name.",
     "InvalidDisplayName": "Choose a name whose letters and digits make a schema name that is"
     " free and not one of PostgreSQL's own.",
+    "InvalidLabel": "Choose a shorter label, on one line.",
     "InvalidId": "`pushgate integrations list` and `pushgate tokens list I` show what there is.",
     "TokenLimitReached": "Revoke one first: `pushgate tokens list I`, then"
     " `pushgate tokens revoke TOKEN_ID`.",
@@ -43,9 +44,10 @@ class ConnectApi:
     async def delete_source(self, source_id: int) -> dict[str, Any]:
         return dict(await self._call("DELETE", f"/v4/sources/{source_id}"))
 
-    async def create_token(self, source_id: int) -> dict[str, Any]:
+    async def create_token(self, source_id: int, label: str | None = None) -> dict[str, Any]:
         """``{"id", "access_token"}``: the only time that its text is seen."""
-        return dict(await self._call("POST", f"/v4/sources/{source_id}/tokens"))
+        body = None if label is None else {"label": label}
+        return dict(await self._call("POST", f"/v4/sources/{source_id}/tokens", body))
 
     async def tokens(self, source_id: int) -> list[dict[str, Any]]:
         """Active ones, newest first: ``{"token_id", "created_at"}``."""

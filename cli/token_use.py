@@ -17,16 +17,22 @@ from events.queries import load_queries
 # Those refused last.
 REVOKED_TOLD = 20
 
-_NEVER = {"first_used_at": None, "first_peer": None, "last_used_at": None, "last_peer": None}
+_UNKNOWN = {
+    "label": None,
+    "first_used_at": None,
+    "first_peer": None,
+    "last_used_at": None,
+    "last_peer": None,
+}
 
 
 async def with_use(
     target: Target, integration_id: int, tokens: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Each of ``tokens`` with its use, nulls where there was none.
+    """Each of ``tokens`` with its label and its use, nulls where there is none.
 
     On standard error: revoked tokens that somebody still sends with, and why nothing is told of
-    uses where the system's database can't be asked.
+    both where the system's database can't be asked.
     """
     queries = load_queries("cli")
     try:
@@ -35,19 +41,21 @@ async def with_use(
             used = await database.fetch(queries["token_use"], [token["id"] for token in tokens])
             refused = await database.fetch(queries["revoked_in_use"], integration_id, REVOKED_TOLD)
     except Refused as reason:
-        print(f"pushgate: their use is not told: {reason}", file=sys.stderr)
+        print(f"pushgate: their labels and use are not told: {reason}", file=sys.stderr)
         used, refused = [], []
     for row in refused:
         print(f"pushgate: {_still_used(row)}", file=sys.stderr)
     uses = {row["token_id"]: _told(row) for row in used}
-    return [token | uses.get(token["id"], _NEVER) for token in tokens]
+    return [token | uses.get(token["id"], _UNKNOWN) for token in tokens]
 
 
 def _told(row: Record) -> dict[str, Any]:
+    first, last = row["first_used_at"], row["last_used_at"]
     return {
-        "first_used_at": row["first_used_at"].isoformat(),
+        "label": row["label"],
+        "first_used_at": None if first is None else first.isoformat(),
         "first_peer": row["first_peer"],
-        "last_used_at": row["last_used_at"].isoformat(),
+        "last_used_at": None if last is None else last.isoformat(),
         "last_peer": row["last_peer"],
     }
 

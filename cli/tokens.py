@@ -19,13 +19,20 @@ from services.tokens.limits import ACTIVE_TOKENS_MAX
 def register(subparsers: Subparsers) -> None:
     group = add_group(subparsers, "tokens", summary="tokens that may push, and their service")
     add_program(group, "serve", "services.tokens", summary="serve the Connect API and the pages")
-    for name, run, summary in (
-        ("generate", generate, "make a token and print it, this once; two may be active"),
-        ("list", list_active, "the active tokens of an integration, newest first"),
-    ):
-        parser = add_command(group, name, run, summary=summary)
-        add_integration(parser)
-        add_json(parser)
+    parser = add_command(
+        group,
+        "generate",
+        generate,
+        summary="make a token and print it, this once; two may be active",
+    )
+    add_integration(parser)
+    _add_label(parser)
+    add_json(parser)
+    parser = add_command(
+        group, "list", list_active, summary="the active tokens of an integration, newest first"
+    )
+    add_integration(parser)
+    add_json(parser)
     parser = add_command(
         group, "revoke", revoke, summary="refuse every push with this token from now on"
     )
@@ -35,9 +42,11 @@ def register(subparsers: Subparsers) -> None:
         group, "rotate", rotate, summary="make the second token; with --finish, revoke the older"
     )
     add_integration(parser)
-    parser.add_argument(
+    exclusive = parser.add_mutually_exclusive_group()
+    exclusive.add_argument(
         "--finish", action="store_true", help="revoke the older of the two active tokens"
     )
+    _add_label(exclusive)
     add_json(parser)
     parser = add_command(
         group, "check", check, summary="what a token on standard input is: active, revoked, …"
@@ -45,10 +54,16 @@ def register(subparsers: Subparsers) -> None:
     add_json(parser)
 
 
+def _add_label(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--label", metavar="WORDS", help="what will use it, to tell tokens apart; can be erased"
+    )
+
+
 async def generate(arguments: argparse.Namespace) -> None:
     async with connect_api(target_of(arguments)) as api:
         source = which_integration(await api.sources(), arguments.integration)
-        token = await api.create_token(source["id"])
+        token = await api.create_token(source["id"], arguments.label)
     document = {"id": token["id"], "access_token": token["access_token"]}
     show(arguments, document, facts(_shown_once(token)))
 
@@ -60,9 +75,17 @@ async def list_active(arguments: argparse.Namespace) -> None:
         tokens = await api.tokens(source["id"])
     active = [{"id": token["token_id"], "created_at": token["created_at"]} for token in tokens]
     found = await with_use(target, source["id"], active)
-    titles = ("id", "created_at", "first_used_at", "first_peer", "last_used_at", "last_peer")
+    titles = (
+        "id",
+        "label",
+        "created_at",
+        "first_used_at",
+        "first_peer",
+        "last_used_at",
+        "last_peer",
+    )
     text = columns(
-        ("id", "created", "first used", "from", "last used", "from"),
+        ("id", "label", "created", "first used", "from", "last used", "from"),
         [[token[title] for title in titles] for token in found],
     )
     show(arguments, found, text)
@@ -84,19 +107,19 @@ async def rotate(arguments: argparse.Namespace) -> None:
         if arguments.finish:
             document, text = await _finish(api, source, active)
         else:
-            document, text = await _begin(api, source, active)
+            document, text = await _begin(api, source, active, arguments.label)
     show(arguments, document, text)
 
 
 async def _begin(
-    api: ConnectApi, source: dict[str, Any], active: list[int]
+    api: ConnectApi, source: dict[str, Any], active: list[int], label: str | None
 ) -> tuple[dict[str, Any], str]:
     if not active:
         raise Refused(
             f"{source['display_name']} has no active token to rotate:"
             f" `pushgate tokens generate {source['id']}` makes one."
         )
-    token = await api.create_token(source["id"])
+    token = await api.create_token(source["id"], label)
     document = {"id": token["id"], "access_token": token["access_token"], "old_id": active[0]}
     advice = f"pushgate tokens rotate {source['id']} --finish"
     return document, facts(

@@ -17,8 +17,11 @@ SELECT t.token_id AS id, t.integration_id, i.schema_name,
   JOIN tokens.integrations i USING (integration_id);
 
 -- name: token_use
-SELECT token_id, first_used_at, first_peer, last_used_at, last_peer
-  FROM journal.token_use WHERE token_id = ANY ($1::int[]);
+-- Of the tokens $1, used or not; with what people call them.
+SELECT t.token_id, l.label, u.first_used_at, u.first_peer, u.last_used_at, u.last_peer
+  FROM unnest($1::int[]) AS t (token_id)
+  LEFT JOIN tokens.token_labels l USING (token_id)
+  LEFT JOIN journal.token_use u USING (token_id);
 
 -- name: revoked_in_use
 SELECT token_id, sum(requests)::bigint AS requests, max(last_at) AS last_at,

@@ -112,7 +112,8 @@ async def list_tokens(request: web.Request, handlers: Handlers, caller: Caller) 
 
 
 async def generate_token(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
-    token = await handlers.generate_token(caller, _source_id(request))
+    label = connect_bodies.label_of_post(await _body(request))
+    token = await handlers.generate_token(caller, _source_id(request), label=label)
     return answer(views.generated_token(token))
 
 

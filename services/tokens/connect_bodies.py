@@ -10,7 +10,7 @@ from services.tokens.commands import PauseIntegration, RenameIntegration, Resume
 from services.tokens.connect_answers import BadBody
 from services.tokens.handlers import Change
 from services.tokens.limits import SCHEMA_NAME_CHARACTERS_MAX
-from services.tokens.refusals import DisplayNameUnusable, PausedAtUnusable
+from services.tokens.refusals import DisplayNameUnusable, PausedAtUnusable, TokenLabelUnusable
 
 # Also destination_id: there is one destination, so it is accepted and ignored (X25).
 _POST_KEYS = frozenset({"type", "display_name", "properties", "destination_id"})
@@ -64,6 +64,18 @@ def changes_of_put(text: bytes) -> list[Change]:
     if "paused_at" in body:
         changes.append(_pause_or_resume(body["paused_at"]))
     return changes
+
+
+def label_of_post(text: bytes) -> str:
+    """E11 takes no body and looks into none; a ``label`` is ours. Raises TokenLabelUnusable."""
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return ""
+    label = body.get("label", "") if isinstance(body, dict) else ""
+    if not isinstance(label, str):
+        raise TokenLabelUnusable
+    return label
 
 
 def _rename(value: Any) -> RenameIntegration:

@@ -211,13 +211,20 @@ class Handlers:
         await self._change(caller, integration_id, [DeleteIntegration()])
 
     async def generate_token(
-        self, caller: Caller, integration_id: IntegrationId, *, once: UUID | None = None
+        self,
+        caller: Caller,
+        integration_id: IntegrationId,
+        *,
+        label: str = "",
+        once: UUID | None = None,
     ) -> GeneratedToken:
         """Raises TokenLimitReached when two are active, however many ask at once.
 
-        ``once``: of a form; a second call with it raises FormUsed and does nothing.
+        ``label``: as ``label_token`` takes it. ``once``: of a form; a second call with it raises
+        FormUsed and does nothing.
         """
         require(caller, Right.MANAGE_INTEGRATIONS)
+        _require_label(label)
         token = new_token("at_")
 
         async def commands(
@@ -225,7 +232,7 @@ class Handlers:
         ) -> list[IntegrationCommand]:
             require_own(caller, integration)
             await self._use_form(connection, once)
-            return await self._token_commands(connection, token)
+            return await self._token_commands(connection, token, label)
 
         facts = await self._to_integration(caller, integration_id, commands)
         return _access_token(facts, token)
@@ -247,15 +254,14 @@ class Handlers:
         Raises TokenLabelUnusable, and TokenNotFound for one that is not active.
         """
         require(caller, Right.MANAGE_INTEGRATIONS)
+        _require_label(label)
         tokens = await self.directory.active_tokens(caller, integration_id)
         if token_id not in {token.token_id for token in tokens}:
             raise TokenNotFound
-        if not label:
+        if label:
+            await self._pool.execute(self._queries["keep_token_label"], token_id, label)
+        else:
             await self._pool.execute(self._queries["erase_token_label"], token_id)
-            return
-        if not is_one_line(label, characters_max=TOKEN_LABEL_CHARACTERS_MAX):
-            raise TokenLabelUnusable
-        await self._pool.execute(self._queries["keep_token_label"], token_id, label)
 
     # --- the ways to the log
 
@@ -322,15 +328,23 @@ class Handlers:
         )
 
     async def _token_commands(
-        self, connection: AnyConnection, token: NewToken | None
+        self, connection: AnyConnection, token: NewToken | None, label: str = ""
     ) -> list[IntegrationCommand]:
         if token is None:
             return []
         found = await connection.fetchval(self._queries["next_token_id"])
+        if label:
+            # In the transaction of the fact: a token that is refused leaves no label.
+            await connection.execute(self._queries["keep_token_label"], found, label)
         generate = GenerateToken(
             token_id=TokenId(found), token_hash=token.hash_hex, last_four=token.last_four
         )
         return [generate]
+
+
+def _require_label(label: str) -> None:
+    if label and not is_one_line(label, characters_max=TOKEN_LABEL_CHARACTERS_MAX):
+        raise TokenLabelUnusable
 
 
 def _access_token(facts: Sequence[IntegrationFact], token: NewToken) -> GeneratedToken:

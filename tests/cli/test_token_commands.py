@@ -71,9 +71,21 @@ async def test_a_rotation_goes_from_one_token_to_the_other(system: System, made:
     assert finished == {"id": begun["id"], "revoked_id": begun["old_id"]}
     assert [token["id"] for token in after] == [begun["id"]]
     assert after[0].keys() == {
-        *("id", "created_at"),
+        *("id", "label", "created_at"),
         *("first_used_at", "first_peer", "last_used_at", "last_peer"),
     }
+
+
+async def test_a_label_is_given_with_the_token(system: System, made: Made) -> None:
+    await system.asked("tokens", "rotate", made.name, "--label", "the new server")
+    await system.asked("tokens", "rotate", made.name, "--finish")
+    await system.asked("tokens", "generate", made.name, "--label", "the cellar's")
+    too_long = await system.command("tokens", "generate", made.name, "--label", "x" * 81)
+    listed = await system.asked("tokens", "list", made.name)
+
+    assert [token["label"] for token in listed] == ["the cellar's", "the new server"]
+    assert too_long.exit_code == 1
+    assert "at most 80 characters" in too_long.errors
 
 
 async def test_what_cannot_be_rotated_is_said_with_the_way_out(system: System, made: Made) -> None:

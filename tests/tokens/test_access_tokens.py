@@ -23,6 +23,42 @@ async def test_tk_01_a_token_is_generated_and_shown(api: ConnectClient) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[]", b"not JSON", b'{"name":"x"}'])
+async def test_e11_takes_no_body_and_looks_into_none(
+    api: ConnectClient, connections: Pool[Record], body: bytes
+) -> None:
+    source_id = await api.new_source()
+
+    answer = await api.post(f"/v4/sources/{source_id}/tokens", body)
+
+    assert answer.status == 200
+    assert await connections.fetch("SELECT * FROM tokens.token_labels") == []
+
+
+async def test_a_label_can_be_given_with_the_token(
+    api: ConnectClient, connections: Pool[Record]
+) -> None:
+    source_id = await api.new_source()
+
+    answer = await api.post(f"/v4/sources/{source_id}/tokens", {"label": "the old server"})
+
+    labels = await connections.fetch("SELECT token_id, label FROM tokens.token_labels")
+    assert [tuple(row) for row in labels] == [(answer.json["id"], "the old server")]
+
+
+@pytest.mark.parametrize("label", ["x" * 81, "two\nlines", " ", 7, None])
+async def test_a_token_is_not_generated_with_an_unfit_label(
+    api: ConnectClient, label: object
+) -> None:
+    source_id = await api.new_source()
+
+    answer = await api.post(f"/v4/sources/{source_id}/tokens", {"label": label})
+
+    message = "A token's label is at most 80 characters on one line."
+    assert_refused(answer, "InvalidLabel", message)
+    assert (await api.get(f"/v4/sources/{source_id}/tokens")).json == []
+
+
 async def test_tk_03_a_second_token_is_newer(api: ConnectClient) -> None:
     source_id = await api.new_source()
 

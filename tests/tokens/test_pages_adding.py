@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -105,6 +106,62 @@ async def test_sending_the_form_again_makes_no_second_token_and_says_why_none_is
     assert again.status == 409
     assert "no second one was made" in again.text
     assert await tokens_there_are(database) == 1
+
+
+async def test_two_clicks_at_once_make_one_token(
+    owner: Person, database: Connection[Record]
+) -> None:
+    """Of the same form: which of them gets there first is left to them."""
+    await added(owner, "Web Shop")
+    number = await database.fetchval("SELECT max(integration_id) FROM tokens.integrations")
+    path = f"/integrations/{number}/tokens"
+    page = await owner.get(f"/integrations/{number}/settings")
+
+    seen = await asyncio.gather(*(owner.send(page, path) for _ in range(5)))
+
+    assert sorted(one.status for one in seen) == [200, 409, 409, 409, 409]
+    assert sum(bool(TOKEN.search(one.text)) for one in seen) == 1
+    assert await tokens_there_are(database) == 2
+
+
+async def test_two_tabs_at_once_make_no_third_token(
+    owner: Person, database: Connection[Record]
+) -> None:
+    """Each has a form of its own, so both may be carried out, and two tokens are the most."""
+    await added(owner, "Web Shop")
+    number = await database.fetchval("SELECT max(integration_id) FROM tokens.integrations")
+    path = f"/integrations/{number}/tokens"
+    tabs = [await owner.get(f"/integrations/{number}/settings") for _ in range(4)]
+
+    seen = await asyncio.gather(*(owner.send(tab, path, label="a tab") for tab in tabs))
+
+    assert sorted(one.status for one in seen) == [200, 409, 409, 409]
+    assert all(
+        "No token was generated. Two tokens are active" in one.text
+        for one in seen
+        if one.status != 200
+    )
+    assert await tokens_there_are(database) == 2
+    # What was refused left no label behind.
+    assert await database.fetchval("SELECT count(*) FROM tokens.token_labels") == 1
+
+
+async def test_a_label_is_given_with_the_token_and_an_unfit_one_makes_none(
+    owner: Person, database: Connection[Record]
+) -> None:
+    await added(owner, "Web Shop")
+    number = await database.fetchval("SELECT max(integration_id) FROM tokens.integrations")
+    settings, path = f"/integrations/{number}/settings", f"/integrations/{number}/tokens"
+
+    refused = await owner.send(await owner.get(settings), path, label="x" * 81)
+    made = await owner.send(refused, path, label=" the new server ")
+    seen = await owner.get(settings)
+
+    assert refused.status == 400
+    assert "at most 80 characters" in refused.text
+    assert "x" * 81 in refused.value("label")
+    assert TOKEN.fullmatch(made.value("token"))
+    assert "<small>the new server</small>" in seen.text
 
 
 async def test_a_refused_form_is_not_used_up(owner: Person, database: Connection[Record]) -> None:

@@ -14,6 +14,7 @@ from services.tokens.limits import ACTIVE_TOKENS_MAX
 from services.tokens.pages import facts
 from services.tokens.pages.forms import once, once_of
 from services.tokens.pages.moments import machine_time
+from services.tokens.pages.paging import whole_number
 from services.tokens.pages.receipts import last_day
 from services.tokens.pages.snippets import first_pushes
 from services.tokens.pages.token_dialog import import_url, show_token, shown_before
@@ -23,6 +24,7 @@ from services.tokens.refusals import (
     DisplayNameUnusable,
     FormUsed,
     TokenLabelUnusable,
+    TokenLimitReached,
     TokenNotFound,
 )
 
@@ -84,6 +86,8 @@ async def settings(visit: Visit, *, status: int = 200, **context: Any) -> web.St
         "typed_name": integration.display_name,
         "name_error": None,
         "label_error": None,
+        "new_label": "",
+        "new_label_error": None,
     }
     return visit.page(
         "settings.html",
@@ -110,13 +114,6 @@ async def activity(visit: Visit) -> web.StreamResponse:
         page=await facts.activity(visit.site.pool, visit.integration_id, names, before=before),
         newest=before == facts.VERSION_MAX,
     )
-
-
-def whole_number(text: str | None, most: int) -> int:
-    """``most`` for what is none: an address that was mistyped shows the newest."""
-    if text is None or not (text.isascii() and text.isdecimal()) or len(text) > len(str(most)):
-        return most
-    return min(int(text), most)
 
 
 async def rename(visit: Visit) -> web.StreamResponse:
@@ -185,12 +182,19 @@ async def generate_token(visit: Visit) -> web.StreamResponse:
     """Answers with the one page that ever shows the token."""
     integration = await this_integration(visit)
     close = f"{address_of(integration)}/{came_from(visit.form.get('from'))}"
+    label = visit.form.get("label", "").strip()
     try:
         token = await visit.handlers.generate_token(
-            visit.caller, visit.integration_id, once=once_of(visit.form)
+            visit.caller, visit.integration_id, label=label, once=once_of(visit.form)
         )
     except FormUsed:
         return shown_before(visit, back=close)
+    except TokenLabelUnusable as no:
+        return await settings(visit, status=400, new_label=label, new_label_error=no.message)
+    except TokenLimitReached as no:
+        # The page had the button still: another tab, or another person, was first.
+        notice = {"kind": "warn", "sentence": f"No token was generated. {no.message}"}
+        return await settings(visit, status=409, notice=notice)
     return show_token(visit, integration, token, close=close)
 
 
