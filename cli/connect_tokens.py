@@ -3,13 +3,11 @@
 import argparse
 from typing import get_args
 
-from cli.database import token_handlers
 from cli.frame import Subparsers, add_command, add_group
-from cli.output import add_json, columns, facts, show
-from cli.target import Target, target_of
-from events.ids import AccountId, ConnectTokenId
+from cli.operator import acting_for_account, add_account
+from cli.output import columns, facts, show
+from events.ids import ConnectTokenId
 from events.types import Role
-from services.tokens.authority import Caller, the_system
 
 
 def register(subparsers: Subparsers) -> None:
@@ -23,28 +21,17 @@ def register(subparsers: Subparsers) -> None:
         default="member",
         help="owner: everything; member (the default): integrations and tokens; auditor: reads",
     )
-    _add_common(parser)
+    add_account(parser)
     parser = add_command(group, "list", list_active, summary="the active ones, newest first")
-    _add_common(parser)
+    add_account(parser)
     parser = add_command(group, "revoke", revoke, summary="refuse it from now on")
     parser.add_argument("id", metavar="ID", type=int)
-    _add_common(parser)
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--client-id",
-        metavar="N",
-        type=int,
-        help="whose account; default: PUSHGATE_CLIENT_ID, else that of `up`",
-    )
-    add_json(parser)
+    add_account(parser)
 
 
 async def generate(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        token = await handlers.generate_connect_token(_operator(arguments, target), arguments.role)
+    async with acting_for_account(arguments) as (handlers, caller):
+        token = await handlers.generate_connect_token(caller, arguments.role)
     document = {
         "id": token.connect_token_id,
         "role": token.role,
@@ -61,9 +48,8 @@ async def generate(arguments: argparse.Namespace) -> None:
 
 
 async def list_active(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        tokens = await handlers.directory.connect_tokens(_operator(arguments, target))
+    async with acting_for_account(arguments) as (handlers, caller):
+        tokens = await handlers.directory.connect_tokens(caller)
     found = [
         {
             "id": token.connect_token_id,
@@ -81,15 +67,6 @@ async def list_active(arguments: argparse.Namespace) -> None:
 
 
 async def revoke(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        await handlers.revoke_connect_token(
-            _operator(arguments, target), ConnectTokenId(arguments.id)
-        )
+    async with acting_for_account(arguments) as (handlers, caller):
+        await handlers.revoke_connect_token(caller, ConnectTokenId(arguments.id))
     show(arguments, {"id": arguments.id}, f"Connect token {arguments.id} is revoked")
-
-
-def _operator(arguments: argparse.Namespace, target: Target) -> Caller:
-    """Whoever can read the database's password may act for any account in it."""
-    number = target.client_id() if arguments.client_id is None else arguments.client_id
-    return the_system(AccountId(number))

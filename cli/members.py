@@ -3,14 +3,14 @@
 import argparse
 from typing import get_args
 
-from cli.database import token_handlers
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command, add_group
-from cli.output import add_json, columns, facts, show
-from cli.target import Target, target_of
-from events.ids import AccountId, MemberId
+from cli.operator import acting_for_account, add_account
+from cli.output import columns, facts, show
+from cli.target import target_of
+from events.ids import MemberId
 from events.types import Role
-from services.tokens.authority import Caller, the_system
+from services.tokens.authority import Caller
 from services.tokens.email_address import comparable
 from services.tokens.links import NewLink
 from services.tokens.members import MemberEntry, Members
@@ -23,9 +23,9 @@ def register(subparsers: Subparsers) -> None:
         "email", metavar="EMAIL", nargs="?", help="without it, whoever uses the link says it"
     )
     parser.add_argument("--role", choices=get_args(Role), default="member", help="default: member")
-    _add_shared(parser)
+    add_account(parser)
     parser = add_command(group, "list", list_members, summary="everybody, oldest first")
-    _add_shared(parser)
+    add_account(parser)
     parser = add_command(
         group, "link", link, summary="a new one-time link, for somebody who can't sign in"
     )
@@ -39,45 +39,30 @@ def register(subparsers: Subparsers) -> None:
         group, "erase", erase, summary="forget the address of somebody who was removed"
     )
     parser.add_argument("id", metavar="ID", type=int)
-    _add_shared(parser)
+    add_account(parser)
 
 
 def _add_member(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("member", metavar="MEMBER", help="a number or an e-mail address")
-    _add_shared(parser)
-
-
-def _add_shared(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--client-id",
-        metavar="N",
-        type=int,
-        help="whose account; default: PUSHGATE_CLIENT_ID, else that of `up`",
-    )
-    add_json(parser)
+    add_account(parser)
 
 
 async def invite(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        caller = _operator(arguments, target)
+    async with acting_for_account(arguments) as (handlers, caller):
         made = await handlers.members.invite(caller, arguments.email, arguments.role)
-    _show_link(arguments, target, made)
+    _show_link(arguments, made)
 
 
 async def link(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        caller = _operator(arguments, target)
+    async with acting_for_account(arguments) as (handlers, caller):
         member_id = await _member(handlers.members, caller, arguments.member)
         made = await handlers.members.renew_link(caller, member_id)
-    _show_link(arguments, target, made)
+    _show_link(arguments, made)
 
 
 async def list_members(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        found = await handlers.members.present(_operator(arguments, target))
+    async with acting_for_account(arguments) as (handlers, caller):
+        found = await handlers.members.present(caller)
     documents = [_document(one) for one in found]
     titles = ("id", "email", "role", "added_at", "seen_at")
     rows = [[one[title] for title in titles] for one in documents]
@@ -85,9 +70,7 @@ async def list_members(arguments: argparse.Namespace) -> None:
 
 
 async def role(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        caller = _operator(arguments, target)
+    async with acting_for_account(arguments) as (handlers, caller):
         member_id = await _member(handlers.members, caller, arguments.member)
         await handlers.members.change_role(caller, member_id, arguments.role)
     document = {"id": member_id, "role": arguments.role}
@@ -95,18 +78,15 @@ async def role(arguments: argparse.Namespace) -> None:
 
 
 async def remove(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        caller = _operator(arguments, target)
+    async with acting_for_account(arguments) as (handlers, caller):
         member_id = await _member(handlers.members, caller, arguments.member)
         await handlers.members.remove(caller, member_id)
     show(arguments, {"id": member_id}, f"member {member_id} is removed and signed out")
 
 
 async def erase(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        await handlers.members.erase(_operator(arguments, target), MemberId(arguments.id))
+    async with acting_for_account(arguments) as (handlers, caller):
+        await handlers.members.erase(caller, MemberId(arguments.id))
     show(arguments, {"id": arguments.id}, f"the address of member {arguments.id} is erased")
 
 
@@ -117,8 +97,8 @@ async def _member(members: Members, caller: Caller, named: str) -> MemberId:
     raise Refused(f"The account has no member {named}: `pushgate members list` shows all.")
 
 
-def _show_link(arguments: argparse.Namespace, target: Target, made: NewLink) -> None:
-    address = target.pages_url() + made.path
+def _show_link(arguments: argparse.Namespace, made: NewLink) -> None:
+    address = target_of(arguments).pages_url() + made.path
     until = made.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     document = {"id": made.member_id, "link": address, "expires_at": until}
     text = facts(
@@ -141,9 +121,3 @@ def _document(one: MemberEntry) -> dict[str, object]:
         "arrived": one.arrived,
         "seen_at": None if seen is None else seen.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-
-
-def _operator(arguments: argparse.Namespace, target: Target) -> Caller:
-    """Whoever can read the database's password may act for any account in it."""
-    number = target.client_id() if arguments.client_id is None else arguments.client_id
-    return the_system(AccountId(number))
