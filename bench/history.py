@@ -21,7 +21,7 @@ from events import log
 from events.ids import new_command_id
 from events.log import AnyConnection
 from events.queries import load_queries
-from events.replay import compare
+from events.replay import LOG, compare
 from events.types import ConnectTokenGenerated, IntegrationRenamed
 from services.history.signer.files import SignerFiles
 from services.history.signer.signing import Signer
@@ -70,6 +70,7 @@ async def measure(context: Context) -> list[Measure]:
         history = Log(role_url=role_url, served=served, directory=context.directory)
         return [
             await _drift(history),
+            await _columns(history),
             *await _as_of(history),
             *await _export_and_verify(history),
             *await _proofs(history),
@@ -123,6 +124,24 @@ async def _drift(history: Log) -> Measure:
     floors, ours = await _in_turn(count, check)
     await connection.close()
     return _rate("drift check", ours, floors, DRIFT_REACH)
+
+
+async def _columns(history: Log) -> Measure:
+    """What `pushgate audit replay` does besides: each column against its text. Stated."""
+    connection = await connect(
+        history.role_url("pushgate_history"), application_name="bench", command_seconds_max=600
+    )
+
+    async def check() -> None:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            comparison = await compare(connection, [LOG])
+            assert comparison.match, comparison.only_in_fold[:3]
+
+    seconds = await _seconds(check)
+    await connection.close()
+    return Measure(
+        measure=f"columns against texts, {EVENTS:,} events", value=EVENTS / seconds, unit="events/s"
+    )
 
 
 async def _as_of(history: Log) -> list[Measure]:
