@@ -126,6 +126,12 @@ async def moment_of(connection: AnyConnection, number: int) -> datetime | None:
     return moment
 
 
+async def now(connection: AnyConnection) -> datetime:
+    """By the clock that gives facts their times."""
+    moment: datetime = await connection.fetchval(load_queries("events")["now"])
+    return moment
+
+
 def _recorded(row: Any) -> Recorded:
     return Recorded(
         number=row["number"],

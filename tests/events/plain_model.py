@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from events.ids import AccountId, ConnectTokenId, IntegrationId, TokenId
+from events.ids import AccountId, ConnectTokenId, IntegrationId, MemberId, TokenId
+from events.types import Role
 
 State = Literal["active", "paused", "deleted"]
 
@@ -21,10 +22,18 @@ class PlainIntegration:
 
 
 @dataclass
+class PlainMember:
+    member_id: MemberId
+    account_id: AccountId
+    role: Role
+
+
+@dataclass
 class PlainModel:
     accounts: list[AccountId]
     integrations: list[PlainIntegration] = field(default_factory=list)
     connect_tokens: list[tuple[AccountId, ConnectTokenId]] = field(default_factory=list)
+    members: list[PlainMember] = field(default_factory=list)
 
     def is_taken(self, schema_name: str, account_id: AccountId) -> bool:
         return any(
@@ -32,6 +41,17 @@ class PlainModel:
             and (one.state != "deleted" or one.account_id != account_id)
             for one in self.integrations
         )
+
+    def is_last_owner(self, member: PlainMember) -> bool:
+        owners = [
+            one.member_id
+            for one in self.members
+            if one.account_id == member.account_id and one.role == "owner"
+        ]
+        return owners == [member.member_id]
+
+    def member_rows(self) -> set[tuple[object, ...]]:
+        return {(one.member_id, one.account_id, one.role) for one in self.members}
 
     def integration_rows(self) -> set[tuple[object, ...]]:
         return {

@@ -19,6 +19,7 @@ from events.types import (
 )
 from services.tokens.projections import PROJECTIONS
 from tests.events.facts import connect_token, created, opened, token
+from tests.events.other_values import other_values
 
 CONNECT_TOKEN, REVOKED_CONNECT_TOKEN = connect_token(), connect_token()
 LIFE: list[tuple[str, list[Fact]]] = [
@@ -110,3 +111,64 @@ def test_every_projection_has_a_change_here() -> None:
     tried: set[Any] = {table for _, table, _, _ in CHANGES}
 
     assert tried == {projection.table for projection in PROJECTIONS}
+
+
+@pytest.mark.usefixtures("lived")
+@pytest.mark.parametrize("table", [projection.table for projection in PROJECTIONS])
+async def test_no_column_of_a_projection_can_be_changed_unseen(
+    table: str, database: Connection[Record]
+) -> None:
+    name = f"tokens.{table}"
+    for column, other in (await other_values(database, name)).items():
+        transaction = database.transaction()
+        await transaction.start()
+        await database.execute(
+            f"UPDATE {name} SET {column} = {other} WHERE ctid = (SELECT max(ctid) FROM {name})"
+        )
+        found = await replay.compare(database, PROJECTIONS)
+        await transaction.rollback()
+
+        assert {one.table for one in found.only_in_fold} == {table}, column
+        assert {one.table for one in found.only_in_table} == {table}, column
+
+
+@pytest.mark.usefixtures("lived")
+async def test_a_column_of_the_log_that_was_set_apart_from_its_text_is_named(
+    database: Connection[Record],
+) -> None:
+    """A table and its fold would both believe it: that is what the owner of the table could do."""
+    columns = await other_values(database, "ledger.event")
+    assert columns.pop("record") == ""
+
+    for column, other in columns.items():
+        transaction = database.transaction()
+        await transaction.start()
+        await database.execute(
+            f"""
+            ALTER TABLE ledger.event DISABLE TRIGGER append_only;
+            ALTER TABLE ledger.event ALTER COLUMN {column} DROP EXPRESSION;
+            UPDATE ledger.event SET {column} = {other} WHERE event_id =
+                (SELECT event_id FROM ledger.event WHERE token_id = 51 AND type = 'TokenRevoked')
+            """
+        )
+        found = await replay.compare(database, [replay.LOG])
+        await transaction.rollback()
+
+        named = [replay.Difference("event", "112" if column == "number" else "12")]
+        assert (found.only_in_fold, found.only_in_table) == (named, named), column
+
+
+@pytest.mark.usefixtures("lived")
+@pytest.mark.parametrize("size", [12, 14])
+async def test_a_head_that_is_not_the_number_of_events_is_named(
+    size: int, database: Connection[Record]
+) -> None:
+    await database.execute("UPDATE ledger.head SET size = $1", size)
+
+    found = await replay.compare(database, [replay.LOG])
+
+    assert found.only_in_fold == [replay.Difference("event", "head")]
+
+
+async def test_texts_and_columns_of_a_log_agree(lived: Connection[Record]) -> None:
+    assert (await replay.compare(lived, [replay.LOG])).match

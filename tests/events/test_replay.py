@@ -26,7 +26,7 @@ from events import log, replay
 from events.errors import EventConflict, StreamMoved
 from events.ids import TokenId, new_command_id
 from events.queries import load_queries
-from events.types import IntegrationRenamed, TokenGenerated
+from events.types import IntegrationRenamed, Role, TokenGenerated
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
 from services.tokens.authority import Caller, the_system
@@ -36,6 +36,7 @@ from services.tokens.limits import ACTIVE_TOKENS_MAX
 from services.tokens.projections import PROJECTIONS
 from services.tokens.refusals import (
     IntegrationNotFound,
+    LastOwner,
     NameTaken,
     Refusal,
     TokenLimitReached,
@@ -43,7 +44,7 @@ from services.tokens.refusals import (
 )
 from tests.database.emptying import empty
 from tests.database.fixtures import RoleUrl
-from tests.events.plain_model import PlainIntegration, PlainModel
+from tests.events.plain_model import PlainIntegration, PlainMember, PlainModel
 from tests.rounds import rounds
 
 Answer = TypeVar("Answer")
@@ -51,6 +52,7 @@ Answer = TypeVar("Answer")
 STEP_SECONDS_MAX = 30
 which = st.integers(min_value=0, max_value=5)
 names = st.sampled_from(["a", "b", "c"])
+roles: st.SearchStrategy[Role] = st.sampled_from(["owner", "member", "auditor"])
 
 
 # Far from those that the database gives out.
@@ -224,8 +226,8 @@ class Life(RuleBasedStateMachine):
         ):
             assert self.world.attempt(call) is IntegrationNotFound
 
-    @rule(account=which, role=st.sampled_from(["owner", "member", "auditor"]))
-    def generate_connect_token(self, account: int, role: Any) -> None:
+    @rule(account=which, role=roles)
+    def generate_connect_token(self, account: int, role: Role) -> None:
         caller = self.caller(account)
         found = self.world.do(self.handlers.generate_connect_token(caller, role))
         self.model.connect_tokens.append((caller.account_id, found.connect_token_id))
@@ -236,6 +238,35 @@ class Life(RuleBasedStateMachine):
         pair = self.model.connect_tokens[index % len(self.model.connect_tokens)]
         self.world.do(self.handlers.revoke_connect_token(the_system(pair[0]), pair[1]))
         self.model.connect_tokens.remove(pair)
+
+    @rule(account=which, role=roles)
+    def invite(self, account: int, role: Role) -> None:
+        caller = self.caller(account)
+        link = self.world.do(self.handlers.members.invite(caller, None, role))
+        self.model.members.append(PlainMember(link.member_id, caller.account_id, role))
+
+    @precondition(lambda self: bool(self.model.members))
+    @rule(index=which, role=roles)
+    def give_a_member_another_role(self, index: int, role: Role) -> None:
+        kept, caller = self.picked_member(index)
+        last = self.model.is_last_owner(kept) and role != "owner"
+        change = self.handlers.members.change_role(caller, kept.member_id, role)
+        assert self.world.attempt(change) is (LastOwner if last else None)
+        kept.role = kept.role if last else role
+
+    @precondition(lambda self: bool(self.model.members))
+    @rule(index=which)
+    def remove_a_member(self, index: int) -> None:
+        kept, caller = self.picked_member(index)
+        last = self.model.is_last_owner(kept)
+        removal = self.handlers.members.remove(caller, kept.member_id)
+        assert self.world.attempt(removal) is (LastOwner if last else None)
+        if not last:
+            self.model.members.remove(kept)
+
+    def picked_member(self, index: int) -> tuple[PlainMember, Caller]:
+        found = self.model.members[index % len(self.model.members)]
+        return found, the_system(found.account_id)
 
     @precondition(some)
     @rule(index=which, name=names)
@@ -307,12 +338,13 @@ class Life(RuleBasedStateMachine):
     async def check(self) -> None:
         auditor, model = self.world.auditor, self.model
         async with auditor.transaction(isolation="repeatable_read", readonly=True):
-            compared = await replay.compare(auditor, PROJECTIONS)
+            compared = await replay.compare(auditor, [replay.LOG, *PROJECTIONS])
             assert compared.match, compared
             assert await self.rows(INTEGRATIONS) == model.integration_rows()
             assert await self.rows(ACTIVE) == model.active_rows()
             assert await self.rows(RETIRED) == model.retired_rows()
             assert await self.rows(CONNECT_TOKENS) == set(model.connect_tokens)
+            assert await self.rows(MEMBERS) == model.member_rows()
             self.writers_at.append((compared.size, model.writers()))
             size, writers = self.writers_at[len(self.writers_at) // 2]
             as_of = load_queries("services.tokens")["tokens_that_could_write"]
@@ -335,6 +367,8 @@ RETIRED = """SELECT r.token_id, r.integration_id
     WHERE account_id = ANY ($1)"""
 CONNECT_TOKENS = """SELECT account_id, connect_token_id
     FROM tokens.connect_tokens WHERE account_id = ANY ($1)"""
+MEMBERS = """SELECT member_id, account_id, role
+    FROM tokens.members WHERE account_id = ANY ($1)"""
 
 
 async def test_tables_fold_and_model_agree_after_every_step(

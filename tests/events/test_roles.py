@@ -308,17 +308,3 @@ async def test_everything_belongs_to_the_owner(database: Connection[Record]) -> 
     )
 
     assert strangers == []
-
-
-async def test_functions_with_the_owners_rights_pin_their_search_path(
-    database: Connection[Record],
-) -> None:
-    """Else whoever calls one could slip a table or an operator of his own under it."""
-    unpinned = await database.fetch(
-        "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n"
-        " ON n.oid = p.pronamespace WHERE n.nspname = ANY ($1) AND prosecdef"
-        " AND 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(proconfig, '{}'))",
-        SCHEMAS,
-    )
-
-    assert unpinned == []

@@ -21,7 +21,8 @@ from services.runtime.embedded_postgres.binaries import find_program
 from services.runtime.embedded_postgres.cluster import prepare_cluster
 from services.runtime.embedded_postgres.server import running_server
 from services.runtime.migrations import OWNER, ROLES, create_roles
-from tests.database.fixtures import ROLE_PASSWORD, as_role, fresh_database, with_database
+from tests.database.fixtures import ROLE_PASSWORD, as_role, with_database
+from tests.database.shared_server import own_directory_of_a_run
 from tests.history.appending import accept, connect_token_generated, rename, small_history
 from tests.history.auditor import AUDITOR, Auditor, served, signed
 from tests.history.conftest import Database
@@ -39,25 +40,25 @@ class Restored:
         return as_role(self.owner_url, role)
 
 
-@pytest.fixture
-async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
-    """It is dumped whole."""
-    async with fresh_database(server_url, template) as url:
-        yield url
+@pytest.fixture(scope="module")
+async def other_cluster() -> AsyncGenerator[str]:
+    """The superuser's URL of a cluster that never saw the old database."""
+    with own_directory_of_a_run() as directory:
+        cluster = await asyncio.to_thread(prepare_cluster, directory, durable=False)
+        async with running_server(cluster, log_path=directory / "postgres.log"):
+            yield cluster.url("postgres")
 
 
 @pytest.fixture
-async def fresh_cluster(own_directory: Path) -> AsyncGenerator[str]:
-    """The superuser's URL of a new database in a cluster that never saw the old one."""
-    cluster = await asyncio.to_thread(prepare_cluster, own_directory, durable=False)
-    async with running_server(cluster, log_path=own_directory / "postgres.log"):
-        url = cluster.url("postgres")
-        connection = await connect(url, application_name="test set-up")
-        await connection.execute("CREATE DATABASE restored TEMPLATE template0 ENCODING 'UTF8'")
-        await connection.close()
-        restored = with_database(url, "restored")
-        await create_roles(restored, {role: Secret(ROLE_PASSWORD) for role in ROLES})
-        yield restored
+async def empty_database(other_cluster: str) -> AsyncGenerator[str]:
+    """One in it, with the roles made."""
+    connection = await connect(other_cluster, application_name="test set-up")
+    await connection.execute("CREATE DATABASE restored TEMPLATE template0 ENCODING 'UTF8'")
+    url = with_database(other_cluster, "restored")
+    await create_roles(url, {role: Secret(ROLE_PASSWORD) for role in ROLES})
+    yield url
+    await connection.execute("DROP DATABASE restored WITH (FORCE)")
+    await connection.close()
 
 
 async def run(program: str, url: str, *arguments: str) -> None:
@@ -75,7 +76,7 @@ async def run(program: str, url: str, *arguments: str) -> None:
 
 @pytest.fixture
 async def restored(
-    database: Database, database_url: str, server_url: str, fresh_cluster: str, tmp_path: Path
+    database: Database, database_url: str, server_url: str, empty_database: str, tmp_path: Path
 ) -> Restored:
     """From a backup of 9 events; 4 more were appended, signed and seen after it was made."""
     files, auditor_directory = SignerFiles(tmp_path / "signer"), tmp_path / "auditor"
@@ -92,8 +93,8 @@ async def restored(
         await rename(database, 4)
         await signed(as_role(database_url, "pushgate_signer"), files)
         assert (await auditor.verify())["verdict"] == "verified"
-    await run("pg_restore", fresh_cluster, "--exit-on-error", dump)
-    owner_url = as_role(fresh_cluster, OWNER)
+    await run("pg_restore", empty_database, "--exit-on-error", dump)
+    owner_url = as_role(empty_database, OWNER)
     return Restored(owner_url=owner_url, files=files, auditor_directory=auditor_directory)
 
 

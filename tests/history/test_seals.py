@@ -14,17 +14,10 @@ from events.merkle import leaf_hash, root_of
 from services.history.seals import Sealer
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool
-from tests.database.fixtures import RoleUrl, fresh_database
+from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.history.appending import accept, small_history
 from tests.history.conftest import Client, Database
-
-
-@pytest.fixture
-async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
-    """Numbers of receipts begin with 1."""
-    async with fresh_database(server_url, template) as url:
-        yield url
 
 
 @pytest.fixture

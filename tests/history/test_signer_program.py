@@ -121,7 +121,7 @@ async def test_killed_while_it_publishes_it_goes_on_where_it_was(
                 await eventually(lambda: database.fetchval(waiting, between))
                 signer.kill()
                 await signer.wait()
-        async with running_signer(role_url("pushgate_signer"), tmp_path / "signer"):
-            await until_signed(database)
+    async with running_signer(role_url("pushgate_signer"), tmp_path / "signer"):
+        await until_signed(database)
 
     assert await roots_are_right(database)
