@@ -33,6 +33,7 @@ class Installation:
     async def start(self) -> str:
         """Returns the ready line."""
         self.up = await self._spawn()
+        self.printed = ""
         assert self.up.stdout is not None
         async with asyncio.timeout(READY_SECONDS_MAX):
             async for line in self.up.stdout:
@@ -41,6 +42,20 @@ class Installation:
                     return self.ready
         _, error = await self.up.communicate()
         raise AssertionError(f"ended with {self.up.returncode} before ready: {error.decode()}")
+
+    async def be_well(self) -> None:
+        """Up, and every program ready, whatever was done to it before."""
+        if self.up is None or self.up.returncode is not None:
+            await self.start()
+        await eventually(self._is_well, seconds=READY_SECONDS_MAX)
+
+    async def _is_well(self) -> bool:
+        ready = [
+            (await answered(f"{part['ops_url']}/health/ready")) is not None
+            for part in self.run_json().values()
+            if isinstance(part, dict) and "ops_url" in part
+        ]
+        return all(ready) and all(is_alive(pid) for pid in self.pids().values())
 
     async def printed_until(self, text: str) -> str:
         """What it printed after the ready line, at least up to the line that holds ``text``.
@@ -89,15 +104,7 @@ class Installation:
         return await eventually(lambda: self._ask(program), seconds=READY_SECONDS_MAX)
 
     async def _ask(self, program: str) -> dict[str, Any] | None:
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
-                session.get(self.run_json()[program]["url"]) as answer,
-            ):
-                answered: dict[str, Any] | None = await answer.json() if answer.ok else None
-                return answered
-        except (aiohttp.ClientError, TimeoutError):
-            return None
+        return await answered(self.run_json()[program]["url"])
 
     async def _spawn(self) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -108,6 +115,19 @@ class Installation:
             cwd=self.directory.parent,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
+
+
+async def answered(url: str) -> dict[str, Any] | None:
+    """A JSON document that was answered with 200; else None."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.get(url) as answer,
+        ):
+            document: dict[str, Any] | None = await answer.json() if answer.ok else None
+            return document
+    except (aiohttp.ClientError, TimeoutError):
+        return None
 
 
 def parent_of(pid: int) -> int:

@@ -1,13 +1,11 @@
 """The supervisor with real processes, a real Postgres and tiny programs."""
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import stat
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -22,43 +20,34 @@ from tests.runtime.installation import Installation, is_alive, parent_of
 pytestmark = pytest.mark.timeout(180)
 
 
-@contextlib.asynccontextmanager
-async def installation_in(directory: Path) -> AsyncGenerator[Installation]:
+@pytest.fixture(scope="module")
+async def kept() -> AsyncGenerator[Installation]:
     """In a path that is deep (a Unix socket could not live there) and has a space."""
-    deep = directory / "a directory" / ("deep" * 20)
-    deep.mkdir(parents=True)
-    made = Installation(deep / "data")
-    try:
+    with own_directory_of_a_run() as directory:
+        deep = directory / "a directory" / ("deep" * 20)
+        deep.mkdir(parents=True)
+        made = Installation(deep / "data")
         yield made
-    finally:
         await made.end()
 
 
 @pytest.fixture
-async def installation(own_directory: Path) -> AsyncGenerator[Installation]:
-    async with installation_in(own_directory) as made:
-        yield made
+async def installation(kept: Installation) -> Installation:
+    """One for all tests, since making one takes longest: up and well, whatever was done to it."""
+    await kept.be_well()
+    return kept
 
 
-@pytest.fixture(scope="module")
-async def running() -> AsyncGenerator[Installation]:
-    """One that is up, for tests that only look."""
-    with own_directory_of_a_run() as directory:
-        async with installation_in(directory) as made:
-            await made.start()
-            yield made
-
-
-async def test_each_program_runs_under_its_own_role(running: Installation) -> None:
-    users = {name: (await running.who_answers(name))["user"] for name in ("tokens", "ingest")}
+async def test_each_program_runs_under_its_own_role(installation: Installation) -> None:
+    users = {name: (await installation.who_answers(name))["user"] for name in ("tokens", "ingest")}
 
     assert users == {"tokens": "pushgate_tokens", "ingest": "pushgate_ingest"}
 
 
-async def test_run_json_tells_exactly_what_runs(running: Installation) -> None:
-    run = running.run_json()
+async def test_run_json_tells_exactly_what_runs(installation: Installation) -> None:
+    run = installation.run_json()
 
-    assert running.ready.split()[1:] == [
+    assert installation.ready.split()[1:] == [
         run[name]["url"] for name in ("tokens", "ingest", "history")
     ]
     assert set(run) == {
@@ -71,11 +60,11 @@ async def test_run_json_tells_exactly_what_runs(running: Installation) -> None:
         "signer": {"pid"},
         "postgres": {"pid"},
     }
-    assert all(is_alive(pid) for pid in running.pids().values())
+    assert all(is_alive(pid) for pid in installation.pids().values())
 
 
-async def test_both_database_urls_are_those_of_the_owners(running: Installation) -> None:
-    run = running.run_json()
+async def test_both_database_urls_are_those_of_the_owners(installation: Installation) -> None:
+    run = installation.run_json()
     owner = await asyncpg.connect(run["database_url"])
     loader = await asyncpg.connect(run["destination_url"])
     who = [await each.fetchval("SELECT current_user") for each in (owner, loader)]
@@ -87,26 +76,25 @@ async def test_both_database_urls_are_those_of_the_owners(running: Installation)
     assert fsync == "on"
 
 
-async def test_secrets_are_for_their_owner_only(running: Installation) -> None:
-    files = [path for path in running.directory.iterdir() if path.suffix == ".json"]
+async def test_secrets_are_for_their_owner_only(installation: Installation) -> None:
+    files = [path for path in installation.directory.iterdir() if path.suffix == ".json"]
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
 
     assert modes == dict.fromkeys(
         ("run.json", "children.json", "passwords.json", "postgres.json"), 0o600
     )
-    assert stat.S_IMODE((running.directory / "postgres").stat().st_mode) == 0o700
-    assert stat.S_IMODE(running.directory.stat().st_mode) & 0o066 == 0
+    assert stat.S_IMODE((installation.directory / "postgres").stat().st_mode) == 0o700
+    assert stat.S_IMODE(installation.directory.stat().st_mode) & 0o066 == 0
 
 
-async def test_a_second_up_on_the_same_directory_is_refused(running: Installation) -> None:
-    code, sentence = await Installation(running.directory).start_and_be_refused()
+async def test_a_second_up_on_the_same_directory_is_refused(installation: Installation) -> None:
+    code, sentence = await Installation(installation.directory).start_and_be_refused()
 
     assert code == 1
     assert "already up" in sentence
 
 
 async def test_killed_programs_come_back(installation: Installation) -> None:
-    await installation.start()
     before = installation.pids()
     for program in START_ORDER:
         os.kill(before[program], signal.SIGKILL)
@@ -123,7 +111,6 @@ async def test_killed_programs_come_back(installation: Installation) -> None:
 async def test_a_request_made_while_a_program_restarts_waits_for_the_answer(
     installation: Installation,
 ) -> None:
-    await installation.start()
     before = installation.pids()["ingest"]
     os.kill(before, signal.SIGKILL)
     await eventually(_is_gone(before))
@@ -135,7 +122,6 @@ async def test_a_request_made_while_a_program_restarts_waits_for_the_answer(
 
 
 async def test_killed_postgres_comes_back_with_its_data(installation: Installation) -> None:
-    await installation.start()
     url = installation.run_json()["database_url"]
     connection = await asyncpg.connect(url)
     await connection.execute("CREATE SCHEMA kept; CREATE TABLE kept.answers AS SELECT 42 AS answer")
@@ -153,7 +139,6 @@ async def test_killed_postgres_comes_back_with_its_data(installation: Installati
 
 
 async def test_a_killed_keeper_leaves_no_second_server(installation: Installation) -> None:
-    await installation.start()
     before = installation.pids()["postgres"]
     os.kill(parent_of(before), signal.SIGKILL)
 
@@ -166,7 +151,6 @@ async def test_a_killed_keeper_leaves_no_second_server(installation: Installatio
 async def test_children_die_with_a_killed_supervisor_and_the_next_up_works(
     installation: Installation,
 ) -> None:
-    await installation.start()
     children = installation.pids()
     await installation.stop(signal.SIGKILL)
     for pid in children.values():
@@ -180,9 +164,8 @@ async def test_children_die_with_a_killed_supervisor_and_the_next_up_works(
 async def test_everything_killed_at_once_comes_back_with_its_data(
     installation: Installation,
 ) -> None:
-    await installation.start()
     connection = await asyncpg.connect(installation.run_json()["database_url"])
-    await connection.execute("CREATE SCHEMA kept")
+    await connection.execute("CREATE SCHEMA kept_too")
     connection.terminate()
     for pid in installation.pids().values():
         os.kill(pid, signal.SIGKILL)
@@ -190,7 +173,7 @@ async def test_everything_killed_at_once_comes_back_with_its_data(
 
     await installation.start()
     connection = await asyncpg.connect(installation.run_json()["database_url"])
-    kept = await connection.fetchval("SELECT to_regnamespace('kept') IS NOT NULL")
+    kept = await connection.fetchval("SELECT to_regnamespace('kept_too') IS NOT NULL")
     await connection.close()
 
     assert kept
@@ -198,12 +181,13 @@ async def test_everything_killed_at_once_comes_back_with_its_data(
 
 
 async def test_a_stop_while_starting_leaves_nothing_running(installation: Installation) -> None:
+    await installation.stop()
     starting = asyncio.create_task(installation.start())
     children_file = installation.directory / "children.json"
 
     async def postgres_runs() -> int | None:
-        children = json.loads(children_file.read_text()) if children_file.exists() else {}
-        return int(children["postgres"]["pid"]) if "postgres" in children else None
+        noted = json.loads(children_file.read_text()).get("postgres", {"pid": 0})
+        return noted["pid"] if is_alive(noted["pid"]) else None
 
     postgres = await eventually(postgres_runs, seconds=40)
     code = await installation.stop()
@@ -217,7 +201,6 @@ async def test_a_stop_while_starting_leaves_nothing_running(installation: Instal
 async def test_the_next_up_does_not_wait_for_the_old_children_to_notice(
     installation: Installation,
 ) -> None:
-    await installation.start()
     children = installation.pids()
     # A stopped process notices nothing; the supervisor's end would leave it for ever.
     os.kill(children["ingest"], signal.SIGSTOP)
@@ -232,7 +215,6 @@ async def test_the_next_up_does_not_wait_for_the_old_children_to_notice(
 async def test_a_restart_keeps_token_passwords_and_database_port(
     installation: Installation,
 ) -> None:
-    await installation.start()
     before = installation.run_json()
     code = await installation.stop()
     await installation.start()
@@ -244,7 +226,6 @@ async def test_a_restart_keeps_token_passwords_and_database_port(
 
 
 async def test_stopping_leaves_nothing_behind(installation: Installation) -> None:
-    await installation.start()
     children = installation.pids()
     await installation.stop(signal.SIGINT)
 
@@ -255,7 +236,6 @@ async def test_stopping_leaves_nothing_behind(installation: Installation) -> Non
 async def test_a_pid_file_naming_somebody_else_does_not_keep_postgres_from_starting(
     installation: Installation,
 ) -> None:
-    await installation.start()
     await installation.stop()
     stale = installation.directory / "postgres" / "postmaster.pid"
     stale.write_text(f"{os.getpid()}\n{stale.parent}\n1700000000\n5432\n\n127.0.0.1\n")
