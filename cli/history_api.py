@@ -18,6 +18,11 @@ DOWNLOAD_SECONDS_MAX = 3_600.0
 CHUNK_BYTES = 1 << 20
 LINE_BYTES_MAX = 1 << 20
 
+
+class NotThere(Refused):
+    """What was asked for does not exist, or not yet."""
+
+
 Query = Mapping[str, str | int | list[str]]
 
 
@@ -44,7 +49,8 @@ class HistoryApi:
             return await response.json()
 
     async def post(self, path: str) -> Any:
-        async with self._asked(path, None, method="POST") as response:
+        """What is asked for may be work for minutes."""
+        async with self._asked(path, None, method="POST", seconds=DOWNLOAD_SECONDS_MAX) as response:
             return await response.json()
 
     async def lines(self, path: str, query: Query | None = None) -> AsyncIterator[bytes]:
@@ -120,4 +126,5 @@ async def _refused(response: aiohttp.ClientResponse) -> Refused:
         reason = (await response.json(content_type=None))["message"]
     except (ValueError, TypeError, KeyError):
         reason = response.reason
-    return Refused(f"The history service refused with {response.status}: {reason}.")
+    kind = NotThere if response.status == HTTPStatus.NOT_FOUND else Refused
+    return kind(f"The history service refused with {response.status}: {reason}.")

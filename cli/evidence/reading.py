@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,7 +47,7 @@ async def follow(arguments: argparse.Namespace) -> None:
     async with history_api(target_of(arguments)) as api:
         after = arguments.after
         if after is None:
-            after = int(await api.header("/events", "Pushgate-Log-Size", {"limit": 1})) - 1
+            after = await _last_number(api)
         while True:
             try:
                 async for number, text in api.events_as_they_come(after, query):
@@ -62,6 +62,7 @@ async def follow(arguments: argparse.Namespace) -> None:
 async def diff(arguments: argparse.Namespace) -> None:
     start, end = _bounds(arguments.start, arguments.end)
     async with history_api(target_of(arguments)) as api:
+        await _require_there(api, start | end)
         found = [event async for event in _events(api, start | end)]
     show(arguments, found, "\n".join(map(sentence, found)) or "nothing changed")
 
@@ -70,6 +71,7 @@ async def who(arguments: argparse.Namespace) -> None:
     async with history_api(target_of(arguments)) as api:
         integration = await find_integration(api, arguments.integration)
         until = _until(arguments.at) if arguments.at else {}
+        await _require_there(api, until)
         subject: Query = {"subject": f"integration/{integration}", **until}
         tokens, state = _fold([event async for event in _events(api, subject)])
     could = [token for token in tokens if state == "active"]
@@ -130,8 +132,23 @@ async def _events(api: HistoryApi, query: Query) -> AsyncIterator[dict[str, Any]
         yield json.loads(line)
 
 
+async def _last_number(api: HistoryApi) -> int:
+    return int(await api.header("/events", "Pushgate-Log-Size", {"limit": 1})) - 1
+
+
+async def _require_there(api: HistoryApi, bounds: Mapping[str, str | int]) -> None:
+    """A number that is not there yet is no moment; raises Refused."""
+    numbers = [number for number in bounds.values() if isinstance(number, int)]
+    if numbers and max(numbers) > (last := await _last_number(api)):
+        raise Refused(f"There is no event {max(numbers)}: the log's numbers go from 0 to {last}.")
+
+
 def _bounds(start: str, end: str) -> tuple[dict[str, str | int], dict[str, str | int]]:
+    """Raises Refused when the start is after the end, as far as that can be seen here."""
     number = _number(start)
+    last = _number(end)
+    if number is not None and last is not None and number > last:
+        raise Refused(f"{start} is after {end}: give the earlier one first.")
     since: dict[str, str | int] = (
         {"from": (_moment(start) + TICK).isoformat()} if number is None else {"after": number}
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from cli import verify as verifier
 from cli.evidence.memory import Memory
 from cli.failure import DONE, REFUSED, Refused
 from cli.frame import Subparsers, add_command
-from cli.history_api import HistoryApi, history_api
+from cli.history_api import HistoryApi, NotThere, history_api
 from cli.output import add_json, facts, show
 from cli.target import Target, target_of
 from services.runtime.clock import SystemClock
@@ -26,6 +27,10 @@ UNSIGNED_MAX = timedelta(seconds=60)
 COVER_SECONDS_MAX = 10.0
 COVER_POLL_SECONDS = 0.2
 LOG_SIZE = "Pushgate-Log-Size"
+
+
+class NoCheckpoint(Refused):
+    """What is served as the newest checkpoint is none."""
 
 
 def add_to(group: Subparsers) -> None:
@@ -63,7 +68,7 @@ async def verify(arguments: argparse.Namespace) -> int:
     given = await asyncio.to_thread(_key_text, arguments.key)
     if arguments.export is not None:
         path = Path(arguments.export)
-        found, told = await asyncio.to_thread(_verify_export, path, given or memory.key)
+        found, told = await asyncio.to_thread(_verify_export, path, given, memory)
     else:
         found, told = await verify_live(target, memory, given)
     show(arguments, found, _told(found, told))
@@ -74,36 +79,64 @@ async def verify_live(target: Target, memory: Memory, key: str) -> tuple[dict[st
     """Reads everything, holds it to what was kept, and keeps the new checkpoint if all is well."""
     seen_at, old_note = memory.seen_at, memory.checkpoint
     with tempfile.TemporaryDirectory(prefix="pushgate-audit-") as name:
-        directory = Path(name)
+        export = Path(name) / "export"
         async with history_api(target) as api:
             key = key or memory.key or await api.text("/log/keys")
-            note, size = await _fetch(api, directory / "export")
+            try:
+                note, size = await _fetch(api, export)
+            except (NotThere, NoCheckpoint) as error:
+                return _without_checkpoint(error, old_note), _seen(seen_at)
             waiting_since = await _first_unsigned(api, size)
-        found = await asyncio.to_thread(_verify_files, directory / "export", key, old_note)
+        found = await asyncio.to_thread(_verify_files, export, key, old_note)
     if found["verdict"] == "verified" and waiting_since is not None:
         why = f"event {size} of {waiting_since:%Y-%m-%d %H:%M:%S} UTC is still not signed"
         found |= {"verdict": "stale", "first_bad": size, "why": why}
     if found["verdict"] == "verified":
         await asyncio.to_thread(memory.keep, key=key, checkpoint=note)
-    since = (
-        "the first seen" if seen_at is None else f"extends the one seen {seen_at:%Y-%m-%d %H:%M}"
-    )
-    return found, since
+    return found, _seen(seen_at, restored=bool(old_note) and _origin(old_note) != _origin(note))
 
 
-def _verify_export(path: Path, key: str) -> tuple[dict[str, Any], str]:
+def _without_checkpoint(error: NotThere | NoCheckpoint, old_note: str) -> dict[str, Any]:
+    """Who has seen one knows that something is wrong; else there is nothing to verify yet."""
+    found: dict[str, Any] = dict.fromkeys(("verdict", "size", "root", "key_id", "first_bad"))
+    if isinstance(error, NoCheckpoint):
+        return found | {"verdict": "wrong_key", "why": str(error)}
+    if not old_note:
+        raise error
+    why = f"nothing is signed; a checkpoint over {_claimed_size(old_note)} events was seen before"
+    return found | {"verdict": "stale", "first_bad": 0, "why": why}
+
+
+def _seen(seen_at: datetime | None, *, restored: bool = False) -> str:
+    if seen_at is None:
+        return "the first seen"
+    if restored:
+        return f"restored since the one seen {seen_at:%Y-%m-%d %H:%M}: ask what was lost"
+    return f"extends the one seen {seen_at:%Y-%m-%d %H:%M}"
+
+
+def _verify_export(path: Path, key: str, memory: Memory) -> tuple[dict[str, Any], str]:
+    """Held to the checkpoint that is kept, unless the export is older, or of another log."""
     if not path.is_file():
         raise Refused(f"There is no file {path}.")
     if not beside(path, "checkpoint").is_file():
         raise Refused(f"{beside(path, 'checkpoint')} is missing: `audit export FILE` makes it.")
     kept = beside(path, "key")
-    key = key or (kept.read_text("utf-8") if kept.is_file() else "")
-    return _verify_files(path, key, ""), "of the export"
+    key = key or memory.key or (kept.read_text("utf-8") if kept.is_file() else "")
+    note, old_note = beside(path, "checkpoint").read_text("utf-8", "replace"), memory.checkpoint
+    comparable = (
+        old_note
+        and _origin(old_note) == _origin(note)
+        and (_claimed_size(old_note) or 0) <= (_claimed_size(note) or 0)
+    )
+    if not comparable:
+        return _verify_files(path, key, ""), "of the export"
+    return _verify_files(path, key, old_note), f"of the export; {_seen(memory.seen_at)}"
 
 
 def _verify_files(path: Path, key: str, old_note: str) -> dict[str, Any]:
     texts = [
-        file.read_text("utf-8") if (file := beside(path, kind)).is_file() else ""
+        file.read_text("utf-8", "replace") if (file := beside(path, kind)).is_file() else ""
         for kind in ("checkpoint", "checkpoints")
     ]
     receipts = beside(path, "receipts")
@@ -141,6 +174,8 @@ async def _fetch(api: HistoryApi, path: Path) -> tuple[str, int]:
     """
     note = await api.text("/log/checkpoint")
     size = _claimed_size(note)
+    if size is None:
+        raise NoCheckpoint("What the history service calls a checkpoint is none.")
     await asyncio.to_thread(beside(path, "checkpoint").write_text, note, "utf-8")
     marks = await api.text("/log/checkpoints")
     await asyncio.to_thread(beside(path, "checkpoints").write_text, marks, "utf-8")
@@ -154,12 +189,16 @@ def beside(path: Path, kind: str) -> Path:
     return path.with_name(f"{path.name}.{kind}")
 
 
-def _claimed_size(note: str) -> int:
-    """Nothing is believed yet: it only says how much to fetch."""
+def _claimed_size(note: str) -> int | None:
+    """Nothing is believed yet: it only says how much to fetch. None: it is no checkpoint."""
     lines = note.split("\n")
-    if len(lines) > 1 and lines[1].isdecimal() and len(lines[1]) < 19:  # noqa: PLR2004 - 64 bits
+    if len(lines) > 1 and re.fullmatch("[0-9]{1,18}", lines[1]):
         return int(lines[1])
-    raise Refused("What the history service calls a checkpoint is none.")
+    return None
+
+
+def _origin(note: str) -> str:
+    return note.partition("\n")[0]
 
 
 async def _wait_until_covered(api: HistoryApi) -> None:
@@ -170,7 +209,7 @@ async def _wait_until_covered(api: HistoryApi) -> None:
     wanted = int(headers[LOG_SIZE])
     while clock.monotonic() < deadline:
         note, _ = await _checkpoint(api)
-        if _claimed_size(note) >= wanted:
+        if (_claimed_size(note) or 0) >= wanted:
             return
         await asyncio.sleep(COVER_POLL_SECONDS)
 
@@ -197,8 +236,10 @@ def _key_text(given: str | None) -> str:
 def _told(found: dict[str, Any], checkpoint: str) -> str:
     lines: list[tuple[str, object]] = [("verdict", found["verdict"])]
     if found["size"] is not None:
+        # Whether it extends what was seen is only known when all is well.
+        relation = f" ({checkpoint})" if found["verdict"] == "verified" else ""
         lines += [
-            ("checkpoint", f"{found['size']} events ({checkpoint})"),
+            ("checkpoint", f"{found['size']} events{relation}"),
             ("root", found["root"]),
             ("key id", found["key_id"]),
         ]
@@ -206,8 +247,9 @@ def _told(found: dict[str, Any], checkpoint: str) -> str:
         lines.append(("events", f"{found['size']}/{found['size']} are as they were signed"))
         if found["hidden"]:
             lines.append(("shown", f"{found['size'] - found['hidden']}; the others are not yours"))
-        if found["receipts"] is not None:
-            lines.append(("receipts", f"{found['receipts']} are as they were sealed"))
+        receipts = found["receipts"]
+        told = "not looked at" if receipts is None else f"{receipts} are as they were sealed"
+        lines.append(("receipts", told))
     else:
         lines.append(("why", found["why"]))
         if found["first_bad"] is not None:

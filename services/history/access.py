@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +16,7 @@ from services.runtime.http import caller_address
 from services.runtime.logs import Log
 from services.runtime.metrics import HISTORY_LINES, HISTORY_REQUESTS
 
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 READERS = frozenset({"owner", "auditor"})
 RETRY_SECONDS = 5
 
@@ -172,10 +174,9 @@ def whole_number(request: web.Request, name: str, default: int, *, least: int, m
     text = request.query.get(name)
     if text is None:
         return default
-    try:
-        number = int(text) if len(text) <= 20 else most + 1  # noqa: PLR2004 - beyond 64 bits
-    except ValueError:
-        raise BadQuestion(f"{name} must be a whole number") from None
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise BadQuestion(f"{name} must be a whole number")
+    number = int(text) if len(text) <= 20 else most + 1  # noqa: PLR2004 - beyond 64 bits
     if not least <= number <= most:
         raise BadQuestion(f"{name} must be between {least} and {most}")
     return number

@@ -71,11 +71,9 @@ def _add_routes(app: web.Application, feed: Feed, receipts: Receipts, traces: Tr
             web.get("/receipts", receipts.receipts, allow_head=False),
             web.post("/receipts/seal", receipts.seal),
             web.get("/receipts/at", traces.at_moment, allow_head=False),
-            web.get("/tokens/{token_id:[1-9][0-9]{0,8}}", traces.token, allow_head=False),
+            web.get("/tokens/{token_id:-?[0-9]{1,20}}", traces.token, allow_head=False),
             web.get("/tokens/by-hash/{token_hash:[0-9a-f]{64}}", traces.token, allow_head=False),
-            web.get(
-                "/tokens/{token_id:[1-9][0-9]{0,8}}/receipts", traces.receipts, allow_head=False
-            ),
+            web.get("/tokens/{token_id:-?[0-9]{1,20}}/receipts", traces.receipts, allow_head=False),
         ]
     )
 

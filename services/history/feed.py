@@ -29,6 +29,8 @@ from services.runtime.lifecycle import wait_for
 from services.runtime.metrics import HISTORY_STREAMS
 
 NUMBER_MAX = 2**63 - 1
+# Receipts are numbered from 1; one that an insider put below must not be left out.
+BEFORE_ALL = -NUMBER_MAX
 PAGE_EVENTS_MAX = 10_000
 STREAM_PAGE_EVENTS = 500
 # One whole reading holds a connection for its length.
@@ -79,8 +81,9 @@ class Feed:
         if hashed and any(name in request.query for name in FILTERS):
             raise BadQuestion("others=hashed goes with no filter: nobody sees what others did")
         shown = (*filters.values, only_account(request), hashed)
-        after = whole_number(request, "after", -1, least=-1, most=NUMBER_MAX)
         size = await log_size(request.app[POOL])
+        after = whole_number(request, "after", -1, least=-1, most=NUMBER_MAX)
+        after = min(after, size - 1)
         until = whole_number(request, "until", size - 1, least=-1, most=NUMBER_MAX)
         until = min(until, size - 1)
         if "limit" in request.query:
@@ -137,8 +140,13 @@ class Feed:
     async def _chunks(
         self, request: web.Request, after: int, filters: Filters
     ) -> AsyncIterator[bytes]:
-        """Events as they come; an id alone says how far a filter has looked; else a heartbeat."""
+        """Events as they come; an id alone says how far a filter has looked; else a heartbeat.
+
+        Whoever was beyond the end (of a longer log, before a restore) goes on from the end, and
+        is told so: waiting for the log to come as far again would skip what is new in it.
+        """
         told_to = after
+        after = min(after, await log_size(request.app[POOL]) - 1)
         while not self._ending.is_set():
             ring = self._bell.next_ring()
             until = await log_size(request.app[POOL]) - 1
@@ -151,7 +159,7 @@ class Feed:
                 after = told_to = rows[-1]["number"]
                 continue
             after = max(after, until)
-            if after > told_to and not (rows and rows[-1]["number"] == after):
+            if after != told_to and not (rows and rows[-1]["number"] == after):
                 yield f"id: {after}\n\n".encode()
             told_to = after
             if not await wait_for(ring, HEARTBEAT_SECONDS):
@@ -199,12 +207,15 @@ def _filters(request: web.Request) -> Filters:
     types = request.query.getall("type", [])
     if len(types) > TYPES_MAX or any(len(one) > FILTER_CHARACTERS_MAX for one in types):
         raise BadQuestion(f"type may be given {TYPES_MAX} times")
+    since, before = moment(request, "from"), moment(request, "to")
+    if since and before and since > before:
+        raise BadQuestion("from is after to")
     return Filters(
         types=[_clean(one, "type") for one in types] or None,
         actor=texts["actor"],
         subject=texts["subject"],
-        since=moment(request, "from"),
-        before=moment(request, "to"),
+        since=since,
+        before=before,
     )
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from events.queries import load_queries
 from services.history.access import POOL, only, only_account, others_hashed, whole_number
-from services.history.feed import NUMBER_MAX, Feed
+from services.history.feed import BEFORE_ALL, NUMBER_MAX, Feed
 from services.history.seals import Sealer
 
 LAST_RECEIPT = "Pushgate-Last-Receipt"
@@ -22,7 +22,7 @@ class Receipts:
     async def receipts(self, request: web.Request) -> web.StreamResponse:
         """GET /receipts: NDJSON in order of number, each line the text that a seal covers."""
         only(request, "after", "until", "others")
-        after = whole_number(request, "after", 0, least=0, most=NUMBER_MAX)
+        after = whole_number(request, "after", BEFORE_ALL, least=BEFORE_ALL, most=NUMBER_MAX)
         last = await request.app[POOL].fetchval(load_queries("services.history")["last_receipt"])
         until = min(whole_number(request, "until", last, least=0, most=NUMBER_MAX), last)
         headers = {LAST_RECEIPT: str(last)}

@@ -10,9 +10,11 @@ from asyncpg import Record
 
 from events.queries import load_queries
 from services.history.access import POOL, BadQuestion, only, only_account, whole_number
-from services.history.feed import NUMBER_MAX, Feed, moment
+from services.history.feed import BEFORE_ALL, NUMBER_MAX, Feed, moment
 
 RECEIPTS_AT_MOMENT_MAX = 100
+ID_MAX = 2**31 - 1
+NEVER_GENERATED = "no such token was ever generated"
 
 
 class Traces:
@@ -30,13 +32,13 @@ class Traces:
             only_account(request),
         )
         if row is None:
-            raise web.HTTPNotFound(reason="no such token was ever generated")
+            raise web.HTTPNotFound(reason=NEVER_GENERATED)
         return web.json_response(_token_card(row))
 
     async def receipts(self, request: web.Request) -> web.StreamResponse:
         """GET /tokens/N/receipts: NDJSON in order of number: the receipt, and its tables' fate."""
         only(request, "after")
-        after = whole_number(request, "after", 0, least=0, most=NUMBER_MAX)
+        after = whole_number(request, "after", BEFORE_ALL, least=BEFORE_ALL, most=NUMBER_MAX)
         values = (_token_id(request), after, only_account(request))
         return await self._feed.whole(request, "whole_trace", values, {})
 
@@ -58,7 +60,10 @@ class Traces:
 
 
 def _token_id(request: web.Request) -> int:
-    return int(request.match_info["token_id"])
+    token_id = int(request.match_info["token_id"])
+    if not 0 < token_id <= ID_MAX:
+        raise web.HTTPNotFound(reason=NEVER_GENERATED)
+    return token_id
 
 
 def _token_card(row: Record) -> dict[str, Any]:

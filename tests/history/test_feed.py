@@ -66,6 +66,10 @@ async def test_a_name_with_every_hard_character_keeps_its_text(
         ("?subject=integration/1&limit=1", [2]),
         ("?to=2000-01-01", []),
         ("?from=2000-01-01&limit=1", [0]),
+        ("?type=TokenGenerated&actor=connect-token/9&subject=integration/1&after=3&until=9", [4]),
+        ("?type=TokenGenerated&actor=system", []),
+        ("?type=TokenGenerated&from=2000-01-01&to=2999-01-01&limit=1", [3]),
+        ("?after=5&until=2", []),
         ("?type=%27%3BDROP", []),
     ],
 )
@@ -97,6 +101,15 @@ async def test_a_page_tells_how_far_it_has_looked(client: Client, database: Data
     assert rest.headers["Pushgate-Log-Size"] == "7"
 
 
+@pytest.mark.parametrize("query", ["after=1000", "after=1000&limit=5", "after=6&limit=5"])
+async def test_nothing_is_beyond_the_end(query: str, client: Client, database: Database) -> None:
+    """A place of a longer log, before a restore: the reader learns where this one ends."""
+    await small_history(database)
+    async with client.get(f"/events?{query}") as answer:
+        assert (answer.status, await answer.text()) == (200, "")
+        assert answer.headers["Pushgate-Scanned-To"] == "6"
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -105,6 +118,11 @@ async def test_a_page_tells_how_far_it_has_looked(client: Client, database: Data
         "after=99999999999999999999",
         "limit=0",
         "limit=10001",
+        "limit=-1",
+        "limit=1_0",
+        "limit=%2B5",
+        "limit=%D9%A3",
+        "from=2030-01-01&to=2020-01-01",
         "from=yesterday",
         "typ=TokenGenerated",
         "after=1&after=2",

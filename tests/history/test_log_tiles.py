@@ -115,6 +115,36 @@ async def test_only_what_is_signed_is_shown_as_tree(
         assert (await client.get(f"/log/{path}")).status == 404
 
 
+async def test_there_are_proofs_from_the_first_signed_event_to_the_last(
+    client: Client, database: Database, sign: Sign
+) -> None:
+    await small_history(database)
+    await sign()
+    places = ("0", "6", "7", "8", "-1", "x", "007", "9" * 19, "9" * 30)
+    found = [(await client.get(f"/log/proof/{place}")).status for place in places]
+
+    assert found == [200] * 2 + [404] * 7
+
+
+async def test_a_tile_has_one_path(client: Client, database: Database, sign: Sign) -> None:
+    """Full ones without a width; partial ones at any width that is there."""
+    await small_history(database)
+    await rename(database, 256)
+    await sign()
+    there = ("0/000", "0/000.p/1", "0/000.p/255", "0/001.p/7", "1/000.p/1", "entries/000")
+    absent = (
+        *("0/000.p/256", "0/000.p/0", "0/000.p/01", "0/001", "0/001.p/8", "0/x000/000", "0/0"),
+        *("00/000", "1/000", "1/000.p/2", "2/000.p/1", "-1/000", "entries/001", "0/x999/999"),
+    )
+
+    assert {p: (await client.get(f"/log/tile/{p}")).status for p in there} == dict.fromkeys(
+        there, 200
+    )
+    assert {p: (await client.get(f"/log/tile/{p}")).status for p in absent} == dict.fromkeys(
+        absent, 404
+    )
+
+
 async def test_nothing_is_shown_before_the_first_signature(client: Client) -> None:
     for path in ("checkpoint", "keys", "proof/0", "tile/0/000.p/1", "tile/entries/000.p/1"):
         assert (await client.get(f"/log/{path}")).status == 404

@@ -7,13 +7,16 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.evidence.reading import _bounds, _fold
+from cli.evidence.reading import _bounds, _fold, _require_there
 from cli.evidence.sentences import sentence
 from cli.failure import Refused
+from cli.history_api import history_api
+from cli.target import Target
 from events.catalogue import CLASS_OF
 from events.sentences import what_happened
 from tests.history.appending import rename, small_history
@@ -107,6 +110,30 @@ def test_who_could_write_is_folded_from_the_integrations_own_facts(
 def test_a_moment_that_is_neither_time_nor_number_is_refused() -> None:
     with pytest.raises(Refused, match="neither"):
         _bounds("1", "tomorrow")
+
+
+@pytest.mark.parametrize(("start", "end"), [("5", "3"), ("1", "0"), ("0", "-1")])
+def test_a_start_after_the_end_is_refused(start: str, end: str) -> None:
+    with pytest.raises(Refused, match="is after"):
+        _bounds(start, end)
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"until": 7}, {"after": 7, "until": 9}, {"after": 7, "to": "2999-01-01"}]
+)
+async def test_a_number_that_is_not_there_yet_is_refused(
+    bounds: dict[str, str | int], client: Client, database: Database
+) -> None:
+    await small_history(database)
+    environ = {
+        "PUSHGATE_HISTORY_URL": str(client.make_url("/")).rstrip("/"),
+        "PUSHGATE_CONNECT_TOKEN": AUDITOR,
+    }
+    async with history_api(Target(data_dir=Path(), environ=environ)) as api:
+        await _require_there(api, {"after": -1, "until": 6})
+
+        with pytest.raises(Refused, match="from 0 to 6"):
+            await _require_there(api, bounds)
 
 
 def test_from_is_not_included_and_to_is() -> None:

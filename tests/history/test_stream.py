@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 from aiohttp import ClientResponse
 
 from services.runtime.lifecycle import LIFECYCLE
@@ -86,6 +87,21 @@ async def test_streams_end_when_the_process_stops(client: Client, database: Data
             assert await answer.content.read() == b""
 
 
-async def test_a_wrong_last_event_id_is_refused(client: Client) -> None:
-    async with client.get("/events/stream", headers={"Last-Event-ID": "-1"}) as answer:
+@pytest.mark.parametrize("nonsense", ["-1", "x", "1.5", "", "9" * 20])
+async def test_a_wrong_last_event_id_is_refused(nonsense: str, client: Client) -> None:
+    async with client.get("/events/stream", headers={"Last-Event-ID": nonsense}) as answer:
         assert answer.status == 400
+
+
+async def test_a_place_beyond_the_end_goes_on_from_the_end(
+    client: Client, database: Database
+) -> None:
+    """As after a restore: waiting until the log is as long again would skip what is new."""
+    await small_history(database)
+    async with client.get("/events/stream", headers={"Last-Event-ID": "1000"}) as answer:
+        told = await take(answer, 1)
+        await rename(database, 2)
+        new = await take(answer, 2)
+
+    assert told == [(6, False)]
+    assert new == [(7, True), (8, True)]

@@ -9,17 +9,18 @@ import pytest
 from asyncpg import Connection, Record
 
 from services.runtime.database import connect
-from tests.database.fixtures import fresh_database, with_database
+from tests.database.fixtures import with_database
+from tests.events.other_values import other_values
 from tests.history.appending import accept, rename, small_history
 from tests.history.auditor import Auditor
 from tests.history.conftest import Client, Database, Sign
 
-
-@pytest.fixture
-async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
-    """Its guards are switched off, so nobody else can use it."""
-    async with fresh_database(server_url, template) as url:
-        yield url
+# All that fire for everybody, also for what a replica would do.
+GUARDS = """
+SELECT tgrelid::regclass::text AS name, tgname FROM pg_trigger
+ WHERE tgenabled = 'A' AND tgrelid IN ('ledger.event'::regclass, 'ledger.checkpoint'::regclass,
+                                       'ledger.tile'::regclass, 'journal.receipts'::regclass)
+"""
 
 
 @pytest.fixture
@@ -28,9 +29,12 @@ async def superuser(server_url: str, database_url: str) -> AsyncGenerator[Connec
     url = with_database(server_url, database_url.rpartition("/")[2])
     connection = await connect(url, application_name="an insider")
     await connection.execute("SET session_replication_role = replica")
-    for table in ("ledger.event", "ledger.checkpoint", "ledger.tile", "journal.receipts"):
-        await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    guards = await connection.fetch(GUARDS)
+    for table, guard in guards:
+        await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")
     yield connection
+    for table, guard in guards:
+        await connection.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {guard}")
     await connection.close()
 
 
@@ -133,6 +137,17 @@ TAMPERINGS = {
         "stale",
         7,
     ),
+    "truncate the tail and go on from there": (
+        """
+        DELETE FROM ledger.event WHERE number >= 9; UPDATE ledger.head SET size = 9;
+        SELECT ledger.append('integration/1', NULL, 'system', format(
+            '[{"id":"%s","type":"IntegrationRenamed","data":{"display_name":"other"}},'
+            '{"id":"%s","type":"IntegrationRenamed","data":{"display_name":"names"}}]',
+            gen_random_uuid(), gen_random_uuid())::json)
+        """,
+        "altered",
+        8,
+    ),
     "swap two tokens' hashes": (
         """
         UPDATE ledger.event SET record = replace(record::text,
@@ -153,6 +168,46 @@ TAMPERINGS = {
         "altered",
         1,
     ),
+    "put a receipt in": (
+        """
+        INSERT INTO journal.receipts OVERRIDING SYSTEM VALUE
+        SELECT 0, gen_random_uuid(), integration_id, token_id, endpoint, tables, records, bytes,
+               body_sha256, received_at, log_size, peer FROM journal.receipts WHERE number = 1
+        """,
+        "altered",
+        1,
+    ),
+    "put a receipt in another's place": (
+        """
+        CREATE TEMP TABLE two AS SELECT * FROM journal.receipts WHERE number IN (2, 3);
+        DELETE FROM journal.receipts WHERE number IN (2, 3);
+        INSERT INTO journal.receipts OVERRIDING SYSTEM VALUE
+        SELECT 5 - number, batch_id, integration_id, token_id, endpoint, tables, records, bytes,
+               body_sha256, received_at, log_size, peer FROM two
+        """,
+        "altered",
+        1,
+    ),
+    "take the checkpoints away": ("DELETE FROM ledger.checkpoint", "stale", 0),
+    "write something else for checkpoints": (
+        "UPDATE ledger.checkpoint SET note = 'nothing'",
+        "wrong_key",
+        None,
+    ),
+    "sign for another size": (
+        r"UPDATE ledger.checkpoint SET note = replace(note, E'\n11\n', E'\n10\n')",
+        "wrong_key",
+        None,
+    ),
+    "sign another root": (
+        r"""
+        UPDATE ledger.checkpoint SET note = regexp_replace(note, E'\n.{43}=\n',
+            E'\n' || encode(sha256('another'), 'base64') || E'\n')
+        """,
+        "wrong_key",
+        None,
+    ),
+    "give the log another name": ("UPDATE ledger.head SET origin = 'another'", "stale", 0),
     "remove a receipt": ("DELETE FROM journal.receipts WHERE number = 5", "missing", 1),
     "take the seal away": ("DELETE FROM ledger.event WHERE type = 'ReceiptsSealed'", "missing", 7),
 }
@@ -168,3 +223,32 @@ async def test_tampering_is_named(name: str, superuser: Database, auditor: Audit
     assert (found["verdict"], found["first_bad"]) == (verdict, first_bad), found["why"]
     # What was seen before is not forgotten because somebody showed something else.
     assert (await auditor.verify())["verdict"] == verdict
+
+
+@pytest.mark.usefixtures("audited")
+async def test_no_column_of_a_sealed_receipt_can_be_changed_unseen(
+    superuser: Database, auditor: Auditor
+) -> None:
+    await superuser.execute(
+        "CREATE TEMP TABLE was AS SELECT * FROM journal.receipts WHERE number = 3"
+    )
+    columns = await other_values(superuser, "journal.receipts")
+    for changed, other in columns.items():
+        values = ", ".join(other if column == changed else column for column in columns)
+        await superuser.execute(
+            f"""
+            DELETE FROM journal.receipts WHERE number = 3;
+            INSERT INTO journal.receipts OVERRIDING SYSTEM VALUE SELECT {values} FROM was
+            """
+        )
+        found = await auditor.verify()
+        await superuser.execute(
+            """
+            DELETE FROM journal.receipts WHERE number IN (3, 103);
+            INSERT INTO journal.receipts OVERRIDING SYSTEM VALUE SELECT * FROM was
+            """
+        )
+
+        assert found["verdict"] in {"altered", "missing"}, changed
+        assert found["first_bad"] == 1, changed
+    assert (await auditor.verify())["verdict"] == "verified"

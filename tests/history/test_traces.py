@@ -1,22 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from tests.database.fixtures import fresh_database
 from tests.history.appending import accept, small_history, token_hash
 from tests.history.conftest import Client, Database
-
-
-@pytest.fixture
-async def database_url(server_url: str, template: str) -> AsyncGenerator[str]:
-    """Numbers of receipts begin with 1."""
-    async with fresh_database(server_url, template) as url:
-        yield url
 
 
 async def document(client: Client, path: str) -> Any:
@@ -105,6 +96,15 @@ async def test_receipts_of_one_moment_are_all_named(client: Client, database: Da
     found = await document(client, f"/receipts/at?{query}")
 
     assert [receipt["number"] for receipt in found] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "path", ["0", "-1", "99", "2147483647", "2147483648", "9" * 20, "0/receipts", "-1/receipts"]
+)
+async def test_a_number_that_no_token_has_is_not_found(path: str, client: Client) -> None:
+    async with client.get(f"/tokens/{path}") as answer:
+        assert answer.status == 404
+        assert "no such token" in (await answer.json())["message"]
 
 
 @pytest.mark.parametrize("query", ["", "schema=shop_1", "schema=shop_1&moment=noon", "moment=now"])
