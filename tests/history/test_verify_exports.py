@@ -1,0 +1,75 @@
+"""An export as `audit verify FILE` looks at it, with what an auditor kept beforehand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.evidence.memory import Memory
+from cli.evidence.verifying import _told, _verify_export
+from cli.failure import Refused
+from tests.history.exports import KEY, lines_of, note_over, renames, written
+
+LINES = lines_of(renames(6))
+REWRITTEN = [*lines_of(renames(2)), *(line.replace("shop", "stop") for line in LINES[2:])]
+ELSEWHERE = lines_of(renames(3), origin="pushgate/ffff")
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Memory:
+    """Of somebody who saw the first four events."""
+    kept = Memory(tmp_path / "audit")
+    kept.keep(key=KEY, checkpoint=note_over(LINES[:4]))
+    return kept
+
+
+def verified(directory: Path, memory: Memory, lines: list[str], note: str) -> tuple[Any, str]:
+    path = written(directory / "export", lines)
+    path.with_name("export.checkpoint").write_text(note)
+    return _verify_export(path, "", memory)
+
+
+def test_it_has_to_extend_what_was_kept(tmp_path: Path, memory: Memory) -> None:
+    found, told = verified(tmp_path, memory, LINES, note_over(LINES))
+
+    assert found["verdict"] == "verified"
+    assert told.startswith("of the export; extends the one seen")
+
+
+def test_one_that_was_rewritten_and_signed_again_is_named(tmp_path: Path, memory: Memory) -> None:
+    found, told = verified(tmp_path, memory, REWRITTEN, note_over(REWRITTEN))
+
+    assert found["verdict"] == "altered"
+    assert "extends" not in _told(found, told)
+
+
+@pytest.mark.parametrize(
+    ("lines", "note"),
+    [
+        (LINES[:3], note_over(LINES[:3])),
+        (ELSEWHERE, note_over(ELSEWHERE, origin="pushgate/ffff")),
+    ],
+    ids=["older", "of another log"],
+)
+def test_one_that_cannot_be_compared_is_looked_at_alone(
+    lines: list[str], note: str, tmp_path: Path, memory: Memory
+) -> None:
+    found, told = verified(tmp_path, memory, lines, note)
+
+    assert (found["verdict"], told) == ("verified", "of the export")
+
+
+def test_it_says_that_receipts_were_not_looked_at(tmp_path: Path, memory: Memory) -> None:
+    assert "not looked at" in _told(*verified(tmp_path, memory, LINES, note_over(LINES)))
+
+
+@pytest.mark.parametrize("note", ["", "nothing", "a\n5\nb\n"])
+def test_what_is_no_checkpoint_is_named(note: str, tmp_path: Path, memory: Memory) -> None:
+    assert verified(tmp_path, memory, LINES, note)[0]["verdict"] == "wrong_key"
+
+
+def test_an_export_without_its_checkpoint_is_refused(tmp_path: Path, memory: Memory) -> None:
+    path = written(tmp_path / "alone", LINES)
+
+    with pytest.raises(Refused, match=r"alone\.checkpoint is missing"):
+        _verify_export(path, "", memory)
