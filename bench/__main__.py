@@ -27,6 +27,7 @@ MODULES = (
     "history",
     "sealing",
     "client",
+    "relay",
 )
 LATEST = Path(__file__).parent / "out" / "latest.json"
 

@@ -1,14 +1,10 @@
 """The client: flights with an outbox against the same without, and its memory whatever waits."""
 
-import asyncio
 import shutil
-import sys
-from dataclasses import asdict
 from statistics import median
 
-import orjson
-
 from bench.measure import ROUNDS, Context, Measure
+from bench.orders import carried_out
 from bench.pushing import Orders, Seen
 from bench.system import Served, serving
 
@@ -29,13 +25,13 @@ async def measure(context: Context) -> list[Measure]:
     async with serving(context, "services.ingest", ingest) as served:
         # In turn, so that what else the machine does falls on both.
         for number in range(ROUNDS):
-            straight.append(await _worked(context, served, token, "push", FLIGHTS))
+            straight.append(await worked(context, served, token, "push", FLIGHTS))
             outbox = f"outbox-{number}"
-            through.append(await _worked(context, served, token, "push", FLIGHTS, outbox=outbox))
+            through.append(await worked(context, served, token, "push", FLIGHTS, outbox=outbox))
             shutil.rmtree(context.directory / outbox)
     async with serving(context, "bench.floor", {}) as floor:
-        filled = await _worked(context, floor, token, "fill", FLIGHTS_WAITING, outbox="filled")
-        drained = await _worked(context, floor, token, "drain", 0, outbox="filled")
+        filled = await worked(context, floor, token, "fill", FLIGHTS_WAITING, outbox="filled")
+        drained = await worked(context, floor, token, "drain", 0, outbox="filled")
     return [
         Measure(
             measure="flights through the client with an outbox",
@@ -59,7 +55,7 @@ async def measure(context: Context) -> list[Measure]:
     ]
 
 
-async def _worked(
+async def worked(
     context: Context, served: Served, token: str, work: str, flights: int, *, outbox: str = ""
 ) -> Seen:
     orders = Orders(
@@ -70,12 +66,4 @@ async def _worked(
         flights=flights,
         outbox=str(context.directory / outbox) if outbox else None,
     )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.pushing"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate(orjson.dumps(asdict(orders)))
-    if process.returncode != 0:
-        raise RuntimeError("the client gave up; its last words are above")
-    return Seen(**orjson.loads(output))
+    return Seen(**await carried_out("bench.pushing", orders))

@@ -1,15 +1,12 @@
 """Ingest: one record a push, a thousand records a push, and the memory that takes."""
 
-import asyncio
 import functools
-import sys
 from collections import defaultdict
-from dataclasses import asdict, dataclass
-
-import orjson
+from dataclasses import dataclass
 
 from bench.load import Orders, Seen
 from bench.measure import ROUNDS, Context, Measure
+from bench.orders import carried_out
 from bench.payloads import FLIGHTS_PER_PUSH
 from bench.system import Served, serving
 
@@ -108,12 +105,4 @@ async def reached_by(
         warm_up_seconds=WARM_UP_SECONDS,
         seconds=SECONDS,
     )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.load"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate(orjson.dumps(asdict(orders)))
-    if process.returncode != 0:
-        raise RuntimeError("the load generator gave up; its last words are above")
-    return Seen(**orjson.loads(output)).per_second * shape.records
+    return Seen(**await carried_out("bench.load", orders)).per_second * shape.records

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from statistics import quantiles
 
 import aiohttp
@@ -17,6 +16,7 @@ from asyncpg import Connection, Record
 from bench.load import Orders, Seen
 from bench.loading import loader_environment, nothing_waits
 from bench.measure import Context, Measure
+from bench.orders import carried_out
 from bench.payloads import FIRST_SEQUENCE, SMALL_KEYS, record
 from bench.system import serving
 from services.runtime.clock import SystemClock
@@ -81,15 +81,7 @@ async def measure(context: Context) -> list[Measure]:
 
 
 async def _load(orders: Orders) -> Seen:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.load"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate(orjson.dumps(asdict(orders)))
-    if process.returncode != 0:
-        raise RuntimeError("the load generator gave up; its last words are above")
-    return Seen(**orjson.loads(output))
+    return Seen(**await carried_out("bench.load", orders))
 
 
 async def _all_loaded(context: Context) -> None:

@@ -19,7 +19,7 @@ from protocol.nesting import within_limits
 from protocol.push_records import check_each
 from protocol.refusals import Refusal
 from protocol.refusals.push import NoRecords, NotAnArray, TooManyRecords
-from protocol.sequences import are_sequences
+from protocol.sequences import are_sequences, span_of
 from protocol.shapes import Checked, refused_early
 from protocol.table_names import is_blank, merged, storable
 
@@ -93,7 +93,14 @@ def _ordinary_one(record: Any) -> Checked | None:
         value = data[name]
         if value is None or too_long(value):
             return None
-    return Checked(1, ((storable(table), 1),), record["client_id"], None, None)
+    return Checked(
+        1,
+        ((storable(table), 1),),
+        record["client_id"],
+        None,
+        None,
+        sequences=(sequence, sequence),
+    )
 
 
 def _ordinary(records: list[Any]) -> Checked | None:
@@ -101,13 +108,14 @@ def _ordinary(records: list[Any]) -> Checked | None:
         return None
     arguments = records[0].keys()
     client_ids = list(map(_client_id, records))
+    sequences = span_of(list(map(_sequence, records)))
     if (
         not REQUIRED <= arguments <= REQUIRED | OPTIONAL
         or set(map(len, records)) != {len(arguments)}
         or client_ids.count(client_ids[0]) != len(records)
         or set(map(type, client_ids)) != {int}
         or countOf(map(_action, records), "upsert") != len(records)
-        or not are_sequences(list(map(_sequence, records)))
+        or sequences is None
         or not _options_ordinary(records)
     ):
         return None
@@ -120,7 +128,14 @@ def _ordinary(records: list[Any]) -> Checked | None:
         or not within_limits(datas)
     ):
         return None
-    return Checked(len(records), merged(tables), client_ids[0], None, None)
+    return Checked(
+        len(records),
+        merged(tables),
+        client_ids[0],
+        None,
+        None,
+        sequences=None if "table_version" in arguments else sequences,
+    )
 
 
 def _tables(records: list[Any]) -> dict[Any, int]:

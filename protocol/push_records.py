@@ -31,6 +31,7 @@ from protocol.refusals.push import (
     RecordsRefused,
     SeveralClients,
 )
+from protocol.sequences import span_of
 from protocol.shapes import Checked, refused_early, refused_late
 from protocol.table_names import is_blank, merged
 
@@ -54,7 +55,11 @@ def check_each(records: list[Any]) -> Checked:
     if reasons := _reasons(records):
         return refused_late(RecordsRefused(reasons), client_id)
     tables = Counter(record["table_name"] for record in records)
-    return Checked(len(records), merged(tables), client_id, None, None)
+    plain = all(
+        record["action"] == "upsert" and "table_version" not in record for record in records
+    )
+    sequences = span_of([record["sequence"] for record in records]) if plain else None
+    return Checked(len(records), merged(tables), client_id, None, None, sequences=sequences)
 
 
 def client_id_of(value: Any) -> int | None:

@@ -7,8 +7,12 @@ from protocol.limits import SEQUENCE_MAX, SEQUENCE_MIN
 
 def are_sequences(column: list[Any]) -> bool:
     """Whether every one is an integer in range; ``True`` and ``1.0`` are none."""
-    return (
-        set(map(type, column)) == {int}
-        and max(column) <= SEQUENCE_MAX
-        and min(column) >= SEQUENCE_MIN
-    )
+    return span_of(column) is not None
+
+
+def span_of(column: list[Any]) -> tuple[int, int] | None:
+    """The least and the greatest; None when they are not all sequences."""
+    if set(map(type, column)) != {int}:
+        return None
+    least, greatest = min(column), max(column)
+    return (least, greatest) if least >= SEQUENCE_MIN and greatest <= SEQUENCE_MAX else None

@@ -24,6 +24,9 @@ class Checked:
     late: Refusal | None
     # Without keys, so that a repeat would be loaded as rows of its own; batch only.
     append_only: bool = False
+    # The least and the greatest, where nothing but sequences decides between this push and others:
+    # of upserts without versions of their table, when all are ordinary.
+    sequences: tuple[int, int] | None = None
 
 
 def refused_early(refusal: Refusal) -> Checked:

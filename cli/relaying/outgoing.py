@@ -11,7 +11,7 @@ NAME_CHARACTERS_MAX = 64
 
 
 def entry_of(endpoint: str, body: bytes, media_type: str, checked: Checked, clock: Clock) -> Entry:
-    """In order within its tables: a version switch must not overtake the rows before it."""
+    """In order within its tables where sequences alone don't decide: as with a version switch."""
     return Entry(
         endpoint=endpoint,
         tables=tuple(_short(name) for name, _ in checked.tables),
@@ -19,6 +19,7 @@ def entry_of(endpoint: str, body: bytes, media_type: str, checked: Checked, cloc
         records=checked.records,
         created=int(clock.now().timestamp() * 1e9),
         media_type=media_type,
+        sequences=checked.sequences,
     )
 
 

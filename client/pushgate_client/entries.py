@@ -16,7 +16,9 @@ class Entry:
     """One request, its body exactly as it is to be sent.
 
     ``created``: nanoseconds since 1970. ``in_order``: it is sent after everything before it that
-    shares a table with it, and before everything after; needless where sequences decide.
+    shares a table with it, and before everything after; needless where sequences decide. They do
+    so between entries whose ``sequences``, the least and the greatest, lie apart: those may be
+    under way together.
     """
 
     endpoint: str
@@ -26,6 +28,7 @@ class Entry:
     created: int
     media_type: str = JSON
     in_order: bool = True
+    sequences: tuple[int, int] | None = None
 
     def header(self, id_: int, **more: Any) -> bytes:
         return orjson.dumps(
@@ -37,6 +40,7 @@ class Entry:
                 "records": self.records,
                 "created": self.created,
                 "in_order": self.in_order,
+                "sequences": self.sequences,
                 **more,
             }
         )
@@ -51,7 +55,14 @@ def entry_of(header: dict[str, Any], body: bytes) -> Entry:
         created=header["created"],
         media_type=header["media_type"],
         in_order=header["in_order"],
+        sequences=sequences_of(header),
     )
+
+
+def sequences_of(header: dict[str, Any]) -> tuple[int, int] | None:
+    """None also in what was written before it was kept."""
+    found = header.get("sequences")
+    return None if found is None else (found[0], found[1])
 
 
 class Taken(NamedTuple):

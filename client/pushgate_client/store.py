@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from pushgate_client.entries import Entry, SetAside, entry_of
+from pushgate_client.entries import Entry, SetAside, entry_of, sequences_of
 from pushgate_client.files import flush_directory, make_directory, write_whole
 from pushgate_client.frames import Damage, Frame
 from pushgate_client.limits import (
@@ -262,6 +262,7 @@ def _waiting(segment_id: int, frame: Frame) -> Waiting:
         place=Place(segment_id, frame.offset, header["id"]),
         tables=tuple(header["tables"]),
         in_order=header["in_order"],
+        sequences=sequences_of(header),
         records=header["records"],
         created=header["created"],
         body_bytes=frame.body_bytes,

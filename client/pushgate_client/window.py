@@ -18,6 +18,7 @@ class Waiting:
     records: int
     created: int
     body_bytes: int
+    sequences: tuple[int, int] | None = None
     entry: Entry | None = None
     taken: bool = False
 
@@ -48,19 +49,14 @@ class Window:
 
         Also None when its body has no room: what comes later must not overtake it for ever.
         """
-        before: set[str] = set()
-        barred: set[str] = set()
+        before = _Before()
         for waiting in self._entries.values():
-            tables = waiting.tables
-            held_back = barred if not waiting.in_order else before
-            if not waiting.taken and held_back.isdisjoint(tables):
+            if not waiting.taken and not before.holds_back(waiting):
                 if waiting.body_bytes > room_bytes:
                     return None
                 waiting.taken = True
                 return waiting
-            before.update(tables)
-            if waiting.in_order:
-                barred.update(tables)
+            before.add(waiting)
         return None
 
     def give_back(self, id_: int) -> None:
@@ -68,3 +64,41 @@ class Window:
 
     def settle(self, id_: int) -> Waiting:
         return self._entries.pop(id_)
+
+
+class _Before:
+    """What stands before an entry and is not settled, by table."""
+
+    def __init__(self) -> None:
+        # The least and the greatest sequence of all; None where somebody has no such thing.
+        self._sequences: dict[str, tuple[int, int] | None] = {}
+        self._in_order: set[str] = set()
+
+    def add(self, waiting: Waiting) -> None:
+        for table in waiting.tables:
+            known = self._sequences.get(table, waiting.sequences)
+            self._sequences[table] = _joined(known, waiting.sequences)
+        if waiting.in_order:
+            self._in_order.update(waiting.tables)
+
+    def holds_back(self, waiting: Waiting) -> bool:
+        """Whether one of them shares a table with it, and the order matters."""
+        if not waiting.in_order:
+            return not self._in_order.isdisjoint(waiting.tables)
+        return any(
+            not _apart(self._sequences[table], waiting.sequences)
+            for table in waiting.tables
+            if table in self._sequences
+        )
+
+
+def _joined(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+    if one is None or other is None:
+        return None
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
+def _apart(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
+    if one is None or other is None:
+        return False
+    return one[1] < other[0] or other[1] < one[0]

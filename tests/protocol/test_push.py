@@ -241,6 +241,19 @@ def test_an_ordinary_push_is_decided_by_columns() -> None:
         assert _check_as_columns(records) == check_each(records)
 
 
+def test_sequences_are_told_where_nothing_else_decides() -> None:
+    switch = {"client_id": 7723, "action": "switch_view", "table_name": "customers"} | {
+        "table_version": 5,
+        "sequence": 9,
+    }
+
+    assert pushed(*ORDINARY).sequences == (0, 3)
+    assert pushed(*ORDINARY, record(data={"id": 9, "list": [{}]}, sequence=-5)).sequences == (-5, 3)
+    assert pushed(*ORDINARY, ORDINARY[0] | {"table_version": 1}).sequences is None
+    assert pushed(*ORDINARY, switch).sequences is None
+    assert pushed(record(sequence="x")).sequences is None
+
+
 @given(mutated(ORDINARY) | mutated(ORDINARY[:1]))
 def test_columns_never_take_what_a_look_at_each_record_would_not(records: Any) -> None:
     body = text(records)

@@ -69,6 +69,7 @@ def answer_header(judged: Judged) -> Header:
         "early": _words(checked.early),
         "late": _words(checked.late),
         "append_only": checked.append_only,
+        "sequences": checked.sequences,
         "sha256": None if judged.kept is None else judged.kept.sha256.hex(),
     }
 
@@ -81,6 +82,7 @@ def judged_of(header: Header, body: bytes) -> Judged:
         _refusal(header["early"]),
         _refusal(header["late"]),
         append_only=header["append_only"],
+        sequences=None if header["sequences"] is None else tuple(header["sequences"]),
     )
     sha256 = header["sha256"]
     return Judged(checked, None if sha256 is None else Kept(body, bytes.fromhex(sha256)))
