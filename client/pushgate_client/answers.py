@@ -25,11 +25,20 @@ class Course(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """``status`` is None when none came; ``text`` then says why."""
+    """``status`` is None when none came; ``text`` then says why.
+
+    ``lost``: the request was sent, now or earlier, and what became of it nobody knows.
+    """
 
     status: int | None
     text: str
     retry_after_seconds: float = 0.0
+    lost: bool = False
+
+    @property
+    def may_be_in(self) -> bool:
+        """Between us and the gate may stand a proxy that gave up on it, and it went on."""
+        return self.lost or self.status in _FROM_A_PROXY
 
     def __str__(self) -> str:
         return f"{self.status}: {self.quoted}" if self.status else self.quoted
@@ -45,10 +54,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Fault:
-    """A part of an entry that no resend can help, with the answer that says so."""
+    """A part of an entry that no resend can help, with the answer that says so.
+
+    ``place``: of the part's first record in the entry, from 0.
+    """
 
     part: Entry
     answer: Answer
+    place: int = 0
 
     @property
     def records(self) -> int:
@@ -65,6 +78,7 @@ _COURSES = {
     425: Course.AGAIN,
     429: Course.AGAIN,
 }
+_FROM_A_PROXY = frozenset({502, 504})
 _REFUSING_RECORDS = frozenset({400, 422})
 _REDIRECTIONS, _UNAUTHORIZED, _SERVER_ERRORS = 300, 401, 500
 # What is wrong with a batch around its messages is wrong with each part of it.
@@ -77,12 +91,15 @@ _NOT_AUTHENTICATED = "Not Authenticated."
 
 
 def course_of(answer: Answer, endpoint: str) -> Course:
-    """Whatever is not listed, as an address that nothing listens at, holds: nothing is lost."""
+    """Whatever is not listed, as an address that nothing listens at, holds: nothing is lost.
+
+    So does a page for people where a gate should answer: of a proxy that wants somebody to sign in.
+    """
     status = answer.status
     if status is None or status >= _SERVER_ERRORS:
         return Course.AGAIN
     if status < _REDIRECTIONS:
-        return Course.DONE
+        return Course.HOLD if answer.text.lstrip().startswith("<") else Course.DONE
     if status == _UNAUTHORIZED and _error(answer.text) == _NOT_AUTHENTICATED:
         return Course.DOUBT
     if status in _REFUSING_RECORDS and _concerns_the_whole(answer, endpoint):

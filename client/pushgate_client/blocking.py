@@ -52,7 +52,13 @@ class BlockingPushClient:
         self._wait(self._client.emptied())
 
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        waiting = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return waiting.result()
+        except BaseException:
+            # Interrupted here, as by Ctrl-C, it must not go on there.
+            waiting.cancel()
+            raise
 
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

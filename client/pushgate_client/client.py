@@ -112,6 +112,8 @@ class PushClient:
         Raises RecordUnusable for what can't be written as JSON; with an outbox OutboxFull or
         DiskFull if it was told to; without one Refused and GaveUp.
         """
+        if isinstance(keys, (str, bytes)):
+            raise TypeError(f"keys is a list of names: keys=[{keys!r}]")
         before = before_sequence(self._client_id, table, keys)
         pipeline = Pipeline(self._options.connections)
         count = requests = 0

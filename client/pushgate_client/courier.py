@@ -13,7 +13,7 @@ from pushgate_client.clock import Clock
 from pushgate_client.entries import Entry
 from pushgate_client.errors import GaveUp, TokenUnreadable
 from pushgate_client.hold import Hold
-from pushgate_client.limits import PAUSE_SECONDS, PAUSE_SECONDS_MAX
+from pushgate_client.limits import PAUSE_SECONDS, PAUSE_SECONDS_MAX, RETRY_AFTER_SECONDS_MAX
 from pushgate_client.sending import Sender
 from pushgate_client.splitting import each_record, halves
 from pushgate_client.tokens import TokenSource
@@ -29,11 +29,13 @@ _THREAD_BYTES = 100_000
 class Patience:
     """``holds``: a token that does not work is waited out; else the second no is the last.
 
-    ``seconds`` None: the same bytes are sent again for ever.
+    ``seconds`` None: the same bytes are sent again for ever. ``unreached_seconds`` instead while
+    no answer has come to anything: such a gate is rather not there than restarting.
     """
 
     holds: bool = True
     seconds: float | None = None
+    unreached_seconds: float | None = None
 
 
 class Courier:
@@ -49,6 +51,7 @@ class Courier:
         said: Callable[[Course, Answer], None] = lambda _course, _answer: None,
     ) -> None:
         self.requests = 0
+        self.reached = False
         self.hold = Hold(token, clock)
         self._sender = sender
         self._token = token
@@ -56,32 +59,43 @@ class Courier:
         self._patience = patience
         self._said = said
 
-    async def deliver(self, entry: Entry) -> list[Fault]:
+    @property
+    def patience_seconds(self) -> float | None:
+        """How long one request is tried, as it looks now; None: for ever."""
+        most, unreached = self._patience.seconds, self._patience.unreached_seconds
+        if most is None or unreached is None or self.reached:
+            return most
+        return min(most, unreached)
+
+    async def deliver(self, entry: Entry, *, place: int = 0) -> list[Fault]:
         """What can't be taken, each part with its answer; everything else is in when it returns.
 
-        Raises GaveUp.
+        ``place`` is added to that of each fault. Raises GaveUp.
         """
         answer, course = await self._decided(entry)
-        return [] if course is Course.DONE else await self._take_apart(entry, answer, course)
+        return [] if course is Course.DONE else await self._take_apart(entry, answer, course, place)
 
-    async def _take_apart(self, entry: Entry, answer: Answer, course: Course) -> list[Fault]:
+    async def _take_apart(
+        self, entry: Entry, answer: Answer, course: Course, place: int
+    ) -> list[Fault]:
         """It was refused as a whole, with this answer."""
         if course not in (Course.HALVE, Course.SMALLER):
-            return [Fault(entry, answer)]
-        singles = await self._singles(entry, answer) if course is Course.HALVE else None
+            return [Fault(entry, answer, place)]
+        singles = await self._singles(entry, answer, place) if course is Course.HALVE else None
         if singles is not None:
             return singles
         two = await _apart(halves, entry)
         if two is None:
-            return [Fault(entry, answer)]
+            return [Fault(entry, answer, place)]
         first, second = two
-        faults = await self.deliver(first)
+        faults = await self.deliver(first, place=place)
+        place += first.records
         if not faults and course is Course.HALVE and second.records > 1:
             # Then the fault is in the second half: it would be refused as the whole was.
-            return await self._take_apart(second, answer, course)
-        return faults + await self.deliver(second)
+            return await self._take_apart(second, answer, course, place)
+        return faults + await self.deliver(second, place=place)
 
-    async def _singles(self, entry: Entry, answer: Answer) -> list[Fault] | None:
+    async def _singles(self, entry: Entry, answer: Answer, place: int) -> list[Fault] | None:
         """When the answer has a reason for every single record, asking for each adds nothing."""
         reasons = all_at_fault(answer, entry.records)
         if reasons is None or entry.records == 1:
@@ -90,18 +104,20 @@ class Courier:
         if singles is None or len(singles) != len(reasons):
             return None
         return [
-            Fault(single, replace(answer, text=reason))
-            for single, reason in zip(singles, reasons, strict=True)
+            Fault(single, replace(answer, text=reason), at)
+            for at, (single, reason) in enumerate(zip(singles, reasons, strict=True), start=place)
         ]
 
     async def _decided(self, entry: Entry) -> tuple[Answer, Course]:
         """Sends the same bytes until the answer is one that sending again would not change."""
-        began, pause, doubted = self._clock.monotonic(), PAUSE_SECONDS, False
-        me = object()
+        began, pause = self._clock.monotonic(), PAUSE_SECONDS
+        me, doubted, lost = object(), False, False
         try:
             while True:
                 await self.hold.admitted(me)
                 token, answer, course = await self._try(entry)
+                lost = lost or answer.may_be_in
+                answer = replace(answer, lost=lost)
                 if course is Course.HOLD and not self._patience.holds:
                     course = Course.DOUBT
                 if course is Course.HOLD:
@@ -117,7 +133,7 @@ class Courier:
                     self._said(course, answer)
                     return answer, course
                 self._said(course, answer)
-                await self._pause(answer, pause, since=began)
+                await self._pause(entry, answer, pause, since=began)
                 pause = min(pause * 2, PAUSE_SECONDS_MAX)
         finally:
             self.hold.end(me)
@@ -129,14 +145,16 @@ class Courier:
             return "", Answer(None, str(error)), Course.HOLD
         self.requests += 1
         answer = await self._sender.send(entry, token)
+        self.reached = self.reached or answer.status is not None
         return token, answer, course_of(answer, entry.endpoint)
 
-    async def _pause(self, answer: Answer, pause: float, *, since: float) -> None:
-        wait = max(answer.retry_after_seconds, _RANDOM.uniform(pause / 2, pause))
-        most = self._patience.seconds
+    async def _pause(self, entry: Entry, answer: Answer, pause: float, *, since: float) -> None:
+        asked_for = min(answer.retry_after_seconds, RETRY_AFTER_SECONDS_MAX)
+        wait = max(asked_for, _RANDOM.uniform(pause / 2, pause))
+        most = self.patience_seconds
         if most is not None and self._clock.monotonic() + wait - since > most:
-            raise GaveUp(most, str(answer))
-        await asyncio.sleep(min(wait, PAUSE_SECONDS_MAX))
+            raise GaveUp(most, answer, entry)
+        await asyncio.sleep(wait)
 
 
 async def _apart(how: Callable[[Entry], Parts], entry: Entry) -> Parts:

@@ -25,11 +25,15 @@ class Sent(NamedTuple):
 
 
 class WasSetAside(NamedTuple):
-    """A part of the entry ``id``, or all of it, was refused for good."""
+    """A part of the entry ``id``, or all of it, was refused for good.
+
+    ``place``: of the part's first record in the entry, from 0.
+    """
 
     id: int
     part: Entry
     answer: Answer
+    place: int = 0
 
 
 class Held(NamedTuple):
@@ -98,8 +102,8 @@ class Delivery:
         for worker in self._workers:
             worker.cancel()
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
+        # What held it up last stays in the counts: it is why the rest waits.
         await self._sender.close()
-        self._outbox.say_held(None)
         for failure in ended:
             if isinstance(failure, Exception):
                 raise failure
@@ -147,11 +151,12 @@ class Delivery:
                     self._outbox.give_back(taken.id)
 
     async def _settle(self, taken: Taken, faults: list[Fault]) -> None:
-        for part, answer in ((fault.part, fault.answer) for fault in faults):
+        for fault in faults:
+            part, answer = fault.part, fault.answer
             await self._outbox.set_aside(
                 taken.id, part, status=answer.status or 0, reason=answer.text
             )
-            self._happened(WasSetAside(taken.id, part, answer))
+            self._happened(WasSetAside(taken.id, part, answer, fault.place))
         set_aside = sum(fault.records for fault in faults)
         self._outbox.done(taken.id, set_aside=set_aside)
         self._happened(Sent(taken.id, taken.entry.records - set_aside, set_aside))

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pushgate_client.answers import Fault
+    from pushgate_client.answers import Answer, Fault
+    from pushgate_client.entries import Entry
 
 
 class PushgateError(Exception):
@@ -73,11 +74,13 @@ class Refused(PushgateError):
 class GaveUp(PushgateError):
     """Without an outbox: nobody took the records in time. Whether some are in is not known.
 
-    Pushing them again changes nothing for those that are.
+    Pushing them again changes nothing for those that are. ``part`` is what was tried last.
     """
 
-    def __init__(self, seconds: float, reason: str) -> None:
+    def __init__(self, seconds: float, answer: Answer, part: Entry) -> None:
         super().__init__(
-            f"Not accepted within {seconds:g} s: {reason}. Push the same records again, or give the"
+            f"Not accepted within {seconds:g} s: {answer}. Push the same records again, or give the"
             " client an outbox, which keeps them until they are."
         )
+        self.answer = answer
+        self.part = part

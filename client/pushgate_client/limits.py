@@ -40,6 +40,8 @@ RECENT_SET_ASIDE = 4_096
 REQUEST_SECONDS_MAX = 60.0
 PAUSE_SECONDS = 0.25
 PAUSE_SECONDS_MAX = 30.0
+# A gate that asks for a longer pause (Retry-After) is asked again after this one.
+RETRY_AFTER_SECONDS_MAX = 300.0
 # While a token does not work: how often it is tried again, and how often looked at for a change.
 HOLD_SECONDS = 1.0
 HOLD_SECONDS_MAX = 60.0

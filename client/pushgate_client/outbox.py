@@ -71,6 +71,7 @@ class Outbox:
         self._waiting = self._waiting_records = 0
         self._sent = self._sent_records = 0
         self._waiting_for_room = 0
+        self._disk_full: DiskFull | None = None
         self._more_to_read = True
         self._held: str | None = None
         self._last_sequence = self._reserved = 0
@@ -213,6 +214,13 @@ class Outbox:
         store = self._store
         return store.queue.bytes_on_disk + store.aside.bytes_on_disk + self._pending_bytes
 
+    @property
+    def full(self) -> str | None:
+        """Why appends wait now, and what helps; None when none does."""
+        if self._disk_full is not None:
+            return str(self._disk_full)
+        return str(OutboxFull(self.bytes_held, self.bytes_max)) if self._waiting_for_room else None
+
     def say_held(self, why: str | None) -> None:
         """Sending is held up, or, with None, goes on: for the counts."""
         self._held = why
@@ -305,9 +313,12 @@ class Outbox:
     async def _reserve(self, sequence: int) -> None:
         while True:
             try:
-                return await self._do(self._store.write_last_sequence, sequence)
+                await self._do(self._store.write_last_sequence, sequence)
             except OSError as error:
                 await self._rest_or_raise(error)
+            else:
+                self._disk_full = None
+                return
 
     def _room_to_take(self) -> int:
         """One body always goes, whatever its size."""
@@ -392,6 +403,7 @@ class Outbox:
                     if not each.kept.done():
                         each.kept.set_exception(full)
             return
+        self._disk_full = None
         self._leave(group)
         for each, place in zip(group, places, strict=True):
             self._waiting += 1
@@ -407,9 +419,10 @@ class Outbox:
 
     async def _rest_or_raise(self, error: OSError) -> None:
         """Raises DiskFull, unless whoever appends would rather wait for room on the disk."""
+        full = DiskFull(self._store.directory, error.strerror or str(error))
         if self._on_full == "raise" or self._closing:
-            reason = error.strerror or str(error)
-            raise DiskFull(self._store.directory, reason) from error
+            raise full from error
+        self._disk_full = full
         with contextlib.suppress(OSError):
             await self._do(self._store.forget_settled, make_room=True)
         await asyncio.sleep(DISK_LOOK_SECONDS)

@@ -14,6 +14,8 @@ from pushgate_client.limits import BODY_BYTES_MAX, REQUEST_BYTES, REQUEST_RECORD
 # A record is a mapping, or the text of a JSON object that is passed on untouched.
 AnyRecord = Mapping[str, Any] | bytes
 
+# What the writer has by itself.
+_INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**64 - 1
 # What a record is wrapped in: names, sequence, brackets.
 _AROUND_BYTES = 64
 
@@ -80,19 +82,51 @@ def cut(
         yield Body(members)
 
 
-def _text(record: AnyRecord) -> bytes | str:
-    """The record as JSON, or why there is none. Decimals keep their digits; NaN becomes null."""
+def _text(record: Any) -> bytes | str:
+    """The record as JSON, or why there is none.
+
+    Decimals and whole numbers of any size keep their digits. JSON has no NaN: null stands for it.
+    """
     if isinstance(record, bytes):
-        return record
+        return _untouched(record)
+    if not isinstance(record, Mapping):
+        return f"a {type(record).__name__} is no record: it must be a mapping, or JSON in bytes"
     try:
         return orjson.dumps(record, default=_exactly)
-    except TypeError as error:
+    except (TypeError, RecursionError) as error:
         reason = str(error)
-    # Whole numbers beyond 64 bits: the slower writer has them.
     try:
-        return json.dumps(record, allow_nan=False).encode()
-    except (TypeError, ValueError):
+        return orjson.dumps(_with_digits(record), default=_exactly)
+    except (TypeError, ValueError, RecursionError):
         return reason
+
+
+def _untouched(text: bytes) -> bytes | str:
+    """It goes between others: if it were no object, all of them would be refused."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # Numbers out of a double's range and half a surrogate pair: the gate decides on those.
+        try:
+            value = json.loads(text, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            return f"it is not JSON: {error}"
+    return text if isinstance(value, dict) else "it is not a JSON object"
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value; write null")
+
+
+def _with_digits(value: Any) -> Any:
+    """The same, with whole numbers beyond 64 bits written down already."""
+    if isinstance(value, Mapping):
+        return {name: _with_digits(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_digits(each) for each in value]
+    if type(value) is int and not _INTEGER_MIN <= value <= _INTEGER_MAX:
+        return orjson.Fragment(str(value))
+    return value
 
 
 def _exactly(value: Any) -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 
@@ -43,18 +46,32 @@ class Sender:
                 headers=headers,
                 allow_redirects=False,
             ) as response:
-                text = await _beginning(response.content)
-                seconds = response.headers.get("Retry-After", "")
-                return Answer(
-                    response.status,
-                    text.decode("utf-8", "replace"),
-                    float(seconds) if seconds.isdecimal() else 0.0,
-                )
+                return await _answer(response)
         except aiohttp.ClientConnectorError as error:
             reason = error.os_error.strerror or error.os_error
             return Answer(None, f"{self.url} can't be reached: {reason}")
         except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
-            return Answer(None, f"no answer came: {type(error).__name__}")
+            return Answer(None, f"no answer came: {type(error).__name__}", lost=True)
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Answer:
+    """Its status says what to do; a text that breaks off is only less to quote."""
+    text = b""
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError):
+        text = await _beginning(response.content)
+    return Answer(response.status, text.decode("utf-8", "replace"), retry_after(response.headers))
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """In seconds; 0 when nothing is said. A date counts from that of the answer."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text) - parsedate_to_datetime(headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    return max(0.0, until.total_seconds())
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:

@@ -31,12 +31,10 @@ class FixedToken:
 
 
 class TokenFile:
-    """The first line of a file, read again whenever the file has changed."""
+    """The first line of a file, read every time: a look at whether it has changed costs as much."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._seen: tuple[int, int, int] | None = None
-        self._text = ""
 
     def __repr__(self) -> str:
         return f"TokenFile({str(self._path)!r})"
@@ -46,17 +44,13 @@ class TokenFile:
 
     def _read(self) -> str:
         try:
-            found = self._path.stat()
-            seen = (found.st_mtime_ns, found.st_ino, found.st_size)
-            if seen != self._seen:
-                with self._path.open(encoding="utf-8") as file:
-                    self._text = file.readline(TOKEN_BYTES_MAX).strip()
-                self._seen = seen
+            with self._path.open(encoding="utf-8-sig") as file:
+                text = file.readline(TOKEN_BYTES_MAX).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise TokenUnreadable(f"The token file can't be read: {error}.") from error
-        if not self._text:
+        if not text:
             raise TokenUnreadable(f"{self._path} holds no token on its first line.")
-        return self._text
+        return text
 
 
 class TokenFromEnvironment:

@@ -1,0 +1,87 @@
+"""A token's file, whatever somebody does to it while an app runs."""
+
+from pathlib import Path
+
+import pytest
+
+from pushgate_client import TokenCallback, TokenFile, TokenFromEnvironment, TokenUnreadable
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"at_1", b"at_1\n", b"at_1\r\n", b"  at_1  \nat_2\n", b"\xef\xbb\xbfat_1\n"],
+    ids=["bare", "line", "of Windows", "with more below", "with a byte order mark"],
+)
+async def test_the_first_line_counts_however_it_ends(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+
+    assert await TokenFile(file).read() == "at_1"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"  \nat_2", b"\xff\xfe"])
+async def test_a_file_without_a_token_is_told_and_then_read_again(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    source = TokenFile(file)
+
+    with pytest.raises(TokenUnreadable, match="token"):
+        await source.read()
+    file.write_text("at_1\n")
+    assert await source.read() == "at_1"
+
+
+async def test_a_file_that_is_gone_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("at_1\n")
+    source = TokenFile(file)
+    file.unlink()
+
+    with pytest.raises(TokenUnreadable, match="can't be read"):
+        await source.read()
+    file.write_text("at_2\n")
+    assert await source.read() == "at_2"
+
+
+async def test_a_new_token_is_seen_although_file_and_clock_look_the_same(tmp_path: Path) -> None:
+    """Tokens are all of one length, and two of them can be written within a tick."""
+    file = tmp_path / "token"
+    file.write_text("at_1\n")
+    source = TokenFile(file)
+    times = []
+    for token in ("at_1", "at_2"):
+        file.write_text(f"{token}\n")
+        times.append(await source.read())
+
+    assert times == ["at_1", "at_2"]
+
+
+async def test_a_file_that_is_replaced_is_read_anew(tmp_path: Path) -> None:
+    file, beside = tmp_path / "token", tmp_path / "token.new"
+    file.write_text("at_1\n")
+    source = TokenFile(file)
+    await source.read()
+    beside.write_text("at_2\n")
+    beside.replace(file)
+
+    assert await source.read() == "at_2"
+
+
+async def test_a_callback_may_be_a_coroutine() -> None:
+    async def ask() -> str:
+        return "at_1"
+
+    assert await TokenCallback(ask).read() == "at_1"
+    with pytest.raises(TokenUnreadable):
+        await TokenCallback(lambda: "").read()
+
+
+async def test_the_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = TokenFromEnvironment("PUSHGATE_TOKEN_OF_THIS_TEST")
+    with pytest.raises(TokenUnreadable, match="not set"):
+        await source.read()
+    monkeypatch.setenv("PUSHGATE_TOKEN_OF_THIS_TEST", "at_1\n")
+
+    assert await source.read() == "at_1"
