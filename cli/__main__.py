@@ -1,4 +1,4 @@
-"""The `pushgate` command. Exit codes: 0 done, 1 refused or found wanting, 2 usage."""
+"""The `pushgate` command. Exit codes: 0 done, 1 refused or found wanting, 2 usage, 130 Ctrl-C."""
 
 import argparse
 import importlib

@@ -3,6 +3,8 @@
 DONE = 0
 REFUSED = 1
 USAGE = 2
+# As shells say of a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 class Refused(Exception):

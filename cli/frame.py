@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from cli.failure import DONE, REFUSED, Refused
+from cli.failure import DONE, INTERRUPTED, REFUSED, Refused
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no other
@@ -50,5 +50,5 @@ def run_command(arguments: argparse.Namespace) -> int:
         print(f"pushgate: {refused}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
-        return REFUSED
+        return INTERRUPTED
     return DONE if result is None else int(result)

@@ -12,8 +12,9 @@ from typing import Any
 from cli.failure import DONE, REFUSED, Refused
 from cli.frame import Subparsers, add_command
 from cli.output import add_json, columns, counted, show
+from cli.pushing.limits import LINGER_SECONDS
 from cli.pushing.set_aside import members_of
-from cli.pushing.through_outbox import LINGER_SECONDS, linger
+from cli.pushing.through_outbox import linger
 from cli.pushing.tokens import add_token_file, token_source_of
 from cli.target import target_of
 from pushgate_client import Counts, Delivery, Outbox, OutboxView, PushgateError, SetAside

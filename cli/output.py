@@ -26,7 +26,7 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         return "(none)"
     lines = [
         list(titles),
-        *[["" if c is None else _printable(str(c)) for c in row] for row in rows],
+        *[["" if c is None else printable(str(c)) for c in row] for row in rows],
     ]
     widths = [max(len(line[i]) for line in lines) for i in range(len(titles))]
     return "\n".join(
@@ -38,13 +38,13 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def facts(pairs: Sequence[tuple[str, object]]) -> str:
     """One name and value a line."""
     width = max(len(name) for name, _ in pairs)
-    return "\n".join(f"{name.ljust(width)}  {_printable(str(value))}" for name, value in pairs)
+    return "\n".join(f"{name.ljust(width)}  {printable(str(value))}" for name, value in pairs)
 
 
 def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     # Names come from other people: nothing in them may steer the terminal.
     return "".join(c if c.isprintable() else "�" for c in text)

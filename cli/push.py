@@ -8,26 +8,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cli.failure import DONE, REFUSED, Refused
+from cli.failure import DONE, INTERRUPTED, REFUSED, Refused
 from cli.frame import Subparsers, add_command
+from cli.outbox_room import add_outbox_bytes
 from cli.output import add_json, columns, counted, show
 from cli.pushing.csv_rows import ColumnType, column_type, read_csv
-from cli.pushing.limits import (
-    CONNECTIONS,
-    CONNECTIONS_MAX,
-    PROBLEMS_SHOWN,
-    REQUEST_RECORDS,
-)
-from cli.pushing.progress import with_progress
+from cli.pushing.limits import CONNECTIONS_MAX, PROBLEMS_SHOWN
+from cli.pushing.progress import Input, Progress
 from cli.pushing.records import Record, Unusable, read_records
 from cli.pushing.report import Outcome, Report
 from cli.pushing.requests import Request, Shape, cut
-from cli.pushing.sending import Gate, send_all
+from cli.pushing.straight import Gate, send_all
 from cli.pushing.through_outbox import Way, send_through
-from cli.pushing.tokens import add_token_file, token_of, token_source_of
+from cli.pushing.tokens import add_token_file, token_source_of
 from cli.target import Target, target_of
 from protocol.limits import RECORDS_MAX
 from pushgate_client import PushgateError
+from pushgate_client.limits import CONNECTIONS, REQUEST_RECORDS
 from services.runtime.clock import Clock, SystemClock
 
 
@@ -59,6 +56,7 @@ def register(subparsers: Subparsers) -> None:
         type=Path,
         help="keep the records there until they are in, whatever becomes of the gate or the token",
     )
+    add_outbox_bytes(parser)
     parser.add_argument("--table", metavar="T", required=True, help="where the records go")
     _add_keys(parser)
     add_token_file(parser)
@@ -118,47 +116,52 @@ async def push(arguments: argparse.Namespace) -> int:
     if report.complete:
         return DONE
     print(f"pushgate: {_count_missing(report)} not acknowledged.", file=sys.stderr)
+    exit_code = INTERRUPTED if report.interrupted else REFUSED
     if report.still_reading:
         # The thread that waits for standard input would be waited for, and nobody ends that.
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(REFUSED)
-    return REFUSED
+        os._exit(exit_code)
+    return exit_code
 
 
 async def _straight(
     arguments: argparse.Namespace, target: Target, stream: BinaryIO, clock: Clock
 ) -> Report:
+    progress = Progress(clock, of=Input(stream))
     gate = Gate(
         url=target.import_url(),
-        token=token_of(target, arguments.token_file),
+        token=token_source_of(arguments, target),
         connections=arguments.connections,
-        notice=_notice,
+        notice=progress.note,
     )
     # Nanoseconds since 1970: later pushes win over earlier ones.
     shape = _shape(arguments, target, int(clock.now().timestamp() * 1_000_000) * 1_000)
-    items = with_progress(cut(_records(arguments, stream), shape), clock)
-    return await send_all(gate, items, clock=clock, counts_rest=stream.seekable())
+    items = cut(_records(arguments, stream), shape)
+    return await send_all(gate, items, progress=progress, counts_rest=stream.seekable())
 
 
 async def _into_outbox(
     arguments: argparse.Namespace, target: Target, stream: BinaryIO, clock: Clock
 ) -> Report:
+    progress = Progress(clock, of=Input(stream))
     way = Way(
         url=target.import_url(),
         token=token_source_of(arguments, target),
         directory=arguments.outbox,
         connections=arguments.connections,
         table=arguments.table,
-        notice=_notice,
+        bytes_max=arguments.outbox_bytes,
+        notice=progress.note,
     )
 
     def items(first_sequence: int) -> Iterator[Request | Unusable]:
-        shape = _shape(arguments, target, first_sequence)
-        return with_progress(cut(_records(arguments, stream), shape), clock)
+        return cut(_records(arguments, stream), _shape(arguments, target, first_sequence))
 
     try:
-        return await send_through(way, items, clock=clock)
+        return await send_through(
+            way, items, clock=clock, progress=progress, counts_rest=stream.seekable()
+        )
     except PushgateError as reason:
         raise Refused(str(reason)) from reason
 
@@ -169,10 +172,6 @@ def _is_csv(arguments: argparse.Namespace) -> bool:
 
 def _records(arguments: argparse.Namespace, stream: BinaryIO) -> Iterator[Record | Unusable]:
     return read_csv(stream, dict(arguments.column)) if _is_csv(arguments) else read_records(stream)
-
-
-def _notice(text: str) -> None:
-    print(f"pushgate: {text}", file=sys.stderr)
 
 
 def _shape(arguments: argparse.Namespace, target: Target, sequence_from: int) -> Shape:
@@ -226,9 +225,12 @@ def _told(arguments: argparse.Namespace, report: Report, seconds: float) -> str:
 def _table(report: Report) -> str:
     """What became of all records, and the first reason for each kind that is not in."""
     rows: list[tuple[object, ...]] = [("accepted", f"{report.accepted:,}", "")]
-    for outcome in (Outcome.HELD, Outcome.SET_ASIDE, Outcome.UNUSABLE):
-        why = next((p.reason for p in report.problems if p.outcome is outcome), "")
-        rows.append((outcome, f"{report.records_of(outcome):,}", why))
+    for outcome in (Outcome.HELD, Outcome.SET_ASIDE, Outcome.UNUSABLE, Outcome.UNSENT):
+        of_it = [problem for problem in report.problems if problem.outcome is outcome]
+        if of_it or outcome is not Outcome.UNSENT:
+            all_counted = all(problem.records is not None for problem in of_it)
+            count = f"{report.records_of(outcome):,}" if all_counted else "the rest"
+            rows.append((outcome, count, of_it[0].reason if of_it else ""))
     return columns(("records", "", "why"), rows)
 
 

@@ -10,17 +10,15 @@ import uvloop
 
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command
+from cli.outbox_room import add_outbox_bytes
 from cli.relaying.serving import RelaySettings, run_relay
 from cli.target import target_of
 from pushgate_client import PushgateError
-from pushgate_client.limits import OUTBOX_BYTES_MAX
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.logs import configure_logs
 
 LISTEN = "127.0.0.1:8803"
-# Enough for a few bodies of the largest size.
-OUTBOX_BYTES_MIN = 100_000_000
 SECRET_CHARACTERS_MIN = 16
 
 
@@ -56,13 +54,7 @@ def register(subparsers: Subparsers) -> None:
         metavar="U",
         help="the gate; default: PUSHGATE_IMPORT_URL, else of the data directory",
     )
-    parser.add_argument(
-        "--outbox-bytes",
-        metavar="N",
-        type=int,
-        default=OUTBOX_BYTES_MAX,
-        help=f"how much the outbox may hold; default: {OUTBOX_BYTES_MAX:,}",
-    )
+    add_outbox_bytes(parser)
     parser.add_argument(
         "--secret-file",
         metavar="F",
@@ -88,10 +80,6 @@ def _settings(arguments: argparse.Namespace) -> RelaySettings:
         raise Refused(
             f"Anybody who reaches {arguments.listen} could push with your token: listen on"
             " 127.0.0.1, or name a --secret-file whose text clients send as their token."
-        )
-    if arguments.outbox_bytes < OUTBOX_BYTES_MIN:
-        raise Refused(
-            f"--outbox-bytes must be at least {OUTBOX_BYTES_MIN}, got {arguments.outbox_bytes}."
         )
     url = arguments.url or target_of(arguments).import_url()
     if not url.startswith(("http://", "https://")):

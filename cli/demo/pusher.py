@@ -14,8 +14,9 @@ from cli.demo.system import System
 from cli.pushing.records import Unusable
 from cli.pushing.report import Report
 from cli.pushing.requests import Request
-from cli.pushing.sending import Gate, send_all
+from cli.pushing.straight import Gate, send_all
 from events.queries import load_queries
+from pushgate_client import FixedToken
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 
@@ -54,9 +55,13 @@ class Pusher:
         self._clock = clock
 
     async def send(self, token: Token, requests: Iterable[Request]) -> Report:
-        gate = Gate(url=self._system.target.import_url(), token=token.text, connections=CONNECTIONS)
+        gate = Gate(
+            url=self._system.target.import_url(),
+            token=FixedToken(token.text.reveal()),
+            connections=CONNECTIONS,
+        )
         items: Iterator[Request | Unusable] = iter(requests)
-        return await send_all(gate, items, clock=self._clock, counts_rest=False)
+        return await send_all(gate, items, counts_rest=False)
 
     @contextlib.asynccontextmanager
     async def pushing(self, token: Token, rounds: Rounds) -> AsyncIterator[Beside]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from cli.pushing.limits import ANSWER_CHARACTERS_MAX, PROBLEMS_MAX
+from cli.pushing.limits import PROBLEMS_MAX
+from cli.pushing.requests import Request
 
 
 class Outcome(StrEnum):
@@ -56,7 +57,7 @@ _ADVICE = {
     403: "the token belongs to another client: set PUSHGATE_CLIENT_ID to its number, push these",
     404: "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these",
     405: "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these",
-    413: "push these with a smaller --batch-records",
+    413: "the record alone is more than the gate takes: make it smaller, push it",
     422: "mend the records: unchanged they are refused again",
 }
 
@@ -67,13 +68,17 @@ def _range(first: int, last: int) -> str:
 
 @dataclass(kw_only=True)
 class Report:
-    """``still_reading``: the push ended while a thread waits for more input, and still does."""
+    """``still_reading``: the push ended while a thread waits for more input, and still does.
+
+    ``requests`` counts all that were sent, those of halves and of further attempts too.
+    """
 
     accepted: int = 0
     requests: int = 0
     sent_bytes: int = 0
     problems: list[Problem] = field(default_factory=list)
     still_reading: bool = False
+    interrupted: bool = False
 
     @property
     def is_full(self) -> bool:
@@ -94,9 +99,25 @@ class Report:
         return sum(p.records or 0 for p in self.problems if p.outcome is outcome)
 
     def accept(self, *, records: int, size: int) -> None:
-        self.accepted += records
-        self.requests += 1
-        self.sent_bytes += size
+        """``size``: of the request that they stood in."""
+        if records:
+            self.accepted += records
+            self.sent_bytes += size
+
+    def add(
+        self, outcome: Outcome, request: Request, *, reason: str, status: int | None = None
+    ) -> None:
+        """What is not in: the whole request, or a part of it."""
+        self.problems.append(
+            Problem(
+                outcome=outcome,
+                first=request.first,
+                last=request.last,
+                records=request.records,
+                reason=reason,
+                status=status,
+            )
+        )
 
     def merged(self) -> list[Problem]:
         """In order of place; neighbours with one reason are one problem."""
@@ -128,14 +149,6 @@ class Report:
                 for problem in self.merged()
             ],
         }
-
-
-def shortened(answer: str) -> str:
-    """An answer's text as one line that a terminal can bear."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in answer).split())
-    if len(line) > ANSWER_CHARACTERS_MAX:
-        return line[:ANSWER_CHARACTERS_MAX] + " …"
-    return line or "(no text)"
 
 
 def _continues(before: Problem, problem: Problem) -> bool:

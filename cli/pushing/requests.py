@@ -1,14 +1,16 @@
 """Records into request bodies that the gate takes: by count, by bytes, in the order of the file."""
 
 import re
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import orjson
 
-from cli.pushing.limits import RECORD_BYTES_MAX, REQUEST_BYTES, REQUEST_RECORDS
+from cli.pushing.limits import RECORD_BYTES_MAX
 from cli.pushing.records import Record, Unusable
+from pushgate_client.limits import REQUEST_BYTES, REQUEST_RECORDS
 
 _SEQUENCE_TEXT = re.compile(r"-?[0-9]{1,19}\Z")
 
@@ -33,7 +35,8 @@ class Shape:
 class Request(NamedTuple):
     """The bytes are made once and sent again as they are. First and last are record numbers.
 
-    ``ends``: the input is known to hold nothing more.
+    ``ends``: the input is known to hold nothing more. ``numbers``: of each record, where they don't
+    simply count up, as with blank lines between.
     """
 
     first: int
@@ -41,40 +44,59 @@ class Request(NamedTuple):
     records: int
     body: bytes
     ends: bool = False
+    numbers: Sequence[int] | None = None
+
+    def without_body(self) -> Self:
+        return self._replace(body=b"")
+
+    def part(self, place: int, records: int) -> Self:
+        """So many records from this place on, counted from 0; to be named, not to be sent."""
+        numbers = self.numbers or range(self.first, self.last + 1)
+        some = numbers[place : place + records]
+        return self._replace(first=some[0], last=some[-1], records=records, body=b"", numbers=some)
 
 
 def cut(found: Iterable[Record | Unusable], shape: Shape) -> Iterator[Request | Unusable]:
     """In the order of the file; every record is in exactly one request or named as unusable."""
     before = _before(shape)
     members: list[bytes] = []
-    first = last = size = 0
+    numbers: list[int] = []
+    size = 0
     for record in found:
         item = _checked(record, shape)
         if isinstance(item, Unusable):
             if members:
-                yield _request(first, last, members)
-                members = []
+                yield _request(numbers, members)
+                members, numbers = [], []
             yield item
             continue
         member = b'%b%d,"data":%b}' % (before, item.sequence, item.text)
         if members and size + len(member) > shape.bytes_max:
-            yield _request(first, last, members)
-            members = []
+            yield _request(numbers, members)
+            members, numbers = [], []
         if not members:
-            first, size = item.number, len("[]")
+            size = len("[]")
         members.append(member)
-        last = item.number
+        numbers.append(item.number)
         size += len(member) + len(",")
         if len(members) == shape.records_max:
             # At once, and not when the next record comes: who writes to the pipe may be slow.
-            yield _request(first, last, members)
-            members = []
+            yield _request(numbers, members)
+            members, numbers = [], []
     if members:
-        yield _request(first, last, members)._replace(ends=True)
+        yield _request(numbers, members)._replace(ends=True)
 
 
-def _request(first: int, last: int, members: list[bytes]) -> Request:
-    return Request(first, last, len(members), b"[" + b",".join(members) + b"]")
+def _request(numbers: list[int], members: list[bytes]) -> Request:
+    first, last, records = numbers[0], numbers[-1], len(members)
+    counts_up = last - first + 1 == records
+    return Request(
+        first=first,
+        last=last,
+        records=records,
+        body=b"[" + b",".join(members) + b"]",
+        numbers=None if counts_up else array("Q", numbers),
+    )
 
 
 def _before(shape: Shape) -> bytes:

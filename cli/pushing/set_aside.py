@@ -1,23 +1,12 @@
 """What stands in an entry that was set aside: its records, each as it was sent."""
 
 import json
-import re
 from collections.abc import Iterator
 
 import orjson
 
 from pushgate_client import Entry
 from pushgate_client.splitting import each_record
-
-# As our own pushes begin each record.
-_SEQUENCE = re.compile(rb'"sequence":(-?[0-9]+),"data":')
-
-
-def sequences_of(entry: Entry) -> list[int]:
-    """Of a push that this command made; empty for any other body that can't be read so."""
-    members = each_record(entry) or []
-    found = [_SEQUENCE.search(member.body) for member in members]
-    return [int(match[1]) for match in found if match is not None]
 
 
 def members_of(entry: Entry) -> Iterator[bytes]:

@@ -1,36 +1,43 @@
 """Requests into an outbox, and from there to the gate: what is not in yet stays on disk."""
 
 import asyncio
+from asyncio import Task
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.pushing.feeding import INTERRUPTED, Feed
+from cli.pushing.limits import FULL_SECONDS, LINGER_SECONDS, SEQUENCES
+from cli.pushing.progress import Progress, Standing, shown
 from cli.pushing.records import Unusable
-from cli.pushing.report import Outcome, Problem, Report, shortened
+from cli.pushing.report import Outcome, Report
 from cli.pushing.requests import Request
-from cli.pushing.set_aside import sequences_of
 from pushgate_client import PUSH, Delivery, Entry, Happening, Outbox, Sent, WasSetAside
-from pushgate_client.pipeline import Pipeline
+from pushgate_client.limits import CONNECTIONS, OUTBOX_BYTES_MAX
 from pushgate_client.tokens import TokenSource
 from services.runtime.clock import Clock
 
-# As many are promised to one push: more records than that no file has.
-SEQUENCES = 1_000_000_000
-# Without any progress for so long, what waits is left in the outbox.
-LINGER_SECONDS = 10.0
+_LOOK_SECONDS = 0.25
+# A moment without room is what a full outbox is like while it empties.
+_SAID_AFTER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """``linger_seconds``: how long a gate that takes nothing is waited for at the end."""
+    """``linger_seconds``: how long a gate that takes nothing is waited for at the end.
+
+    ``full_seconds``: the same while the outbox takes nothing more.
+    """
 
     url: str
     token: TokenSource
     directory: Path
-    connections: int
     table: str
+    connections: int = CONNECTIONS
+    bytes_max: int = OUTBOX_BYTES_MAX
     linger_seconds: float = LINGER_SECONDS
+    full_seconds: float = FULL_SECONDS
     notice: Callable[[str], None] = lambda _: None
 
 
@@ -38,10 +45,20 @@ class Way:
 Items = Callable[[int], Iterator[Request | Unusable]]
 
 
-async def send_through(way: Way, items: Items, *, clock: Clock) -> Report:
-    """Raises OutboxLocked while another process has the outbox."""
-    sending = _Sending(way, clock)
-    async with Outbox.open(way.directory, said=way.notice) as outbox:
+async def send_through(
+    way: Way,
+    items: Items,
+    *,
+    clock: Clock,
+    progress: Progress | None = None,
+    counts_rest: bool = False,
+) -> Report:
+    """The report tells of every record. Raises OutboxLocked while another process has the outbox.
+
+    When it is cancelled it ends too, with a report: what is on disk stays there.
+    """
+    async with Outbox.open(way.directory, bytes_max=way.bytes_max, said=way.notice) as outbox:
+        sending = _Sending(way, outbox, clock)
         delivery = Delivery(
             outbox,
             url=way.url,
@@ -49,13 +66,12 @@ async def send_through(way: Way, items: Items, *, clock: Clock) -> Report:
             connections=way.connections,
             happened=sending.happened,
         )
-        async with delivery:
-            sending.first_sequence = await outbox.next_sequences(SEQUENCES)
-            await sending.put_in(outbox, items(sending.first_sequence))
-            await linger(delivery, lambda: sending.settled, way.linger_seconds)
-            sending.name_what_waits(outbox.counts().why)
-            # Those of halves too.
-            sending.report.requests = delivery.requests
+        async with shown(progress, sending.standing), delivery:
+            await sending.all(delivery, items)
+            why = outbox.counts().why
+    # Only now is it known of everything whether it is on disk.
+    sending.report.requests = delivery.requests
+    await sending.name_what_is_not_in(why, counts_rest=counts_rest)
     return sending.report
 
 
@@ -74,32 +90,100 @@ async def linger(delivery: Delivery, progress: Callable[[], int], seconds: float
 class _Kept(NamedTuple):
     """Of a request in the outbox: all but its body, which is on disk, where there is room."""
 
-    first: int
-    last: int
-    records: int
+    request: Request
     size: int
 
 
 class _Sending:
-    def __init__(self, way: Way, clock: Clock) -> None:
+    def __init__(self, way: Way, outbox: Outbox, clock: Clock) -> None:
         self.report = Report()
-        self.first_sequence = 0
-        self.settled = 0
+        self._settled = 0
         self._way = way
+        self._outbox = outbox
         self._clock = clock
-        self._requests: dict[int, _Kept] = {}
+        self._feed: Feed | None = None
+        self._appending: dict[Task[None], Request] = {}
+        self._kept: dict[int, _Kept] = {}
 
-    async def put_in(self, outbox: Outbox, items: Iterator[Request | Unusable]) -> None:
-        """Several at once, so that they share a flush to disk."""
-        async with Pipeline(self._way.connections) as pipeline:
-            while (item := await asyncio.to_thread(next, items, None)) is not None:
-                if isinstance(item, Unusable):
-                    self._add(Outcome.UNUSABLE, item.number, item.reason)
-                else:
-                    await pipeline.add(self._put(outbox, item))
-            await pipeline.finished()
+    def standing(self) -> Standing:
+        counts = self._outbox.counts()
+        return Standing(
+            read=0 if self._feed is None else self._feed.records,
+            accepted=self.report.accepted,
+            waiting=counts.waiting_records,
+            why=counts.why,
+        )
 
-    async def _put(self, outbox: Outbox, request: Request) -> int:
+    async def all(self, delivery: Delivery, items: Items) -> None:
+        """As far as it goes, also when it is interrupted."""
+        try:
+            first = await self._outbox.next_sequences(SEQUENCES)
+            self._feed = feed = Feed(items(first), self.report)
+            if await self._all_put(feed):
+                await linger(delivery, lambda: self._settled, self._way.linger_seconds)
+        except asyncio.CancelledError:
+            self.report.interrupted = True
+            if self._feed is not None:
+                self._feed.end(INTERRUPTED)
+
+    def happened(self, happening: Happening) -> None:
+        """Of entries that were there before the report says nothing; they are sent all the same."""
+        match happening:
+            case Sent(id_, records):
+                self._settled += 1
+                kept = self._kept.pop(id_, None)
+                if kept is not None:
+                    self.report.accept(records=records, size=kept.size)
+            case WasSetAside(id_, part, answer, place) if id_ in self._kept:
+                self.report.add(
+                    Outcome.SET_ASIDE,
+                    self._kept[id_].request.part(place, part.records),
+                    reason=answer.quoted,
+                    status=answer.status,
+                )
+            case _:
+                pass
+
+    async def name_what_is_not_in(self, why: str | None, *, counts_rest: bool) -> None:
+        for kept in self._kept.values():
+            self.report.add(
+                Outcome.HELD, kept.request, reason=why or "the gate has not answered yet"
+            )
+        assert self._feed is not None or self.report.interrupted, "it was begun"
+        for task, request in self._appending.items():
+            task.cancel()
+            await asyncio.wait({task})
+            failure = None if task.cancelled() else task.exception()
+            reason = self._feed.ended_by if failure is None and self._feed else str(failure)
+            self.report.add(Outcome.UNSENT, request, reason=reason or INTERRUPTED)
+        if self._feed is not None:
+            # Who interrupts it does not want to wait until a long file is read.
+            counts_rest = counts_rest and not self.report.interrupted
+            await self._feed.name_the_rest(counts_rest=counts_rest)
+
+    async def _all_put(self, feed: Feed) -> bool:
+        """Whether all is in the outbox that can be; not when it was full for too long."""
+        putting = asyncio.create_task(feed.to(self._put, at_once=self._way.connections))
+        watching = asyncio.create_task(self._full_for_long())
+        try:
+            await asyncio.wait({putting, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not putting.done():
+                feed.end(watching.result())
+                return False
+            putting.result()
+            return True
+        finally:
+            for task in (putting, watching):
+                task.cancel()
+            await asyncio.gather(putting, watching, return_exceptions=True)
+
+    async def _put(self, request: Request) -> None:
+        """What was begun is not broken off: it must be known in the end whether it is on disk."""
+        appending = asyncio.create_task(self._append(request))
+        self._appending[appending] = request.without_body()
+        await asyncio.shield(appending)
+
+    async def _append(self, request: Request) -> None:
         entry = Entry(
             endpoint=PUSH,
             tables=(self._way.table,),
@@ -109,55 +193,29 @@ class _Sending:
             # Sequences decide which record wins, whatever comes first.
             in_order=False,
         )
-        id_ = await outbox.append(entry)
-        kept = _Kept(request.first, request.last, request.records, len(request.body))
-        self._requests[id_] = kept
-        return id_
+        size, kept = len(request.body), request.without_body()
+        id_ = await self._outbox.append(entry)
+        self._kept[id_] = _Kept(kept, size)
+        task = asyncio.current_task()
+        assert task is not None, "it runs in one"
+        del self._appending[task]
 
-    def happened(self, happening: Happening) -> None:
-        """Of entries that were there before the report says nothing; they are sent all the same."""
-        match happening:
-            case Sent(id_, records):
-                self.settled += 1
-                request = self._requests.pop(id_, None)
-                if request is not None:
-                    self.report.accept(records=records, size=request.size)
-            case WasSetAside(id_, part, answer) if id_ in self._requests:
-                self._set_aside(self._requests[id_], part, answer.status, answer.text)
-            case _:
-                pass
-
-    def _set_aside(self, request: _Kept, part: Entry, status: int | None, text: str) -> None:
-        """A part keeps its sequences, and they count the records of the file."""
-        first, last = request.first, request.last
-        sequences = sequences_of(part)
-        if sequences and all(first <= each - self.first_sequence + 1 <= last for each in sequences):
-            first = min(sequences) - self.first_sequence + 1
-            last = max(sequences) - self.first_sequence + 1
-        self.report.problems.append(
-            Problem(
-                outcome=Outcome.SET_ASIDE,
-                first=first,
-                last=last,
-                records=part.records,
-                reason=shortened(text),
-                status=status,
-            )
-        )
-
-    def name_what_waits(self, why: str | None) -> None:
-        for request in self._requests.values():
-            self.report.problems.append(
-                Problem(
-                    outcome=Outcome.HELD,
-                    first=request.first,
-                    last=request.last,
-                    records=request.records,
-                    reason=why or "the gate has not answered yet",
+    async def _full_for_long(self) -> str:
+        """Returns why, once nothing was taken in nor sent for so long."""
+        since, before, said = self._clock.monotonic(), -1, False
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now, full = self._clock.monotonic(), self._outbox.full
+            if full is None or self._settled != before:
+                since, before, said = now, self._settled, False
+                continue
+            why = self._outbox.counts().why
+            held = f" Nothing is sent meanwhile: {why}." if why else ""
+            if now - since >= self._way.full_seconds:
+                return f"{full}{held}"
+            if not said and now - since >= _SAID_AFTER_SECONDS:
+                said = True
+                self._way.notice(
+                    f"{full}{held} Waiting for up to {self._way.full_seconds:g} s until something"
+                    " moves; Ctrl-C ends the push, and what is in the outbox stays there."
                 )
-            )
-
-    def _add(self, outcome: Outcome, number: int, reason: str) -> None:
-        self.report.problems.append(
-            Problem(outcome=outcome, first=number, last=number, records=1, reason=reason)
-        )
