@@ -23,6 +23,7 @@ MODULES = (
     "loader_nested",
     "loader_peers",
     "loader_backlog",
+    "loader_large",
     "loader_latency",
     "history",
     "sealing",

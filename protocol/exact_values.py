@@ -1,6 +1,8 @@
 """Values that transit can say, JSON cannot, and no type of Python keeps whole."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 _SECOND = 1_000_000
@@ -9,6 +11,14 @@ _DAY = 86_400 * _SECOND
 # counted from March so that the leap day is the last of its year.
 _TO_1970 = 719_468
 _ERA, _CENTURY, _OLYMPIAD, _YEAR = 146_097, 36_524, 1_461, 365
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ExactDecimal(Decimal):
+    """A decimal that was called one (``~f``), not a number that happens to fit no double."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,14 @@ class Timestamp:
             f"{shown_year:04}-{month:02}-{day:02}"
             f" {hour:02}:{minute:02}:{second:02}{decimals}+00{era}"
         )
+
+    def rfc3339(self) -> str:
+        """Raises ValueError outside of the years 1 to 9999, for which it has no words."""
+        try:
+            moment = _EPOCH + timedelta(microseconds=self.microseconds)
+        except OverflowError as error:
+            raise ValueError("the year has no four digits") from error
+        return moment.isoformat().replace("+00:00", "Z")
 
 
 def _date(days: int) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 """Transit+JSON, compact and verbose, to plain Python values (wire contract section 6).
 
-A map becomes a dict with string keys, a set or list a list; ~i ~n int, ~f Decimal, ~d ~z float,
-~m ~t Timestamp, ~u ~r ~: ~$ ~c ~b str; what nothing else can hold is Tagged.
+A map becomes a dict with string keys, a set or list a list; ~i ~n int, ~f ExactDecimal, ~d ~z
+float, ~m ~t Timestamp, ~u ~r ~: ~$ ~c ~b str; what nothing else can hold is Tagged.
 
 Written here because the reader on PyPI answers with types of its own (frozendict, Boolean), at
 a third of the speed. What makes it quick: records of one push repeat the same keys as the same
@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from protocol.exact_values import Tagged, Timestamp
+from protocol.exact_values import ExactDecimal, Tagged, Timestamp
 from protocol.json_text import exact_decimal, exact_float, exact_integer, parse_exact
 from protocol.limits import RECORDS_MAX
 from protocol.refusals.edge import MalformedBody
@@ -247,10 +247,10 @@ def _integer(text: str) -> int | Decimal:
     return exact_integer(text)
 
 
-def _decimal(text: str) -> Decimal:
+def _decimal(text: str) -> ExactDecimal:
     if not _NUMBER.fullmatch(text):
         raise MalformedBody("a decimal with something else than digits")
-    return exact_decimal(text)
+    return ExactDecimal(exact_decimal(text))
 
 
 def _double(text: str) -> float | Decimal:

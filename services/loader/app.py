@@ -14,6 +14,7 @@ from asyncpg import Pool, Record
 from events.ids import new_worker_id
 from services.ingest.journal.claim import Claims, session_of
 from services.loader.forgetting import keep_forgetting
+from services.loader.naming import field_name, field_name_from_a_letter
 from services.loader.preparing import Limits
 from services.loader.worker import Worker
 from services.runtime.clock import Clock
@@ -50,6 +51,8 @@ class LoaderSettings(ServerSettings):
     lease_seconds: float = field(default=LIMITS.lease_seconds, metadata={"at_least": 1})
     load_records_max: int = field(default=LIMITS.records, metadata={"at_least": 1})
     load_bytes_max: int = field(default=LIMITS.bytes, metadata={"at_least": 1})
+    # Whether a column's name begins with its first letter or underscore (loading behaviour, OP-6).
+    strip_leading_nonletters: bool = False
 
 
 def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
@@ -81,6 +84,7 @@ def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
             lease_seconds=settings.lease_seconds,
         ),
         slots=settings.loader_slots,
+        field_name=field_name_from_a_letter if settings.strip_leading_nonletters else field_name,
     )
     app.cleanup_ctx.append(functools.partial(_journal, journal=journal))
     app.cleanup_ctx.append(functools.partial(_figures, claims=claims))

@@ -4,26 +4,21 @@ Records are flattened in pieces while bodies are read, so that a load holds colu
 of its parsed records. Pure.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from services.loader import naming
 from services.loader.flatten import TooManyColumns, flatten
+from services.loader.plan import TOO_MANY_COLUMNS
 from services.loader.reading import Record, Run, Step, Switch, Typing
 from services.loader.rows import EXTRACTED, ORDINAL, PLACE, REQUEST, ROW_SEQUENCE, TableLoad
 from services.loader.values import date_time
 
 # Records that are flattened at once: large enough that per-column work does not show.
 PIECE_RECORDS = 10_000
-REJECTED_CHARACTERS_MAX = 1024 * 1024
-
-TOO_MANY_COLUMNS = "ERROR: too many columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +59,14 @@ class Parcel:
     fixed: dict[str, list[Any]] = field(default_factory=_empty_fixed)
 
     def reject_all(self, records: Sequence[Record], reason: str) -> None:
-        self.rejected += [Rejected(text_of(record), reason) for record in records]
+        self.rejected += [Rejected(self.typing.text_of(record), reason) for record in records]
 
 
 class Assembly:
     """``add`` requests in order of acceptance, then ``finish``."""
 
-    def __init__(self, table_name: str) -> None:
+    def __init__(self, table_name: str, field_name: naming.FieldName) -> None:
+        self._field_name = field_name
         self.table_name = table_name
         self.table = naming.root_table_name(table_name)
         self.requests: list[Request] = []
@@ -117,7 +113,7 @@ class Assembly:
         return parcel
 
     def _new_parcel(self, run: Run) -> Parcel:
-        names = [naming.field_name(raw) for raw in run.key_names]
+        names = [self._field_name(raw) for raw in dict.fromkeys(run.key_names)]
         keys = tuple(name.text for name in names)
         return Parcel(
             run.key_names,
@@ -139,32 +135,48 @@ class Assembly:
             parcel.reject_all(records, parcel.problem)
             return
         fixed[EXTRACTED] = [text and date_time(text) for text in fixed[EXTRACTED]]
-        first_ordinals = fixed[ORDINAL]
+        record_of = dict(zip(fixed[ORDINAL], records, strict=True))
         try:
-            piece = flatten(
-                records,
-                fixed,
-                parcel.typing.rule,
-                table=self.table.text,
-                source_keys=parcel.keys or (naming.SURROGATE_KEY,),
-            )
+            piece = self._piece(parcel, records, fixed)
         except TooManyColumns:
             parcel.reject_all(records, TOO_MANY_COLUMNS)
             return
         if piece.rejected or piece.notes:
-            self._tell(parcel, piece, dict(zip(first_ordinals, records, strict=True)))
+            self._tell(parcel, piece, record_of)
         if parcel.load is None:
             parcel.load = piece
         else:
             parcel.load.extend(piece)
 
+    def _piece(
+        self, parcel: Parcel, records: Sequence[Record], fixed: dict[str, list[Any]]
+    ) -> TableLoad:
+        return flatten(
+            records,
+            fixed,
+            parcel.typing.rule,
+            table=self.table.text,
+            source_keys=parcel.keys or (naming.SURROGATE_KEY,),
+            field_name=self._field_name,
+        )
+
     def _tell(self, parcel: Parcel, piece: TableLoad, record_of: dict[int, Record]) -> None:
+        text_of = parcel.typing.text_of
         for ordinal, reason in sorted(piece.rejected.items()):
             parcel.rejected.append(Rejected(text_of(record_of[ordinal]), reason))
-        for reason, ordinal in piece.notes.items():
-            if ordinal not in piece.rejected:
-                self.notes.setdefault(reason, text_of(record_of[ordinal]))
+        for reason, ordinal in self._notes_of(parcel, piece, record_of).items():
+            self.notes.setdefault(reason, text_of(record_of[ordinal]))
         piece.drop(piece.rejected.__contains__)
+
+    def _notes_of(
+        self, parcel: Parcel, piece: TableLoad, record_of: dict[int, Record]
+    ) -> dict[str, int]:
+        """With the first records that are loaded: a rejected one's whole text is told anyway."""
+        if piece.rejected.keys().isdisjoint(piece.notes.values()):
+            return piece.notes
+        loaded = [ordinal for ordinal in record_of if ordinal not in piece.rejected]
+        records = [record_of[ordinal] for ordinal in loaded]
+        return self._piece(parcel, records, {ORDINAL: loaded}).notes
 
 
 def _key_problem(names: Sequence[naming.Name]) -> str | None:
@@ -179,12 +191,3 @@ def _key_problem(names: Sequence[naming.Name]) -> str | None:
         if name.text in [other.text for other in names[:i]]:
             return f"Field collision on {name.text}"
     return None
-
-
-def text_of(record: Record) -> str:
-    """As much of the record as is sensible, as JSON, for people to read."""
-    try:
-        text = orjson.dumps(record, default=str).decode()
-    except TypeError:  # an integer beyond 64 bits
-        text = json.dumps(record, default=str, ensure_ascii=False, separators=(",", ":"))
-    return text[:REJECTED_CHARACTERS_MAX].replace("\0", "")

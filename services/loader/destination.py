@@ -110,7 +110,7 @@ class Books:
         columns: dict[int, dict[str, ExistingColumn]] = {oid: {} for oid in oids}
         for row in await self._connection.fetch(self._queries["columns"], oids, schema):
             columns[row["oid"]][row["name"]] = ExistingColumn(
-                row["name"], family_of(row["type"]), row["base_name"], row["not_null"]
+                row["name"], family_of(row["type"]), row["base_name"], row["type"]
             )
         keys = {
             row["oid"]: tuple(sorted(row["columns"]))

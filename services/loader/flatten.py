@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from protocol.exact_values import Tagged, Timestamp
+from protocol.exact_values import ExactDecimal, Tagged, Timestamp
 from services.loader import naming, values
 from services.loader.column_types import Kind
 from services.loader.rows import LEVEL, ROOT, Rows, TableLoad
@@ -28,6 +28,7 @@ _NUMBERS: dict[type, Callable[[Rule], Kind]] = {
     int: attrgetter("integer"),
     float: attrgetter("number"),
     Decimal: attrgetter("decimal"),
+    ExactDecimal: lambda _: Kind.NUMERIC,
 }
 _NOTHING: dict[str, Any] = {}
 
@@ -45,6 +46,7 @@ def flatten(
     *,
     table: str,
     source_keys: Sequence[str] = (),
+    field_name: naming.FieldName = naming.field_name,
 ) -> TableLoad:
     """Columns of ``records``; ``fixed`` are the root's own columns, ``_ordinal`` among them.
 
@@ -52,13 +54,20 @@ def flatten(
     which sub-tables would have names that PostgreSQL cuts. Raises TooManyColumns.
     """
     load = TableLoad(Rows("", 0, fixed, len(records)))
-    _Flattening(load, table, source_keys).fields(load.root, "", records, rule)
+    _Flattening(load, table, source_keys, field_name).fields(load.root, "", records, rule)
     return load
 
 
 class _Flattening:
-    def __init__(self, load: TableLoad, table: str, source_keys: Sequence[str]) -> None:
+    def __init__(
+        self,
+        load: TableLoad,
+        table: str,
+        source_keys: Sequence[str],
+        field_name: naming.FieldName,
+    ) -> None:
         self._load = load
+        self._field_name = field_name
         self._table = table
         self._source_key_problem = next(
             (
@@ -79,7 +88,7 @@ class _Flattening:
             types.discard(_NONE)
             if not types:
                 continue
-            name = naming.field_name(raw)
+            name = self._field_name(raw)
             if name.problem is not None:
                 self._reject_where_present(rows, column, name.problem)
                 continue
@@ -89,6 +98,8 @@ class _Flattening:
         """Fields with their values; sorted, so that of several reasons always the same is told."""
         apart = _taken_apart(records)
         if apart is not None:
+            if self._places + len(apart) > PLACES_MAX:
+                apart = {key: column for key, column in apart.items() if _holds_value(column)}
             self._count_places(len(apart))
             for key in sorted(apart):
                 yield key, list(apart[key])

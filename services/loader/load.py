@@ -37,10 +37,14 @@ class Order:
 
 @dataclass(slots=True)
 class Outcome:
-    """``requests`` (from 1) were loaded now; the others had been before, or are gone."""
+    """``requests`` (from 1) were loaded now; the others had been before, or are gone.
+
+    ``stale`` counts records of a version older than the active one.
+    """
 
     rows: int = 0
     rejected: int = 0
+    stale: int = 0
     requests: set[int] = field(default_factory=set)
 
 
@@ -99,6 +103,8 @@ async def _load_steps(
         else:
             rejects.add(step.rejected)
             way = await versions.way_for(step.version)
+            if way is None:
+                outcome.stale += step.records - len(step.rejected)
             if way is None or step.load is None:
                 continue
             stamp = Stamp(batched_at=now, version=way.version, received=received, batches=batches)

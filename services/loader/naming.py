@@ -5,7 +5,7 @@ length in bytes and the order of code points is the order of bytes. Pure.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,6 +50,7 @@ _ALLOWED_SYSTEM_FIELDS = frozenset(
 _POSTGRES_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_ ]+")
+_BEFORE_A_LETTER = re.compile(r"^[^A-Za-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class Name:
 
     text: str
     problem: str | None = None
+
+
+# What a client's field is called: as it is, or from its first letter or underscore on (OP-6).
+FieldName = Callable[[str], Name]
 
 
 def quote_identifier(name: str) -> str:
@@ -83,7 +88,15 @@ def canonical(raw: str) -> str:
 @lru_cache(maxsize=20_000)
 def field_name(raw: str) -> Name:
     """One client-written key, at any depth: tested by itself, not as part of the joined name."""
-    text = canonical(raw)
+    return _judged(raw, canonical(raw))
+
+
+@lru_cache(maxsize=20_000)
+def field_name_from_a_letter(raw: str) -> Name:
+    return _judged(raw, _BEFORE_A_LETTER.sub("", canonical(raw)))
+
+
+def _judged(raw: str, text: str) -> Name:
     lowered = text.lower()
     if not text:
         return Name(text, f"Column name {raw} is empty after canonicalization")

@@ -5,17 +5,21 @@ Rules: loading behaviour 2.3, 3.2, 4.2, 4.3 and 4.5. Works inside the load's tra
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import count
-from typing import Any
 
 import asyncpg
 
-from services.loader import fitting, naming, winners
-from services.loader.assembly import TOO_MANY_COLUMNS
+from services.loader import fitting, naming, narrowed, winners
 from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
-from services.loader.plan import ExistingTable, Plan, TooManyColumns, Wanted, plan_table
+from services.loader.plan import (
+    TOO_MANY_COLUMNS,
+    ExistingTable,
+    Plan,
+    TooManyColumns,
+    Wanted,
+    plan_table,
+)
 from services.loader.rejects import Rejects
 from services.loader.rows import ORDINAL, PLACE, CellKey, ChildKey, Rows, TableLoad
 from services.loader.staging import Staging, Stamp, Target
@@ -205,12 +209,34 @@ class _Putting:
             if isinstance(error, asyncpg.ProgramLimitExceededError) and _is_no_page_limit(error):
                 raise
             if load.root.size == 1:
-                self._place.rejects.all_records(load.root, _reason(error, load))
+                self._place.rejects.all_records(
+                    load.root, self._reason(error, load, target, targets)
+                )
                 return 0
         middle = load.root.owner[load.root.size // 2]
         later = load.split(middle)
         written = await self._write(load, target, targets, stamp)
         return written + await self._write(later, target, targets, stamp)
+
+    def _reason(
+        self,
+        error: Exception,
+        load: TableLoad,
+        target: Target,
+        targets: Mapping[ChildKey, Target],
+    ) -> str:
+        """``load`` holds one record."""
+        if isinstance(error, asyncpg.NumericValueOutOfRangeError):
+            # Only a column that somebody made narrower refuses what we let through.
+            written = [(load.root, target)]
+            written += [(rows, targets[key]) for key, rows in load.children.items()]
+            tables = self._standing.tables
+            reason = narrowed.reason(
+                (rows, narrowed.type_names(tables.get(to.table), to.plan)) for rows, to in written
+            )
+            if reason is not None:
+                return reason
+        return f"{error.args[0]}" if error.args else type(error).__name__
 
     async def _write_rows(
         self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
@@ -285,29 +311,3 @@ def _first_record(item: tuple[ChildKey, Rows]) -> tuple[int, ChildKey]:
 
 def _is_no_page_limit(error: asyncpg.ProgramLimitExceededError) -> bool:
     return error.sqlstate != _PROGRAM_LIMIT_EXCEEDED
-
-
-def _reason(error: Exception, load: TableLoad) -> str:
-    """``load`` holds one record."""
-    if isinstance(error, asyncpg.NumericValueOutOfRangeError):
-        # Only a column that somebody made narrower refuses what we let through.
-        for word, kind in (("integer", Kind.BIGINT), ("decimal", Kind.NUMERIC)):
-            values = _values_of(load, kind)
-            if values and (word == "decimal" or "int" in str(error)):
-                return f"{word} out of range for PostgreSQL on {max(values, key=_size)}"
-    return f"{error.args[0]}" if error.args else type(error).__name__
-
-
-def _values_of(load: TableLoad, kind: Kind) -> list[Any]:
-    return [
-        value
-        for rows in (load.root, *load.children.values())
-        for (_, found), values in rows.cells.items()
-        if found is kind
-        for value in values
-        if value is not None
-    ]
-
-
-def _size(value: Any) -> Decimal:
-    return abs(Decimal(value))

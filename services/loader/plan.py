@@ -11,23 +11,37 @@ from services.loader import naming
 from services.loader.column_types import SUFFIX_OF, Kind
 from services.loader.rows import CellKey
 
+TOO_MANY_COLUMNS = "ERROR: too many columns"
+
 
 class TooManyColumns(Exception):
     """The table would have more columns than PostgreSQL allows, dropped ones counted."""
+
+    def __str__(self) -> str:
+        return TOO_MANY_COLUMNS
 
 
 class NameTaken(Exception):
     """A column that is not the loader's, and of no type it writes, has a name it needs."""
 
+    def __str__(self) -> str:
+        return (
+            f"column {self.args[0]} is of a type that the loader never writes, and the loader needs"
+            " its name: rename that column, then send the batch again"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ExistingColumn:
-    """``base`` is what the loader's books say the column holds; None: it is not in them."""
+    """``base`` is what the loader's books say the column holds; None: it is not in them.
+
+    ``type_name`` is that of pg_type; empty for a column that is only planned.
+    """
 
     name: str
     kind: Kind | None
     base: str | None = None
-    not_null: bool = False
+    type_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

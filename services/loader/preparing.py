@@ -10,6 +10,7 @@ from typing import Self
 
 from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
 from services.loader.assembly import Assembly
+from services.loader.naming import FieldName
 from services.loader.source import ParsedBodies, Source
 
 # Loads of one loader that are prepared before their time; each may hold as much as one in hand.
@@ -34,6 +35,7 @@ class Shared:
     """What the slots of one loader have in common."""
 
     limits: Limits
+    field_name: FieldName
     parsed: ParsedBodies = field(default_factory=ParsedBodies)
     # Marks at the destination whose batches have left the journal.
     finished: list[Mark] = field(default_factory=list)
@@ -99,7 +101,8 @@ class Preparing:
         return Part(batches, asyncio.create_task(self._prepare(batches)))
 
     async def _prepare(self, batches: list[Batch]) -> Prepared:
-        source = Source(batches, await self._claims.bodies(batches), self._shared.parsed)
+        bodies = await self._claims.bodies(batches)
+        source = Source(batches, bodies, self._shared.parsed, self._shared.field_name)
         return Prepared(source, await source.assemble())
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from protocol.bodies import exact_batch, exact_push
 from protocol.media_types import is_transit
 from protocol.table_names import storable
-from services.loader.typing_rules import BY_TRANSIT_VALUE, BY_VALUE, Rule, rule_of
+from services.loader.record_text import text_of
+from services.loader.typing_rules import BY_VALUE, Rule, rule_of
 
 Record = dict[str, Any]
 
@@ -29,11 +30,14 @@ class Typing:
 
     rule: Rule
     schema: Record | None
+    transit: bool = False
 
     def same_as(self, other: "Typing") -> bool:
-        if self.schema is None or other.schema is None:
-            return self.rule is other.rule
-        return self.schema == other.schema
+        return self.schema == other.schema and self.transit is other.transit
+
+    def text_of(self, record: Record) -> str:
+        """In the words that it came in."""
+        return text_of(record, transit=self.transit)
 
 
 @dataclass(slots=True)
@@ -70,8 +74,8 @@ def read_steps(body: bytes, *, media_type: str, endpoint: str) -> dict[str, list
     """By table name as the journal has it. ``body`` was accepted, so it has the right shape."""
     if endpoint == "batch":
         return _batch_steps(exact_batch(body))
-    rule = BY_TRANSIT_VALUE if is_transit(media_type) else BY_VALUE
-    return _push_steps(exact_push(body, media_type), Typing(rule, None))
+    typing = Typing(BY_VALUE, None, transit=is_transit(media_type))
+    return _push_steps(exact_push(body, media_type), typing)
 
 
 def _batch_steps(request: Record) -> dict[str, list[Step]]:

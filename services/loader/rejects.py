@@ -56,10 +56,12 @@ class Rejects:
     ) -> None:
         texts = self._texts_of([spot for spot, _ in self._spots]) if self._spots else []
         reasons = [reason for _, reason in self._spots]
-        rows = [
-            *((each.record, each.reason, table, now) for each in self._told),
-            *((text, reason, table, now) for text, reason in zip(texts, reasons, strict=True)),
+        told = [
+            *((each.record, each.reason) for each in self._told),
+            *zip(texts, reasons, strict=True),
         ]
+        # Reasons name what was pushed, and U+0000 can't be stored. Texts have it escaped.
+        rows = [(text, reason.replace("\0", ""), table, now) for text, reason in told]
         if rows:
             await connection.copy_records_to_table(
                 naming.REJECTED_TABLE, schema_name=schema, columns=_COLUMNS, records=rows

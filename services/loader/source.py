@@ -9,7 +9,8 @@ import zstandard
 
 from protocol.refusals import Refusal
 from services.ingest.journal.claim import Batch, Body, Mark
-from services.loader.assembly import Assembly, Request, text_of
+from services.loader.assembly import Assembly, Request
+from services.loader.naming import FieldName
 from services.loader.reading import Run, Step, read_steps
 
 # Of bodies for several tables, whose other tables mostly are loaded next. As accepted; parsed
@@ -60,8 +61,13 @@ class ParsedBodies:
 
 class Source:
     def __init__(
-        self, batches: Sequence[Batch], bodies: Mapping[UUID, Body], parsed: ParsedBodies
+        self,
+        batches: Sequence[Batch],
+        bodies: Mapping[UUID, Body],
+        parsed: ParsedBodies,
+        field_name: FieldName,
     ) -> None:
+        self._field_name = field_name
         self._batches = batches
         self._bodies = bodies
         self._parsed = parsed
@@ -72,7 +78,7 @@ class Source:
 
     async def assemble(self, only: Container[int] | None = None) -> Assembly:
         """``only``: of these requests, counted from 1. Raises Unreadable."""
-        assembly = Assembly(self._batches[0].table_name)
+        assembly = Assembly(self._batches[0].table_name, self._field_name)
         read_bytes = 0
         for number, batch in enumerate(self._batches, start=1):
             wanted = only is None or number in only
@@ -95,7 +101,7 @@ class Source:
             raise Unreadable(batch.mark, f"its body is damaged: {type(error).__name__}") from error
 
     def texts_of(self, spots: Sequence[tuple[int, int]]) -> list[str]:
-        """Records as JSON, by request (from 1) and index in it; their bodies are read again."""
+        """Records by request (from 1) and index in it; their bodies are read again."""
         wanted: dict[int, set[int]] = {}
         for request, place in spots:
             wanted.setdefault(request, set()).add(place)
@@ -104,7 +110,7 @@ class Source:
             for step in self._steps(self._batches[request - 1]):
                 if isinstance(step, Run):
                     texts.update(
-                        ((request, place), text_of(record))
+                        ((request, place), step.typing.text_of(record))
                         for place, record in zip(step.places, step.records, strict=True)
                         if place in places
                     )

@@ -18,6 +18,7 @@ from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
 from services.loader.destination import Books, Destination
 from services.loader.load import Order, Outcome, load
 from services.loader.naming import root_table_name
+from services.loader.plan import NameTaken, TooManyColumns
 from services.loader.preparing import Part, Preparing, Shared
 from services.loader.source import Unreadable
 from services.runtime.clock import Clock
@@ -28,6 +29,7 @@ from services.runtime.metrics import (
     LOADER_PUT_BACK_TABLES,
     LOADER_REJECTED,
     LOADER_ROWS,
+    LOADER_STALE,
 )
 
 # After so many loads a table's turn ends, so that others wait for seconds at most.
@@ -50,6 +52,8 @@ _PASSING = (
     asyncpg.QueryCanceledError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+# Of the batch and the table as it is; their texts say what to do.
+_TELLING = (NameTaken, TooManyColumns)
 
 
 class Turns:
@@ -108,7 +112,7 @@ class Turns:
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - the top of a table's turn: bounded, told
-            if not isinstance(error, asyncpg.PostgresError):
+            if not isinstance(error, (asyncpg.PostgresError, *_TELLING)):
                 Log().exception("load.crashed", table=batches[0].table_name)
             await self._count_attempt(table, batches, _said(error))
             return False
@@ -155,6 +159,7 @@ class Turns:
         self._shared.finished += marks
         LOADER_ROWS.inc(outcome.rows)
         LOADER_REJECTED.inc(outcome.rejected)
+        LOADER_STALE.inc(outcome.stale)
         LOADER_LOAD_SECONDS.observe(seconds)
         Log().info(
             "table.loaded",
@@ -163,6 +168,7 @@ class Turns:
             batches=len(loaded),
             rows=outcome.rows,
             rejected=outcome.rejected,
+            stale=outcome.stale,
             milliseconds=round(seconds * 1000),
             request_ids=_request_ids(loaded),
         )
@@ -259,6 +265,8 @@ class Turns:
 
 def _said(error: BaseException) -> str:
     """For people, without the detail line, which may hold what was pushed."""
+    if isinstance(error, _TELLING):
+        return str(error)
     if isinstance(error, asyncpg.PostgresError):
         return f"{error.sqlstate}: {error.args[0] if error.args else type(error).__name__}"
     return type(error).__name__

@@ -11,6 +11,8 @@ from services.loader.column_types import Kind
 
 # How many `$ref`s may follow one another before the schema counts as saying nothing.
 REFERENCES_MAX = 100
+# Alternatives that the schema of one place may lay out. Each may double them.
+BRANCHES_MAX = 1_000
 
 
 class Rule(Protocol):
@@ -27,7 +29,7 @@ class Rule(Protocol):
 
     @property
     def decimal(self) -> Kind:
-        """Of a number that was read exactly (a Decimal)."""
+        """Of a number that was read exactly (a Decimal): one that no double holds."""
 
     @property
     def texts(self) -> tuple[Kind, ...]:
@@ -44,10 +46,8 @@ class ByValue:
     boolean = Kind.BOOLEAN
     integer = Kind.BIGINT
     number = Kind.DOUBLE
+    decimal = Kind.DOUBLE
     texts: tuple[Kind, ...] = (Kind.TEXT,)
-
-    def __init__(self, decimal: Kind) -> None:
-        self.decimal = decimal
 
     def field(self, _: str) -> Rule:
         return self
@@ -56,9 +56,7 @@ class ByValue:
         return self
 
 
-# In JSON a Decimal is a literal that no double holds; transit says decimal and means it.
-BY_VALUE = ByValue(Kind.DOUBLE)
-BY_TRANSIT_VALUE = ByValue(Kind.NUMERIC)
+BY_VALUE = ByValue()
 
 
 def rule_of(schema: Mapping[str, Any] | None) -> Rule:
@@ -70,7 +68,8 @@ class _Declared:
 
     def __init__(self, schemas: tuple[Any, ...], root: Any) -> None:
         self._root = root
-        self._branches = [branch for schema in schemas for branch in _branches(schema, root)]
+        laying = _Laying(root)
+        self._branches = [branch for schema in schemas for branch in laying.branches(schema)]
         self._fields: dict[str, Rule] = {}
         self._elements: Rule | None = None
         self.boolean = Kind.BOOLEAN
@@ -106,7 +105,7 @@ class _Declared:
             )
             if found[-1] is Kind.TEXT:
                 break
-        return tuple(found) or (Kind.TEXT,)
+        return tuple(dict.fromkeys(found)) or (Kind.TEXT,)
 
     def field(self, name: str) -> Rule:
         rule = self._fields.get(name)
@@ -122,15 +121,17 @@ class _Declared:
 
     def elements(self) -> Rule:
         if self._elements is None:
-            items = [
-                branch["items"]
-                for branch in self._branches
-                if isinstance(branch.get("items"), dict)
-            ]
+            items: list[Any] = []
+            for branch in self._branches:
+                declared = branch.get("items")
+                # One schema for each place: which of them a value meets, its type tells.
+                items += declared if isinstance(declared, list) else [declared]
+            items = [schema for schema in items if isinstance(schema, dict)]
             self._elements = _Declared(tuple(items), self._root) if items else BY_VALUE
         return self._elements
 
 
+_COMBINING = ("allOf", "anyOf", "oneOf")
 _TEXT_FORMATS = {"date-time": Kind.TIMESTAMP, "singer.decimal": Kind.NUMERIC}
 
 
@@ -140,26 +141,44 @@ def _types(branch: Mapping[str, Any]) -> frozenset[str]:
     return frozenset([given] if isinstance(given, str) else given or ()) - {"null"}
 
 
-def _branches(schema: Any, root: Any, depth: int = 0) -> list[Mapping[str, Any]]:
-    """``$ref`` followed, ``allOf`` merged, ``anyOf`` and ``oneOf`` laid out in written order."""
-    if not isinstance(schema, dict) or depth > REFERENCES_MAX:
-        return [{}]
-    if isinstance(reference := schema.get("$ref"), str):
-        return _branches(_referred(reference, root), root, depth + 1)
-    merged = schema
-    for part in schema.get("allOf") or ():
-        for found in _branches(part, root, depth + 1):
-            merged = _merged(found, merged)
-    alternatives = [*(merged.get("anyOf") or ()), *(merged.get("oneOf") or ())]
-    if not alternatives:
-        return [merged]
-    around = {key: value for key, value in merged.items() if key not in ("anyOf", "oneOf")}
-    return [
-        _merged(around, found)
-        for alternative in alternatives
-        for found in _branches(alternative, root, depth + 1)
-        if _types(found) or found.get("type") is None
-    ]
+class _Laying:
+    """``$ref`` followed, ``allOf`` merged, ``anyOf`` and ``oneOf`` laid out in written order.
+
+    What goes beyond BRANCHES_MAX says nothing.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._steps = 0
+
+    def branches(self, schema: Any, depth: int = 0) -> list[Mapping[str, Any]]:
+        self._steps += 1
+        if not isinstance(schema, dict) or depth > REFERENCES_MAX or self._steps > BRANCHES_MAX:
+            return [{}]
+        if isinstance(reference := schema.get("$ref"), str):
+            return self.branches(_referred(reference, self._root), depth + 1)
+        found: list[Mapping[str, Any]] = [
+            {key: value for key, value in schema.items() if key not in _COMBINING}
+        ]
+        for part in schema.get("allOf") or ():
+            laid = self.branches(part, depth + 1)
+            found = self._each([(one, other) for other in found for one in laid])
+        alternatives = [*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())]
+        if not alternatives:
+            return found
+        laid = [
+            branch
+            for alternative in alternatives
+            for branch in self.branches(alternative, depth + 1)
+            if _types(branch) or branch.get("type") is None
+        ]
+        return self._each([(around, branch) for around in found for branch in laid])
+
+    def _each(
+        self, pairs: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    ) -> list[Mapping[str, Any]]:
+        self._steps += len(pairs)
+        return [_merged(*pair) for pair in pairs[:BRANCHES_MAX]]
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +193,10 @@ def _referred(reference: str, root: Any) -> Any:
     found = root
     for step in reference.removeprefix("#").split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, dict) or key not in found:
+        if isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+            found = found[int(key)]
+        elif isinstance(found, dict) and key in found:
+            found = found[key]
+        else:
             return {}
-        found = found[key]
     return found

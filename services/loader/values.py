@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from protocol.exact_values import Timestamp
+from protocol.exact_values import ExactDecimal, Timestamp
 from services.loader.column_types import BIGINT_MAX, BIGINT_MIN, Kind
 
 # PostgreSQL's limits of an unconstrained numeric.
@@ -24,9 +24,10 @@ _CALENDAR_MICROSECONDS_MAX = 10 * MICROSECONDS_MAX
 
 _DATE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)"
-    r"(?:[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-](?:0\d|1[0-5]):?[0-5]\d)?)?"
+    r"(?:[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-](?:0\d|1[0-5]):?[0-5]\d)?)?",
+    re.ASCII,
 )
-_DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?")
+_DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?", re.ASCII)
 # More digits than PostgreSQL keeps, fewer than make its date parser refuse the text.
 _FRACTION_CHARACTERS_MAX = 16
 
@@ -109,13 +110,13 @@ def _double(value: float | Decimal) -> float:
     except OverflowError:
         found = float("inf")
     if found in (float("inf"), float("-inf")):
-        raise OutOfRange(f"decimal out of range for PostgreSQL on {_as_written(value)}")
+        raise OutOfRange(f"decimal out of range for PostgreSQL on {as_written(value)}")
     return found
 
 
-def _as_written(value: float | Decimal) -> str:
+def as_written(value: float | Decimal | str) -> str:
     """``1e400``, as JSON has it, for what Python writes as ``1E+400``."""
-    return str(value).replace("E+", "e").replace("E", "e")
+    return str(value).replace("E", "e").replace("e+", "e")
 
 
 def _numeric(value: float | Decimal) -> str:
@@ -141,6 +142,7 @@ _CONVERSIONS: dict[tuple[type, Kind], Convert] = {
     (Decimal, Kind.BIGINT): _whole,
     (Decimal, Kind.DOUBLE): _double,
     (Decimal, Kind.NUMERIC): _numeric,
+    (ExactDecimal, Kind.NUMERIC): _numeric,
 }
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.loader import naming
-from services.loader.assembly import REJECTED_CHARACTERS_MAX, Rejected
+from services.loader.assembly import Rejected
 from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
 from services.loader.fitting import KEYS_DO_NOT_MATCH, SYSTEM_COLUMNS
 from services.loader.placing import Place
 from services.loader.plan import ExistingTable, Wanted, plan_table
+from services.loader.record_text import REJECTED_CHARACTERS_MAX
 from services.loader.rows import CellKey
 
 

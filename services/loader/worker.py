@@ -17,6 +17,7 @@ from events.queries import load_queries
 from services.ingest.journal.claim import Claims
 from services.loader.choice import Choice
 from services.loader.destination import Books, Destination
+from services.loader.naming import FieldName, field_name
 from services.loader.preparing import Limits, Shared
 from services.loader.turn import Turns
 from services.runtime.clock import Clock
@@ -47,6 +48,7 @@ class Worker:
         clock: Clock,
         limits: Limits,
         slots: int,
+        field_name: FieldName = field_name,
     ) -> None:
         self._journal = journal
         self._claims = claims
@@ -54,7 +56,7 @@ class Worker:
         self._clock = clock
         self._slots = slots
         self._choice = Choice(claims, lease_seconds=limits.lease_seconds)
-        self._shared = Shared(limits)
+        self._shared = Shared(limits, field_name)
         self._away: str | None = None
 
     async def reason_not_ready(self) -> str | None:

@@ -111,6 +111,11 @@ LOADER_ROWS = _counter(
 LOADER_REJECTED = _counter(
     "pushgate_loader_rejected", "records", "Records put into `_sdc_rejected`"
 )
+LOADER_STALE = _counter(
+    "pushgate_loader_stale",
+    "records",
+    "Records left out because a later version of their table is the active one",
+)
 LOADER_LOAD_SECONDS = _histogram(
     "pushgate_loader_load_seconds",
     "seconds",

@@ -16,7 +16,7 @@ import orjson
 from events.ids import BatchId, new_batch_id, new_worker_id
 from services.ingest.journal.bodies import deflate
 from services.ingest.journal.claim import Claims, session_of
-from services.loader.naming import quote_identifier, quote_qualified
+from services.loader.naming import FieldName, field_name, quote_identifier, quote_qualified
 from services.loader.preparing import Limits
 from services.loader.worker import Connect, Worker
 from services.runtime.clock import SystemClock
@@ -177,6 +177,7 @@ class Gate:
         slots: int = 1,
         lease_seconds: float = 5.0,
         connect_to: Connect | None = None,
+        field_name: FieldName = field_name,
     ) -> AsyncIterator[asyncio.Task[None]]:
         ending = asyncio.Event()
         url = as_role(self.database_url, "pushgate_loader")
@@ -189,6 +190,7 @@ class Gate:
                 clock=SystemClock(),
                 limits=Limits(lease_seconds=lease_seconds),
                 slots=slots,
+                field_name=field_name,
             )
             task = asyncio.create_task(worker.run(ending))
             try:

@@ -1,5 +1,6 @@
 """Loading behaviour 7.6: what customers do to their tables, and other trouble."""
 
+from tests.eventually import eventually
 from tests.loader.gate import Gate
 
 
@@ -158,3 +159,98 @@ async def test_time_extracted_makes_a_column_once_it_is_sent(gate: Gate) -> None
         (2, "2024-01-02 03:04:05.678901+00"),
     ]
     assert "_sdc_extracted_at" not in {name for name, _ in await gate.columns("t__items")}
+
+
+async def test_the_reason_names_the_value_that_the_narrow_column_refused(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1, "d": 1.5, "items": [1]}, {"id": 2, "x": "a"})
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t ALTER x__bi TYPE smallint, ALTER d TYPE real;"
+        "ALTER TABLE import_api.t__items ALTER value TYPE int"
+    )
+    await gate.push(
+        "t",
+        ["id"],
+        {"id": 99_999, "x": 70_000},
+        {"id": 100_000, "x": 1, "d": 1e300},
+        {"id": 100_001, "items": [3_000_000_000]},
+        {"id": 100_002, "x": 2, "d": 2.5, "items": [2_000_000_000]},
+    )
+
+    await gate.load()
+
+    assert await gate.reasons() == [
+        "decimal out of range for PostgreSQL on 1e300",
+        "integer out of range for PostgreSQL on 3000000000",
+        "integer out of range for PostgreSQL on 70000",
+    ]
+    assert await gate.rows("t", "id", "x__bi", "d") == [
+        (1, 1, 1.5),
+        (2, None, None),
+        (100_002, 2, 2.5),
+    ]
+
+
+async def test_a_customers_column_that_has_a_name_of_ours_is_told_by_its_name(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t ADD COLUMN x__st jsonb")
+    await gate.push("t", ["id"], {"id": 2, "x": "a"})
+    # As if it had been tried four times: the pauses between tries grow.
+    await gate.journal.execute("UPDATE journal.pending SET attempts = 4")
+
+    async with gate.loader() as loader:
+        await eventually(lambda: gate.done(loader))
+
+    (reason,) = await gate.set_aside()
+    assert reason.startswith("column x__st is of a type that the loader never writes")
+    assert await gate.reasons() == []
+
+
+async def test_a_renamed_table_is_made_again_with_its_sub_rows(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "items": [1, 2]})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t RENAME TO t_old")
+    await gate.push("t", ["id"], {"id": 1, "items": [3]})
+
+    await gate.load()
+
+    assert await gate.rows("t_old", "id") == [(1,)]
+    assert await gate.rows("t", "id") == [(1,)]
+    assert await gate.rows("t__items", "value") == [(3,)]
+
+
+async def test_a_dropped_sub_table_is_made_again(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "items": [1]})
+    await gate.load()
+    await gate.destination.execute("DROP TABLE import_api.t__items")
+    await gate.push("t", ["id"], {"id": 1, "items": [2]}, sequence=2)
+
+    await gate.load()
+
+    assert await gate.rows("t__items", "value") == [(2,)]
+
+
+async def test_a_view_in_the_way_rejects_its_table_and_no_other(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.load()
+    await gate.destination.execute("CREATE VIEW import_api.v AS SELECT 1 AS id")
+    await gate.push("v", ["id"], {"id": 1})
+    await gate.push("t", ["id"], {"id": 2})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(1,), (2,)]
+    assert await gate.reasons() == ["Table name collision on v"]
+
+
+async def test_a_column_of_times_without_zone_takes_them_in_utc(gate: Gate) -> None:
+    at = {"at": {"type": "string", "format": "date-time"}}
+    await gate.batch("t", ["id"], at, {"id": 1, "at": "2020-01-01T00:00:00Z"})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t ALTER at TYPE timestamp")
+    await gate.batch("t", ["id"], at, {"id": 2, "at": "2020-01-01T02:00:00+02:00"})
+
+    await gate.load()
+
+    assert await gate.rows("t", "at::text") == [("2020-01-01 00:00:00",)] * 2

@@ -2,7 +2,9 @@
 
 import pytest
 
+from services.loader.naming import field_name_from_a_letter
 from services.tokens.schema_name import derive_schema_name
+from tests.eventually import eventually
 from tests.loader.gate import Gate
 
 
@@ -233,3 +235,106 @@ async def test_a_nul_in_a_text_is_dropped(gate: Gate) -> None:
 
     assert await gate.rows("t", "x", "z") == [("ab", "c")]
     assert await gate.rows("t__y", "value") == [("",)]
+
+
+async def test_op6_leading_digits_stay_unless_the_setting_strips_them(gate: Gate) -> None:
+    await gate.push("kept", ["id"], {"id": 1, "1d_click": 2})
+    await gate.load()
+    await gate.push("4ever", ["9 id"], {"9 id": 1, "1d_click": 2, "_x": 3, "7": {"a": 4}, "b": 5})
+    await gate.push("4ever", ["9 id"], {"9 id": 2, "1d_click": 2, "7d_click": 3})
+    async with gate.loader(field_name=field_name_from_a_letter) as loader:
+        await eventually(lambda: gate.done(loader))
+
+    assert await gate.rows("kept", "1d_click") == [(2,)]
+    assert await gate.reasons() == [
+        "Column name 7 is empty after canonicalization",
+        "Field collision on d_click",
+    ]
+
+
+async def test_a_reason_may_name_what_cannot_be_stored(gate: Gate) -> None:
+    """U+0000 in a field's name, and in a text that should be a time."""
+    at = {"type": "string", "format": "date-time"}
+    await gate.push("t", ["id"], {"id": 1, "\0": 1}, {"id": 2})
+    await gate.batch("t", ["id"], {"at": at}, {"id": 3, "at": "x\0y"}, {"id": 4})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(2,), (4,)]
+    assert await gate.rejected() == [
+        ("t", "Column name  is empty after canonicalization", '{"id":1,"\\u0000":1}'),
+        ("t", "timestamp out of range for PostgreSQL on xy", '{"id":3,"at":"x\\u0000y"}'),
+    ]
+
+
+async def test_op18_a_column_is_left_out_with_the_first_record_that_loads(gate: Gate) -> None:
+    """A rejected record before it says nothing of what the others lose."""
+    await gate.push("t", ["id"], {"id": 1, "x" * 60: 1, "zip__st": 1}, {"id": 2, "x" * 60: 2})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(2,)]
+    (left_out, _) = await gate.rejected()
+    assert left_out[1:] == (
+        f"Column name {'x' * 60} is too long for PostgreSQL",
+        f'{{"id":2,"{"x" * 60}":2}}',
+    )
+
+
+async def test_a_key_that_is_named_twice_is_one_key(gate: Gate) -> None:
+    await gate.push("t", ["id", "id"], {"id": 1})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(1,)]
+    assert await gate.primary_key("t") == "PRIMARY KEY (id)"
+
+
+async def test_keys_of_one_name_reject_every_record(gate: Gate) -> None:
+    await gate.push("t", ["id", "i!d"], {"id": 1, "i!d": 1}, {"id": 2, "i!d": 2})
+
+    await gate.load()
+
+    assert await gate.reasons() == ["Field collision on id"] * 2
+
+
+async def test_the_longest_names_that_load(gate: Gate) -> None:
+    """Tables that share 62 characters; a column that splits; a sub-table's key of 63."""
+    one, other = "a" * 63, "a" * 62 + "b"
+    await gate.push(one, ["id"], {"id": 1})
+    await gate.push(other, ["id"], {"id": 2})
+    await gate.push("t", ["id"], {"id": 1, "p" * 59: 1}, {"id": 2, "p" * 59: "x"})
+    await gate.push("u", ["k" * 47], {"k" * 47: 1, "items": [7]})
+    await gate.push("v", ["k" * 48], {"k" * 48: 1, "items": [7]})
+    await gate.push("w", ["k" * 60], {"k" * 60: 1})
+
+    await gate.load()
+
+    assert (await gate.rows(one, "id"), await gate.rows(other, "id")) == ([(1,)], [(2,)])
+    assert await gate.rows("t", "p" * 59 + "__bi", "p" * 59 + "__st") == [(1, None), (None, "x")]
+    assert await gate.rows("u__items", "_sdc_source_key_" + "k" * 47, "value") == [(1, 7)]
+    assert "v__items" not in await gate.tables()
+    assert await gate.reasons() == [
+        f"Column name _sdc_source_key_{'k' * 48} is too long for PostgreSQL",
+        f"Column name {'k' * 60} is too long for PostgreSQL",
+    ]
+
+
+@pytest.mark.parametrize("table", ["_sdc_rejected", "_SDC_x", "_rjm_y", "!!"])
+async def test_a_table_that_may_not_be_called_so_rejects_every_record(
+    gate: Gate, table: str
+) -> None:
+    await gate.push(table, ["id"], {"id": 1}, {"id": 2})
+
+    await gate.load()
+
+    assert await gate.tables() == {"_sdc_rejected"}
+    assert len(await gate.reasons()) == 2
+
+
+async def test_fields_that_are_null_take_no_room(gate: Gate) -> None:
+    await gate.push("t", ["id"], *[{"id": n, **dict.fromkeys(map(str, range(4000)))} for n in "ab"])
+
+    await gate.load()
+
+    assert await gate.rows("t") == [("a",), ("b",)]

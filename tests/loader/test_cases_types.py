@@ -1,6 +1,7 @@
 """Loading behaviour 7.1, types and columns: push in, tables and rows out. Names carry the ids."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from tests.loader.gate import Gate
 
@@ -281,3 +282,77 @@ async def test_c26_an_undeclared_field_is_typed_by_its_value(gate: Gate) -> None
     await gate.load()
 
     assert ("z", "bigint") in await gate.columns("t")
+
+
+async def test_transit_says_decimal_and_means_it_and_all_else_that_fits_no_double_is_rejected(
+    gate: Gate,
+) -> None:
+    values = ["1e400", '"~d1e400"', '"~f1e400"', '"~f1.50"', '"~n9223372036854775808"', '"~zNaN"']
+    body = ",".join(
+        '["^ ","client_id",7,"table_name","t","sequence",1,"action","upsert","key_names",["id"],'
+        f'"data",["^ ","id",{n},"x",{value}]]'
+        for n, value in enumerate(values)
+    )
+    await gate.write("push", f"[{body}]".encode(), {"t": 6}, media_type="application/transit+json")
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "left(x__de::text, 4)", "x__do::text") == [
+        (2, "1000", None),
+        (3, "1.50", None),
+        (5, None, "NaN"),
+    ]
+    assert await gate.rejected() == [
+        ("t", "decimal out of range for PostgreSQL on 1e400", '{"id":0,"x":"~d1e400"}'),
+        ("t", "decimal out of range for PostgreSQL on 1e400", '{"id":1,"x":"~d1e400"}'),
+        (
+            "t",
+            "integer out of range for PostgreSQL on 9223372036854775808",
+            '{"id":4,"x":"~n9223372036854775808"}',
+        ),
+    ]
+
+
+async def test_integers_at_the_limits_of_64_bits(gate: Gate) -> None:
+    body = ",".join(
+        '{"client_id":7,"table_name":"t","sequence":1,"action":"upsert","key_names":["id"],'
+        f'"data":{{"id":{n},"x":[{value}]}}}}'
+        for n, value in enumerate([2**63 - 1, 2**63, -(2**63), -(2**63) - 1, "-0", 10**25])
+    )
+    await gate.write("push", f"[{body}]".encode(), {"t": 6})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(0,), (2,), (4,)]
+    assert await gate.rows("t__x", "value", order="_sdc_source_key_id") == [
+        (2**63 - 1,),
+        (-(2**63),),
+        (0,),
+    ]
+    assert [record for _, _, record in await gate.rejected()] == [
+        '{"id":3,"x":[-9223372036854775809]}',
+        '{"id":5,"x":[10000000000000000000000000]}',
+        '{"id":1,"x":[9223372036854775808]}',
+    ]
+
+
+async def test_nothing_but_empty_things_gives_no_rows_beyond_the_root(gate: Gate) -> None:
+    empty: dict[str, Any] = {"a": {}, "b": [], "c": None, "d": {"e": {}}, "f": {"g": []}}
+    await gate.push("t", ["id"], {"id": 1, **empty})
+
+    await gate.load()
+
+    assert await gate.tables() == {"t", "_sdc_rejected"}
+    assert await gate.rows("t") == [(1,)]
+
+
+async def test_empty_things_in_arrays_keep_their_place(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "a": [{}, [], None, [[]], 5]})
+
+    await gate.load()
+
+    assert await gate.rows("t__a", "_sdc_level_0_id", "value", order="1") == [
+        *((n, None) for n in range(4)),
+        (4, 5),
+    ]
+    assert await gate.rows("t__a__value", "_sdc_level_0_id", "_sdc_level_1_id") == [(3, 0)]

@@ -1,5 +1,6 @@
 """Loading behaviour 7.3: table versions and what activating one does. Names carry the ids."""
 
+from services.runtime.metrics import LOADER_STALE
 from tests.loader.gate import Gate
 
 ID = {"id": {"type": "integer"}, "name": {"type": "string"}}
@@ -69,13 +70,15 @@ async def test_c48_activating_an_empty_version_empties_the_tables(gate: Gate) ->
 async def test_an_older_version_neither_loads_nor_comes_back(gate: Gate) -> None:
     await gate.push("t", ["id"], {"id": 1}, version=5)
     await gate.load()
-    await gate.push("t", ["id"], {"id": 2}, version=4)
+    await gate.push("t", ["id"], {"id": 2}, {"id": 3}, {"id": 4, "zip__st": 1}, version=4)
     await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=4)
+    stale_before = LOADER_STALE._value.get()
 
     await gate.load()
 
     assert await gate.rows("t", "id", "_sdc_table_version") == [(1, 5)]
-    assert await gate.reasons() == []
+    assert len(await gate.reasons()) == 1
+    assert LOADER_STALE._value.get() == stale_before + 2
 
 
 async def test_no_version_is_the_active_one(gate: Gate) -> None:
@@ -128,3 +131,33 @@ async def test_a_version_with_other_keys_appends_what_fits_when_activated(gate: 
 
     assert [row[0] for row in await gate.rows("t", "id")] == [1, 2]
     assert len(await gate.reasons()) == 1
+
+
+async def test_sub_rows_of_a_version_follow_their_roots_before_and_after_it_is_activated(
+    gate: Gate,
+) -> None:
+    await gate.push("t", ["id"], {"id": 1, "items": [1, 2]}, version=1)
+    await gate.push("t", ["id"], {"id": 1, "items": [7]}, {"id": 2, "items": [{"a": 1}]}, version=2)
+    await gate.push("t", ["id"], {"id": 2, "items": ["q"], "more": [[1]]}, version=2, sequence=2)
+    await gate.load()
+    before = await gate.rows("t__items", "value")
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=2)
+    await gate.push("t", ["id"], {"id": 1, "items": []}, version=2, sequence=3)
+
+    await gate.load()
+
+    assert before == [(1,), (2,)]
+    assert await gate.rows("t", "id", "_sdc_sequence") == [(1, 3), (2, 2)]
+    assert await gate.rows("t__items", "_sdc_source_key_id", "value__st") == [(2, "q")]
+    assert await gate.rows("t__more__value", "value") == [(1,)]
+    assert await gate.reasons() == []
+
+
+async def test_activating_what_never_came_makes_nothing(gate: Gate) -> None:
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=2)
+    await gate.load()
+    await gate.push("t", ["id"], {"id": 1}, version=1)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "_sdc_table_version") == [(1, 1)]

@@ -136,6 +136,12 @@ def test_fields_that_are_null_are_no_places() -> None:
         ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, 1, Kind.BIGINT),
         ({"oneOf": [{"type": "null"}, {"type": "number"}]}, 1, Kind.DOUBLE),
         ({"allOf": [{"type": "number"}, {"multipleOf": 1e-5}]}, 1, Kind.NUMERIC),
+        (
+            {"allOf": [{"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string"}]}]},
+            "x",
+            Kind.TEXT,
+        ),
+        ({"$ref": "#/oneOf/0"}, 1, Kind.DOUBLE),
         ({}, 1, Kind.BIGINT),
         ({"enum": ["a"]}, "a", Kind.TEXT),
         ({"$ref": "#/definitions/money"}, 1.5, Kind.NUMERIC),
@@ -146,6 +152,7 @@ def test_the_schema_of_a_batch_decides(schema: Any, value: Any, kind: Kind) -> N
         {
             "properties": {"x": schema},
             "definitions": {"money": {"type": "number", "multipleOf": 0.01}},
+            "oneOf": [{"type": "number"}],
         }
     )
 
@@ -155,8 +162,16 @@ def test_the_schema_of_a_batch_decides(schema: Any, value: Any, kind: Kind) -> N
     assert list(load.root.cells) == [("x", kind)]
 
 
-def test_a_schema_that_refers_to_itself_ends() -> None:
-    rule = rule_of({"properties": {"x": {"$ref": "#/properties/x"}}})
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/properties/x"},
+        {"anyOf": [{"$ref": "#/properties/x"}, {"$ref": "#/properties/x"}]},
+        {"allOf": [{"anyOf": [{"type": "integer"}, {"type": "integer"}]}] * 50},
+    ],
+)
+def test_a_schema_of_endless_branches_ends(schema: Any) -> None:
+    rule = rule_of({"properties": {"x": schema}})
 
     load = flatten([{"x": 1}], {ORDINAL: [0]}, rule, table="t")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.exact_values import Tagged, Timestamp
+from protocol.exact_values import ExactDecimal, Tagged, Timestamp
 from protocol.refusals.edge import MalformedBody, TooManyContainers
 from protocol.transit import CODES, decode
 from tests.protocol.transit_writer import Set, Written, compact, plain, verbose
@@ -96,7 +96,7 @@ def test_tr_13_special_numbers() -> None:
         ("~_", None),
         ("~d1.5", 1.5),
         ("~d1e400", Decimal("1e400")),
-        ("~f-1.5e3", Decimal("-1.5e3")),
+        ("~f-1.5e3", ExactDecimal("-1.5e3")),
         ("~i-5", -5),
         ("~n" + "9" * 4000, int("9" * 4000)),
         ("~m-1", Timestamp(-1000)),
