@@ -12,7 +12,7 @@ from asyncpg import Connection, Record
 from cli.database import connection_to, system_database
 from cli.failure import DONE, REFUSED, USAGE, Refused
 from cli.frame import Subparsers, add_command
-from cli.moments import MOMENT_HELP, moment
+from cli.moments import MOMENT_HELP, moment, told
 from cli.output import add_json, columns, facts, show
 from cli.reloading import Chosen, reload_batches
 from cli.target import target_of
@@ -86,8 +86,8 @@ def _told(row: Record) -> dict[str, Any]:
         "table": row["table_name"],
         "records": row["records"],
         "bytes": row["bytes"],
-        "received_at": row["received_at"].isoformat(),
-        "failed_at": row["failed_at"].isoformat(),
+        "received_at": told(row["received_at"]),
+        "failed_at": told(row["failed_at"]),
         "attempts": row["attempts"],
         "reason": row["reason"],
     }

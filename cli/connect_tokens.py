@@ -4,6 +4,7 @@ import argparse
 from typing import get_args
 
 from cli.frame import Subparsers, add_command, add_group
+from cli.moments import told
 from cli.operator import acting_for_account, add_account
 from cli.output import columns, facts, show
 from events.ids import ConnectTokenId
@@ -55,7 +56,7 @@ async def list_active(arguments: argparse.Namespace) -> None:
             "id": token.connect_token_id,
             "role": token.role,
             "last_four": token.last_four,
-            "created_at": token.generated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "created_at": told(token.generated_at),
         }
         for token in tokens
     ]

@@ -7,6 +7,7 @@ from cli.connect_api import connect_api
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command, add_group
 from cli.loaded_tables import as_text, loaded_tables
+from cli.moments import told
 from cli.output import add_json, columns, facts, show
 from cli.target import target_of
 from cli.which_integration import which_integration
@@ -99,7 +100,7 @@ async def show_one(arguments: argparse.Namespace) -> None:
 
 
 async def pause(arguments: argparse.Namespace) -> None:
-    now = SystemClock().now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = told(SystemClock().now())
     await _change(arguments, {"paused_at": now})
 
 

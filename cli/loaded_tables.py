@@ -9,6 +9,7 @@ from asyncpg import Record
 
 from cli.database import connection_to
 from cli.failure import Refused
+from cli.moments import told
 from cli.output import columns
 from cli.target import Target
 from events.queries import load_queries
@@ -52,7 +53,7 @@ def _told(row: Record, there: dict[str, Record]) -> dict[str, Any]:
         "records": row["records"],
         "rows_loaded": row["rows_loaded"],
         "rejected": row["rejected"],
-        "last_loaded_at": loaded_at and loaded_at.isoformat(),
+        "last_loaded_at": loaded_at and told(loaded_at),
         "lag_seconds": row["last_lag_seconds"],
         "waiting": row["waiting"],
         "oldest_waiting_seconds": row["oldest_waiting_seconds"],

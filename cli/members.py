@@ -5,6 +5,7 @@ from typing import get_args
 
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command, add_group
+from cli.moments import told
 from cli.operator import acting_for_account, add_account
 from cli.output import columns, facts, show
 from cli.target import target_of
@@ -99,7 +100,7 @@ async def _member(members: Members, caller: Caller, named: str) -> MemberId:
 
 def _show_link(arguments: argparse.Namespace, made: NewLink) -> None:
     address = target_of(arguments).pages_url() + made.path
-    until = made.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    until = told(made.expires_at)
     document = {"id": made.member_id, "link": address, "expires_at": until}
     text = facts(
         [
@@ -117,7 +118,7 @@ def _document(one: MemberEntry) -> dict[str, object]:
         "id": one.member_id,
         "email": one.email,
         "role": one.role,
-        "added_at": added.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "added_at": told(added),
         "arrived": one.arrived,
-        "seen_at": None if seen is None else seen.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "seen_at": None if seen is None else told(seen),
     }

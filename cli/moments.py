@@ -1,4 +1,4 @@
-"""A time as a person names it on the command line."""
+"""A time as a person names it on the command line, and as the command line names one."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,3 +17,8 @@ def moment(text: str) -> datetime:
         return SystemClock().now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def told(found: datetime) -> str:
+    """``2026-11-27T12:00:00Z``, as the Connect API writes its times."""
+    return f"{found.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

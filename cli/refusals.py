@@ -11,7 +11,7 @@ from asyncpg import Connection, Record
 
 from cli.database import system_database
 from cli.frame import Subparsers, add_command
-from cli.moments import MOMENT_HELP, moment
+from cli.moments import MOMENT_HELP, moment, told
 from cli.output import add_json, columns, show
 from cli.target import target_of
 from cli.which_integration import which_integration
@@ -77,8 +77,8 @@ def _told(row: Record) -> dict[str, Any]:
         "integration_id": row["integration_id"],
         "schema_name": row["schema_name"],
         "token_id": row["token_id"],
-        "first_at": row["first_at"].isoformat(),
-        "last_at": row["last_at"].isoformat(),
+        "first_at": told(row["first_at"]),
+        "last_at": told(row["last_at"]),
         "requests": row["requests"],
         "bytes": row["bytes"],
         "last_peer": row["last_peer"],

@@ -10,6 +10,7 @@ from asyncpg import Record
 
 from cli.database import connection_to
 from cli.failure import Refused
+from cli.moments import told
 from cli.output import counted
 from cli.target import Target
 from events.queries import load_queries
@@ -53,9 +54,9 @@ def _told(row: Record) -> dict[str, Any]:
     first, last = row["first_used_at"], row["last_used_at"]
     return {
         "label": row["label"],
-        "first_used_at": None if first is None else first.isoformat(),
+        "first_used_at": None if first is None else told(first),
         "first_peer": row["first_peer"],
-        "last_used_at": None if last is None else last.isoformat(),
+        "last_used_at": None if last is None else told(last),
         "last_peer": row["last_peer"],
     }
 
@@ -64,6 +65,6 @@ def _still_used(row: Record) -> str:
     return (
         f"token {row['token_id']} is revoked, and somebody still sends with it:"
         f" {counted(row['requests'], 'request')} refused, the last at"
-        f" {row['last_at']:%Y-%m-%d %H:%M:%S} from {row['last_peer'] or 'an unknown address'}."
+        f" {told(row['last_at'])} from {row['last_peer'] or 'an unknown address'}."
         " All of them have to be sent again with an active token."
     )

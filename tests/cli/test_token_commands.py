@@ -12,6 +12,7 @@ from tests.cli.made import Made
 from tests.eventually import eventually
 
 TOKEN = re.compile(r"at_[0-9A-Za-z]{49}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 INTEGRATION_KEYS = {
     "id",
     "client_id",
@@ -169,6 +170,8 @@ async def test_whoever_rotated_sees_who_still_uses_the_old_token(
     (active,) = listed.document
     assert (active["id"], active["first_peer"]) == (rotated["id"], "127.0.0.1")
     assert active["first_used_at"] == active["last_used_at"]
+    times = [active["created_at"], active["first_used_at"], refused[0]["last_at"]]
+    assert all(TIME.fullmatch(time) for time in times), times
     assert f"token {made.token_id} is revoked, and somebody still sends" in listed.errors
     assert [
         (row["reason"], row["integration_id"], row["schema_name"], row["token_id"], row["requests"])
