@@ -2,9 +2,12 @@
 
 import json
 
+import asyncpg
 import pytest
 
+from cli.demo.system import System
 from services.runtime import logs
+from services.runtime.clock import SystemClock
 
 TOKEN = "at_" + "a1B2c3D4e5" * 4 + "f6G7h8I9j"
 
@@ -30,3 +33,20 @@ def test_what_is_no_token_stays() -> None:
     fields = {"event": "table.loaded", "table": "format_of_batches", "milliseconds": 12.5}
 
     assert json.loads(logs._render(None, "info", dict(fields))) == fields
+
+
+async def test_postgres_of_its_own_does_not_quote_the_row_that_failed(system: System) -> None:
+    """Such a row is what somebody pushed."""
+    connection = await asyncpg.connect(system.target.database_url().reveal())
+    secret = f"canary {SystemClock().now()}"
+    try:
+        await connection.execute("CREATE TEMP TABLE kept (secret text, n int CHECK (n > 0))")
+        with pytest.raises(asyncpg.CheckViolationError, match="kept_n_check") as failed:
+            await connection.execute("INSERT INTO kept VALUES ($1, -1)", secret)
+    finally:
+        await connection.close()
+
+    said = (system.data_dir / "logs" / "postgres.log").read_text(errors="replace")
+    assert secret in failed.value.detail
+    assert 'violates check constraint "kept_n_check"' in said
+    assert secret not in said

@@ -28,6 +28,8 @@ SETTINGS = {
     "jit": "off",
     # A statement's text may hold what a person pushed; messages and codes are enough.
     "log_min_error_statement": "panic",
+    # DETAIL and CONTEXT quote the row that failed.
+    "log_error_verbosity": "terse",
     "log_checkpoints": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
