@@ -16,6 +16,7 @@ from asyncio.subprocess import PIPE, Process
 from protocol.media_types import is_transit
 from protocol.refusals.edge import CheckTooLong
 from services.ingest.checking.frames import LENGTHS, Judged, Question, head, judged_of
+from services.ingest.checking.turns import Turns, Whose
 from services.ingest.in_flight import unavailable
 from services.runtime.logs import Log
 
@@ -46,16 +47,16 @@ def is_small(endpoint: str, body: bytes, media_type: str) -> bool:
 
 
 class Checkers:
-    """Started when they are needed, at most CHECKERS_MAX; who comes then waits for one."""
+    """Started when they are needed, at most CHECKERS_MAX; who comes then waits for a turn."""
 
     def __init__(self, *, check_seconds_max: float = CHECK_SECONDS_MAX) -> None:
         self._check_seconds_max = check_seconds_max
-        self._room = asyncio.Semaphore(CHECKERS_MAX)
+        self._turns = Turns(CHECKERS_MAX)
         self._idle: list[Process] = []
 
-    async def judge(self, question: Question, body: bytes) -> Judged:
+    async def judge(self, question: Question, body: bytes, whose: Whose = None) -> Judged:
         """Raises CheckTooLong, and ServiceUnavailable when a checker cannot be had or died."""
-        async with self._room:
+        async with self._turns.place(whose):
             try:
                 checker = self._idle.pop() if self._idle else await _started()
             except OSError:

@@ -1,0 +1,101 @@
+"""At the checkers of large bodies, one integration cannot keep the others waiting."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.ingest.checking.turns import Turns
+
+GREEDY, MODEST, THIRD = 1, 2, 3
+
+
+class Desk:
+    """Who was served, in order; each one stays until it is told to go."""
+
+    def __init__(self, places: int) -> None:
+        self.turns = Turns(places)
+        self.served: list[int | None] = []
+        self.leaving: list[asyncio.Event] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def comes(self, *whose: int | None) -> None:
+        self.tasks += [asyncio.create_task(self._stays(each)) for each in whose]
+        await settled()
+
+    async def one_leaves(self) -> None:
+        self.leaving.pop(0).set()
+        await settled()
+
+    async def all_leave(self) -> None:
+        while self.leaving:
+            await self.one_leaves()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _stays(self, whose: int | None) -> None:
+        async with self.turns.place(whose):
+            self.served.append(whose)
+            leaving = asyncio.Event()
+            self.leaving.append(leaving)
+            await leaving.wait()
+
+
+async def settled() -> None:
+    """Whatever can go on has gone on: nothing here waits for anything but the loop."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_whoever_comes_waits_for_one_body_of_another_and_not_for_all() -> None:
+    desk = Desk(places=2)
+    await desk.comes(*[GREEDY] * 6)
+    await desk.comes(MODEST)
+    await desk.one_leaves()
+
+    assert desk.served == [GREEDY, GREEDY, MODEST]
+    await desk.all_leave()
+    assert desk.served.count(GREEDY) == 6
+
+
+async def test_nobody_has_two_places_while_another_waits() -> None:
+    desk = Desk(places=2)
+    await desk.comes(*[GREEDY] * 4, *[MODEST] * 4)
+    for _ in range(4):
+        await desk.one_leaves()
+
+    # The first two came before anybody else did.
+    assert sorted(desk.served[2:4]) == [GREEDY, MODEST]
+    assert sorted(desk.served[4:6]) == [GREEDY, MODEST]
+    await desk.all_leave()
+
+
+async def test_of_equals_each_has_its_turn() -> None:
+    desk = Desk(places=1)
+    await desk.comes(*[GREEDY] * 3, MODEST, None, THIRD)
+    await desk.all_leave()
+
+    assert desk.served == [GREEDY, GREEDY, MODEST, None, THIRD, GREEDY]
+
+
+async def test_who_gives_up_takes_no_place_along() -> None:
+    desk = Desk(places=1)
+    await desk.comes(GREEDY, MODEST, THIRD)
+    waiting, given = desk.tasks[1], desk.tasks[2]
+    waiting.cancel()
+    desk.leaving.pop(0).set()
+    await asyncio.sleep(0)
+    given.cancel()
+    await settled()
+    await desk.comes(GREEDY)
+
+    assert desk.served == [GREEDY, GREEDY]
+    await desk.all_leave()
+
+
+async def test_a_place_that_is_free_is_given_at_once() -> None:
+    desk = Desk(places=2)
+    await desk.comes(GREEDY, GREEDY)
+    await desk.one_leaves()
+    await desk.comes(GREEDY)
+
+    assert desk.served == [GREEDY] * 3
+    await desk.all_leave()
