@@ -47,7 +47,7 @@ def check_each(records: list[Any]) -> Checked:
     if any(type(record) is not dict for record in records):
         return refused_early(NotAnArray())
     first = records[0].get("client_id")
-    if first is None:
+    if _blank(first):
         return refused_early(ClientIdMissing())
     client_id = client_id_of(first)
     if client_id is not None and not all(_same_client(record, client_id) for record in records):
@@ -110,28 +110,29 @@ def _reason(record: Record, *, excess_possible: bool) -> Reason:
     return reason
 
 
+def _blank(value: Any) -> bool:
+    """Absent, or a text of nothing (P12): of any argument, whatever its type should be."""
+    return value is None or (type(value) is str and is_blank(value))
+
+
 def _client_id(value: Any) -> list[str]:
-    if value is None:
+    if _blank(value):
         return [BLANK]
     return [] if client_id_of(value) is not None else _number(value)
 
 
 def _table_name(value: Any) -> list[str]:
-    if value is None:
+    if _blank(value):
         return [BLANK]
-    if type(value) is not str:
-        return [NOT_A_STRING]
-    return [BLANK] if is_blank(value) else []
+    return [] if type(value) is str else [NOT_A_STRING]
 
 
 def _sequence(value: Any) -> list[str]:
-    if value is None:
-        return [BLANK]
-    return _number(value)
+    return [BLANK] if _blank(value) else _number(value)
 
 
 def _action(value: Any) -> list[str]:
-    if value is None or value == "":
+    if _blank(value):
         return [BLANK]
     return [] if type(value) is str and value in PUSH_ACTIONS else [UNKNOWN_ACTION]
 
@@ -156,7 +157,7 @@ def _number(value: Any) -> list[str]:
 
 
 def _key_names(value: Any) -> list[str]:
-    if value in (None, "", []):
+    if _blank(value) or value == []:
         return [BLANK]
     if type(value) is not list or any(type(name) is not str for name in value):
         return [NOT_NAMES]
@@ -165,7 +166,7 @@ def _key_names(value: Any) -> list[str]:
 
 def _data(value: Any, key_names: list[str], *, excess_possible: bool) -> list[str]:
     if type(value) is not dict:
-        return [BLANK if value is None else NOT_AN_OBJECT]
+        return [BLANK if _blank(value) else NOT_AN_OBJECT]
     if excess_possible and (found := first_excess([value])):
         return [_EXCESS[found[1]]]
     if any(name not in value for name in key_names):

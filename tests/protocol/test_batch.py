@@ -174,6 +174,7 @@ RECORDS: list[tuple[dict[str, Any], str]] = [
     ),
     (batch_of({"id": None}, key_names=["id"]), "Record is missing key property id"),
     (batch_of({"id": 1}, key_names=["id", "b"]), "Record is missing key property b"),
+    (batch_of({"id": 1}, key_names=[""]), "Record is missing key property "),
     (
         batch_of({"a": 1, "b": "x" * 1025}, key_names=["a", "b"]),
         "String keys cannot be longer than 1024 characters",
