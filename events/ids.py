@@ -3,7 +3,7 @@
 import os
 import uuid
 from typing import NewType
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 AccountId = NewType("AccountId", int)
 IntegrationId = NewType("IntegrationId", int)
@@ -55,6 +55,14 @@ def new_batch_ids(unix_milliseconds: int, count: int) -> list[BatchId]:
     fixed = (unix_milliseconds & (2**48 - 1)) << 80 | _VERSION_AND_VARIANT
     randomness = os.urandom(10 * count)
     return [
-        BatchId(UUID(int=fixed | int.from_bytes(randomness[at : at + 10], "big") & _RANDOM_BITS))
+        BatchId(_uuid(fixed | int.from_bytes(randomness[at : at + 10], "big") & _RANDOM_BITS))
         for at in range(0, len(randomness), 10)
     ]
+
+
+def _uuid(number: int) -> UUID:
+    """``UUID(int=number)``, which looks at seven arguments first and takes three times as long."""
+    made = UUID.__new__(UUID)
+    object.__setattr__(made, "int", number)
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made

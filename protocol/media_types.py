@@ -11,4 +11,4 @@ def essence(content_type: str) -> str:
 
 
 def is_transit(media_type: str) -> bool:
-    return essence(media_type) == TRANSIT
+    return media_type != JSON and essence(media_type) == TRANSIT

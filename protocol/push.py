@@ -169,4 +169,6 @@ def _keys_ordinary(key_lists: list[Any], datas: list[Any]) -> bool:
 
 
 def _is_key_list(names: Any) -> bool:
+    if type(names) is list and len(names) == 1:
+        return type(names[0]) is str
     return type(names) is list and bool(names) and set(map(type, names)) == {str}

@@ -1,12 +1,11 @@
 """What the gate needs to know of a request body once it has been read."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from protocol.refusals import Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """One body, checked. With ``early`` or ``late`` set, the counts may be zero.
 
     The wire contract (2.5) puts two checks that need the token's row between ours: does the

@@ -4,6 +4,16 @@ from protocol.limits import CONTAINERS_MAX
 from protocol.refusals import TEXT_TYPE, Refusal, shown
 
 
+class MalformedHttp(Refusal):
+    """No request of HTTP: the parser gave up on it, and nothing of it is repeated."""
+
+    code = "malformed_http"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__({"message": "Malformed HTTP request."})
+
+
 class PathNotFound(Refusal):
     """P20."""
 

@@ -19,14 +19,12 @@ DATE_SECONDS_MAX = 1.0
 class GoodAnswer:
     """The same to everybody, so it is put into bytes once a second and not for every request."""
 
-    def __init__(self, endpoint: str, *, status: int, body: bytes, clock: Clock) -> None:
+    def __init__(self, *, status: int, body: bytes, clock: Clock) -> None:
         self._body = body
         self._status = HTTPStatus(status)
-        self._counted = INGEST_REQUESTS.labels(endpoint, str(status))
         self._ready = _Ready(self._status, body, clock)
 
     def to(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._counted.inc()
         if request.keep_alive and request.version == HttpVersion11:
             return self._ready
         return web.Response(status=self._status, body=self._body, content_type=JSON_TYPE)

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from aiohttp.typedefs import Handler as RouteHandler
+from aiohttp.typedefs import Middleware
 from asyncpg import Connection, Pool, Record
 
 from protocol.limits import BODY_BYTES_MAX
-from protocol.refusals.edge import MethodNotAllowed, PathNotFound
+from protocol.refusals.edge import MethodNotAllowed
 from services.ingest.answers import refused
 from services.ingest.batch import BatchIntake
 from services.ingest.beliefs import Beliefs
@@ -28,6 +30,7 @@ from services.ingest.mirror import Mirror
 from services.ingest.push import PushIntake
 from services.ingest.reading import Readings
 from services.ingest.status import Status
+from services.ingest.telling import Telling
 from services.ingest.token_lookup import TokenLookup
 from services.ingest.validate import ValidateIntake
 from services.runtime import openapi
@@ -35,7 +38,7 @@ from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool, reason_not_ready
 from services.runtime.fitness import check_fitness
-from services.runtime.guarded_http import STRAIGHT
+from services.runtime.guarded_http import MALFORMED, STRAIGHT
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import (
     LIFECYCLE,
@@ -99,12 +102,19 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     )
 
     checkers = Checkers()
+    telling = Telling(
+        lines,
+        counts,
+        beliefs,
+        clock,
+        body_bytes_max=settings.body_bytes_max,
+        behind_proxy=settings.behind_proxy,
+    )
     gate = Gate(
         in_flight=in_flight,
         checkers=checkers,
         readings=readings,
-        lines=lines,
-        counts=counts,
+        telling=telling,
         clock=clock,
         refuse_region=settings.refuse_region,
         behind_proxy=settings.behind_proxy,
@@ -121,7 +131,10 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     mirrored = TokenLookup(lookups, beliefs, mirror_decides=True)
     _add_import(app, "/v2/import/validate", ValidateIntake(gate, mirrored))
     _add(app, openapi.PATH, _openapi)
-    _add(app, "/{anything:.*}", _not_found)
+    # A line may be in a path, as %0A.
+    _add(app, "/{anything:(?s:.*)}", telling.not_found)
+    app.middlewares.append(_unmatched(telling))
+    app[MALFORMED] = telling.malformed
 
     app.on_shutdown.append(functools.partial(_stop_reading, readings, settings.drain_seconds))
     app.cleanup_ctx.append(functools.partial(_telling, lines=lines))
@@ -172,8 +185,17 @@ async def _openapi(request: web.Request) -> web.Response:
     return await openapi.openapi_document(request)
 
 
-async def _not_found(_: web.Request) -> web.Response:
-    return refused(PathNotFound(), "other")
+def _unmatched(telling: Telling) -> Middleware:
+    """What is no path at all (``OPTIONS *``): aiohttp's own answers are not the contract's."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: RouteHandler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException:
+            return await telling.not_found(request)
+
+    return answer
 
 
 async def _leave_as_it_is(_: Connection[Record]) -> None:

@@ -1,6 +1,7 @@
 """Reading the access token out of a request. Nothing here touches the database."""
 
 import re
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -11,9 +12,10 @@ _SCHEME = "bearer"
 _TOKEN = re.compile(PUBLISHED_PATTERN)
 
 
-def presented_hash(request: web.BaseRequest) -> bytes:
+def presented_hash(request: web.BaseRequest, *, known: Callable[[bytes], bool]) -> bytes:
     """SHA-256 of the access token in the request's one ``Authorization: Bearer`` header.
 
+    ``known`` is asked whether some token has this hash: whoever presents that one has its form too.
     Raises TokenMissing, or TokenMangled when it is also of another kind: the database need not be
     asked. Raises SeveralAuthorizations, and TokenInUrl when a token, good or bad, stands in the
     query.
@@ -28,6 +30,8 @@ def presented_hash(request: web.BaseRequest) -> bytes:
     if scheme != "Bearer" and scheme.removesuffix(":").lower() != _SCHEME:
         raise TokenMissing
     unverified = credentials.strip()
+    if unverified.isascii() and known(hashed := token_hash(unverified)):
+        return hashed
     if recognise(unverified, "at_") is not Shape.WELL_FORMED:
         raise TokenMangled
     return token_hash(unverified)

@@ -44,6 +44,10 @@ class Beliefs:
         """None: not known, which a group takes for not there, and is told if that is wrong."""
         return self._tokens.get(token_hash)
 
+    def knows(self, token_hash: bytes) -> bool:
+        """Whether a token of this hash was there a moment ago."""
+        return token_hash in self._tokens
+
     def absent(self, token_hash: bytes) -> Absent | None:
         """None: nobody was told so lately."""
         return self._absent.get(token_hash)

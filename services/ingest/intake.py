@@ -2,9 +2,8 @@
 
 import abc
 import asyncio
-import contextlib
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from aiohttp import HttpVersion11, web
 
@@ -17,20 +16,18 @@ from protocol.refusals.edge import (
 from protocol.schemas.compiled import TooDearHere
 from protocol.shapes import Checked
 from services.ingest.admission import admit
-from services.ingest.answers import GoodAnswer, refused
+from services.ingest.answers import GoodAnswer
 from services.ingest.auth import presented_hash
 from services.ingest.body_headers import body_coding, media_type_essence
 from services.ingest.checking.checkers import WORK_HERE_MAX, Checkers, is_small
 from services.ingest.checking.frames import Judged, Question, check
-from services.ingest.counts import NOBODY, Counts
 from services.ingest.in_flight import Held, InFlight, unavailable
 from services.ingest.inflate import inflate
 from services.ingest.journal.bodies import Kept
-from services.ingest.journal.push_lines import PushLines
 from services.ingest.reading import Readings
+from services.ingest.telling import Telling
 from services.ingest.token_lookup import PresentedToken, TokenLookup
 from services.runtime.clock import Clock
-from services.runtime.http import caller_address, given_request_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +37,13 @@ class Gate:
     in_flight: InFlight
     readings: Readings
     checkers: Checkers
-    lines: PushLines
-    counts: Counts
+    telling: Telling
     clock: Clock
     refuse_region: bool
     behind_proxy: bool
 
 
-@dataclass(slots=True, kw_only=True)
-class Offer:
+class Offer(NamedTuple):
     """A request that was read and parsed; nothing of it has been taken yet."""
 
     token: PresentedToken
@@ -57,9 +52,7 @@ class Offer:
     body: bytes
     # As the journal has it, if it was made together with the check.
     kept: Kept | None
-    peer: str | None
-    request_id: str | None
-    idempotency_key: str
+    request: web.Request
 
 
 class Intake(abc.ABC):
@@ -74,9 +67,7 @@ class Intake(abc.ABC):
     def __init__(self, gate: Gate, tokens: TokenLookup) -> None:
         self._gate = gate
         self._tokens = tokens
-        self._good_answer = GoodAnswer(
-            self.name, status=self.status, body=self.good, clock=gate.clock
-        )
+        self._good_answer = GoodAnswer(status=self.status, body=self.good, clock=gate.clock)
 
     @abc.abstractmethod
     def media_type(self, essence: str) -> str:
@@ -100,49 +91,31 @@ class Intake(abc.ABC):
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         try:
-            token = PresentedToken(self._before_the_token(request), self._tokens)
+            announced = request.content_length
+            token = PresentedToken(self._before_the_token(request, announced), self._tokens)
             with Held(self._gate.in_flight) as held:
-                await self.settle(await self._read(request, token, held))
+                await self.settle(await self._read(request, token, held, announced))
         except Refusal as refusal:
-            self._tell(request, refusal)
-            return refused(refusal, self.name)
+            return self._gate.telling.refused(request, refusal, endpoint=self.name)
         return self._good_answer.to(request)
 
-    def _tell(self, request: web.Request, refusal: Refusal) -> None:
-        """In the log and in the counts; whose it was only as far as that is remembered."""
-        try:
-            whose = self._tokens.whose(presented_hash(request))
-        except Refusal:
-            whose = NOBODY
-        self._gate.lines.refused(
-            refusal, endpoint=self.name, request_id=given_request_id(request), whose=whose
-        )
-        body_bytes = request.content_length
-        if body_bytes is None:
-            body_bytes = request.content.total_bytes
-        self._gate.counts.refused(
-            refusal.code,
-            whose,
-            now=self._gate.clock.now(),
-            body_bytes=min(body_bytes, self._gate.readings.body_bytes_max),
-            peer=caller_address(request, behind_proxy=self._gate.behind_proxy),
-        )
-
-    def _before_the_token(self, request: web.Request) -> bytes:
+    def _before_the_token(self, request: web.Request, announced: int | None) -> bytes:
         """What is checked without any knowledge of the token; its hash."""
         if request.method != "POST":
             raise MethodNotAllowed("POST")
-        announced = request.content_length
         if announced is not None and announced > self._gate.readings.body_bytes_max:
             raise BodyTooLarge(announced)
         if self._gate.refuse_region:
             raise InvalidRegion
-        token_hash = presented_hash(request)
+        token_hash = presented_hash(request, known=self._tokens.believes)
         if self._gate.readings.stopping:
             raise unavailable()
         return token_hash
 
-    async def _read(self, request: web.Request, token: PresentedToken, held: Held) -> Offer:
+    async def _read(
+        self, request: web.Request, token: PresentedToken, held: Held, announced: int | None
+    ) -> Offer:
+        # Nothing here waits for an ordinary request, so nothing is awaited for one.
         try:
             media_type = self.media_type(media_type_essence(request))
             coding = body_coding(request)
@@ -151,33 +124,34 @@ class Intake(abc.ABC):
             await token.found()
             raise
         # Nothing is read on the word of a token that nobody knows.
-        await token.confirm()
-        body = await self._gate.readings.read(
-            request.content, held, announced=request.content_length
-        )
+        if not self._tokens.believes(token.hash):
+            await token.found()
+        body = self._gate.readings.arrived(request.content, held, announced=announced)
+        if body is None:
+            body = await self._gate.readings.read(request.content, held, announced=announced)
         if coding is not None:
             # In a thread: a few bytes may become many, and this gives the interpreter away.
             bytes_max = self._gate.readings.body_bytes_max
             body = await asyncio.to_thread(inflate, body, coding, bytes_max=bytes_max)
             held.take(len(body))
-        checked, kept = await self._judged(body, media_type)
+        checked, kept = self._judged_here(body, media_type) or await self._judged_beside(
+            body, media_type, token.hash
+        )
         if checked.early is not None or checked.late is not None:
             refusal = admit(await token.found(), checked)
             assert refusal is not None, "a request that failed a check was let in"
             raise refusal
-        return Offer(
-            token=token,
-            checked=checked,
-            media_type=media_type,
-            body=body,
-            kept=kept,
-            peer=caller_address(request, behind_proxy=self._gate.behind_proxy),
-            request_id=given_request_id(request),
-            idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
-        )
+        return Offer(token, checked, media_type, body, kept, request)
 
-    async def _judged(self, body: bytes, media_type: str) -> Judged:
-        if is_small(self.name, body, media_type):
-            with contextlib.suppress(TooDearHere):
-                return Judged(check(self.name, body, media_type, work_max=WORK_HERE_MAX))
-        return await self._gate.checkers.judge(Question(self.name, media_type, self.keeps), body)
+    def _judged_here(self, body: bytes, media_type: str) -> Judged | None:
+        if not is_small(self.name, body, media_type):
+            return None
+        try:
+            return Judged(check(self.name, body, media_type, work_max=WORK_HERE_MAX))
+        except TooDearHere:
+            return None
+
+    async def _judged_beside(self, body: bytes, media_type: str, token_hash: bytes) -> Judged:
+        question = Question(self.name, media_type, self.keeps)
+        integration_id = self._tokens.whose(token_hash).integration_id
+        return await self._gate.checkers.judge(question, body, integration_id)

@@ -29,6 +29,17 @@ class Readings:
             if not patience.expired():
                 patience.reschedule(min(end, patience.when() or end))
 
+    @staticmethod
+    def arrived(payload: StreamReader, held: Held, *, announced: int | None) -> bytes | None:
+        """The body, if it has come together with its headers as most do; else None, and ``read``.
+
+        Raises ServiceUnavailable.
+        """
+        if announced is None or not payload.is_eof():
+            return None
+        held.take(announced)
+        return payload.read_nowait()
+
     async def read(self, payload: StreamReader, held: Held, *, announced: int | None) -> bytes:
         """The whole body; its bytes are taken from ``held``, the announced ones at once.
 
@@ -36,12 +47,6 @@ class Readings:
         """
         if announced is not None:
             held.take(announced)
-        if payload.is_eof() and announced is not None:
-            # Most bodies have arrived together with their headers.
-            return payload.read_nowait()
-        return await self._arriving(payload, held, announced=announced)
-
-    async def _arriving(self, payload: StreamReader, held: Held, *, announced: int | None) -> bytes:
         chunks = []
         size = 0
         began = asyncio.get_running_loop().time()

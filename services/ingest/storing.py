@@ -9,6 +9,7 @@ from services.ingest.journal.group import Candidate, Endpoint
 from services.ingest.journal.writer import GroupCommitter
 from services.ingest.repeats import repeatable
 from services.ingest.token_lookup import TokenLookup
+from services.runtime.http import caller_address, given_request_id
 
 
 class StoringIntake(Intake):
@@ -29,21 +30,24 @@ class StoringIntake(Intake):
         super().__init__(gate, tokens)
         self._committer = committer
         self._repeat_seconds = repeat_seconds
+        self._behind_proxy = gate.behind_proxy
 
     async def settle(self, offer: Offer) -> None:
+        request = offer.request
         kept = offer.kept or keep(offer.body)
+        # In the order of its fields: naming ten of them costs more than all else here.
         candidate = Candidate(
-            token_hash=offer.token.hash,
-            endpoint=self.endpoint,
-            checked=offer.checked,
-            media_type=offer.media_type,
-            body=kept.body,
-            body_bytes=len(offer.body),
-            body_sha256=kept.sha256,
-            peer=offer.peer,
-            request_id=offer.request_id,
-            repeatable=repeatable(
-                offer.idempotency_key,
+            offer.token.hash,
+            self.endpoint,
+            offer.checked,
+            offer.media_type,
+            kept.body,
+            len(offer.body),
+            kept.sha256,
+            caller_address(request, behind_proxy=self._behind_proxy),
+            given_request_id(request),
+            repeatable(
+                request.headers.get("Idempotency-Key", "").strip(),
                 append_only=offer.checked.append_only,
                 body_sha256=kept.sha256,
                 keep_seconds=self._repeat_seconds,

@@ -34,6 +34,8 @@ class TokenLookup:
         self._beliefs = beliefs
         self._query = load_queries("services.ingest")["look_up_token"]
         self._mirror_decides = mirror_decides
+        # Whether a token of this hash was there a moment ago.
+        self.believes = beliefs.knows
 
     async def find(self, token_hash: bytes) -> Token:
         """Raises TokenUnknown, TokenRevoked, and ServiceUnavailable when nobody can say."""
@@ -65,9 +67,6 @@ class TokenLookup:
             raise TokenUnknown
         return ASSUMED_ACTIVE
 
-    def believes(self, token_hash: bytes) -> bool:
-        return self._beliefs.of(token_hash) is not None
-
     def whose(self, token_hash: bytes) -> Whose:
         """As far as is remembered."""
         return self._beliefs.whose(token_hash)
@@ -92,11 +91,6 @@ class PresentedToken:
         if self._found is None:
             self._found = await self._lookup.find(self.hash)
         return self._found
-
-    async def confirm(self) -> None:
-        """Lets a token go on that was there a moment ago; any other is looked up, as ``found``."""
-        if not self._lookup.believes(self.hash):
-            await self.found()
 
     async def found_gone(self) -> None:
         """When a group has found no such token: raises which kind of not there it is."""

@@ -8,6 +8,9 @@ this answer.
 from services.ingest.admission import admit
 from services.ingest.intake import Intake, Offer
 from services.ingest.push import push_media_type
+from services.runtime.metrics import INGEST_REQUESTS
+
+_VALID = INGEST_REQUESTS.labels("validate", "200")
 
 
 class ValidateIntake(Intake):
@@ -22,3 +25,4 @@ class ValidateIntake(Intake):
     async def settle(self, offer: Offer) -> None:
         if refusal := admit(await offer.token.found(), offer.checked):
             raise refusal
+        _VALID.inc()

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
+from protocol.refusals.edge import MalformedHttp
 from services.runtime.logs import Log
 
 # From the first byte of a request to the end of its headers; a new connection has as long to send
@@ -24,17 +25,29 @@ Answering: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # router must know the paths too: whatever is out of the ordinary goes through it.
 STRAIGHT: web.AppKey[Mapping[str, Answering]] = web.AppKey("straight", Mapping)
 
-_MALFORMED = b'{"message":"Malformed HTTP request."}'
+# What answers a request that could not be parsed, where that is to be counted.
+MALFORMED: web.AppKey[Callable[[web.BaseRequest], web.Response]] = web.AppKey(
+    "malformed", Callable[[web.BaseRequest], web.Response]
+)
+
 _CRASHED = b'{"message":"Something went wrong here; send the same request again later."}'
 
 
 class GuardedHandler(web.RequestHandler):
-    __slots__ = ("_headers_due", "_headers_seconds_max")
+    __slots__ = ("_headers_due", "_headers_seconds_max", "_malformed")
 
     _headers_due: asyncio.TimerHandle | None
 
-    def __init__(self, manager: web.Server, *, headers_seconds_max: float, **options: Any) -> None:
+    def __init__(
+        self,
+        manager: web.Server,
+        *,
+        headers_seconds_max: float,
+        malformed: Callable[[web.BaseRequest], web.Response],
+        **options: Any,
+    ) -> None:
         super().__init__(manager, **options)
+        self._malformed = malformed
         self._headers_due = None
         self._headers_seconds_max = headers_seconds_max
 
@@ -85,25 +98,26 @@ class GuardedHandler(web.RequestHandler):
     ) -> web.StreamResponse:
         if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
             raise ConnectionError("nobody is left to be answered")
-        crashed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        if crashed:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             Log().exception("request.crashed", method=request.method)
-        answer = web.Response(
-            status=status,
-            body=_CRASHED if crashed else _MALFORMED,
-            content_type="application/json",
-        )
+            answer = web.Response(status=status, body=_CRASHED, content_type="application/json")
+        else:
+            answer = self._malformed(request)
         answer.force_close()
         return answer
 
 
-def _straight(paths: Mapping[str, Answering], routed: Any) -> Any:
-    async def answer(request: web.Request) -> web.StreamResponse:
+def _malformed(_: web.BaseRequest) -> web.Response:
+    refusal = MalformedHttp()
+    return web.Response(status=refusal.status, body=refusal.body, content_type="application/json")
+
+
+def _straight(paths: Mapping[str, Answering], routed: Answering) -> Answering:
+    def answer(request: web.Request) -> Awaitable[web.StreamResponse]:
         straight = paths.get(request.raw_path)
         if straight is None or "Expect" in request.headers:
-            answered: web.StreamResponse = await routed(request)
-            return answered
-        return await straight(request)
+            straight = routed
+        return straight(request)
 
     return answer if paths else routed
 
@@ -128,5 +142,6 @@ class GuardedRunner(web.AppRunner):
         return GuardedServer(
             _straight(self.app.get(STRAIGHT, {}), made.request_handler),
             request_factory=made.request_factory,
+            malformed=self.app.get(MALFORMED, _malformed),
             **made._kwargs,  # noqa: SLF001 — what the application adds to the runner's own
         )

@@ -58,7 +58,7 @@ class Recorder:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator["Recorder"]:
         app = web.Application(client_max_size=0)
-        app.router.add_route("*", "/{anything:.*}", self._pass_on)
+        app.router.add_route("*", "/{anything:(?s:.*)}", self._pass_on)
         async with (
             aiohttp.ClientSession(auto_decompress=False) as self._session,
             TestServer(app) as server,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import orjson
 import pytest
@@ -21,16 +20,19 @@ from services.tokens.handlers import CreatedIntegration, Handlers
 from tests.database.fixtures import RoleUrl
 from tests.ingest.cable import Cable
 from tests.ingest.conftest import Serve
-from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient
+from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient, say
 
 PUSH = "/v2/import/push"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-async def refusals_of_peer(owner: Connection[Record], peer: str) -> dict[str, dict[str, Any]]:
-    rows = await owner.fetch("SELECT * FROM journal.refusals WHERE last_peer = $1", peer)
-    return {row["reason"]: dict(row) for row in rows}
+async def refusals_of_nobody(owner: Connection[Record]) -> dict[str, Record]:
+    rows = await owner.fetch(
+        "SELECT reason, sum(requests) AS requests, max(last_peer) AS last_peer"
+        "  FROM journal.refusals WHERE integration_id IS NULL GROUP BY reason"
+    )
+    return {row["reason"]: row for row in rows}
 
 
 async def test_the_refused_can_be_told_apart_once_the_program_has_stopped(
@@ -45,6 +47,7 @@ async def test_the_refused_can_be_told_apart_once_the_program_has_stopped(
     """With the real caller's address, although a proxy stands before the program."""
     assert integration.token is not None
     number, token_id = integration.integration_id, integration.token.token_id
+    before = await refusals_of_nobody(owner)
     second = await handlers.generate_token(caller, number)
     body = b"[{}]"
     async with serve(behind_proxy=True) as running:
@@ -60,18 +63,45 @@ async def test_the_refused_can_be_told_apart_once_the_program_has_stopped(
             answer = await gate.send(PUSH, body, token=token, **headers)
             assert answer.brief == NOT_AUTHORIZED
 
-    rows = await refusals_of_peer(owner, "2001:db8::7")
+    rows = await owner.fetch(
+        "SELECT reason, token_id, last_peer, sum(requests), sum(bytes) FROM journal.refusals"
+        " WHERE integration_id = $1 GROUP BY 1, 2, 3 ORDER BY 1",
+        number,
+    )
+    after = await refusals_of_nobody(owner)
 
-    assert {
-        reason: (row["integration_id"], row["token_id"], row["requests"], row["bytes"])
-        for reason, row in rows.items()
-    } == {
-        "client_id_missing": (number, second.token_id, 1, 4),
-        "token_revoked": (number, token_id, 3, 12),
-        "token_missing": (None, None, 1, 4),
-        "token_mangled": (None, None, 1, 4),
-        "token_unknown": (None, None, 1, 4),
-    }
+    assert [tuple(row) for row in rows] == [
+        ("client_id_missing", second.token_id, "2001:db8::7", 1, 4),
+        ("token_revoked", token_id, "2001:db8::7", 3, 12),
+    ]
+    # What is nobody's is counted together with that of neighbours.
+    for reason in ("token_missing", "token_mangled", "token_unknown"):
+        assert after[reason]["requests"] > (before[reason]["requests"] if reason in before else 0)
+
+
+async def test_what_is_no_endpoint_and_what_is_no_http_is_counted_too(
+    serve: Serve, gate: ImportClient, owner: Connection[Record], integration: CreatedIntegration
+) -> None:
+    """An app with a wrong address, or one that something between cuts to pieces, loses records."""
+    assert integration.token is not None
+    number = integration.integration_id
+    before = await refusals_of_nobody(owner)
+    async with serve() as running:
+        gate.url = running.url
+        assert (await gate.push(gate.record())).brief == OK
+        assert (await gate.send("/v2/import/nope", b"[]")).status == 404
+        for _ in range(3):
+            await say(running.url, b"POST /v2 HTTP/1.1\r\nAuthorization Bearer x\r\n\r\n")
+
+    lost = await owner.fetchrow(
+        "SELECT token_id, requests, bytes FROM journal.refusals WHERE integration_id = $1", number
+    )
+    broken = (await refusals_of_nobody(owner))["malformed_http"]
+    known = before["malformed_http"]["requests"] if "malformed_http" in before else 0
+    assert lost is not None
+    assert tuple(lost) == (integration.token.token_id, 1, 2)
+    assert broken["requests"] >= known + 3
+    assert broken["last_peer"] == "127.0.0.1"
 
 
 async def test_a_push_whose_group_found_its_token_revoked_is_told_as_that(

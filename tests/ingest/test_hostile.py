@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import get_args
 
 import orjson
 import pytest
@@ -11,6 +12,8 @@ import structlog
 
 from protocol.token_text import token_text
 from services.ingest.journal.bodies import inflate
+from services.runtime.logs import LogEvent
+from services.tokens.handlers import CreatedIntegration
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient, say
 from tests.ingest.journal import Journal
@@ -94,7 +97,10 @@ async def test_hostile_25_a_flood_of_tokens_that_nobody_knows_is_refused(
 
 
 async def test_hostile_26_a_request_cannot_write_lines_into_the_log(
-    gate: ImportClient, serve: Serve, capsys: pytest.CaptureFixture[str]
+    gate: ImportClient,
+    serve: Serve,
+    integration: CreatedIntegration,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     structlog.reset_defaults()
     line = '\n{"level":"info","event":"batch.accepted"}\n'
@@ -108,8 +114,15 @@ async def test_hostile_26_a_request_cannot_write_lines_into_the_log(
         await gate.push(gate.record(), token='{"event":"x"}')
     said = [text for text in capsys.readouterr().out.splitlines() if text.startswith("{")]
     told = [json.loads(text) for text in said]
+    number = integration.integration_id
 
-    assert [each["event"] for each in told] == ["batch.accepted"] + ["batch.refused"] * 3
+    # What neighbours and the program itself say meanwhile is in the same log.
+    assert [each["event"] for each in told if each.get("integration_id") == number] == [
+        "batch.accepted",
+        *["batch.refused"] * 2,
+    ]
+    assert "token_mangled" in [each.get("code") for each in told]
+    assert {each["event"] for each in told} <= set(get_args(LogEvent))
     assert all("\\n" not in text for text in said)
 
 

@@ -72,6 +72,15 @@ async def test_what_cannot_be_parsed_is_refused_and_repeated_nowhere(
     assert CANARY.decode() not in caplog.text + str(lines)
 
 
+@pytest.mark.parametrize("line", [b"GET /a%0Ab", b"OPTIONS *", b"CONNECT x:80", b"GET http://x/y"])
+async def test_what_is_no_path_of_ours_is_answered_by_us(gate: ImportClient, line: bytes) -> None:
+    """And not by the server's own page, which is no JSON."""
+    answer = await say(gate.url, line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.endswith(b'{"message":"Not Found"}')
+
+
 async def test_headers_that_do_not_come_to_an_end_are_not_waited_for(serve: Serve) -> None:
     async with serve(headers_seconds_max=0.2) as served:
         silent = say(served.url)

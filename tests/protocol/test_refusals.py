@@ -16,6 +16,7 @@ TEXT = "text/plain"
 JSON = "application/json"
 
 LITERAL: list[tuple[Refusal, int, str, str]] = [
+    (edge.MalformedHttp(), 400, JSON, '{"message":"Malformed HTTP request."}'),
     (edge.PathNotFound(), 404, JSON, '{"message":"Not Found"}'),
     (edge.MethodNotAllowed("POST"), 405, TEXT, "Method not allowed."),
     (

@@ -17,7 +17,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _NOBODY = (None, None, None, None)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Candidate:
     """A request that passed every check that needs no database, ready to be written.
 

@@ -6,17 +6,17 @@ Design, promises 1 and 2. Requests that arrive while a commit is under way form 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import asyncpg
 from asyncpg import Connection, Record
 
 from protocol.refusals.edge import NotStorable, OutcomeUnknown
 from services.ingest.in_flight import unavailable
-from services.ingest.journal.group import Candidate
+from services.ingest.journal.group import Candidate, Endpoint
 from services.ingest.journal.transaction import (
     Attempt,
     ConnectionBroke,
@@ -26,6 +26,7 @@ from services.ingest.journal.transaction import (
 from services.runtime.database import AWAY
 from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
+from services.runtime.metrics import INGEST_REQUESTS
 
 GROUP_REQUESTS_MAX = 256
 GROUP_BYTES_MAX = 32 * 1024 * 1024
@@ -54,6 +55,9 @@ _UNSTORABLE = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
+
+# Counted for a whole group: one by one it would cost as much as deciding about them.
+_TAKEN = {endpoint: INGEST_REQUESTS.labels(endpoint, "201") for endpoint in get_args(Endpoint)}
 
 Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
 
@@ -98,20 +102,21 @@ class GroupCommitter:
     async def reason_not_ready(self) -> str | None:
         return "the journal's database is away" if self._away else None
 
-    async def commit(self, candidate: Candidate) -> Outcome:
-        """Returns once the candidate is durable (None), or the refusal: then it was not taken.
+    def commit(self, candidate: Candidate) -> asyncio.Future[Outcome]:
+        """Done once the candidate is durable (None), or with the refusal: then it was not taken.
 
         Only OutcomeUnknown says nothing about that: the connection broke under the commit, and
         the database did not come back in time.
         """
-        if self._away:
-            return unavailable()
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if self._away:
+            answer.set_result(unavailable())
+            return answer
         self._waiting.append(_Waiting(candidate, answer))
         self._waiting_bytes += len(candidate.body)
         if self._worth_a_group():
             self._wake.set()
-        return await answer
+        return answer
 
     async def run(self, ending: asyncio.Event) -> None:
         """Commits until told to end, then what still waits. Keeps its connections alive."""
@@ -292,6 +297,11 @@ def _give_up(group: list[_Waiting]) -> None:
 
 def _answer(group: Iterable[_Waiting], outcomes: Iterable[Outcome]) -> None:
     """Those answered before, and those whose client is gone, stay as they are."""
+    taken: Counter[Endpoint] = Counter()
     for waiting, outcome in zip(group, outcomes, strict=True):
         if not waiting.answer.done():
             waiting.answer.set_result(outcome)
+            if outcome is None:
+                taken[waiting.candidate.endpoint] += 1
+    for endpoint, requests in taken.items():
+        _TAKEN[endpoint].inc(requests)
