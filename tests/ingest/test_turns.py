@@ -39,10 +39,18 @@ class Desk:
             await leaving.wait()
 
 
+async def a_turn() -> None:
+    """Of the loop: what was ready has run."""
+    loop = asyncio.get_running_loop()
+    turned = loop.create_future()
+    loop.call_soon(turned.set_result, None)
+    await turned
+
+
 async def settled() -> None:
     """Whatever can go on has gone on: nothing here waits for anything but the loop."""
     for _ in range(10):
-        await asyncio.sleep(0)
+        await a_turn()
 
 
 async def test_whoever_comes_waits_for_one_body_of_another_and_not_for_all() -> None:
@@ -82,7 +90,7 @@ async def test_who_gives_up_takes_no_place_along() -> None:
     waiting, given = desk.tasks[1], desk.tasks[2]
     waiting.cancel()
     desk.leaving.pop(0).set()
-    await asyncio.sleep(0)
+    await a_turn()
     given.cancel()
     await settled()
     await desk.comes(GREEDY)
