@@ -85,9 +85,14 @@ class TokenUnknown(NotAuthorized):
 
 
 class TokenRevoked(NotAuthorized):
-    """It was made here, and revoked."""
+    """It was made here, and revoked; ``integration_id`` and ``token_id`` say whose it was."""
 
     code = "token_revoked"
+
+    def __init__(self, integration_id: int | None = None, token_id: int | None = None) -> None:
+        super().__init__()
+        self.integration_id = integration_id
+        self.token_id = token_id
 
 
 class SeveralAuthorizations(Refusal):

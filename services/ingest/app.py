@@ -102,14 +102,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     )
 
     checkers = Checkers()
-    telling = Telling(
-        lines,
-        counts,
-        beliefs,
-        clock,
-        body_bytes_max=settings.body_bytes_max,
-        behind_proxy=settings.behind_proxy,
-    )
+    telling = Telling(lines, counts, beliefs, clock, behind_proxy=settings.behind_proxy)
     gate = Gate(
         in_flight=in_flight,
         checkers=checkers,
@@ -131,10 +124,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     mirrored = TokenLookup(lookups, beliefs, mirror_decides=True)
     _add_import(app, "/v2/import/validate", ValidateIntake(gate, mirrored))
     _add(app, openapi.PATH, _openapi)
-    # A line may be in a path, as %0A.
-    _add(app, "/{anything:(?s:.*)}", telling.not_found)
-    app.middlewares.append(_unmatched(telling))
-    app[MALFORMED] = telling.malformed
+    _answer_the_rest(app, telling)
 
     app.on_shutdown.append(functools.partial(_stop_reading, readings, settings.drain_seconds))
     app.cleanup_ctx.append(functools.partial(_telling, lines=lines))
@@ -185,8 +175,16 @@ async def _openapi(request: web.Request) -> web.Response:
     return await openapi.openapi_document(request)
 
 
+def _answer_the_rest(app: web.Application, telling: Telling) -> None:
+    """What is no endpoint, no path (``OPTIONS *``) and no HTTP."""
+    # A line may be in a path, as %0A.
+    _add(app, "/{anything:(?s:.*)}", telling.not_found)
+    app.middlewares.append(_unmatched(telling))
+    app[MALFORMED] = telling.malformed
+
+
 def _unmatched(telling: Telling) -> Middleware:
-    """What is no path at all (``OPTIONS *``): aiohttp's own answers are not the contract's."""
+    """The server's own answer to what has no route is not the contract's."""
 
     @web.middleware
     async def answer(request: web.Request, handler: RouteHandler) -> web.StreamResponse:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from protocol.limits import BODY_BYTES_MAX
 from protocol.refusals import Refusal
-from protocol.refusals.edge import MalformedHttp, PathNotFound
+from protocol.refusals.edge import MalformedHttp, PathNotFound, TokenRevoked
 from services.ingest.answers import refused
 from services.ingest.auth import presented_hash
 from services.ingest.beliefs import Beliefs
@@ -26,19 +27,17 @@ class Telling:
         beliefs: Beliefs,
         clock: Clock,
         *,
-        body_bytes_max: int,
         behind_proxy: bool,
     ) -> None:
         self._lines = lines
         self._counts = counts
         self._beliefs = beliefs
         self._clock = clock
-        self._body_bytes_max = body_bytes_max
         self._behind_proxy = behind_proxy
 
     def refused(self, request: web.BaseRequest, refusal: Refusal, *, endpoint: str) -> web.Response:
         """The answer. Whose it was is told only as far as that is remembered."""
-        whose = self._whose(request)
+        whose = self._whose(request, refusal)
         self._lines.refused(
             refusal, endpoint=endpoint, request_id=given_request_id(request), whose=whose
         )
@@ -67,11 +66,14 @@ class Telling:
             refusal.code,
             whose,
             now=self._clock.now(),
-            body_bytes=min(body_bytes, self._body_bytes_max),
+            body_bytes=min(body_bytes, BODY_BYTES_MAX),
             peer=peer,
         )
 
-    def _whose(self, request: web.BaseRequest) -> Whose:
+    def _whose(self, request: web.BaseRequest, refusal: Refusal) -> Whose:
+        if isinstance(refusal, TokenRevoked):
+            # Just told by the store; it is not remembered while tokens are changing.
+            return Whose(refusal.integration_id, refusal.token_id)
         try:
             return self._beliefs.whose(presented_hash(request, known=self._beliefs.knows))
         except Refusal:

@@ -73,7 +73,7 @@ class TokenLookup:
 
 
 def _refusal(absent: Absent) -> NotAuthorized:
-    return TokenRevoked() if absent.revoked else TokenUnknown()
+    return TokenRevoked(*absent.whose) if absent.revoked else TokenUnknown()
 
 
 class PresentedToken:

@@ -39,18 +39,13 @@ class Desk:
             await leaving.wait()
 
 
-async def a_turn() -> None:
-    """Of the loop: what was ready has run."""
-    loop = asyncio.get_running_loop()
-    turned = loop.create_future()
-    loop.call_soon(turned.set_result, None)
-    await turned
-
-
 async def settled() -> None:
-    """Whatever can go on has gone on: nothing here waits for anything but the loop."""
+    """Whatever can go on has gone on: nothing here waits for anything but turns of the loop."""
+    loop = asyncio.get_running_loop()
     for _ in range(10):
-        await a_turn()
+        turned = loop.create_future()
+        loop.call_soon(turned.set_result, None)
+        await turned
 
 
 async def test_whoever_comes_waits_for_one_body_of_another_and_not_for_all() -> None:
@@ -90,8 +85,8 @@ async def test_who_gives_up_takes_no_place_along() -> None:
     waiting, given = desk.tasks[1], desk.tasks[2]
     waiting.cancel()
     desk.leaving.pop(0).set()
-    await a_turn()
-    given.cancel()
+    # Right after the place was given, and before it is taken.
+    asyncio.get_running_loop().call_soon(given.cancel)
     await settled()
     await desk.comes(GREEDY)
 
