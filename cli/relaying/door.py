@@ -36,6 +36,7 @@ from services.ingest.storing import StoringIntake
 from services.ingest.validate import ValidateIntake
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
+from services.runtime.metrics import INGEST_REQUESTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,12 @@ class Door:
         self._doorway = doorway
         self._keeps = name != ValidateIntake.name
         answer = StoringIntake if self._keeps else ValidateIntake
-        self._good = GoodAnswer(name, status=answer.status, body=answer.good, clock=doorway.clock)
+        self._good = GoodAnswer(
+            status=answer.status,
+            body=answer.good,
+            clock=doorway.clock,
+            counted=INGEST_REQUESTS.labels(name, str(answer.status)),
+        )
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         try:

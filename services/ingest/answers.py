@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
+from prometheus_client import Counter
 
 from protocol.refusals import Refusal
 from protocol.refusals.edge import MethodNotAllowed
@@ -17,14 +18,22 @@ DATE_SECONDS_MAX = 1.0
 
 
 class GoodAnswer:
-    """The same to everybody, so it is put into bytes once a second and not for every request."""
+    """The same to everybody, so it is put into bytes once a second and not for every request.
 
-    def __init__(self, *, status: int, body: bytes, clock: Clock) -> None:
+    Each is counted by ``counted``; None where whoever decided has counted it.
+    """
+
+    def __init__(
+        self, *, status: int, body: bytes, clock: Clock, counted: Counter | None = None
+    ) -> None:
         self._body = body
         self._status = HTTPStatus(status)
+        self._counted = counted
         self._ready = _Ready(self._status, body, clock)
 
     def to(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._counted is not None:
+            self._counted.inc()
         if request.keep_alive and request.version == HttpVersion11:
             return self._ready
         return web.Response(status=self._status, body=self._body, content_type=JSON_TYPE)

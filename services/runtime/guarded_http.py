@@ -19,6 +19,7 @@ from services.runtime.logs import Log
 HEADERS_SECONDS_MAX = 10.0
 
 Answering: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Malformed: TypeAlias = Callable[[web.BaseRequest], web.Response]
 
 # Paths that are answered without asking the application's router, which costs as much as reading
 # a small body does. Such an answer has no middlewares, no match_info and no app at hand. The
@@ -26,9 +27,7 @@ Answering: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STRAIGHT: web.AppKey[Mapping[str, Answering]] = web.AppKey("straight", Mapping)
 
 # What answers a request that could not be parsed, where that is to be counted.
-MALFORMED: web.AppKey[Callable[[web.BaseRequest], web.Response]] = web.AppKey(
-    "malformed", Callable[[web.BaseRequest], web.Response]
-)
+MALFORMED: web.AppKey[Malformed] = web.AppKey("malformed")
 
 _CRASHED = b'{"message":"Something went wrong here; send the same request again later."}'
 
@@ -43,7 +42,7 @@ class GuardedHandler(web.RequestHandler):
         manager: web.Server,
         *,
         headers_seconds_max: float,
-        malformed: Callable[[web.BaseRequest], web.Response],
+        malformed: Malformed,
         **options: Any,
     ) -> None:
         super().__init__(manager, **options)
@@ -112,7 +111,7 @@ def _malformed(_: web.BaseRequest) -> web.Response:
     return web.Response(status=refusal.status, body=refusal.body, content_type="application/json")
 
 
-def _straight(paths: Mapping[str, Answering], routed: Answering) -> Answering:
+def _straight(paths: Mapping[str, Answering], routed: Any) -> Any:
     def answer(request: web.Request) -> Awaitable[web.StreamResponse]:
         straight = paths.get(request.raw_path)
         if straight is None or "Expect" in request.headers:
