@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122
 
+import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.ids import new_batch_ids
-from services.ingest.journal.bodies import deflate, inflate
+from services.ingest.journal.bodies import deflate, inflate, keep
 from services.ingest.journal.group import Arrivals
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -46,3 +48,19 @@ def test_batch_ids_are_of_their_moment_and_never_the_same(moment: int, count: in
     assert len(set(ids)) == count
     assert {each.int >> 80 for each in ids} <= {moment}
     assert {(each.version, each.variant) for each in ids} <= {(7, RFC_4122)}
+
+
+@pytest.mark.parametrize("size", [0, 1, 256, 257, 512, 513, 5_000])
+def test_a_body_of_any_size_is_kept_as_it_was(size: int) -> None:
+    body = (b'{"id":1,"name":"Finn"}' * 250)[:size]
+
+    assert inflate(keep(body).body) == body
+    assert len(keep(body).body) <= size + 20
+
+
+def test_a_kept_body_that_was_damaged_is_noticed() -> None:
+    kept = bytearray(keep(b'[{"id":1}]').body)
+    kept[len(kept) // 2] ^= 1
+
+    with pytest.raises(zstandard.ZstdError):
+        inflate(bytes(kept))

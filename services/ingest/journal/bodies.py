@@ -7,25 +7,17 @@ import zstandard
 
 # bench/README.md has the figures. On JSON a higher level costs more time than it saves in bytes to
 # write, a lower one saves less time than its bytes cost. A body that is small holds little to be
-# found twice; there the tables of a usual level cost more than all the rest, so these are tiny.
-LEVEL = 1
-_TINY_TABLES = zstandard.ZstdCompressionParameters(
-    window_log=10,
-    chain_log=6,
-    hash_log=6,
-    search_log=1,
-    min_match=7,
-    target_length=64,
-    strategy=zstandard.STRATEGY_FAST,
-    write_checksum=True,
-)
+# found twice, and in a tiny one, of a single short record, it is not worth looking.
+LEVEL, SMALL_LEVEL, TINY_LEVEL = 1, -1, -64
+TINY_BYTES_MAX = 256
 SMALL_BYTES_MAX = 512
 
 # A kept body is inflated up to this, whatever its frame claims: nothing larger is ever accepted.
 INFLATED_BYTES_MAX = 64 * 1024 * 1024
 
 _USUAL = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-_SMALL = zstandard.ZstdCompressor(compression_params=_TINY_TABLES)
+_SMALL = zstandard.ZstdCompressor(level=SMALL_LEVEL, write_checksum=True)
+_TINY = zstandard.ZstdCompressor(level=TINY_LEVEL, write_checksum=True)
 _INFLATING = zstandard.ZstdDecompressor()
 
 
@@ -45,8 +37,10 @@ def keep(body: bytes) -> Kept:
 
 def deflate(body: bytes) -> bytes:
     """By one thread at a time: a compressor serves one caller."""
-    compressor = _SMALL if len(body) <= SMALL_BYTES_MAX else _USUAL
-    return compressor.compress(body)
+    size = len(body)
+    if size <= TINY_BYTES_MAX:
+        return _TINY.compress(body)
+    return (_SMALL if size <= SMALL_BYTES_MAX else _USUAL).compress(body)
 
 
 def inflate(kept: bytes) -> bytes:
