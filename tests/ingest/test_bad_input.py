@@ -6,12 +6,13 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ingest.gate import OK, ImportClient
 from tests.ingest.journal import Journal
 from tests.ingest.test_taking import BATCH
+from tests.rounds import rounds
 
 PUSH, BATCHES, VALIDATE = "/v2/import/push", "/v2/import/batch", "/v2/import/validate"
 
@@ -161,6 +162,8 @@ ARGUMENTS = st.sampled_from(
 )
 
 
+# The rounds of test_fuzz.py, which cost less, are many more.
+@settings(max_examples=rounds(small=20, full=1_000))
 @given(path=st.sampled_from([PUSH, BATCHES, VALIDATE]), arguments=st.dictionaries(ARGUMENTS, JSON))
 async def test_whatever_stands_in_a_record_is_never_answered_500(
     gate: ImportClient, path: str, arguments: dict[str, Any]

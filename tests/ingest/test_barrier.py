@@ -25,8 +25,9 @@ from tests.ingest.journal import Journal
 from tests.rounds import rounds
 
 CONNECTIONS = 8
-ROUNDS = rounds(small=20, full=1000)
-TAKEN_BEFORE = 24
+ROUNDS = rounds(small=12, full=1000)
+# Each of the connections a few times.
+TAKEN_BEFORE = 16
 REFUSED_AFTER = 16
 
 OUTSIDE_A_TOKENS_LIFE = """
