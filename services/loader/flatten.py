@@ -224,8 +224,9 @@ class _Flattening:
         # Sorted, so that the order of kinds never depends on hashing.
         for value_type in sorted(types, key=lambda found: found.__name__):
             mine = column if pure else [v if type(v) is value_type else None for v in column]
-            for kind, cells in self._of_one_type(rows, mine, value_type, rule).items():
-                typed[kind] = _either(typed.get(kind), cells)
+            for one_rule, part in _by_alternative(mine, rule):
+                for kind, cells in self._of_one_type(rows, part, value_type, one_rule).items():
+                    typed[kind] = _either(typed.get(kind), cells)
         return typed
 
     def _of_one_type(
@@ -298,6 +299,19 @@ def _taken_apart(records: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]
             columns = zip(*map(itemgetter(*fields), records), strict=True)
             return dict(zip(fields, columns, strict=True))
     return None
+
+
+def _by_alternative(column: Column, rule: Rule) -> list[tuple[Rule, Column]]:
+    """The values that each alternative takes, and last those that none does."""
+    if not rule.alternatives:
+        return [(rule, column)]
+    rules = [*(each.rule for each in rule.alternatives), rule]
+    parts: list[Column] = [[None] * len(column) for _ in rules]
+    for i, value in enumerate(column):
+        if value is not None:
+            taking = (n for n, each in enumerate(rule.alternatives) if each.accepts(value))
+            parts[next(taking, -1)][i] = value
+    return [(one, part) for one, part in zip(rules, parts, strict=True) if _holds_value(part)]
 
 
 def _either(one: Column | None, other: Column) -> Column:

@@ -3,7 +3,7 @@
 Rules: loading behaviour 1.4 and 5.3.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -31,24 +31,27 @@ def type_names(existing: ExistingTable | None, plan: Plan) -> dict[CellKey, str]
     }
 
 
-def reason(tables: Iterable[Typed]) -> str | None:
-    """For a record that such a column refused, in the words of 5.3; None when it holds none."""
-    tables = list(tables)
-    for type_name, value in _narrow(tables, _INTEGER_MAX):
-        limit = _INTEGER_MAX[type_name]
-        if not -limit - 1 <= value <= limit:
-            return f"integer out of range for PostgreSQL on {value}"
-    decimals = [value for _, value in _narrow(tables, _DECIMALS)]
-    if decimals:
-        largest = max(decimals, key=lambda value: abs(Decimal(value)))
-        return f"decimal out of range for PostgreSQL on {values.as_written(largest)}"
-    return None
-
-
-def _narrow(tables: Iterable[Typed], types: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """Values of columns of these types. NaN fits everywhere."""
+def reasons(tables: Iterable[Typed]) -> dict[int, str]:
+    """By ordinal, in the words of 5.3, for records that such a column refused."""
+    told: dict[int, str] = {}
+    largest: dict[int, Any] = {}
     for rows, type_of in tables:
         for cell, cells in rows.cells.items():
             name = type_of.get(cell, "")
-            if name in types:
-                yield from ((name, v) for v in cells if v is not None and str(v) != "nan")
+            if name not in _INTEGER_MAX and name not in _DECIMALS:
+                continue
+            for ordinal, value in zip(rows.owner, cells, strict=True):
+                if value is None or str(value) == "nan":
+                    continue
+                if name in _DECIMALS:
+                    largest[ordinal] = max(value, largest.get(ordinal, value), key=_size)
+                elif not -_INTEGER_MAX[name] - 1 <= value <= _INTEGER_MAX[name]:
+                    told.setdefault(ordinal, f"integer out of range for PostgreSQL on {value}")
+    for ordinal, value in largest.items():
+        reason = f"decimal out of range for PostgreSQL on {values.as_written(value)}"
+        told.setdefault(ordinal, reason)
+    return told
+
+
+def _size(value: float | str) -> Decimal:
+    return abs(Decimal(value))

@@ -12,6 +12,7 @@ import asyncpg
 from services.loader import fitting, naming, narrowed, winners
 from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
+from services.loader.judging import judge
 from services.loader.plan import (
     TOO_MANY_COLUMNS,
     ExistingTable,
@@ -21,8 +22,8 @@ from services.loader.plan import (
     plan_table,
 )
 from services.loader.rejects import Rejects
-from services.loader.rows import ORDINAL, PLACE, CellKey, ChildKey, Rows, TableLoad
-from services.loader.staging import Staging, Stamp, Target
+from services.loader.rows import ORDINAL, PLACE, ROOT, CellKey, ChildKey, Rows, TableLoad
+from services.loader.staging import Parameters, Staging, Stamp, Target
 from services.loader.upsert import (
     Behaviour,
     ChildInsert,
@@ -35,6 +36,7 @@ from services.loader.upsert import (
 # of a table under the table's name, and would write one load's values with the types of another's.
 _numbers = count()
 
+_OUT_OF_RANGE = "22003"
 _PROGRAM_LIMIT_EXCEEDED = "54000"  # an index entry or a row larger than a page takes
 # The destination refuses a value, or the driver can't write it: some record's fault.
 _IN_A_RECORD = (
@@ -154,10 +156,6 @@ class _Putting:
             for child, plan in zip(children, plans, strict=True)
         }
         load.children = {(child.rows.path, child.rows.levels): child.rows for child in children}
-        if self._key and not winners.needs_database(self._kinds):
-            lost = winners.losers(load.root, self._kinds)
-            if lost:
-                load.drop(lost.__contains__)
         return await self._write(load, target, targets, stamp)
 
     async def _carry_out(self, name: str, plan: Plan, stamp: Stamp) -> Target:
@@ -198,52 +196,98 @@ class _Putting:
     async def _write(
         self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
     ) -> int:
-        """All rows at once; by halves when the destination refuses a value we could not judge.
+        """All rows at once; when the destination refuses some, which it is then asked, the others.
 
-        In the end the records that hold such values stand alone, and are rejected.
+        The records that the bad ones would have replaced are among the others.
         """
         try:
             async with self._place.connection.transaction():
-                return await self._write_rows(load, target, targets, stamp)
+                return await self._write_rows(self._winners(load), target, targets, stamp)
         except _IN_A_RECORD as error:
             if isinstance(error, asyncpg.ProgramLimitExceededError) and _is_no_page_limit(error):
                 raise
             if load.root.size == 1:
-                self._place.rejects.all_records(
-                    load.root, self._reason(error, load, target, targets)
-                )
+                said = f"{error.args[0]}" if error.args else type(error).__name__
+                reasons = {load.root.owner[0]: said}
+                if isinstance(error, asyncpg.NumericValueOutOfRangeError):
+                    reasons.update(self._narrowed(load, target, targets))
+                self._place.reject(load, reasons)
                 return 0
-        middle = load.root.owner[load.root.size // 2]
-        later = load.split(middle)
+            if await self._reject_refused(load, target, targets, stamp):
+                return await self._write(load, target, targets, stamp) if load.root.size else 0
+        # By halves, until what can't be staged (wider than a page, mostly) stands alone.
+        later = load.split(load.root.owner[load.root.size // 2])
         written = await self._write(load, target, targets, stamp)
         return written + await self._write(later, target, targets, stamp)
 
-    def _reason(
-        self,
-        error: Exception,
-        load: TableLoad,
-        target: Target,
-        targets: Mapping[ChildKey, Target],
-    ) -> str:
-        """``load`` holds one record."""
-        if isinstance(error, asyncpg.NumericValueOutOfRangeError):
-            # Only a column that somebody made narrower refuses what we let through.
-            written = [(load.root, target)]
-            written += [(rows, targets[key]) for key, rows in load.children.items()]
-            tables = self._standing.tables
-            reason = narrowed.reason(
-                (rows, narrowed.type_names(tables.get(to.table), to.plan)) for rows, to in written
+    def _winners(self, load: TableLoad) -> TableLoad:
+        if self._key and not winners.needs_database(self._kinds):
+            lost = winners.losers(load.root, self._kinds)
+            if lost:
+                return load.without(lost.__contains__)
+        return load
+
+    async def _reject_refused(
+        self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
+    ) -> bool:
+        """Whether there were any; not, if they can't even be staged to be asked about."""
+        parameters = Parameters()
+        staging = Staging(self._place.temporary_name(), load.root)
+        insert = RootInsert(
+            staging,
+            target,
+            stamp,
+            key=self._key,
+            surrogate=self._has_surrogate,
+            parameters=parameters,
+        )
+        statements = [insert.statement(self._behaviour, f"s.{ORDINAL} = judged")]
+        children = []
+        for key, rows in load.children.items():
+            child = Staging(self._place.temporary_name(), rows)
+            child_insert = ChildInsert(
+                child, targets[key], stamp, levels=rows.levels, parameters=parameters
             )
-            if reason is not None:
-                return reason
-        return f"{error.args[0]}" if error.args else type(error).__name__
+            # Rows of an earlier version of the record are still there.
+            statements.append(
+                f"{child_insert.statement(staging, self._key)} WHERE s.{ROOT} = judged"
+                " ON CONFLICT DO NOTHING"
+            )
+            children.append(child)
+        try:
+            refused = await judge(self._place.connection, staging, children, statements, parameters)
+        except _IN_A_RECORD:
+            return False
+        reasons = {each.ordinal: each.message for each in refused}
+        out_of_range = {each.ordinal for each in refused if each.sqlstate == _OUT_OF_RANGE}
+        if out_of_range:
+            bad = load.without(lambda ordinal: ordinal not in out_of_range)
+            reasons.update(self._narrowed(bad, target, targets))
+        self._place.reject(load, reasons)
+        return bool(refused)
+
+    def _narrowed(
+        self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target]
+    ) -> dict[int, str]:
+        """Reasons for records that only a column refuses that somebody made narrower."""
+        written = [(load.root, target)]
+        written += [(rows, targets[key]) for key, rows in load.children.items()]
+        tables = self._standing.tables
+        return narrowed.reasons(
+            (rows, narrowed.type_names(tables.get(to.table), to.plan)) for rows, to in written
+        )
+
+    @property
+    def _has_surrogate(self) -> bool:
+        if self._existing is not None:
+            return naming.SURROGATE_KEY in self._existing.columns
+        return not self._key
 
     async def _write_rows(
         self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
     ) -> int:
         connection = self._place.connection
-        columns = self._existing.columns if self._existing else ()
-        surrogate = naming.SURROGATE_KEY in columns or not (columns or self._key)
+        surrogate = self._has_surrogate
         compared = bool(self._key) and winners.needs_database(self._kinds)
         unused = set()
         if not load.children and self._behaviour is not Behaviour.APPEND_WHAT_FITS:
@@ -277,7 +321,7 @@ class _Putting:
             await children.fill(connection)
             child_insert = ChildInsert(children, targets[key], stamp, levels=rows.levels)
             written += await child_insert.run(connection, staging, self._key, won=won)
-        # Last, because whatever fails before is done again by halves.
+        # Last, because whatever fails before is done again.
         reasons = dict.fromkeys(unfit, fitting.KEYS_DO_NOT_MATCH)
         self._place.rejects.records(load.root, reasons)
         return written

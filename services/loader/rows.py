@@ -106,11 +106,16 @@ class TableLoad:
             rows.keep([not unwanted(ordinal) for ordinal in rows.owner])
         self.children = {key: rows for key, rows in self.children.items() if rows.size}
 
+    def without(self, unwanted: Callable[[int], bool]) -> "TableLoad":
+        """The same without some records; this one stays as it is."""
+        other = TableLoad(self.root.copy())
+        other.children = {key: rows.copy() for key, rows in self.children.items()}
+        other.drop(unwanted)
+        return other
+
     def split(self, middle: int) -> "TableLoad":
         """Takes out the records from ordinal ``middle`` on, and gives them with their sub-rows."""
-        later = TableLoad(self.root.copy())
-        later.children = {key: rows.copy() for key, rows in self.children.items()}
-        later.drop(lambda ordinal: ordinal < middle)
+        later = self.without(lambda ordinal: ordinal < middle)
         self.drop(lambda ordinal: ordinal >= middle)
         return later
 

@@ -58,9 +58,11 @@ class Parameters:
 
     def __init__(self) -> None:
         self.values: list[Any] = []
+        self.kinds: list[str] = []
 
     def add(self, value: Any, kind: str) -> str:
         self.values.append(value)
+        self.kinds.append(kind)
         return f"${len(self.values)}::{kind}"
 
 

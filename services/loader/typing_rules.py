@@ -1,13 +1,17 @@
 """Which column kind a value of JSON takes: by value for a push, by its schema for a batch. Pure.
 
-Rules: loading behaviour 1.2 and 1.3. A rule never looks at values, only at their JSON type; the
-one exception, strings that may be dates or decimals, is answered as an ordered choice.
+Rules: loading behaviour 1.2 and 1.3. A rule looks at the JSON type of values, which is the same
+for thousands of them. Strings that may be dates or decimals are answered as an ordered choice; only
+where alternatives limit their values (``enum``, ``maximum``, …) does each value tell who takes it.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol
 
+from protocol.schemas.validator import validator
 from services.loader.column_types import Kind
+from services.loader.values import date_time, decimal
 
 # How many `$ref`s may follow one another before the schema counts as saying nothing.
 REFERENCES_MAX = 100
@@ -39,6 +43,15 @@ class Rule(Protocol):
 
     def elements(self) -> "Rule": ...
 
+    @property
+    def alternatives(self) -> Sequence["Alternative"]:
+        """In written order, if a value has to be asked which of them takes it."""
+
+
+class Alternative(NamedTuple):
+    accepts: Callable[[Any], bool]
+    rule: Rule
+
 
 class ByValue:
     """No schema: the JSON token decides, and strings are never parsed."""
@@ -48,6 +61,7 @@ class ByValue:
     number = Kind.DOUBLE
     decimal = Kind.DOUBLE
     texts: tuple[Kind, ...] = (Kind.TEXT,)
+    alternatives: tuple[Alternative, ...] = ()
 
     def field(self, _: str) -> Rule:
         return self
@@ -77,6 +91,7 @@ class _Declared:
         self.number = self._first_number("number")
         self.decimal = self.number
         self.texts = self._texts()
+        self.alternatives = self._alternatives()
 
     def _first_number(self, value_type: str) -> Kind:
         """A literal with a point or exponent goes to an integer branch only when no other is."""
@@ -107,6 +122,14 @@ class _Declared:
                 break
         return tuple(dict.fromkeys(found)) or (Kind.TEXT,)
 
+    def _alternatives(self) -> tuple[Alternative, ...]:
+        if len(self._branches) == 1 or _LIMITS.isdisjoint(set().union(*self._branches)):
+            return ()
+        return tuple(
+            Alternative(_acceptance(branch), _Declared((branch,), self._root))
+            for branch in self._branches
+        )
+
     def field(self, name: str) -> Rule:
         rule = self._fields.get(name)
         if rule is None:
@@ -132,6 +155,13 @@ class _Declared:
 
 
 _COMBINING = ("allOf", "anyOf", "oneOf")
+# Keywords that let only some values of a type pass. ``multipleOf`` is not one: it marks decimals.
+_LIMITS = frozenset(
+    {
+        *("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+        *("minLength", "maxLength", "pattern"),
+    }
+)
 _TEXT_FORMATS = {"date-time": Kind.TIMESTAMP, "singer.decimal": Kind.NUMERIC}
 
 
@@ -139,6 +169,23 @@ def _types(branch: Mapping[str, Any]) -> frozenset[str]:
     """Empty when the branch does not restrict the type (``null`` alone restricts nothing else)."""
     given = branch.get("type")
     return frozenset([given] if isinstance(given, str) else given or ()) - {"null"}
+
+
+def _acceptance(branch: Mapping[str, Any]) -> Callable[[Any], bool]:
+    """Whether a scalar may be one of the branch's."""
+    kept = {"type", *_LIMITS}.intersection(branch)
+    try:
+        compiled = validator({keyword: branch[keyword] for keyword in kept})
+    except ValueError:  # a keyword of a later draft, which says something else in ours
+        compiled = validator({keyword: branch[keyword] for keyword in kept - _LIMITS})
+    parse = {"date-time": date_time, "singer.decimal": decimal}.get(str(branch.get("format")))
+
+    def accepts(value: Any) -> bool:
+        if type(value) is str and parse is not None and parse(value) is None:
+            return False
+        return compiled.is_valid(float(value) if type(value) is Decimal else value)
+
+    return accepts
 
 
 class _Laying:

@@ -35,11 +35,12 @@ class RootInsert:
         *,
         key: Sequence[CellKey],
         surrogate: bool,
+        parameters: Parameters | None = None,
     ) -> None:
         """``surrogate``: the table has ``__sdc_primary_key``."""
         self._staging = staging
         self._target = target
-        self._parameters = Parameters()
+        self._parameters = parameters or Parameters()
         self.key_columns = [base for base, _ in key] or [naming.SURROGATE_KEY]
         column_of = target.plan.column_of
         self._values = {column_of[cell]: staging.expression(cell) for cell in staging.cells}
@@ -65,7 +66,7 @@ class RootInsert:
         self, connection: Destination, behaviour: Behaviour, *, won: str | None = None
     ) -> int:
         """How many rows were written. ``won`` is a temporary table to be made, with their keys."""
-        insert = self._statement(behaviour)
+        insert = self.statement(behaviour)
         if won is None:
             return _count(await connection.execute(insert, *self._parameters.values))
         await connection.execute(
@@ -81,10 +82,10 @@ class RootInsert:
             )
         )
 
-    def _statement(self, behaviour: Behaviour) -> str:
+    def statement(self, behaviour: Behaviour, where: str = "true") -> str:
         insert = (
             f"INSERT INTO {self._target.quoted} AS t ({naming.quote_list(list(self._values))})"
-            f" SELECT {', '.join(self._values.values())} FROM {self._staging.name} s"
+            f" SELECT {', '.join(self._values.values())} FROM {self._staging.name} s WHERE {where}"
         )
         if behaviour in (Behaviour.APPEND, Behaviour.APPEND_WHAT_FITS):
             return insert
@@ -110,17 +111,29 @@ class RootInsert:
 class ChildInsert:
     """Brings the staged rows of a sub-table into it, for the root rows that were written."""
 
-    def __init__(self, staging: Staging, target: Target, stamp: Stamp, *, levels: int) -> None:
+    def __init__(
+        self,
+        staging: Staging,
+        target: Target,
+        stamp: Stamp,
+        *,
+        levels: int,
+        parameters: Parameters | None = None,
+    ) -> None:
         self._staging = staging
         self._target = target
         self._stamp = stamp
         self._levels = levels
-        self._parameters = Parameters()
+        self._parameters = parameters or Parameters()
 
     async def run(
         self, connection: Destination, root: Staging, key: Sequence[CellKey], *, won: str | None
     ) -> int:
         """``won`` None: every root row that is staged was written."""
+        statement = self.statement(root, key, won=won)
+        return _count(await connection.execute(statement, *self._parameters.values))
+
+    def statement(self, root: Staging, key: Sequence[CellKey], *, won: str | None = None) -> str:
         key_values = self._key_values(root, key)
         values = self._values(key_values)
         join = f"JOIN {root.name} r ON r.{rows.ORDINAL} = s.{rows.ROOT}"
@@ -130,12 +143,9 @@ class ChildInsert:
                 for name, expression in key_values.items()
             ]
             join += f" JOIN {won} w ON {' AND '.join(matches)}"
-        return _count(
-            await connection.execute(
-                f"INSERT INTO {self._target.quoted} ({naming.quote_list(list(values))})"
-                f" SELECT {', '.join(values.values())} FROM {self._staging.name} s {join}",
-                *self._parameters.values,
-            )
+        return (
+            f"INSERT INTO {self._target.quoted} ({naming.quote_list(list(values))})"
+            f" SELECT {', '.join(values.values())} FROM {self._staging.name} s {join}"
         )
 
     def _key_values(self, root: Staging, key: Sequence[CellKey]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Loading behaviour 7.6: what customers do to their tables, and other trouble."""
 
+from collections import Counter
+
 from tests.eventually import eventually
 from tests.loader.gate import Gate
 
@@ -254,3 +256,46 @@ async def test_a_column_of_times_without_zone_takes_them_in_utc(gate: Gate) -> N
     await gate.load()
 
     assert await gate.rows("t", "at::text") == [("2020-01-01 00:00:00",)] * 2
+
+
+async def test_a_refused_record_leaves_the_one_that_it_would_have_replaced(gate: Gate) -> None:
+    """As it would be had they come in two loads."""
+    await gate.push("t", ["id"], {"id": 0, "s": "a", "items": ["a"]})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t ALTER s TYPE varchar(3)")
+    await gate.push(
+        "t", ["id"], {"id": 0, "s": "b", "items": ["b"]}, {"id": 1, "s": "b"}, sequence=2
+    )
+    await gate.push("t", ["id"], {"id": 0, "s": "long", "items": ["c"]}, sequence=3)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "s", "_sdc_sequence") == [(0, "b", 2), (1, "b", 2)]
+    assert await gate.rows("t__items", "value") == [("b",)]
+    assert await gate.reasons() == ["value too long for type character varying(3)"]
+
+
+async def test_many_refused_records_are_told_one_by_one(gate: Gate) -> None:
+    """Each cost a statement and a lock until the loader gave up; half of the values are refused."""
+    await gate.push("t", ["id"], {"id": -1, "s": "a", "items": [1]})
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t ALTER s TYPE varchar(3);"
+        "ALTER TABLE import_api.t__items ALTER value TYPE smallint"
+    )
+    texts = ("long", "b", "c", "d")
+    await gate.push(
+        "t",
+        ["id"],
+        *[{"id": n, "s": texts[n % 4], "items": [n, 40_000 * (n % 4 == 2)]} for n in range(2_000)],
+    )
+
+    await gate.load(seconds=15)
+
+    fitting = [n for n in range(2_000) if n % 4 in (1, 3)]
+    assert [found for (found,) in await gate.rows("t", "id")] == [-1, *fitting]
+    assert len(await gate.rows("t__items", "value")) == 1 + 2 * len(fitting)
+    assert Counter(await gate.reasons()) == {
+        "value too long for type character varying(3)": 500,
+        "integer out of range for PostgreSQL on 40000": 500,
+    }

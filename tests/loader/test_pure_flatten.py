@@ -142,6 +142,29 @@ def test_fields_that_are_null_are_no_places() -> None:
             Kind.TEXT,
         ),
         ({"$ref": "#/oneOf/0"}, 1, Kind.DOUBLE),
+        ({"anyOf": [{"type": "integer", "maximum": 9}, {"type": "number"}]}, 9, Kind.BIGINT),
+        ({"anyOf": [{"type": "integer", "maximum": 9}, {"type": "number"}]}, 10, Kind.DOUBLE),
+        (
+            {"anyOf": [{"enum": ["now"]}, {"type": "string", "format": "date-time"}]},
+            "now",
+            Kind.TEXT,
+        ),
+        (
+            {"anyOf": [{"enum": ["now"]}, {"type": "string", "format": "date-time"}]},
+            "2020-01-01",
+            Kind.TIMESTAMP,
+        ),
+        (
+            {
+                "oneOf": [
+                    {"type": "string", "maxLength": 3},
+                    {"type": "string", "format": "date-time"},
+                ]
+            },
+            "2020-01-01",
+            Kind.TIMESTAMP,
+        ),
+        ({"items": [{"type": "number"}], "type": ["array", "integer"]}, 1, Kind.BIGINT),
         ({}, 1, Kind.BIGINT),
         ({"enum": ["a"]}, "a", Kind.TEXT),
         ({"$ref": "#/definitions/money"}, 1.5, Kind.NUMERIC),

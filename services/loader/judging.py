@@ -1,0 +1,70 @@
+"""Which records the destination refuses when it refused some of a load: it is asked for each.
+
+One function of PL/pgSQL tries record after record and takes each back. Cutting the load in halves
+until every bad record stands alone would need a statement, and a lock, for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from services.loader import rows
+from services.loader.destination import Destination
+from services.loader.staging import Parameters, Staging
+
+# Of errors that a record's values can be blamed for: a value, or a page that is too small for it.
+IN_A_RECORD = "SQLSTATE LIKE '22%' OR SQLSTATE IN ('21000', '54000')"
+_FITS = "PG001"
+
+
+class Judged(NamedTuple):
+    """The record's ordinal, and what the destination said."""
+
+    ordinal: int
+    sqlstate: str
+    message: str
+
+
+async def judge(
+    connection: Destination,
+    root: Staging,
+    children: Sequence[Staging],
+    statements: Sequence[str],
+    parameters: Parameters,
+) -> list[Judged]:
+    """The records that it refuses. Nothing is left of the trial.
+
+    ``statements`` put the staged rows of one record into its tables: the one whose ordinal is
+    called ``judged`` there.
+    """
+    trial = connection.transaction()
+    await trial.start()
+    try:
+        for staging, column in [(root, rows.ORDINAL), *((child, rows.ROOT) for child in children)]:
+            await staging.fill(connection)
+            await connection.execute(
+                f"CREATE INDEX ON {staging.name} ({column}); ANALYZE {staging.name}"
+            )
+        name = f"pg_temp.{root.name}_judge"
+        await connection.execute(_function(name, root, statements, parameters))
+        given = ", ".join([f"${i}" for i in range(1, len(parameters.values) + 1)])
+        found = await connection.fetch(f"SELECT * FROM {name}({given})", *parameters.values)
+    finally:
+        await trial.rollback()
+    return [Judged(*row) for row in found]
+
+
+def _function(name: str, root: Staging, statements: Sequence[str], parameters: Parameters) -> str:
+    body = "; ".join(statements)
+    return (
+        f"CREATE FUNCTION {name}({', '.join(parameters.kinds)})"
+        " RETURNS TABLE (bad int, state text, message text) LANGUAGE plpgsql AS $pushgate$"
+        "\n#variable_conflict use_column\n"
+        "DECLARE judged int; BEGIN"
+        f" FOR judged IN SELECT s.{rows.ORDINAL} FROM {root.name} s ORDER BY 1 LOOP BEGIN"
+        f" {body}; RAISE EXCEPTION 'fits' USING ERRCODE = '{_FITS}';"
+        f" EXCEPTION WHEN OTHERS THEN IF {IN_A_RECORD} THEN"
+        " bad := judged; state := SQLSTATE; message := SQLERRM; RETURN NEXT;"
+        " END IF; END; END LOOP; END $pushgate$"
+    )
