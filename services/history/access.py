@@ -116,15 +116,17 @@ def record(request: web.Request, *, status: int | str, told: Told | None) -> Non
     )
 
 
+async def may_still_read(request: web.Request) -> bool:
+    """For an answer that has no end: whether its Connect token was not revoked meanwhile."""
+    return await _reader_row(request.app[POOL], _token_hash(request)) is not None
+
+
 async def _reader(request: web.Request) -> Reader | web.Response:
-    scheme, _, unverified = request.headers.get("Authorization", "").strip().partition(" ")
-    if scheme.lower() != "bearer" or not unverified:
+    token_hash = _token_hash(request)
+    if token_hash is None:
         return refusal(401, "Send a Connect token: Authorization: Bearer …")
-    token_hash = sha256(unverified.strip().encode("utf-8", "surrogateescape")).digest()
     try:
-        row = await request.app[POOL].fetchrow(
-            load_queries("services.history")["reader"], token_hash
-        )
+        row = await _reader_row(request.app[POOL], token_hash)
     except AWAY:
         return away()
     if row is None:
@@ -133,6 +135,17 @@ async def _reader(request: web.Request) -> Reader | web.Response:
     if reader.role not in READERS:
         return refusal(403, f"The role {reader.role} may not read the log; owner or auditor may.")
     return reader
+
+
+def _token_hash(request: web.Request) -> bytes | None:
+    scheme, _, unverified = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not unverified:
+        return None
+    return sha256(unverified.strip().encode("utf-8", "surrogateescape")).digest()
+
+
+async def _reader_row(pool: Pool[Record], token_hash: bytes | None) -> Record | None:
+    return await pool.fetchrow(load_queries("services.history")["reader"], token_hash)
 
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -17,6 +17,7 @@ from services.history.access import (
     STARTED,
     TOLD,
     BadQuestion,
+    may_still_read,
     only,
     only_account,
     others_hashed,
@@ -149,6 +150,8 @@ class Feed:
         after = min(after, await log_size(request.app[POOL]) - 1)
         while not self._ending.is_set():
             ring = self._bell.next_ring()
+            if not await may_still_read(request):
+                return
             until = await log_size(request.app[POOL]) - 1
             values = (after, until, *filters.values, only_account(request), False)
             rows = await events_page(request.app[POOL], values, STREAM_PAGE_EVENTS)

@@ -145,6 +145,22 @@ async def test_a_checkpoint_that_was_taken_away_is_published_again(
     assert [row["note"] for row in await published(database)] == [kept_note(files)]
 
 
+async def test_a_tile_that_was_changed_is_found_when_the_log_is_read_again(
+    database: Database, signing_role: Database, files: SignerFiles
+) -> None:
+    await small_history(database)
+    await rename(database, 300)
+    clock = SteppedClock()
+    one = await signer(files, clock)
+    await one.turn(signing_role)
+    async with unguarded(database, "ledger.tile"):
+        await database.execute("UPDATE ledger.tile SET root = sha256(root)")
+    clock.seconds += 10_000
+
+    with pytest.raises(LogDoesNotExtend, match="tile 0 of level 0 was published"):
+        await one.turn(signing_role)
+
+
 async def test_a_signer_without_memory_refuses_a_log_that_was_signed(
     database: Database, signing_role: Database, files: SignerFiles
 ) -> None:

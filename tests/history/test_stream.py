@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientResponse
 
+from events.types import ConnectTokenRevoked
 from services.runtime.lifecycle import LIFECYCLE
 from tests.history.appending import append, rename, small_history, token_generated
 from tests.history.conftest import Client, Database
@@ -83,6 +84,17 @@ async def test_streams_end_when_the_process_stops(client: Client, database: Data
         await take(answer, 1)
         assert client.app is not None
         client.app[LIFECYCLE].stop("the test says so")
+        async with asyncio.timeout(5):
+            assert await answer.content.read() == b""
+
+
+async def test_a_stream_ends_when_its_connect_token_is_revoked(
+    client: Client, database: Database
+) -> None:
+    await small_history(database)
+    async with client.get("/events/stream?after=5") as answer:
+        await take(answer, 1)
+        await append(database, "account/1", [ConnectTokenRevoked(connect_token_id=1)])
         async with asyncio.timeout(5):
             assert await answer.content.read() == b""
 
