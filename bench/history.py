@@ -36,6 +36,9 @@ DATABASE = "pushgate_history"
 AUDITOR = "ac_bench"
 PROOFS = 300
 MOMENTS = 7
+# What a page is asked for: one stream, and some time.
+FILTERED = 5
+PERIOD = "from=2020-02-01&to=2022-01-01"
 WRITERS = 4
 APPENDS_A_WRITER = 500
 
@@ -74,6 +77,7 @@ async def measure(context: Context) -> list[Measure]:
             *await _as_of(history),
             *await _export_and_verify(history),
             *await _proofs(history),
+            await _pages(history),
             await _appends(history),
         ]
 
@@ -209,6 +213,21 @@ async def _proofs(history: Log) -> list[Measure]:
             milliseconds.append((perf_counter() - began) * 1000)
     value = median(milliseconds)
     return [Measure(measure="proof", value=value, unit="ms", reach=PROOF_MILLISECONDS_MAX)]
+
+
+async def _pages(history: Log) -> Measure:
+    """A hundred events by each filter and by all, from the middle of the log; the worst. Stated."""
+    filters = ("actor=member/5", f"subject=integration/{FILTERED}", "type=TokenRevoked", PERIOD)
+    milliseconds = []
+    async with _session(history) as session:
+        for query in (*filters, "&".join(filters), ""):
+            began = perf_counter()
+            path = f"/events?after={EVENTS // 2}&limit=100&{query}".rstrip("&")
+            async with session.get(path) as answer:
+                assert answer.status == 200, await answer.text()
+                await answer.read()
+            milliseconds.append((perf_counter() - began) * 1000)
+    return Measure(measure="a page by any filter", value=max(milliseconds), unit="ms")
 
 
 async def _appends(history: Log) -> Measure:

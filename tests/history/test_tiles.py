@@ -25,6 +25,7 @@ from events.tiles import (
     place_text,
     span_root,
 )
+from tests.rounds import rounds
 
 HASHES = [leaf_hash(str(number).encode()) for number in range(70_000)]
 
@@ -95,7 +96,7 @@ def test_the_same_tiles_fill_whatever_the_steps(steps: list[int]) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 300, 66_000])
-@settings(max_examples=10)
+@settings(max_examples=rounds(small=3, full=10))
 @given(data=st.data())
 def test_proofs_are_made_from_tiles(size: int, data: st.DataObject) -> None:
     entries = entries_over(size)
