@@ -96,6 +96,11 @@ LogEvent = Literal[
     "destination.unreachable",
     # A checkpoint was signed and published. Fields: origin, size, root.
     "checkpoint.signed",
+    # Rows of the live tables are not what the log says: `pushgate audit replay` names them. Fields:
+    # rows, tables, size (of the log).
+    "drift.found",
+    # They could not be compared this time; it is tried again later. Fields: reason.
+    "drift.unknown",
     # The log does not extend its last signed checkpoint; it is halted. Pages someone. Fields:
     # reason.
     "log.inconsistent",

@@ -100,6 +100,17 @@ TOKENS_REQUESTS = _counter(
 TOKENS_APPENDS = _counter(
     "pushgate_tokens_appends", "facts", "Facts appended to the log", type="a type of fact"
 )
+TOKENS_DRIFT_ROWS = _gauge(
+    "pushgate_tokens_drift_rows",
+    "rows",
+    "Rows of the live tables that are not what the log says, when last looked; anything but 0"
+    " pages someone",
+)
+TOKENS_DRIFT_LOOKED_SECONDS = _gauge(
+    "pushgate_tokens_drift_looked_seconds",
+    "seconds",
+    "Unix time at which the live tables were last compared with the log; 0 before the first time",
+)
 
 # --- loader ----------------------------------------------------------------------------------
 

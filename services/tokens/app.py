@@ -15,9 +15,10 @@ from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
 from services.runtime.fitness import check_fitness
 from services.runtime.http import HEALTH, Health
-from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings
+from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.tokens.answering import answering
 from services.tokens.connect_api import HANDLERS, add_connect_api
+from services.tokens.drift import DriftWatch
 from services.tokens.handlers import Handlers
 from services.tokens.limits import BODY_BYTES_MAX, CONNECTIONS_MAX
 from services.tokens.links import Links
@@ -30,6 +31,8 @@ from services.tokens.pages.verification import Verifier
 from services.tokens.passwords import Cost, Passwords
 from services.tokens.sessions import SessionLimits, Sessions
 from services.tokens.sign_in import SignIn
+
+LOOP_STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,13 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
             yield
             await app[SITE].figures.close()
 
+    async def drift(app: web.Application) -> AsyncIterator[None]:
+        watch = DriftWatch(settings.database_url, clock)
+        async with background(app[LIFECYCLE], "drift", watch.run, stop_seconds=LOOP_STOP_SECONDS):
+            yield
+
     app.cleanup_ctx.append(database)
+    app.cleanup_ctx.append(drift)
     add_connect_api(app)
     app.router.add_get(openapi.PATH, openapi.openapi_document, allow_head=False)
     add_pages(app)
