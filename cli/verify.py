@@ -162,14 +162,14 @@ def diagnose(
     numbers = [int(line[SEQUENCE]) if line[SEQUENCE].isdigit() else -1 for line in lines]
     order = sorted(range(len(lines)), key=numbers.__getitem__)
     reject_if_only_reordered([leaves[place] for place in order], order, now)
-    absent = set(range(max([*numbers, 0]))) - set(numbers)
-    if absent and -1 not in numbers:
-        raise NotVerified("missing", f"{len(absent)} events are not there", min(absent))
+    there, last = set(numbers), max([*numbers, -1])
+    if -1 not in there and last >= len(there):
+        first = min(set(range(len(there))) - there)
+        raise NotVerified("missing", f"{last + 1 - len(there)} events are not there", first)
     order = sorted(range(len(lines)), key=lambda place: lines[place][TIME])
-    moved = ((number, lines[place]) for number, place in enumerate(order))
     renumbered = (
-        b"%b%020d%b" % (line[: SEQUENCE.start], number, line[SEQUENCE.stop :])
-        for number, line in moved
+        b"%b%020d%b" % (lines[place][: SEQUENCE.start], number, lines[place][SEQUENCE.stop :])
+        for number, place in enumerate(order)
     )
     reject_if_only_reordered(leaves_of(renumbered), order, now)
     reached = [one for one in known if one.size <= len(leaves)]

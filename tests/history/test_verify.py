@@ -113,6 +113,13 @@ def test_no_change_of_one_bit_is_verified(
     assert verdict(changed, tmp_path_factory.mktemp("export"))[0] != "verified"
 
 
+def test_a_number_beyond_all_others_costs_no_memory(tmp_path: Path) -> None:
+    """As many numbers would be missing as no machine can count one by one."""
+    lines = [*LINES[:3], LINES[3].replace("0" * 19 + "3", "9" * 20), *LINES[4:]]
+
+    assert verdict(lines, tmp_path) == ("missing", 3)
+
+
 @given(order=st.permutations(range(20)))
 def test_no_other_order_is_verified(
     order: list[int], tmp_path_factory: pytest.TempPathFactory
