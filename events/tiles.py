@@ -17,9 +17,12 @@ LEVEL_MAX = 63
 _PLACE = re.compile(r"^(?:x\d{3}/)*\d{3}(?:\.p/([1-9]\d{0,2}))?$")
 
 
-class Entry(NamedTuple):
+class Entries(NamedTuple):
+    """Those of one level that follow each other; ``stop`` is not one of them."""
+
     level: int
-    number: int
+    start: int
+    stop: int
 
 
 class FullTile(NamedTuple):
@@ -60,19 +63,19 @@ def place_text(place: TilePlace) -> str:
     return "/".join(groups) + partial
 
 
-def entries_of(span: Span) -> list[list[Entry]]:
+def entries_of(span: Span) -> list[Entries]:
     """For each full subtree of the span, left to right, the tile entries that it stands on."""
     groups = []
     for start, end in full_subtrees(span):
         level = ((end - start).bit_length() - 1) // TILE_HEIGHT
         width = TILE_WIDTH**level
-        groups.append([Entry(level, number) for number in range(start // width, end // width)])
+        groups.append(Entries(level, start // width, end // width))
     return groups
 
 
-def span_root(span: Span, hash_of: Callable[[Entry], bytes]) -> bytes:
+def span_root(span: Span, hashes_of: Callable[[Entries], Sequence[bytes]]) -> bytes:
     """The root of a span that is one node of the tree, from the entries under it."""
-    *others, root = [root_of([hash_of(entry) for entry in group]) for group in entries_of(span)]
+    *others, root = [root_of(hashes_of(group)) for group in entries_of(span)]
     for left in reversed(others):
         root = node_hash(left, root)
     return root

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiohttp import web
-from asyncpg import Record
 
 from events.checkpoint import proof_text
 from events.log import AnyConnection
-from events.merkle import inclusion_spans
+from events.merkle import HASH_BYTES, inclusion_spans
 from events.queries import load_queries
 from events.tiles import (
     LEVEL_MAX,
     TILE_WIDTH,
-    Entry,
+    Entries,
     TilePlace,
     entries_of,
     parse_place,
@@ -66,8 +66,9 @@ async def tile(request: web.Request) -> web.Response:
     if level > LEVEL_MAX or place.entries.stop > signed.size // TILE_WIDTH**level:
         raise web.HTTPNotFound
     async with request.app[POOL].acquire() as connection:
-        hashes = await read_entries(connection, [Entry(level, number) for number in place.entries])
-    return _immutable(b"".join(hashes[entry] for entry in sorted(hashes)))
+        wanted = Entries(level, place.entries.start, place.entries.stop)
+        hashes = (await read_entries(connection, [wanted]))[wanted]
+    return _immutable(b"".join(hashes))
 
 
 async def entry_bundle(request: web.Request) -> web.Response:
@@ -98,28 +99,28 @@ async def proof(request: web.Request) -> web.Response:
     if number >= signed.size:
         raise web.HTTPNotFound(reason=f"{signed.size} events are signed; there is no {number}")
     spans = inclusion_spans(number, signed.size)
-    wanted = [entry for span in spans for group in entries_of(span) for entry in group]
+    wanted = [group for span in spans for group in entries_of(span)]
     async with request.app[POOL].acquire() as connection:
         hashes = await read_entries(connection, wanted)
     text = proof_text(number, [span_root(s, hashes.__getitem__) for s in spans], signed.note)
     return web.Response(text=text, headers={"Cache-Control": FRESH})
 
 
-async def read_entries(connection: AnyConnection, wanted: list[Entry]) -> dict[Entry, bytes]:
+async def read_entries(
+    connection: AnyConnection, wanted: Sequence[Entries]
+) -> dict[Entries, list[bytes]]:
     """All of them; those of level 0 are the leaf hashes of the log itself."""
-    queries = load_queries("services.history")
-    leaves = [entry.number for entry in wanted if entry.level == 0]
-    above = [entry for entry in wanted if entry.level > 0]
-    rows: list[Record] = []
-    if leaves:
-        rows += await connection.fetch(queries["leaves_at"], leaves)
-    if above:
-        levels, numbers = [e.level for e in above], [e.number for e in above]
-        rows += await connection.fetch(queries["tile_roots_at"], levels, numbers)
-    found = {Entry(row["level"], row["number"]): row["hash"] for row in rows}
-    if missing := [entry for entry in wanted if entry not in found]:
-        raise web.HTTPNotFound(reason=f"the log lacks entry {missing[0]}")
+    columns = [list(column) for column in zip(*wanted, strict=True)] or [[], [], []]
+    rows = await connection.fetch(load_queries("services.history")["entries"], *columns)
+    found = {group: _cut(row["hashes"] or b"") for group, row in zip(wanted, rows, strict=True)}
+    for group, hashes in found.items():
+        if len(hashes) != group.stop - group.start:
+            raise web.HTTPNotFound(reason=f"the log lacks some of its {group}")
     return found
+
+
+def _cut(joined: bytes) -> list[bytes]:
+    return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
 
 
 async def _signed(request: web.Request) -> Signed:

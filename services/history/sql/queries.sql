@@ -165,14 +165,18 @@ SELECT c.note FROM ledger.checkpoint c
  WHERE c.origin = (SELECT 'pushgate/' || h.origin FROM ledger.head h)
  ORDER BY c.size;
 
--- name: leaves_at
-SELECT 0 AS level, number, leaf_hash AS hash FROM ledger.event WHERE number = ANY ($1::bigint[]);
-
--- name: tile_roots_at
--- Entry i of a level is the root of full tile i of the level below.
-SELECT t.level + 1 AS level, t.number, t.root AS hash
-  FROM unnest($1::int[], $2::bigint[]) AS w (level, number)
-  JOIN ledger.tile t ON t.level = w.level - 1 AND t.number = w.number;
+-- name: entries
+-- Of each range all hashes as one value: hundreds of rows cost more than what is computed from them.
+-- Entry i of level 0 is leaf i, of a level above the root of full tile i of the level below.
+SELECT CASE w.level WHEN 0 THEN (
+           SELECT string_agg(e.leaf_hash, ''::bytea ORDER BY e.number) FROM ledger.event e
+            WHERE e.number >= w.start AND e.number < w.stop)
+       ELSE (
+           SELECT string_agg(t.root, ''::bytea ORDER BY t.number) FROM ledger.tile t
+            WHERE t.level = w.level - 1 AND t.number >= w.start AND t.number < w.stop)
+       END AS hashes
+  FROM unnest($1::int[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w (level, start, stop, place)
+ ORDER BY w.place;
 
 -- ---------------------------------------------------------------- receipts and seals
 
