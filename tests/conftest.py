@@ -72,9 +72,12 @@ def own_directory() -> Generator[Path]:
         yield directory
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def no_blocking_calls_in_the_loop() -> Generator[BlockBuster]:
-    """A call that blocks the event loop fails the test that made it."""
+    """A call that blocks the event loop fails the test that made it.
+
+    For the whole run: to begin and to end it takes longer than most tests.
+    """
     with blockbuster_ctx(
         scanned_modules=["events", "protocol", "services", "pushgate_client"],
         excluded_modules=MAY_BLOCK_MODULES,

@@ -1,6 +1,7 @@
 """Our own source files, as the house tests read them."""
 
 import ast
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,16 +13,25 @@ NOT_OURS = {"build", "__pycache__", "node_modules"}
 
 def python_files(*folders: str) -> Iterator[Path]:
     """Relative to the root; all of them when no folder is named."""
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).parts
-        ours = not any(part.startswith(".") or part in NOT_OURS for part in parts)
-        if ours and (not folders or parts[0] in folders):
-            yield path.relative_to(ROOT)
+    for path in _all_python_files():
+        if not folders or path.parts[0] in folders:
+            yield path
 
 
 @cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse((ROOT / path).read_text("utf-8"))
+def _all_python_files() -> list[Path]:
+    found = []
+    for directory, below, files in os.walk(ROOT):
+        # Not even looked into: an environment holds far more files than we have.
+        below[:] = [name for name in below if not name.startswith(".") and name not in NOT_OURS]
+        found += [Path(directory, name) for name in files if name.endswith(".py")]
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Of its syntax tree."""
+    return list(ast.walk(ast.parse((ROOT / path).read_text("utf-8"))))
 
 
 def lines(path: Path) -> list[str]:

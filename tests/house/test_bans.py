@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.sources import lines, python_files, said, tree
+from tests.house.sources import lines, nodes, python_files, said
 
 PRODUCT = ("cli", "events", "protocol", "services")
 
@@ -63,7 +63,7 @@ def test_nobody_imports_a_mock() -> None:
     found = [
         f"{path}:{node.lineno}: unittest.mock: write a fake that passes the real one's tests"
         for path in python_files()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Import | ast.ImportFrom) and _imports_unittest(node)
     ]
 
@@ -75,7 +75,7 @@ def test_statements_stand_in_sql_files() -> None:
     found = [
         f"{path}:{node.lineno}: put the statement into sql/queries.sql and give it a name"
         for path in python_files(*PRODUCT)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.JoinedStr)
         and path.parts[:2] != ("services", "loader")
         and str(path) not in MAKES_STATEMENTS
@@ -104,7 +104,7 @@ def _calls(call: str, paths: Iterable[Path], way_out: str, allowed: set[str]) ->
         f"{path}:{node.lineno}: {call}: {way_out}"
         for path in paths
         if str(path) not in allowed
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute | ast.Name) and _dotted(node) == call
     ]
 

@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.house.sources import lines, python_files, said, tree
+from tests.house.sources import lines, nodes, python_files, said
 
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 500
@@ -12,7 +12,7 @@ def test_no_function_is_too_long_to_see_at_once() -> None:
     too_long = [
         f"{path}:{node.lineno}: {node.name} has {length} lines: name its steps as functions"
         for path in python_files()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
     ]
