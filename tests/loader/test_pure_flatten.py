@@ -64,6 +64,16 @@ def test_every_value_is_in_a_cell_or_its_record_has_a_reason(records: list[dict[
         assert found == sorted(map(repr, leaves(records[ordinal])))
 
 
+@given(SCALARS, SCALARS)
+def test_two_spellings_of_one_field_are_two_values_or_a_collision(one: Any, other: Any) -> None:
+    load = flat([{"a": one, "a!": other}, {"a": other}])
+
+    told = load.rejected.get(0)
+    assert told == (None if None in (one, other) else "Field collision on a")
+    if told is None:
+        assert cells_of(load, 0) == [value for value in (one, other) if value is not None]
+
+
 @given(RECORDS)
 def test_dropped_records_leave_nothing_behind(records: list[dict[str, Any]]) -> None:
     load = flat(records)
