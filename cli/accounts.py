@@ -2,10 +2,10 @@
 
 import argparse
 
-from cli.database import token_handlers
 from cli.frame import Subparsers, add_command, add_group
 from cli.output import add_json, facts, show
 from cli.target import target_of
+from cli.token_handlers import token_handlers
 
 
 def register(subparsers: Subparsers) -> None:

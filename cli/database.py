@@ -10,11 +10,8 @@ from asyncpg import Connection, Record
 
 from cli.failure import Refused
 from cli.target import Target
-from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
-from services.runtime.database import AWAY, connect, pool
-from services.tokens.handlers import Handlers
-from services.tokens.refusals import Refusal
+from services.runtime.database import AWAY, connect
 
 # An auditor's replay reads the whole log.
 COMMAND_SECONDS_MAX = 3_600.0
@@ -63,16 +60,3 @@ def refusing(variable: str) -> Iterator[None]:
         raise Refused(
             f"The database is not set up for this version: {error}. Run `pushgate migrate`."
         ) from error
-
-
-@contextlib.asynccontextmanager
-async def token_handlers(target: Target) -> AsyncIterator[Handlers]:
-    """The token service's own handlers, for what only the installation's operator may do."""
-    with refusing("PUSHGATE_DATABASE_URL"):
-        async with pool(
-            target.database_url(), application_name="pushgate", connections_max=2
-        ) as connections:
-            try:
-                yield Handlers(connections, SystemClock())
-            except Refusal as refusal:
-                raise Refused(refusal.message) from refusal

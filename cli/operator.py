@@ -6,9 +6,9 @@ import argparse
 import contextlib
 from collections.abc import AsyncIterator
 
-from cli.database import token_handlers
 from cli.output import add_json
 from cli.target import target_of
+from cli.token_handlers import token_handlers
 from events.ids import AccountId
 from services.tokens.authority import Caller, the_system
 from services.tokens.handlers import Handlers

@@ -42,6 +42,8 @@ MAY_BLOCK = [
     ("asyncpg/connect_utils.py", {"_parse_connect_arguments"}),
     # Migrations run before anything is served.
     ("services/runtime/migrations.py", {"migrations"}),
+    # A command has its loop for itself, in a process or, in tests, in a thread of its own.
+    ("tests/system/commands_here.py", {"run_here"}),
 ]
 # The supervisor and what starts Postgres serve nobody.
 MAY_BLOCK_MODULES = ["services.runtime.embedded_postgres", "services.runtime.supervisor"]

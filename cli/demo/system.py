@@ -52,7 +52,7 @@ class System:
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            env=_environment(self.data_dir) | variables,
+            env=environment(self.data_dir) | variables,
         )
         async with asyncio.timeout(COMMAND_SECONDS_MAX):
             output, errors = await process.communicate((given or "").encode())
@@ -75,7 +75,7 @@ async def throw_away_system(*options: str) -> AsyncIterator[System]:
         *(sys.executable, "-m", "cli", "up", *FREE_PORTS, *options),
         stdout=PIPE,
         stderr=STDOUT,
-        env=_environment(data_dir),
+        env=environment(data_dir),
     )
     said = deque[str](maxlen=LINES_KEPT)
     if not await _is_ready(process, said):
@@ -92,7 +92,7 @@ async def throw_away_system(*options: str) -> AsyncIterator[System]:
         await asyncio.to_thread(shutil.rmtree, data_dir, ignore_errors=True)
 
 
-def _environment(data_dir: Path) -> dict[str, str]:
+def environment(data_dir: Path) -> dict[str, str]:
     """Nothing of the caller's own settings: they would lead to another system."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("PUSHGATE_")}
     return kept | {"PUSHGATE_DATA_DIR": str(data_dir)}

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from asyncpg import Connection, Record
 
-from cli.connect_api import ConnectApi, connect_api
+from cli.connect_api import ConnectApi
 from cli.database import system_database
 from cli.demo.system import System
 from tests.cli.made import Made
@@ -17,13 +17,6 @@ from tests.cli.made import Made
 def name(request: pytest.FixtureRequest) -> str:
     """For an integration of this test alone."""
     return str(request.node.originalname).removeprefix("test_")[:49]
-
-
-@pytest.fixture
-async def api(system: System) -> AsyncIterator[ConnectApi]:
-    """For what a test needs beforehand: much faster than the commands, which are tested by name."""
-    async with connect_api(system.target) as calls:
-        yield calls
 
 
 @pytest.fixture

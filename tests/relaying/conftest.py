@@ -17,29 +17,14 @@ from typing import Any
 
 import pytest
 
-from cli.connect_api import ConnectApi, connect_api
 from cli.demo.system import System
 from cli.relaying.serving import RelaySettings, relaying
 from services.runtime.clock import SystemClock
 from tests.cli.made import Made
 
-_numbers = itertools.count(1)
 START_SECONDS_MAX = 30
 
 Relay = Callable[..., AbstractAsyncContextManager[str]]
-
-
-@pytest.fixture
-async def api(system: System) -> AsyncIterator[ConnectApi]:
-    async with connect_api(system.target) as calls:
-        yield calls
-
-
-@pytest.fixture
-async def source(api: ConnectApi) -> Made:
-    made = await api.create_source(f"Relayed {next(_numbers)}")
-    token = await api.create_token(made["id"])
-    return Made(made["id"], made["name"], token["id"], token["access_token"])
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from cli.demo.system import System
 from tests.cli.made import Made
 from tests.eventually import eventually
 from tests.relaying.conftest import RelayProcess
-from tests.relaying.tables import rows
 from tests.rounds import rounds
+from tests.system.destination import rows
 from tests.system.load import RECORDS_A_PUSH, Gate, Told, pushing
 
 KILLS = rounds(small=2, full=10)

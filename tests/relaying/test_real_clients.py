@@ -17,8 +17,8 @@ from tests.clients.recorder import Recorder
 from tests.clients.singer import Target, record, run, schema, state
 from tests.eventually import eventually
 from tests.relaying.conftest import Relay
-from tests.relaying.tables import rows
 from tests.rounds import rounds
+from tests.system.destination import rows
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -21,7 +21,7 @@ from services.runtime.config import Secret
 from tests.cli.made import Made
 from tests.eventually import eventually
 from tests.relaying.conftest import Relay, RelayProcess
-from tests.relaying.tables import rows
+from tests.system.destination import rows
 
 # Starts a system on whatever machine.
 pytestmark = pytest.mark.timeout(180)

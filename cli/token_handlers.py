@@ -1,0 +1,29 @@
+"""The token service's own handlers, for what only the installation's operator may do.
+
+Apart from the other databases of commands: they are most of what a short command would read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from cli.database import refusing
+from cli.failure import Refused
+from cli.target import Target
+from services.runtime.clock import SystemClock
+from services.runtime.database import pool
+from services.tokens.handlers import Handlers
+from services.tokens.refusals import Refusal
+
+
+@contextlib.asynccontextmanager
+async def token_handlers(target: Target) -> AsyncIterator[Handlers]:
+    with refusing("PUSHGATE_DATABASE_URL"):
+        async with pool(
+            target.database_url(), application_name="pushgate", connections_max=2
+        ) as connections:
+            try:
+                yield Handlers(connections, SystemClock())
+            except Refusal as refusal:
+                raise Refused(refusal.message) from refusal
