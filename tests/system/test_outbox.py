@@ -5,6 +5,7 @@ Rows in the destination equal the source, none twice, and of several versions th
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -27,6 +28,7 @@ from tests.system.outbox_app import ROWS_WITH_VERSIONS, Orders
 pytestmark = pytest.mark.timeout(300 if rounds(small=3, full=10) == 3 else 1800)
 
 KILLS = rounds(small=3, full=10)
+KILLS_OF_OTHERS = rounds(small=1, full=10)
 OLD_TOKEN_SECONDS = rounds(small=2, full=30)
 AWAY_SECONDS = rounds(small=2, full=60)
 RECORDS = rounds(small=5_000, full=1_000_000)
@@ -62,8 +64,8 @@ class Source:
 @pytest.fixture
 async def source(system: System, request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     async with connect_api(system.target) as api:
-        name = str(request.node.originalname).removeprefix("test_")[:49]
-        return Source(system, await api.create_source(name), tmp_path)
+        name = re.sub(r"\W", "_", request.node.name).strip("_").removeprefix("test_")
+        return Source(system, await api.create_source(name[:49]), tmp_path)
 
 
 @pytest.fixture
@@ -118,12 +120,16 @@ async def test_an_app_that_is_killed_loses_nothing(
     await _equal_the_source(system, source, await app.stop())
 
 
-async def test_a_gate_that_is_killed_loses_nothing(
-    system: System, source: Source, app: App
+@pytest.mark.parametrize(
+    ("program", "times"),
+    [("ingest", KILLS), ("loader", KILLS_OF_OTHERS), ("postgres", KILLS_OF_OTHERS)],
+)
+async def test_a_server_that_is_killed_loses_nothing(
+    system: System, source: Source, app: App, program: str, times: int
 ) -> None:
-    for _ in range(KILLS):
+    for _ in range(times):
         await app.more(100)
-        await _kill(system, "ingest")
+        await _kill(system, program)
     await app.more(100)
 
     await _equal_the_source(system, source, await app.stop())
