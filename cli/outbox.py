@@ -1,6 +1,7 @@
 """``pushgate outbox``: what waits in an outbox and why, and what to do about it."""
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Iterable
@@ -9,15 +10,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cli.failure import DONE, REFUSED, Refused
+from cli.failure import DONE, INTERRUPTED, REFUSED, Refused
 from cli.frame import Subparsers, add_command
 from cli.output import add_json, columns, counted, show
 from cli.pushing.limits import LINGER_SECONDS
+from cli.pushing.progress import Progress, Standing
 from cli.pushing.set_aside import members_of
 from cli.pushing.through_outbox import linger
 from cli.pushing.tokens import add_token_file, token_source_of
 from cli.target import target_of
 from pushgate_client import Counts, Delivery, Outbox, OutboxView, PushgateError, SetAside
+from services.runtime.clock import SystemClock
 
 SHOWN = 20
 _REASON_CHARACTERS = 100
@@ -76,21 +79,41 @@ async def _send(arguments: argparse.Namespace) -> int:
     target = target_of(arguments)
     url = arguments.url or target.import_url()
     token = token_source_of(arguments, target)
-    settled = 0
-
-    def happened(_: object) -> None:
-        nonlocal settled
-        settled += 1
-
     async with Outbox.open(arguments.directory, said=_say) as opened:
         if arguments.send_again:
             await opened.requeue(await _ids(opened, arguments.id))
-        async with Delivery(opened, url=url, token=token, happened=happened) as delivery:
-            await linger(delivery, lambda: settled, LINGER_SECONDS)
-            counts = opened.counts()
+        interrupted = await _sent(opened, Delivery(opened, url=url, token=token))
+        counts = opened.counts()
         aside = await opened.set_aside_entries(most=SHOWN)
     _show(arguments, counts, aside)
+    if interrupted:
+        return INTERRUPTED
     return REFUSED if counts.waiting or counts.set_aside else DONE
+
+
+async def _sent(opened: Outbox, delivery: Delivery) -> bool:
+    """As much as goes without long waits; returns whether somebody ended it before."""
+    before = opened.counts().sent_records
+
+    def standing() -> Standing:
+        counts = opened.counts()
+        return Standing(
+            read=None,
+            accepted=counts.sent_records - before,
+            waiting=counts.waiting_records,
+            why=counts.why,
+        )
+
+    def settled() -> int:
+        """Grows with whatever comes of what waits."""
+        return -opened.counts().waiting_records
+
+    async with Progress(SystemClock()).shown(standing), delivery:
+        try:
+            await linger(delivery, settled, LINGER_SECONDS)
+        except asyncio.CancelledError:
+            return True
+    return False
 
 
 async def _discard(arguments: argparse.Namespace) -> int:

@@ -23,9 +23,9 @@ _HUNDRED = 100
 
 
 class Standing(NamedTuple):
-    """Records. ``why``: what holds it up now."""
+    """Records. ``read`` None: of no file, but of what waits. ``why``: what holds it up now."""
 
-    read: int
+    read: int | None
     accepted: int
     waiting: int = 0
     why: str | None = None
@@ -109,7 +109,8 @@ async def shown(progress: Progress | None, standing: Callable[[], Standing]) -> 
 
 
 def line_of(standing: Standing, part: float | None, seconds: float) -> str:
-    words = [f"{standing.read:,} records read", f"{standing.accepted:,} accepted"]
+    words = [] if standing.read is None else [f"{standing.read:,} records read"]
+    words.append(f"{standing.accepted:,} accepted")
     if standing.waiting:
         words.append(f"{standing.waiting:,} waiting")
     if standing.why:

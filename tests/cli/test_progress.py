@@ -28,6 +28,10 @@ def test_of_a_pipe_only_what_is_known_is_told() -> None:
     assert line_of(HALF, None, 10.0) == "1,200 records read, 1,000 accepted, 200 waiting, 100/s"
 
 
+def test_of_what_waits_in_an_outbox_nothing_is_read() -> None:
+    assert line_of(HALF._replace(read=None), None, 10.0) == "1,000 accepted, 200 waiting, 100/s"
+
+
 def test_what_holds_it_up_is_told_instead_of_a_guess() -> None:
     held = HALF._replace(why="401: Not Authorized\x1b[2J")
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, NoReturn
+
+import structlog
 
 from cli.__main__ import main
 from cli.demo.system import Command, System, environment
@@ -96,9 +99,16 @@ def _replaced(variables: dict[str, str]) -> Iterator[None]:
     for name, stream in usual.items():
         setattr(sys, name, _OfWhoAsks(name, stream))
     os._exit = _leave
+    logs = structlog.get_config()
+    # As of a command that is a process: what is wrong, on standard error.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
     try:
         yield
     finally:
+        structlog.configure(**logs)
         os._exit = leave
         for name, stream in usual.items():
             setattr(sys, name, stream)
