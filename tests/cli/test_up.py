@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -35,11 +36,41 @@ async def running() -> AsyncGenerator[Installation]:
             await made.end()
 
 
-@pytest.fixture
-async def installation(own_directory: Path) -> AsyncGenerator[Installation]:
-    made = Installation(own_directory / "data", command=UP)
-    yield made
-    await made.end()
+class Life(NamedTuple):
+    """What run.json said while it was up, and whether the token in it worked."""
+
+    run_json: dict[str, Any]
+    status: int
+
+
+class Lives(NamedTuple):
+    """Of one installation, one after the other; the last began without run.json."""
+
+    directory: Path
+    first: Life
+    second: Life
+    after_a_loss: Life
+
+
+@pytest.fixture(scope="module")
+async def lives() -> AsyncGenerator[Lives]:
+    with own_directory_of_a_run() as directory:
+        made = Installation(directory / "data", command=UP)
+        try:
+            first = await _life(made)
+            second = await _life(made)
+            (made.directory / "run.json").unlink()
+            yield Lives(made.directory, first, second, await _life(made))
+        finally:
+            await made.end()
+
+
+async def _life(installation: Installation) -> Life:
+    await installation.start()
+    run_json = installation.run_json()
+    status = await status_of(installation, "tokens", "/v4/sources")
+    await installation.stop(signal.SIGINT)
+    return Life(run_json, status)
 
 
 async def run(*command: str) -> tuple[int | None, str]:
@@ -89,41 +120,32 @@ async def test_every_program_is_live_and_ready(running: Installation) -> None:
     assert asked == [200] * 8
 
 
-async def test_the_connect_token_works_and_is_kept_from_start_to_start(
-    installation: Installation,
-) -> None:
-    await installation.start()
-    first = installation.run_json()["connect_token"]
-    await installation.stop()
-    await installation.start()
-
-    assert installation.run_json()["connect_token"] == first
-    assert await status_of(installation, "tokens", "/v4/sources") == 200
+async def test_the_connect_token_works_and_is_kept_from_start_to_start(lives: Lives) -> None:
+    assert lives.second.run_json["connect_token"] == lives.first.run_json["connect_token"]
+    assert (lives.first.status, lives.second.status) == (200, 200)
 
 
-async def test_a_lost_connect_token_is_replaced(installation: Installation) -> None:
-    await installation.start()
-    before = installation.run_json()
-    await installation.stop()
-    (installation.directory / "run.json").unlink()
-    await installation.start()
-    after = installation.run_json()
+async def test_a_lost_connect_token_is_replaced(lives: Lives) -> None:
+    before, after = lives.second.run_json, lives.after_a_loss.run_json
 
     assert after["connect_token"] != before["connect_token"]
     assert after["client_id"] == before["client_id"]
-    assert await status_of(installation, "tokens", "/v4/sources") == 200
+    assert lives.after_a_loss.status == 200
 
 
-async def test_no_log_holds_the_connect_token_or_a_password(installation: Installation) -> None:
-    await installation.start()
-    run_json = installation.run_json()
-    await status_of(installation, "tokens", "/v4/sources")
-    await installation.stop(signal.SIGINT)
-    secrets = [run_json["connect_token"]] + [
-        run_json[url].partition("@")[0].rpartition(":")[2]
-        for url in ("database_url", "destination_url")
+async def test_no_log_holds_the_connect_token_or_a_password(lives: Lives) -> None:
+    secrets = [
+        secret
+        for life in (lives.first, lives.after_a_loss)
+        for secret in (
+            life.run_json["connect_token"],
+            *(
+                life.run_json[url].partition("@")[0].rpartition(":")[2]
+                for url in ("database_url", "destination_url")
+            ),
+        )
     ]
-    logs = "".join(path.read_text() for path in (installation.directory / "logs").iterdir())
+    logs = "".join(path.read_text() for path in (lives.directory / "logs").iterdir())
 
     assert "program.started" in logs
     assert not any(secret in logs for secret in secrets)
