@@ -86,7 +86,8 @@ class Progress:
         began = self._clock.monotonic()
         while True:
             await asyncio.sleep(PROGRESS_SECONDS if self._live else PROGRESS_LINE_SECONDS)
-            line = line_of(standing(), self._of(), self._clock.monotonic() - began)
+            part = self._of() if self._live else None
+            line = line_of(standing(), part, self._clock.monotonic() - began)
             if self._live:
                 self._write(_CLEAR + line[: shutil.get_terminal_size().columns - 1])
             else:

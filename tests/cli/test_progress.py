@@ -87,7 +87,7 @@ async def test_on_a_terminal_one_line_is_written_again_and_again_and_then_wiped(
 async def test_elsewhere_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.pushing.progress.PROGRESS_LINE_SECONDS", 0.01)
     log = io.StringIO()
-    async with Progress(SystemClock(), to=log).shown(lambda: HALF):
+    async with Progress(SystemClock(), to=log, of=lambda: 0.5).shown(lambda: HALF):
 
         async def two_lines() -> bool:
             return log.getvalue().count("\n") >= 2
