@@ -42,27 +42,18 @@ class Life(NamedTuple):
     run_json: dict[str, Any]
     status: int
 
-
-class Lives(NamedTuple):
-    """Of one installation, one after the other; the last began without run.json."""
-
-    directory: Path
-    first: Life
-    second: Life
-    after_a_loss: Life
+    @property
+    def secrets(self) -> list[str]:
+        urls = (self.run_json["database_url"], self.run_json["destination_url"])
+        passwords = [url.partition("@")[0].rpartition(":")[2] for url in urls]
+        return [self.run_json["connect_token"], *passwords]
 
 
-@pytest.fixture(scope="module")
-async def lives() -> AsyncGenerator[Lives]:
-    with own_directory_of_a_run() as directory:
-        made = Installation(directory / "data", command=UP)
-        try:
-            first = await _life(made)
-            second = await _life(made)
-            (made.directory / "run.json").unlink()
-            yield Lives(made.directory, first, second, await _life(made))
-        finally:
-            await made.end()
+@pytest.fixture
+async def installation(own_directory: Path) -> AsyncGenerator[Installation]:
+    made = Installation(own_directory / "data", command=UP)
+    yield made
+    await made.end()
 
 
 async def _life(installation: Installation) -> Life:
@@ -120,35 +111,22 @@ async def test_every_program_is_live_and_ready(running: Installation) -> None:
     assert asked == [200] * 8
 
 
-async def test_the_connect_token_works_and_is_kept_from_start_to_start(lives: Lives) -> None:
-    assert lives.second.run_json["connect_token"] == lives.first.run_json["connect_token"]
-    assert (lives.first.status, lives.second.status) == (200, 200)
+async def test_a_connect_token_is_kept_and_replaced_when_lost_and_stands_in_no_log(
+    installation: Installation,
+) -> None:
+    """All in one, because every start takes its time."""
+    first, second = await _life(installation), await _life(installation)
+    (installation.directory / "run.json").unlink()
+    third = await _life(installation)
+    tokens = [life.run_json["connect_token"] for life in (first, second, third)]
+    clients = {life.run_json["client_id"] for life in (first, second, third)}
+    logs = "".join(path.read_text() for path in (installation.directory / "logs").iterdir())
 
-
-async def test_a_lost_connect_token_is_replaced(lives: Lives) -> None:
-    before, after = lives.second.run_json, lives.after_a_loss.run_json
-
-    assert after["connect_token"] != before["connect_token"]
-    assert after["client_id"] == before["client_id"]
-    assert lives.after_a_loss.status == 200
-
-
-async def test_no_log_holds_the_connect_token_or_a_password(lives: Lives) -> None:
-    secrets = [
-        secret
-        for life in (lives.first, lives.after_a_loss)
-        for secret in (
-            life.run_json["connect_token"],
-            *(
-                life.run_json[url].partition("@")[0].rpartition(":")[2]
-                for url in ("database_url", "destination_url")
-            ),
-        )
-    ]
-    logs = "".join(path.read_text() for path in (lives.directory / "logs").iterdir())
-
+    assert [life.status for life in (first, second, third)] == [200, 200, 200]
+    assert tokens[0] == tokens[1] != tokens[2]
+    assert len(clients) == 1
     assert "program.started" in logs
-    assert not any(secret in logs for secret in secrets)
+    assert not any(secret in logs for secret in (*first.secrets, *third.secrets))
 
 
 async def test_a_second_up_is_refused_in_a_sentence(running: Installation) -> None:
