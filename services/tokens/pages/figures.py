@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 HOURS = 24
 # A page that finds older sums has them brought up to date.
 FRESH_SECONDS = 10.0
-# How long a page waits for that; after it, it shows what there is.
+# How long pages wait for that, from its beginning on; after it they show what there is.
 PATIENCE_SECONDS = 0.05
 # A receipt may become visible later than one that is younger: so long nothing counts as settled.
 SETTLING = timedelta(seconds=30)
@@ -51,13 +51,16 @@ class Figures:
         self._total: Sums = {}
         self._looked_at: float | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._began = 0.0
 
     async def of_the_day(self) -> Mapping[int, Pushed] | None:
         """By integration: the hour that is under way and the 23 before it. None: not known yet."""
-        if self._looked_at is None or self._clock.monotonic() - self._looked_at > FRESH_SECONDS:
+        now = self._clock.monotonic()
+        if self._looked_at is None or now - self._looked_at > FRESH_SECONDS:
             if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look())
-            await asyncio.wait({self._looking}, timeout=PATIENCE_SECONDS)
+                self._looking, self._began = asyncio.create_task(self._look()), now
+            patience = max(0.0, self._began + PATIENCE_SECONDS - now)
+            await asyncio.wait({self._looking}, timeout=patience)
         return None if self._looked_at is None else self._total
 
     async def close(self) -> None:
