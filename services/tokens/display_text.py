@@ -4,20 +4,24 @@ import re
 import unicodedata
 from datetime import datetime
 
+from protocol.token_text import PUBLISHED_PATTERN
 from services.tokens.limits import PAUSED_AT_CHARACTERS_MAX
 
 # Python's parser takes any character between date and time.
 _TIMESTAMP_CHARACTERS = re.compile(r"[0-9TZW:.,+ -]+")
+_TOKEN = re.compile(PUBLISHED_PATTERN)
 # Control characters, lone surrogates, line and paragraph separators. U+0000 among them would not
 # even fit into a text column.
 _UNFIT_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-def is_one_line(text: str, *, characters_max: int) -> bool:
+def is_fit(text: str, *, characters_max: int) -> bool:
+    """On one line, not blank, and without a token: it is shown to many, some of it for ever."""
     return (
         0 < len(text) <= characters_max
         and not text.isspace()
         and not any(unicodedata.category(character) in _UNFIT_CATEGORIES for character in text)
+        and not _TOKEN.search(text)
     )
 
 

@@ -46,7 +46,7 @@ from services.tokens.commands import (
     RevokeConnectToken,
     RevokeToken,
 )
-from services.tokens.display_text import is_one_line, is_timestamp
+from services.tokens.display_text import is_fit, is_timestamp
 from services.tokens.limits import (
     ACTIVE_TOKENS_MAX,
     DISPLAY_NAME_CHARACTERS_MAX,
@@ -146,7 +146,7 @@ def _decide_undeleted(
         raise IntegrationNotFound
     match command:
         case RenameIntegration(display_name=name):
-            if not is_one_line(name, characters_max=DISPLAY_NAME_CHARACTERS_MAX):
+            if not is_fit(name, characters_max=DISPLAY_NAME_CHARACTERS_MAX):
                 raise DisplayNameUnusable(name)
             unchanged = name == integration.display_name
             return [] if unchanged else [IntegrationRenamed(display_name=name)]
@@ -172,7 +172,7 @@ def _decide_undeleted(
 
 def _created(command: CreateIntegration) -> IntegrationCreated:
     schema_name = derive_schema_name(command.display_name)
-    if not is_usable(schema_name) or not is_one_line(
+    if not is_usable(schema_name) or not is_fit(
         command.display_name, characters_max=DISPLAY_NAME_CHARACTERS_MAX
     ):
         raise NameUnusable(command.display_name, schema_name)

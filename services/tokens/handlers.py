@@ -41,7 +41,7 @@ from services.tokens.commands import (
     RevokeToken,
 )
 from services.tokens.directory import Directory
-from services.tokens.display_text import is_one_line
+from services.tokens.display_text import is_fit
 from services.tokens.domain import ACCOUNT, INTEGRATION, Account, Integration
 from services.tokens.limits import (
     ACCOUNT_NAME_CHARACTERS_MAX,
@@ -114,7 +114,7 @@ class Handlers:
 
     async def open_account(self, name: str, *, actor: str = "system") -> OpenedAccount:
         """With its first Connect token, an owner's. For the installation's operator."""
-        if not is_one_line(name, characters_max=ACCOUNT_NAME_CHARACTERS_MAX):
+        if not is_fit(name, characters_max=ACCOUNT_NAME_CHARACTERS_MAX):
             raise AccountNameUnusable
         account_id = AccountId(await self._pool.fetchval(self._queries["next_account_id"]))
         token = new_token("ac_")
@@ -343,7 +343,7 @@ class Handlers:
 
 
 def _require_label(label: str) -> None:
-    if label and not is_one_line(label, characters_max=TOKEN_LABEL_CHARACTERS_MAX):
+    if label and not is_fit(label, characters_max=TOKEN_LABEL_CHARACTERS_MAX):
         raise TokenLabelUnusable
 
 

@@ -45,7 +45,7 @@ class NameUnusable(_NameRefused):
 
 
 class DisplayNameUnusable(Refusal):
-    """A display name is 1 to 255 characters on one line, not all of them blank."""
+    """A display name is 1 to 255 characters on one line, not all of them blank, and no token."""
 
     code = "display_name_unusable"
 
@@ -73,7 +73,7 @@ class TokenNotFound(Refusal):
 
 
 class TokenLabelUnusable(Refusal):
-    """A token's label is at most 80 characters on one line."""
+    """A token's label is at most 80 characters on one line, and no token itself."""
 
     code = "token_label_unusable"
 

@@ -17,6 +17,7 @@ from services.tokens.authority import Caller, the_system
 from services.tokens.handlers import Handlers, OpenedAccount
 from services.tokens.pages.door import own_path
 from services.tokens.sessions import form_key as key_of_forms
+from services.tokens.token_text import new_token
 from tests.tokens.conftest import PASSWORD, Join
 from tests.tokens.connect_client import AnyClient
 from tests.tokens.person import Person
@@ -326,6 +327,23 @@ async def test_no_text_field_can_be_used_to_store_a_script(
         seen = await owner.ask("POST", pattern, data=fields)
 
         assert "<script>" not in seen.text, pattern
+
+
+@pytest.mark.parametrize("form", ["rename", "tokens/{token_id}/label"])
+async def test_a_token_that_is_pasted_into_the_wrong_field_is_not_kept(
+    owner: Person, place: Place, database: Connection[Record], form: str
+) -> None:
+    """A name stays in the history for ever, and both are shown to everybody of the account."""
+    token, at = new_token("at_").text, f"/integrations/{place.integration_id}"
+    action = f"{at}/{form}".replace("{token_id}", str(place.token_id))
+    before = await state_of(database)
+
+    page = await owner.get(f"{at}/settings")
+    seen = await owner.send(page, action, display_name=f"Shop {token}", label=f"it is {token}")
+
+    assert seen.status == 400
+    assert "no token" in seen.text
+    assert await state_of(database) == before
 
 
 @pytest.mark.parametrize("text", ["\x00", "x" * 5_000, "\u202e", "1e999", "-1"])
