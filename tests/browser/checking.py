@@ -96,22 +96,29 @@ class PageChecks:
 
     async def hold(self, page: Page, html: str, name: str) -> None:
         """Fails with everything that is wrong at once. ``html``: as the server sent it."""
-        found = await self._validator.errors(name, html)
+        async with asyncio.TaskGroup() as both:
+            errors = both.create_task(self._validator.errors(name, html))
+            violations = both.create_task(self._looked_at(page, name))
+        found = errors.result() + violations.result()
+        assert not found, f"{name}:\n" + "\n".join(found)
+
+    async def _looked_at(self, page: Page, name: str) -> list[str]:
+        found: list[str] = []
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         await page.evaluate(self._axe)
         for place, look in enumerate(LOOKS[: rounds(small=2, full=4)]):
             await page.set_viewport_size({"width": look.width, "height": HEIGHT})
             await page.emulate_media(color_scheme=look.scheme)
             at = f"{look.width} pixels, {look.scheme}"
-            if place < WHOLE_LOOKS:
+            whole = place < WHOLE_LOOKS
+            if whole:
                 violations = await page.evaluate(AXE, look.rules)
                 found += [f"{at}: {violation}" for violation in violations]
             wide = await page.evaluate("document.documentElement.scrollWidth")
             if wide > look.width:
                 found.append(f"{at}: the page is {wide} pixels wide")
             file = ARTEFACTS / f"{name}-{look.width}-{look.scheme}.png"
-            whole = place < WHOLE_LOOKS
             await page.screenshot(path=file, full_page=whole, animations="disabled")
         await page.set_viewport_size({"width": WIDE, "height": HEIGHT})
         await page.emulate_media(color_scheme="light")
-        assert not found, f"{name}:\n" + "\n".join(found)
+        return found

@@ -16,6 +16,7 @@ from services.runtime.config import Secret
 from services.tokens.app import TokensSettings, build_app
 from services.tokens.connect_api import HANDLERS
 from services.tokens.pages.drawing import load_drawing
+from services.tokens.pages.site import SITE
 from tests.browser.checking import HtmlValidator, PageChecks
 from tests.browser.installation import IMPORT_URL, Installation
 from tests.browser.tools import CHROMIUM_FLAGS, Missing, chromium, page_checks
@@ -76,7 +77,11 @@ async def installation(
 ) -> Installation:
     """The token service, with one account."""
     settings = TokensSettings(
-        database_url=Secret(role_url("pushgate_tokens")), import_url=IMPORT_URL
+        database_url=Secret(role_url("pushgate_tokens")),
+        import_url=IMPORT_URL,
+        # Far below the floors of the settings: a test is no place to wait.
+        password_memory_kib=8,
+        password_passes=1,
     )
     app = build_app(settings, clock=SystemClock())
     server = await aiohttp_server(app)
@@ -85,6 +90,7 @@ async def installation(
     return Installation(
         origin=str(server.make_url("")).rstrip("/"),
         handlers=handlers,
+        links=app[SITE].links,
         account=account,
         database=database,
         browser=browser,

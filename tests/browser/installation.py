@@ -12,6 +12,8 @@ from playwright.async_api import Browser
 from events.types import Role
 from services.tokens.authority import Caller, the_system
 from services.tokens.handlers import CreatedIntegration, Handlers, OpenedAccount
+from services.tokens.links import Links
+from services.tokens.pages.headers import SESSION_COOKIE
 from tests.browser.checking import PageChecks
 from tests.browser.visitor import Visitor, visiting
 
@@ -23,6 +25,7 @@ PASSWORD = "correct horse battery staple"
 class Installation:
     origin: str
     handlers: Handlers
+    links: Links
     account: OpenedAccount
     database: Connection[Record]
     browser: Browser
@@ -36,13 +39,16 @@ class Installation:
     async def somebody(
         self, email: str = "ada@acme.example", role: Role = "owner", *, scripts: bool = True
     ) -> AsyncGenerator[Visitor]:
-        """Comes by a one-time link, chooses a password, and is in."""
+        """Signed in, with PASSWORD, and in front of an empty tab."""
+        link = await self.handlers.members.invite(self.caller, email, role)
+        session = await self.links.use(link.secret, email=email, password=PASSWORD, peer=None)
         async with visiting(self.browser, self.origin, self.checks, scripts=scripts) as visitor:
-            link = await self.handlers.members.invite(self.caller, email, role)
-            await visitor.open(f"/link/{link.secret}")
-            await visitor.fill("Password", PASSWORD)
-            await visitor.press("Save and sign in")
+            await visitor.keep_cookie(SESSION_COOKIE, session)
             yield visitor
+
+    def stranger(self) -> contextlib.AbstractAsyncContextManager[Visitor]:
+        """Not signed in."""
+        return visiting(self.browser, self.origin, self.checks)
 
     async def create(self, name: str = "Shop orders") -> CreatedIntegration:
         """With a token."""

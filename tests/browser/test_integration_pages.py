@@ -82,7 +82,7 @@ async def test_a_label_tells_tokens_apart(installation: Installation) -> None:
     async with installation.somebody() as ada:
         await ada.open(f"/integrations/{shop.integration_id}/settings")
         await ada.page.get_by_text("Labels").click()
-        await ada.fill("Label of", "the old server, in the cellar")
+        await ada.fill(f"Label of …{shop.token.access_token[-4:]}", "the old server, in the cellar")
         await ada.press(f"Save label of …{shop.token.access_token[-4:]}")
 
         await expect(ada.page.get_by_role("rowheader").first).to_contain_text("in the cellar")

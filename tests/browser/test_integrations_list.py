@@ -21,6 +21,7 @@ async def test_one_of_many_is_found(installation: Installation) -> None:
     await journal_rows.use(installation.database, busy.integration_id, busy.token.token_id, now)
     await journal_rows.refuse(installation.database, busy.integration_id, None, now, requests=7)
     async with installation.somebody() as ada:
+        await ada.open("/integrations")
         await ada.look("integrations-many")
         await ada.press("Next")
         await expect(ada.page.get_by_text("Page 2 of 2")).to_be_visible()

@@ -32,12 +32,15 @@ async def is_known(installation: Installation, token: str) -> bool:
 
 async def test_an_integration_and_its_first_token_from_nothing(installation: Installation) -> None:
     async with installation.somebody() as ada:
+        await ada.open("/")
         await ada.look("integrations-empty")
         await ada.press("Add an integration")
         await ada.look("add-choose")
         await ada.page.get_by_role("link", name="Import API").click()
         await ada.fill("Integration name", "Shop orders")
         await expect(ada.page.get_by_text("shop_orders").first).to_be_visible()
+        # It is for browsers without scripts.
+        await expect(ada.page.get_by_role("button", name="Show the schema name")).to_be_hidden()
         await ada.look("add-name")
         await ada.press("Save and Generate Token")
         token = await token_in(ada)

@@ -12,6 +12,15 @@ from tests.browser.checking import HEIGHT, WIDE, PageChecks
 # Chromium's own words for a page whose answer was a refusal; the test says which it wants.
 _REFUSAL = "Failed to load resource"
 
+TABS_MAX = 60
+# What has the focus: what it is called, and whether a ring is drawn around it.
+WHERE = """() => {
+  const at = document.activeElement;
+  const words = at.labels?.length ? at.labels[0].innerText : at.ariaLabel || at.innerText || "";
+  const style = getComputedStyle(at);
+  return [words.trim().replace(/\\s+/g, " "), style.outlineStyle !== "none"];
+}"""
+
 
 class Visitor:
     """``page`` is Playwright's; ``trouble`` is what the browser complained about or was denied."""
@@ -39,6 +48,9 @@ class Visitor:
     def _said(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"} and not text.startswith(_REFUSAL):
             self.trouble.append(f"{kind}: {text}")
+
+    async def keep_cookie(self, name: str, value: str) -> None:
+        await self.page.context.add_cookies([{"name": name, "value": value, "url": self.origin}])
 
     async def open(self, path: str) -> Response:
         response = await self.page.goto(self.origin + path)
@@ -76,6 +88,16 @@ class Visitor:
 
     async def fill(self, label: str, text: str) -> None:
         await self.page.get_by_label(label).fill(text)
+
+    async def tab_to(self, name: str) -> None:
+        """With the keyboard alone, to what begins with these words; and one sees where one is."""
+        for _ in range(TABS_MAX):
+            await self.page.keyboard.press("Tab")
+            found, seen = await self.page.evaluate(WHERE)
+            if found.startswith(name):
+                assert seen, f"the focus on {name} is not to be seen"
+                return
+        raise AssertionError(f"{name} is not reached with the keyboard")
 
     async def text(self) -> str:
         return await self.page.inner_text("main")

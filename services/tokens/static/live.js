@@ -7,6 +7,14 @@ const EVERY_MILLISECONDS_WHEN_AWAY = 10000;
 // An hour; then the session may end as if nobody were there.
 const TIMES_MAX = 1800;
 
+// Whoever is on a link of it with the keyboard stays on that link.
+function draw(element, text) {
+  const on = element.contains(document.activeElement) && document.activeElement.getAttribute("href");
+  const drawn = new DOMParser().parseFromString(text, "text/html");
+  element.replaceChildren(...drawn.body.childNodes);
+  if (on) element.querySelector(`[href="${CSS.escape(on)}"]`)?.focus();
+}
+
 async function refresh(element, times = 1) {
   if (times > TIMES_MAX) return;
   let pause = EVERY_MILLISECONDS;
@@ -16,8 +24,7 @@ async function refresh(element, times = 1) {
     const text = await answer.text();
     if (text !== element.dataset.seen) {
       element.dataset.seen = text;
-      const drawn = new DOMParser().parseFromString(text, "text/html");
-      element.replaceChildren(...drawn.body.childNodes);
+      draw(element, text);
     }
     if (answer.headers.get("Pushgate-Settled") === "yes") return;
   } catch {
