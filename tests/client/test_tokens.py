@@ -79,9 +79,9 @@ async def test_a_callback_may_be_a_coroutine() -> None:
 
 
 async def test_the_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = TokenFromEnvironment("PUSHGATE_TOKEN_OF_THIS_TEST")
+    source = TokenFromEnvironment("A_TOKEN_OF_THIS_TEST")
     with pytest.raises(TokenUnreadable, match="not set"):
         await source.read()
-    monkeypatch.setenv("PUSHGATE_TOKEN_OF_THIS_TEST", "at_1\n")
+    monkeypatch.setenv("A_TOKEN_OF_THIS_TEST", "at_1\n")
 
     assert await source.read() == "at_1"
