@@ -21,6 +21,8 @@ from tests.tokens.journal_rows import PEER
 # From here on no sequence has given out an id yet.
 FIRST_ID = 1_000_000
 REFUSED_MINUTES = 600
+# A million receipts in full rounds, each looked at by the table's guard.
+FILL_SECONDS_MAX = 600.0
 
 
 async def long_history(
@@ -87,6 +89,7 @@ async def traffic(
         "   FROM generate_series(1, $3::int) n, tokens.active_tokens a"
         "  WHERE a.integration_id = ANY ($1::int[])",
         ids, until, pushes, PEER,
+        timeout=FILL_SECONDS_MAX,
     )  # fmt: skip
     await owner.execute(
         "INSERT INTO journal.refusals"
