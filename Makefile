@@ -8,9 +8,10 @@ CLIENTS_READY := .cache/clients/.ready
 REQUIREMENTS := requirements.txt requirements-embedded.txt requirements-dev.txt
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet --upgrade
-# How many processes run tests: one more than two cores, because many tests wait for processes that
-# they started. How often crash, race and fuzz loops go round (small or full).
-TEST_WORKERS ?= 3
+# How many processes run tests: two more than two cores, because many tests wait for processes that
+# they started; neighbours, which share what they started, stay together. How often crash, race and
+# fuzz loops go round (small or full).
+TEST_WORKERS ?= 4
 PUSHGATE_TEST_ROUNDS ?= small
 export PUSHGATE_TEST_ROUNDS
 # Hundreds of short processes are started; without what Python compiled, each takes twice as long.
@@ -30,10 +31,10 @@ run: $(READY) ## serve everything on this machine, with an embedded Postgres, da
 	@$(BIN)/pushgate up --quickstart
 
 test: $(READY) $(CLIENTS_READY) ## all tests, loops at a small count
-	$(BIN)/pytest -n $(TEST_WORKERS)
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
 
 soak: $(READY) $(CLIENTS_READY) ## all tests, loops at their full counts (an hour or so)
-	PUSHGATE_TEST_ROUNDS=full $(BIN)/pytest -n $(TEST_WORKERS) -o timeout=3600
+	PUSHGATE_TEST_ROUNDS=full $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -o timeout=3600
 
 demo: $(READY) ## a throw-away system doing the main job on real data, checked
 	@$(BIN)/python -m cli.demo

@@ -58,12 +58,14 @@ async def nothing_waits(journal: Connection[Record], made: Made) -> bool:
 
 async def set_aside(journal: Connection[Record], batch_id: str) -> None:
     """As the loader leaves a batch that can never be loaded."""
-    await list_again(journal, batch_id)
-    await journal.execute(
-        "UPDATE journal.pending SET attempts = 5, failed_at = now(), reason = '23514: not so'"
-        " WHERE batch_id = $1",
-        batch_id,
-    )
+    # In one: the loader must not see it before it has failed.
+    async with journal.transaction():
+        await list_again(journal, batch_id)
+        await journal.execute(
+            "UPDATE journal.pending SET attempts = 5, failed_at = now(), reason = '23514: not so'"
+            " WHERE batch_id = $1",
+            batch_id,
+        )
 
 
 async def list_again(journal: Connection[Record], batch_id: str) -> None:

@@ -103,6 +103,7 @@ async def missed_by_a_naive_feed(database: Database, url: str) -> int:
     await writing
     query = "SELECT count(*) FROM naive.log WHERE number <= $1"
     there: int = await database.fetchval(query, received[-1])
+    await database.execute("DROP SCHEMA naive CASCADE")
     return there - len(received)
 
 
