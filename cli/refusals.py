@@ -46,18 +46,10 @@ async def list_refusals(arguments: argparse.Namespace) -> None:
             arguments.limit + 1,
         )
     found = [_told(row) for row in rows[: arguments.limit]]
-    titles = ("reason", "integration_id", "schema_name", "token_id", "requests", "bytes")
+    names = ("reason", "integration_id", "schema_name", "token_id", "requests", "bytes")
     text = columns(
         ("reason", "id", "schema", "token", "requests", "bytes", "first", "last", "from"),
-        [
-            [
-                *(item[title] for title in titles),
-                f"{row['first_at']:%Y-%m-%d %H:%M:%S}",
-                f"{row['last_at']:%Y-%m-%d %H:%M:%S}",
-                item["last_peer"],
-            ]
-            for item, row in zip(found, rows, strict=False)
-        ],
+        [[item[name] for name in (*names, "first_at", "last_at", "last_peer")] for item in found],
     )
     show(arguments, found, text)
     if len(rows) > len(found):
