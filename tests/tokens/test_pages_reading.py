@@ -285,10 +285,16 @@ async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
             100,
             0,
         )
-        fold = await shop.connections.fetch(
+        everybody = await shop.connections.fetch(
             load_queries("services.tokens")["tokens_that_could_write"], until
         )
+        fold = await shop.connections.fetch(
+            "SELECT token_id, integration_id, schema_name, generated_number"
+            " FROM tokens.active_tokens_as_of($1) WHERE state = 'active' ORDER BY token_id",
+            until,
+        )
 
+        assert everybody == fold, until
         assert [row["token_id"] for row in told] == [row["token_id"] for row in fold], until
 
 

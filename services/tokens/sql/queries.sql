@@ -78,10 +78,39 @@ UNION ALL
 SELECT token_id, integration_id, false FROM tokens.retired_tokens WHERE token_hash = $1;
 
 -- name: tokens_that_could_write
--- As of a size of the log: after as many facts as that, numbers 0 to size - 1.
-SELECT token_id, integration_id, schema_name, generated_number
-  FROM tokens.active_tokens_as_of($1) WHERE state = 'active'
- ORDER BY token_id;
+-- As of a size of the log: after as many facts as that, numbers 0 to size - 1. The active ones of
+-- tokens.active_tokens_as_of (a test compares them) in half the time: of most facts an index tells
+-- enough, and of the texts only those of creations are read. OFFSET 0 and MATERIALIZED: nobody can
+-- guess how few tokens stand, so this says what to look up one by one and what to match as a whole.
+WITH standing AS MATERIALIZED (
+    SELECT g.number FROM ledger.event g
+     WHERE g.type = 'TokenGenerated' AND g.number < $1::bigint
+       AND NOT EXISTS (
+           SELECT FROM ledger.event r
+            WHERE r.type = 'TokenRevoked' AND r.number < $1::bigint AND r.token_id = g.token_id)
+), generated AS MATERIALIZED (
+    SELECT g.number, g.token_id, g.stream
+      FROM standing
+     CROSS JOIN LATERAL (
+            SELECT e.number, e.token_id, e.stream FROM ledger.event e
+             WHERE e.number = standing.number OFFSET 0) g
+), stated AS MATERIALIZED (
+    SELECT DISTINCT ON (e.stream) e.stream, e.type
+      FROM ledger.event e
+     WHERE e.type IN ('IntegrationPaused', 'IntegrationResumed', 'IntegrationDeleted')
+       AND e.number < $1::bigint
+     ORDER BY e.stream, e.number DESC
+), created AS MATERIALIZED (
+    SELECT e.stream, e.record FROM ledger.event e
+     WHERE e.type = 'IntegrationCreated' AND e.number < $1::bigint
+)
+SELECT g.token_id, split_part(g.stream, '/', 2)::int AS integration_id,
+       c.record -> 'data' ->> 'schema_name' AS schema_name, g.number AS generated_number
+  FROM generated g
+  JOIN created c USING (stream)
+  LEFT JOIN stated s USING (stream)
+ WHERE coalesce(s.type, 'IntegrationResumed') = 'IntegrationResumed'
+ ORDER BY g.token_id;
 
 -- ---------------------------------------------------------------- people
 
