@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from events.log import AnyConnection
-from events.queries import load_queries
 from services.history import tiles
 from services.history.access import BEHIND_PROXY, POOL, for_readers_only
 from services.history.bell import Bell
@@ -45,9 +44,9 @@ def build_app(settings: HistorySettings, *, clock: Clock) -> web.Application:
         settings.database_url,
         application_name="pushgate history",
         connections_max=CONNECTIONS_MAX,
-        init=_plan_each_question,
         reset=_leave_as_it_is,
     )
+    app[tiles.KEPT] = tiles.KeptRoots()
     bell, sealer = Bell(), Sealer(app[POOL], clock)
     feed = Feed(bell, app[LIFECYCLE].stopping)
     _add_routes(app, feed, Receipts(feed, sealer), Traces(feed))
@@ -78,13 +77,8 @@ def _add_routes(app: web.Application, feed: Feed, receipts: Receipts, traces: Tr
     )
 
 
-async def _plan_each_question(connection: AnyConnection) -> None:
-    """Absent filters make one statement into many: each is planned for its own values."""
-    await connection.execute(load_queries("services.history")["plan_each_question"])
-
-
 async def _leave_as_it_is(_: AnyConnection) -> None:
-    """Nothing here changes a session; resetting it costs a trip, and would undo the planning."""
+    """Nothing here changes a session; resetting it costs a trip."""
 
 
 async def _database(app: web.Application) -> AsyncIterator[None]:

@@ -175,7 +175,10 @@ async def log_size(pool: Pool[Record]) -> int:
 
 
 async def events_page(pool: Pool[Record], values: tuple[Any, ...], limit: int) -> list[Record]:
-    return await pool.fetch(load_queries("services.history")["events_page"], *values, limit)
+    queries = load_queries("services.history")
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        await connection.execute(queries["plan_for_these_values"])
+        return await connection.fetch(queries["events_page"], *values, limit)
 
 
 async def _copy(

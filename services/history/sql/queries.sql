@@ -92,8 +92,10 @@ ON CONFLICT (origin) DO NOTHING;
 
 -- ---------------------------------------------------------------- access
 
--- name: plan_each_question
-SET plan_cache_mode = force_custom_plan;
+-- name: plan_for_these_values
+-- Absent filters make one statement into many: for the rest of the transaction each is planned for its
+-- own values.
+SET LOCAL plan_cache_mode = force_custom_plan;
 
 -- name: reader
 -- The whole log is for the installation's first account, which is that of the first event.
