@@ -5,7 +5,7 @@ Entry ``i`` of level 0 is the hash of leaf ``i``; entry ``i`` of level *n* is th
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from events.merkle import Frontier, Span, full_subtrees, node_hash, root_of
@@ -73,9 +73,9 @@ def entries_of(span: Span) -> list[Entries]:
     return groups
 
 
-def span_root(span: Span, hashes_of: Callable[[Entries], Sequence[bytes]]) -> bytes:
-    """The root of a span that is one node of the tree, from the entries under it."""
-    *others, root = [root_of(hashes_of(group)) for group in entries_of(span)]
+def span_root(groups: Sequence[Sequence[bytes]]) -> bytes:
+    """The root of a span that is one node of the tree, from the hashes of its ``entries_of``."""
+    *others, root = [root_of(hashes) for hashes in groups]
     for left in reversed(others):
         root = node_hash(left, root)
     return root

@@ -106,10 +106,11 @@ async def proof(request: web.Request) -> web.Response:
         signed = await _signed(connection)
         if number >= signed.size:
             raise web.HTTPNotFound(reason=f"{signed.size} events are signed; there is no {number}")
-        spans = inclusion_spans(number, signed.size)
-        wanted = [group for span in spans for group in entries_of(span)]
+        spans = [entries_of(span) for span in inclusion_spans(number, signed.size)]
+        wanted = [group for span in spans for group in span]
         hashes = await request.app[KEPT].hashes(connection, signed.origin, wanted)
-    text = proof_text(number, [span_root(s, hashes.__getitem__) for s in spans], signed.note)
+    roots = [span_root([hashes[group] for group in span]) for span in spans]
+    text = proof_text(number, roots, signed.note)
     return web.Response(text=text, headers={"Cache-Control": FRESH})
 
 

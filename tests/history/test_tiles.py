@@ -20,6 +20,7 @@ from events.tiles import (
     TILE_WIDTH,
     TileBuilder,
     TilePlace,
+    entries_of,
     parse_place,
     place_text,
     span_root,
@@ -42,7 +43,7 @@ def levels_over(size: int) -> list[list[bytes]]:
 
 def root_over(span: Span, size: int) -> bytes:
     levels = levels_over(size)
-    return span_root(span, lambda wanted: levels[wanted.level][wanted.start : wanted.stop])
+    return span_root([levels[at.level][at.start : at.stop] for at in entries_of(span)])
 
 
 @pytest.mark.parametrize(

@@ -101,11 +101,12 @@ WITH standing AS MATERIALIZED (
        AND e.number < $1::bigint
      ORDER BY e.stream, e.number DESC
 ), created AS MATERIALIZED (
-    SELECT e.stream, e.record FROM ledger.event e
+    SELECT e.stream, split_part(e.stream, '/', 2)::int AS integration_id,
+           e.record -> 'data' ->> 'schema_name' AS schema_name
+      FROM ledger.event e
      WHERE e.type = 'IntegrationCreated' AND e.number < $1::bigint
 )
-SELECT g.token_id, split_part(g.stream, '/', 2)::int AS integration_id,
-       c.record -> 'data' ->> 'schema_name' AS schema_name, g.number AS generated_number
+SELECT g.token_id, c.integration_id, c.schema_name, g.number AS generated_number
   FROM generated g
   JOIN created c USING (stream)
   LEFT JOIN stated s USING (stream)
