@@ -10,6 +10,7 @@ from datetime import datetime
 from services.ingest.journal.claim import Claims, Mark
 from services.loader.assembly import Assembly, Parcel, Rejected
 from services.loader.destination import Books, Destination
+from services.loader.pace import Pace
 from services.loader.placing import Place
 from services.loader.reading import Switch
 from services.loader.rejects import Rejects
@@ -26,13 +27,15 @@ _LOCK_TIMEOUT = f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'"
 class Order:
     """What is to be loaded. ``assembly`` is of all of the source's requests.
 
-    ``finished`` were loaded before and have left the journal: their marks can go.
+    ``finished`` were loaded before and have left the journal: their marks can go. The load is one
+    of ``pace``, which it tells when the destination is at work for long.
     """
 
     schema: str
     source: Source
     assembly: Assembly
     finished: Sequence[Mark]
+    pace: Pace
 
 
 @dataclass(slots=True)
@@ -91,7 +94,7 @@ async def _load_steps(
     connection: Destination, order: Order, assembly: Assembly, outcome: Outcome, *, now: datetime
 ) -> None:
     rejects = Rejects(order.source.texts_of)
-    place = Place(connection, rejects, schema=order.schema, table=assembly.table.text)
+    place = Place(connection, rejects, order.pace, schema=order.schema, table=assembly.table.text)
     received = [request.received_at for request in assembly.requests]
     batches = [str(request.batch_id) for request in assembly.requests]
     versions = Versions(connection, place)

@@ -13,6 +13,7 @@ from services.loader import fitting, naming, narrowed, winners
 from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
 from services.loader.judging import judge
+from services.loader.pace import Pace
 from services.loader.plan import (
     TOO_MANY_COLUMNS,
     ExistingTable,
@@ -60,17 +61,18 @@ class Place:
     """One root table of a schema, with its sub-tables."""
 
     def __init__(
-        self, connection: Destination, rejects: Rejects, *, schema: str, table: str
+        self, connection: Destination, rejects: Rejects, pace: Pace, *, schema: str, table: str
     ) -> None:
         self.connection = connection
         self.books = Books(connection)
         self.rejects = rejects
+        self.pace = pace
         self.schema = schema
         self.table = table
 
     def in_schema(self, schema: str) -> "Place":
         """The same table elsewhere, in the same transaction."""
-        return Place(self.connection, self.rejects, schema=schema, table=self.table)
+        return Place(self.connection, self.rejects, self.pace, schema=schema, table=self.table)
 
     def temporary_name(self) -> str:
         return f"pushgate_staged_{next(_numbers)}"
@@ -286,7 +288,7 @@ class _Putting:
     async def _write_rows(
         self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
     ) -> int:
-        connection = self._place.connection
+        connection, pace = self._place.connection, self._place.pace
         surrogate = self._has_surrogate
         compared = bool(self._key) and winners.needs_database(self._kinds)
         unused = set()
@@ -305,9 +307,9 @@ class _Putting:
         old_children = self._old_children()
         won = self._place.temporary_name() if load.children or old_children else None
         if won is None or self._behaviour in (Behaviour.REPLACE, Behaviour.ONCE):
-            written = await insert.run(connection, self._behaviour, won=won)
+            written = await insert.run(connection, pace, self._behaviour, won=won)
         else:
-            written = await insert.run(connection, self._behaviour)
+            written = await insert.run(connection, pace, self._behaviour)
             if old_children:
                 await keys_of_staged(connection, won, staging, self._key)
             else:
@@ -315,12 +317,12 @@ class _Putting:
         for name in old_children:
             assert won is not None
             table = naming.quote_qualified(self._place.schema, name)
-            await delete_children(connection, table, won, insert.key_columns)
+            await delete_children(connection, pace, table, won, insert.key_columns)
         for key, rows in load.children.items():
             children = Staging(self._place.temporary_name(), rows)
             await children.fill(connection)
             child_insert = ChildInsert(children, targets[key], stamp, levels=rows.levels)
-            written += await child_insert.run(connection, staging, self._key, won=won)
+            written += await child_insert.run(connection, pace, staging, self._key, won=won)
         # Last, because whatever fails before is done again.
         reasons = dict.fromkeys(unfit, fitting.KEYS_DO_NOT_MATCH)
         self._place.rejects.records(load.root, reasons)

@@ -11,7 +11,8 @@ from typing import Self
 from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
 from services.loader.assembly import Assembly
 from services.loader.naming import FieldName
-from services.loader.source import ParsedBodies, Source
+from services.loader.pace import Pace
+from services.loader.source import Between, ParsedBodies, Source, go_on
 
 # Loads of one loader that are prepared before their time; each may hold as much as one in hand.
 AHEAD_MAX = 1
@@ -37,6 +38,7 @@ class Shared:
     limits: Limits
     field_name: FieldName
     parsed: ParsedBodies = field(default_factory=ParsedBodies)
+    pace: Pace = field(default_factory=Pace)
     # Marks at the destination whose batches have left the journal.
     finished: list[Mark] = field(default_factory=list)
     # How often in a row a table was put back.
@@ -87,23 +89,23 @@ class Preparing:
             return part
         if not self._waiting:
             self._waiting = await self._claims.batches(self._table)
-        return self._begin() if self._waiting else None
+        return self._begin(go_on) if self._waiting else None
 
     def look_ahead(self) -> None:
         """Begins with the next load, if one is known and memory allows."""
         if self._waiting and self._next is None and self._shared.ahead < AHEAD_MAX:
             self._shared.ahead += 1
-            self._next = self._begin()
+            self._next = self._begin(self._shared.pace.rest)
 
-    def _begin(self) -> Part:
+    def _begin(self, between: Between) -> Part:
         batches = of_one_load(self._waiting, self._shared.limits)
         del self._waiting[: len(batches)]
-        return Part(batches, asyncio.create_task(self._prepare(batches)))
+        return Part(batches, asyncio.create_task(self._prepare(batches, between)))
 
-    async def _prepare(self, batches: list[Batch]) -> Prepared:
+    async def _prepare(self, batches: list[Batch], between: Between) -> Prepared:
         bodies = await self._claims.bodies(batches)
         source = Source(batches, bodies, self._shared.parsed, self._shared.field_name)
-        return Prepared(source, await source.assemble())
+        return Prepared(source, await source.assemble(between=between))
 
 
 def of_one_load(waiting: Sequence[Batch], limits: Limits) -> list[Batch]:

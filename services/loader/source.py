@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from uuid import UUID
 
 import zstandard
@@ -22,6 +22,14 @@ BYTES_IN_ONE_GO = 64 * 1024
 
 # What a body that is not what ingest accepted shows itself as: ours or the disk's fault.
 _DAMAGE = (zstandard.ZstdError, Refusal, KeyError, TypeError, AttributeError)
+
+
+Between = Callable[[], Awaitable[None]]
+
+
+async def go_on() -> None:
+    """Only lets others have their turn."""
+    await asyncio.sleep(0)
 
 
 class Unreadable(Exception):
@@ -76,8 +84,13 @@ class Source:
     def marks(self) -> list[Mark]:
         return [batch.mark for batch in self._batches]
 
-    async def assemble(self, only: Container[int] | None = None) -> Assembly:
-        """``only``: of these requests, counted from 1. Raises Unreadable."""
+    async def assemble(
+        self, only: Container[int] | None = None, *, between: Between = go_on
+    ) -> Assembly:
+        """``only``: of these requests, counted from 1. Raises Unreadable.
+
+        ``between`` is awaited between goes.
+        """
         assembly = Assembly(self._batches[0].table_name, self._field_name)
         read_bytes = 0
         for number, batch in enumerate(self._batches, start=1):
@@ -87,7 +100,7 @@ class Source:
             read_bytes += batch.bytes
             if read_bytes >= BYTES_IN_ONE_GO:
                 read_bytes = 0
-                await asyncio.sleep(0)
+                await between()
         assembly.finish()
         return assembly
 

@@ -19,7 +19,7 @@ from services.loader.destination import Books, Destination
 from services.loader.load import Order, Outcome, load
 from services.loader.naming import root_table_name
 from services.loader.plan import NameTaken, TooManyColumns
-from services.loader.preparing import Part, Preparing, Shared
+from services.loader.preparing import Part, Prepared, Preparing, Shared
 from services.loader.source import Unreadable
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
@@ -125,20 +125,25 @@ class Turns:
             raise Unreadable(part.batches[0].mark, "its integration is not known")
         prepared = await part.prepared
         preparing.look_ahead()
+        with self._shared.pace.hurry():
+            outcome = await self._carry_out(schema, prepared)
+            seconds = self._clock.monotonic() - began
+            await self._finish(table, schema, part.batches, outcome, seconds=seconds)
+
+    async def _carry_out(self, schema: str, prepared: Prepared) -> Outcome:
         finished, self._shared.finished = self._shared.finished, []
         order = Order(
             schema=schema,
             source=prepared.source,
             assembly=prepared.assembly,
             finished=finished,
+            pace=self._shared.pace,
         )
         try:
-            outcome = await load(self._destination, self._claims, order, now=self._clock.now())
+            return await load(self._destination, self._claims, order, now=self._clock.now())
         except BaseException:
             self._shared.finished += finished
             raise
-        seconds = self._clock.monotonic() - began
-        await self._finish(table, schema, part.batches, outcome, seconds=seconds)
 
     async def _finish(
         self,

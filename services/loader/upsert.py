@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from services.loader import naming, rows
 from services.loader.destination import Destination
+from services.loader.pace import Pace
 from services.loader.rows import CellKey
 from services.loader.staging import Parameters, Staging, Stamp, Target, surrogate_expression
 
@@ -63,24 +64,22 @@ class RootInsert:
         return self._values.get(column)
 
     async def run(
-        self, connection: Destination, behaviour: Behaviour, *, won: str | None = None
+        self, connection: Destination, pace: Pace, behaviour: Behaviour, *, won: str | None = None
     ) -> int:
         """How many rows were written. ``won`` is a temporary table to be made, with their keys."""
         insert = self.statement(behaviour)
+        values = self._parameters.values
         if won is None:
-            return _count(await connection.execute(insert, *self._parameters.values))
+            return _count(await pace.execute_long(connection, insert, values))
         await connection.execute(
             f"CREATE TEMP TABLE {won} ON COMMIT DROP AS"
             f" SELECT {naming.quote_list(self.key_columns)} FROM {self._target.quoted} LIMIT 0"
         )
         returned = ", ".join([f"t.{naming.quote_identifier(name)}" for name in self.key_columns])
-        return _count(
-            await connection.execute(
-                f"WITH done AS ({insert} RETURNING {returned})"
-                f" INSERT INTO {won} SELECT * FROM done",
-                *self._parameters.values,
-            )
+        noting = (
+            f"WITH done AS ({insert} RETURNING {returned}) INSERT INTO {won} SELECT * FROM done"
         )
+        return _count(await pace.execute_long(connection, noting, values))
 
     def statement(self, behaviour: Behaviour, where: str = "true") -> str:
         insert = (
@@ -127,11 +126,17 @@ class ChildInsert:
         self._parameters = parameters or Parameters()
 
     async def run(
-        self, connection: Destination, root: Staging, key: Sequence[CellKey], *, won: str | None
+        self,
+        connection: Destination,
+        pace: Pace,
+        root: Staging,
+        key: Sequence[CellKey],
+        *,
+        won: str | None,
     ) -> int:
         """``won`` None: every root row that is staged was written."""
         statement = self.statement(root, key, won=won)
-        return _count(await connection.execute(statement, *self._parameters.values))
+        return _count(await pace.execute_long(connection, statement, self._parameters.values))
 
     def statement(self, root: Staging, key: Sequence[CellKey], *, won: str | None = None) -> str:
         key_values = self._key_values(root, key)
@@ -181,7 +186,7 @@ async def keys_of_staged(
 
 
 async def delete_children(
-    connection: Destination, quoted_table: str, won: str, key_columns: Sequence[str]
+    connection: Destination, pace: Pace, quoted_table: str, won: str, key_columns: Sequence[str]
 ) -> None:
     """The sub-rows of the root rows in ``won``.
 
@@ -196,7 +201,8 @@ async def delete_children(
             for name in key_columns
         ]
     )
-    await connection.execute(f"DELETE FROM {quoted_table} c USING {won} w WHERE {matches}")
+    delete = f"DELETE FROM {quoted_table} c USING {won} w WHERE {matches}"
+    await pace.execute_long(connection, delete)
 
 
 def _count(status: str) -> int:
