@@ -126,10 +126,18 @@ class Books:
         return await self._connection.fetchval("SELECT to_regclass($1)", rejected) is not None
 
     async def make_schema(self, schema: str) -> None:
-        """One at a time: of two that begin together, IF NOT EXISTS lets the later one fail."""
+        """One at a time: of two that begin together, IF NOT EXISTS lets the later one fail.
+
+        The later one looks itself before: IF NOT EXISTS trusts what the session was told before it
+        waited, until a catalog is opened.
+        """
         rejected = naming.quote_qualified(schema, naming.REJECTED_TABLE)
         async with self._connection.transaction():
             await self.lock_table(schema, "")
+            if await self._connection.fetch(
+                self._queries["relations"], schema, [naming.REJECTED_TABLE]
+            ):
+                return
             await self._connection.execute(
                 f"CREATE SCHEMA IF NOT EXISTS {naming.quote_identifier(schema)};"
                 f"CREATE TABLE IF NOT EXISTS {rejected} (record text, reason text, table_name text,"
