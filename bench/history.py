@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -49,6 +50,8 @@ VERIFY_REACH = 1 / 4
 EXPORT_REACH = 1 / 2
 AS_OF_MILLISECONDS_MAX = 2_000.0
 PROOF_MILLISECONDS_MAX = 5.0
+
+_CONTENT_LENGTH = re.compile(rb"(?i)content-length: ([0-9]+)\r\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,15 +206,27 @@ def _hash_each_line(path: Path) -> None:
 
 
 async def _proofs(history: Log) -> list[Measure]:
-    """One after the other over one connection, from all over the log."""
+    """One after the other over one bare connection, from all over the log.
+
+    A client library would take a third of what is measured.
+    """
+    reader, writer = await asyncio.open_connection("127.0.0.1", history.served.port)
     milliseconds = []
-    async with _session(history) as session:
-        for place in range(PROOFS):
-            began = perf_counter()
-            async with session.get(f"/log/proof/{EVENTS * place // PROOFS}") as answer:
-                assert answer.status == 200, await answer.text()
-                await answer.read()
-            milliseconds.append((perf_counter() - began) * 1000)
+    for place in range(PROOFS):
+        asking = (
+            f"GET /log/proof/{EVENTS * place // PROOFS} HTTP/1.1\r\n"
+            f"Host: bench\r\nAuthorization: Bearer {AUDITOR}\r\n\r\n"
+        )
+        began = perf_counter()
+        writer.write(asking.encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = _CONTENT_LENGTH.search(head)
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        assert length is not None, head
+        await reader.readexactly(int(length[1]))
+        milliseconds.append((perf_counter() - began) * 1000)
+    writer.close()
+    await writer.wait_closed()
     value = median(milliseconds)
     return [Measure(measure="proof", value=value, unit="ms", reach=PROOF_MILLISECONDS_MAX)]
 
