@@ -24,7 +24,7 @@ HOURS = 24
 # A page that finds older sums has them brought up to date.
 FRESH_SECONDS = 10.0
 # How long pages wait for that, from its beginning on; after it they show what there is.
-PATIENCE_SECONDS = 0.05
+PATIENCE_SECONDS = 0.03
 # A receipt may become visible later than one that is younger: so long nothing counts as settled.
 SETTLING = timedelta(seconds=30)
 
