@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PAGES_MAX = 10_000
+# More of them say nothing further, and thousands are more than int() reads.
+DIGITS_READ = 8
 
 
 class Place(NamedTuple):
@@ -23,7 +25,9 @@ def whole_number(text: str | None, most: int) -> int:
 
 def page_number(text: str) -> int:
     """From 1; 1 for what is none."""
-    return min(max(int(text), 1), PAGES_MAX) if text.isascii() and text[:8].isdecimal() else 1
+    if not (text.isascii() and text.isdecimal()):
+        return 1
+    return min(max(int(text[:DIGITS_READ]), 1), PAGES_MAX)
 
 
 def place(number: int, found: int, *, shown: int) -> Place:
