@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -12,9 +12,11 @@ from services.tokens.pages.integration_pages import address_of, this_integration
 from services.tokens.pages.token_lists import ActiveToken, active_tokens
 from services.tokens.pages.visit import Visit, signed_in
 
-# Older use than that does not say that something still pushes.
+# Older use than that does not say that something still pushes; nor that nothing will again.
 STILL = timedelta(minutes=15)
 SETTLED = "Pushgate-Settled"
+
+OldUse = Literal["over", "late", "still"]
 
 
 def add_rotation(app: web.Application) -> None:
@@ -51,12 +53,17 @@ async def _steps(visit: Visit) -> dict[str, Any]:
         "form_id": once(),
         "new": new,
         "old": old,
-        "still_used": still_used(old, new, visit.now),
+        "old_use": old_use(old, new, visit.now),
     }
 
 
-def still_used(old: ActiveToken | None, new: ActiveToken | None, now: datetime) -> bool:
-    """Whether something came with the old token after something else had the new one."""
-    if old is None or new is None or old.last_used_at is None or new.first_used_at is None:
-        return False
-    return old.last_used_at > new.first_used_at and now - old.last_used_at < STILL
+def old_use(old: ActiveToken | None, new: ActiveToken | None, now: datetime) -> OldUse | None:
+    """Whether something came with the old token after something else had the new one.
+
+    ``late``: it did, but not just now. None before the new one was used.
+    """
+    if old is None or new is None or new.first_used_at is None:
+        return None
+    if old.last_used_at is None or old.last_used_at <= new.first_used_at:
+        return "over"
+    return "still" if now - old.last_used_at < STILL else "late"
