@@ -6,7 +6,7 @@ import argparse
 import getpass
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +77,11 @@ async def _receipts(api: HistoryApi, token_id: int) -> AsyncIterator[dict[str, A
 async def _add_rows(
     receipts: list[dict[str, Any]], schema: str, api: HistoryApi, target: Target
 ) -> None:
-    """To each receipt the rows that it wrote last; the others were replaced or rejected since."""
+    """To each receipt the rows that it wrote last; the others were replaced or rejected since.
+
+    Rows are told with the destination's name of their table. Which of two receipts of one moment
+    wrote a row into a table of both, nobody can say: both are told with it.
+    """
     by_moment: dict[datetime, list[dict[str, Any]]] = {}
     for entry in receipts:
         by_moment.setdefault(datetime.fromisoformat(entry["received_at"]), []).append(entry)
@@ -85,17 +89,26 @@ async def _add_rows(
         query = {"schema": schema, "moment": entry["received_at"]}
         at_once = [other["number"] for other in await api.document("/receipts/at", query)]
         entry["same_moment"] = [number for number in at_once if number != entry["number"]]
-    tables = {table["table"] for entry in receipts for table in entry["tables"]}
+    tables_of = {
+        entry["number"]: _destination_tables(table["table"] for table in entry["tables"])
+        for entry in receipts
+    }
     url = target.destination_url()
     async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:
-        for table in sorted(tables):
-            name = root_table_name(table).text
-            found = await rows_received_at(destination, schema, name, moments=[*by_moment])
+        for table in sorted(set[str]().union(*tables_of.values())):
+            found = await rows_received_at(destination, schema, table, moments=[*by_moment])
             for row in found:
                 for entry in by_moment[row.received_at]:
-                    entry["rows"].append({"table": table, "row": row.row})
+                    if table in tables_of[entry["number"]]:
+                        entry["rows"].append({"table": table, "row": row.row})
     for entry in receipts:
         entry["replaced"] = max(0, entry["records"] - len(entry["rows"]))
+
+
+def _destination_tables(names: Iterable[str]) -> set[str]:
+    """Several names that a client wrote may be one table; what can't be a name has none."""
+    found = [root_table_name(name) for name in names]
+    return {name.text for name in found if name.problem is None}
 
 
 def _trace_told(token: dict[str, Any], receipts: list[dict[str, Any]]) -> str:
@@ -166,7 +179,7 @@ async def source(arguments: argparse.Namespace) -> None:
 
 def _wrote(receipt: dict[str, Any], table: str) -> bool:
     """Sub-tables are named after their root and two underscores."""
-    roots = [root_table_name(raw).text for raw in receipt["tables"]]
+    roots = _destination_tables(receipt["tables"])
     return any(table == root or table.startswith(f"{root}__") for root in roots)
 
 

@@ -1,0 +1,36 @@
+"""`pushgate audit trace --rows`: which of its rows are still as a token left them."""
+
+from __future__ import annotations
+
+from asyncpg import Connection, Record
+
+from cli.demo.system import System
+from tests.cli.loading import nothing_waits
+from tests.cli.made import Made
+from tests.eventually import eventually
+
+
+async def _push(system: System, made: Made, table: str, records: str) -> None:
+    pushed = await system.command(
+        *("push", "-", "--table", table, "--key", "id"), given=records, PUSHGATE_TOKEN=made.token
+    )
+    assert pushed.exit_code == 0, pushed.errors
+
+
+async def test_rows_are_told_once_where_two_names_are_one_table(
+    system: System, made: Made, journal: Connection[Record]
+) -> None:
+    """Told twice, a row would hide one that was replaced."""
+    await _push(system, made, "orders", '{"id": 1}\n{"id": 2}\n')
+    await eventually(lambda: nothing_waits(journal, made))
+    await _push(system, made, "orders!", '{"id": 2, "late": true}\n')
+    await _push(system, made, "!", '{"id": 3}\n')
+    await eventually(lambda: nothing_waits(journal, made))
+
+    traced = await system.asked("audit", "trace", str(made.token_id), "--rows")
+    told = [
+        ([(row["table"], row["row"]["id"]) for row in receipt["rows"]], receipt["replaced"])
+        for receipt in traced["receipts"]
+    ]
+
+    assert told == [([("orders", 1)], 1), ([("orders", 2)], 0), ([], 1)]
