@@ -9,6 +9,7 @@ CLASS_OF: dict[str, type[types.Fact]] = {
     "MemberAdded": types.MemberAdded,
     "MemberRoleChanged": types.MemberRoleChanged,
     "MemberRemoved": types.MemberRemoved,
+    "MemberLinkMade": types.MemberLinkMade,
     "IntegrationCreated": types.IntegrationCreated,
     "IntegrationRenamed": types.IntegrationRenamed,
     "IntegrationPaused": types.IntegrationPaused,

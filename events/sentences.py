@@ -16,6 +16,7 @@ from events.types import (
     IntegrationResumed,
     LogRestored,
     MemberAdded,
+    MemberLinkMade,
     MemberRemoved,
     MemberRoleChanged,
     ReceiptsSealed,
@@ -52,6 +53,8 @@ def _told(fact: Fact, subject: str) -> str:  # noqa: C901, PLR0911, PLR0912 - on
             return f"gave member {fact.member_id} of {subject} the role {fact.role}"
         case MemberRemoved():
             return f"removed member {fact.member_id} from {subject}"
+        case MemberLinkMade():
+            return f"made a new one-time link for member {fact.member_id} of {subject}"
         case IntegrationCreated():
             name = f"{fact.display_name!r}, schema {fact.schema_name}"
             return f"created {subject} ({name}) for account {fact.account_id}"

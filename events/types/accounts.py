@@ -45,6 +45,16 @@ class MemberRemoved:
     member_id: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberLinkMade:
+    """A further one-time link, the first one being told by MemberAdded.
+
+    Whoever holds it chooses the member's password, and so can be that member.
+    """
+
+    member_id: int
+
+
 AccountFact = (
     AccountOpened
     | ConnectTokenGenerated
@@ -52,4 +62,5 @@ AccountFact = (
     | MemberAdded
     | MemberRoleChanged
     | MemberRemoved
+    | MemberLinkMade
 )

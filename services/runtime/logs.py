@@ -33,6 +33,9 @@ LogEvent = Literal[
     "command.refused",
     # A person signed in to the pages. Fields: member_id, peer.
     "session.begun",
+    # Whoever had a one-time link chose the member's password with it, and is signed in. Fields:
+    # member_id, peer.
+    "password.chosen",
     # Somebody did not get in: a wrong password or address, or too many of them. Fields: code, peer.
     "sign_in.refused",
     # A push is durable in the journal. Written together about once a second; timestamp is when it

@@ -97,5 +97,10 @@ class RemoveMember:
     member_id: MemberId
 
 
-MemberCommand = AddMember | ChangeMemberRole | RemoveMember
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MakeMemberLink:
+    member_id: MemberId
+
+
+MemberCommand = AddMember | ChangeMemberRole | RemoveMember | MakeMemberLink
 AccountCommand = OpenAccount | GenerateConnectToken | RevokeConnectToken | MemberCommand

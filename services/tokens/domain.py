@@ -22,6 +22,7 @@ from events.types import (
     IntegrationRenamed,
     IntegrationResumed,
     MemberAdded,
+    MemberLinkMade,
     MemberRemoved,
     MemberRoleChanged,
     Role,
@@ -37,6 +38,7 @@ from services.tokens.commands import (
     GenerateConnectToken,
     GenerateToken,
     IntegrationCommand,
+    MakeMemberLink,
     MemberCommand,
     OpenAccount,
     PauseIntegration,
@@ -240,7 +242,7 @@ def decide_account(account: Account | None, command: AccountCommand) -> list[Acc
             if connect_token_id not in account.connect_tokens:
                 raise ConnectTokenNotFound
             return [ConnectTokenRevoked(connect_token_id=connect_token_id)]
-        case AddMember() | ChangeMemberRole() | RemoveMember():
+        case AddMember() | ChangeMemberRole() | RemoveMember() | MakeMemberLink():
             return _decide_members(account.members, command)
         case _:
             assert_never(command)
@@ -268,6 +270,8 @@ def _decide_members(members: dict[MemberId, Role], command: MemberCommand) -> li
             if is_last_owner:
                 raise LastOwner
             return [MemberRemoved(member_id=member_id)]
+        case MakeMemberLink(member_id=member_id):
+            return [MemberLinkMade(member_id=member_id)]
         case _:
             assert_never(command)
 
@@ -288,6 +292,8 @@ def evolve_account(account: Account | None, fact: AccountFact) -> Account:
             members[MemberId(member_id)] = role
         case MemberRemoved(member_id=member_id):
             members.pop(MemberId(member_id), None)
+        case MemberLinkMade():
+            pass
         case _:
             assert_never(fact)
     return replace(account, connect_tokens=tokens, members=members)

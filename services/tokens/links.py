@@ -14,6 +14,7 @@ from events.log import AnyConnection
 from events.queries import load_queries
 from events.types import Role
 from services.runtime.clock import Clock
+from services.runtime.logs import Log
 from services.tokens.email_address import usable_email
 from services.tokens.limits import LINK_HOURS
 from services.tokens.passwords import Passwords, require_usable
@@ -46,14 +47,18 @@ class OpenLink(NamedTuple):
     account_name: str
 
 
-async def keep_new_link(
-    connection: AnyConnection, member_id: MemberId, secret: str, now: datetime
-) -> NewLink:
+def new_link(member_id: MemberId, now: datetime, secret: str | None = None) -> NewLink:
+    return NewLink(
+        member_id=member_id,
+        expires_at=now + timedelta(hours=LINK_HOURS),
+        secret=secret or new_secret(),
+    )
+
+
+async def keep_link(connection: AnyConnection, link: NewLink) -> None:
     """In the caller's transaction. It takes the place of an earlier one."""
-    expires_at = now + timedelta(hours=LINK_HOURS)
     query = load_queries("services.tokens")["keep_link"]
-    await connection.execute(query, secret_hash(secret), member_id, expires_at)
-    return NewLink(member_id=member_id, expires_at=expires_at, secret=secret)
+    await connection.execute(query, secret_hash(link.secret), link.member_id, link.expires_at)
 
 
 class Links:
@@ -100,4 +105,5 @@ class Links:
             if error.constraint_name != EMAIL_CONSTRAINT:
                 raise
             raise EmailTaken from error
+        Log().info("password.chosen", member_id=found, peer=peer)
         return session

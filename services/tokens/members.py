@@ -9,18 +9,24 @@ from typing import NamedTuple
 import asyncpg
 from asyncpg import Pool, Record
 
-from events.ids import AccountId, MemberId
+from events.ids import MemberId
 from events.log import AnyConnection
 from events.queries import load_queries
 from events.types import AccountFact, MemberAdded, Role
 from services.runtime.clock import Clock
 from services.tokens.appender import Appender, Wish
 from services.tokens.authority import Caller, Right, require
-from services.tokens.commands import AccountCommand, AddMember, ChangeMemberRole, RemoveMember
+from services.tokens.commands import (
+    AccountCommand,
+    AddMember,
+    ChangeMemberRole,
+    MakeMemberLink,
+    RemoveMember,
+)
 from services.tokens.domain import ACCOUNT, Account
 from services.tokens.email_address import usable_email
 from services.tokens.limits import MEMBERS_MAX
-from services.tokens.links import EMAIL_CONSTRAINT, NewLink, keep_new_link
+from services.tokens.links import EMAIL_CONSTRAINT, NewLink, keep_link, new_link
 from services.tokens.refusals import EmailTaken, MemberNotFound
 from services.tokens.secret_text import new_secret
 
@@ -87,7 +93,7 @@ class Members:
             await connection.execute(
                 self._queries["keep_person"], member_id, caller.account_id, wanted
             )
-            await keep_new_link(connection, member_id, secret, self._clock.now())
+            await keep_link(connection, new_link(member_id, self._clock.now(), secret))
             return [AddMember(member_id=member_id, role=role)]
 
         try:
@@ -107,10 +113,18 @@ class Members:
     async def renew_link(self, caller: Caller, member_id: MemberId) -> NewLink:
         """For somebody who forgot the password or let the first link expire."""
         require(caller, Right.MANAGE_MEMBERS)
-        secret = new_secret()
-        async with self._pool.acquire() as connection, connection.transaction():
-            await self._require_member(connection, caller.account_id, member_id)
-            return await keep_new_link(connection, member_id, secret, self._clock.now())
+        link = new_link(member_id, self._clock.now())
+
+        async def commands(
+            connection: AnyConnection, account: Account | None
+        ) -> list[AccountCommand]:
+            # Beside the log only for a member of this account; for another the domain says no.
+            if account is not None and member_id in account.members:
+                await keep_link(connection, link)
+            return [MakeMemberLink(member_id=member_id)]
+
+        await self._to_account(caller, commands)
+        return link
 
     async def change_role(self, caller: Caller, member_id: MemberId, role: Role) -> None:
         """From the next request on the member may do what the new role allows, and no more."""
@@ -149,12 +163,6 @@ class Members:
             self._queries["erase_person"], caller.account_id, member_id
         )
         if erased is None:
-            raise MemberNotFound
-
-    async def _require_member(
-        self, connection: AnyConnection, account_id: AccountId, member_id: MemberId
-    ) -> None:
-        if not await connection.fetchrow(self._queries["member_of_account"], account_id, member_id):
             raise MemberNotFound
 
     async def _to_account(self, caller: Caller, commands: AccountCommands) -> list[AccountFact]:

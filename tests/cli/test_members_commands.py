@@ -34,6 +34,10 @@ async def test_a_member_is_named_by_address_or_number(system: System) -> None:
         (auditor["id"], "bob@example.com", "member"),
     ]
     assert link["link"] != owner["link"]
+    size = (await system.asked("status"))["size"]
+    told = await system.command("audit", "diff", listed[0]["added_at"], str(size - 1))
+    made = f"made a new one-time link for member {owner['id']} of account {other['client_id']}"
+    assert f"system {made}" in told.output
 
 
 async def test_the_last_owner_stays(system: System) -> None:

@@ -34,6 +34,7 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"member_id":3,"role":"auditor"}',
     ),
     (types.MemberRemoved(member_id=3), '{"member_id":3}'),
+    (types.MemberLinkMade(member_id=3), '{"member_id":3}'),
     (
         types.IntegrationCreated(
             integration_id=12,

@@ -264,6 +264,14 @@ class Life(RuleBasedStateMachine):
         if not last:
             self.model.members.remove(kept)
 
+    @precondition(lambda self: bool(self.model.members))
+    @rule(index=which)
+    def make_a_further_link(self, index: int) -> None:
+        """A fact that changes no table: `number` is of the last one that touched the row."""
+        kept, caller = self.picked_member(index)
+        link = self.world.do(self.handlers.members.renew_link(caller, kept.member_id))
+        assert link.member_id == kept.member_id
+
     def picked_member(self, index: int) -> tuple[PlainMember, Caller]:
         found = self.model.members[index % len(self.model.members)]
         return found, the_system(found.account_id)

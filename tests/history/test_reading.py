@@ -35,6 +35,7 @@ DATA: dict[str, dict[str, Any]] = {
     "MemberAdded": {"member_id": 4, "role": "owner"},
     "MemberRoleChanged": {"member_id": 4, "role": "member"},
     "MemberRemoved": {"member_id": 4},
+    "MemberLinkMade": {"member_id": 4},
     "IntegrationCreated": {
         "integration_id": 12,
         "account_id": 7,

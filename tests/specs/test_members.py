@@ -1,6 +1,17 @@
 from events.ids import MemberId
-from events.types import AccountOpened, MemberAdded, MemberRemoved, MemberRoleChanged
-from services.tokens.commands import AddMember, ChangeMemberRole, RemoveMember
+from events.types import (
+    AccountOpened,
+    MemberAdded,
+    MemberLinkMade,
+    MemberRemoved,
+    MemberRoleChanged,
+)
+from services.tokens.commands import (
+    AddMember,
+    ChangeMemberRole,
+    MakeMemberLink,
+    RemoveMember,
+)
 from services.tokens.limits import MEMBERS_MAX
 from services.tokens.refusals import (
     AccountNotFound,
@@ -22,6 +33,9 @@ MAKE_ADA_AUDITOR = ChangeMemberRole(member_id=MemberId(1), role="auditor")
 
 BOB_IS_OWNER = MemberRoleChanged(member_id=2, role="owner")
 BOB_IS_GONE = MemberRemoved(member_id=2)
+
+LINK_FOR_BOB = MakeMemberLink(member_id=MemberId(2))
+BOB_HAS_A_LINK = MemberLinkMade(member_id=2)
 
 
 def test_a_member_is_added_with_a_role() -> None:
@@ -73,3 +87,18 @@ def test_two_owners_can_not_both_go_at_once() -> None:
     given_account([OPENED, ADA, BOB, BOB_IS_OWNER]).when(
         REMOVE_ADA, RemoveMember(member_id=MemberId(2))
     ).then_refused(LastOwner)
+
+
+def test_every_further_link_of_a_member_is_a_fact() -> None:
+    given_account([OPENED, ADA, BOB]).when(LINK_FOR_BOB).then(BOB_HAS_A_LINK)
+    given_account([OPENED, ADA, BOB, BOB_HAS_A_LINK]).when(LINK_FOR_BOB).then(BOB_HAS_A_LINK)
+
+
+def test_a_link_changes_nothing_else() -> None:
+    given_account([OPENED, ADA, BOB, BOB_HAS_A_LINK]).when(MAKE_BOB_OWNER).then(BOB_IS_OWNER)
+    given_account([OPENED, ADA, BOB, BOB_HAS_A_LINK]).when(REMOVE_BOB).then(BOB_IS_GONE)
+
+
+def test_there_is_no_link_for_somebody_who_is_no_member() -> None:
+    given_account([OPENED, ADA]).when(LINK_FOR_BOB).then_refused(MemberNotFound)
+    given_account([OPENED, ADA, BOB, BOB_IS_GONE]).when(LINK_FOR_BOB).then_refused(MemberNotFound)

@@ -12,10 +12,12 @@ from urllib.parse import quote
 
 import pytest
 from asyncpg import Connection, Record
+from structlog.testing import capture_logs
 
 from services.tokens.authority import Caller, the_system
 from services.tokens.handlers import Handlers, OpenedAccount
 from services.tokens.pages.door import own_path
+from services.tokens.refusals import MemberNotFound
 from services.tokens.sessions import form_key as key_of_forms
 from services.tokens.token_text import new_token
 from tests.tokens.conftest import PASSWORD, Join
@@ -417,6 +419,37 @@ async def test_an_older_link_is_no_good_once_there_is_a_newer_one(
 
     assert (await browsers().get(first.path)).status == 404
     assert (await browsers().get(second.path)).status == 200
+
+
+async def test_a_link_for_another_accounts_member_is_neither_made_nor_told(
+    handlers: Handlers,
+    caller: Caller,
+    stranger: OpenedAccount,
+    browsers: Browsers,
+    database: Connection[Record],
+) -> None:
+    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    before = await state_of(database)
+
+    with pytest.raises(MemberNotFound):
+        await handlers.members.renew_link(the_system(stranger.account_id), link.member_id)
+
+    assert await state_of(database) == before
+    assert (await browsers().get(link.path)).status == 200
+
+
+async def test_a_password_that_is_chosen_by_a_link_is_a_line_of_the_log(
+    handlers: Handlers, caller: Caller, browsers: Browsers
+) -> None:
+    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    person = browsers()
+    page = await person.get(link.path)
+    with capture_logs() as lines:
+        await person.send(page, link.path, password="short")
+        await person.send(page, link.path, password=PASSWORD)
+
+    (chosen,) = [line for line in lines if line["event"] == "password.chosen"]
+    assert (chosen["member_id"], chosen["peer"]) == (link.member_id, "127.0.0.1")
 
 
 async def test_the_link_of_somebody_who_was_removed_is_no_good(

@@ -50,6 +50,7 @@ async def test_changes_of_people_are_facts_that_name_numbers_only(
     number = await database.fetchval("SELECT max(member_id) FROM tokens.members")
     page = await owner.get(f"/people/{number}")
     await owner.send(page, f"/people/{number}/role", role="auditor")
+    await owner.send(page, f"/people/{number}/link")
     await owner.send(page, f"/people/{number}/remove")
     (added, *others) = await facts_of(database)
     me = added[2]["member_id"]  # type: ignore[index] # parsed JSON
@@ -59,9 +60,28 @@ async def test_changes_of_people_are_facts_that_name_numbers_only(
     assert others == [
         ("MemberAdded", f"member/{me}", {"member_id": number, "role": "member"}),
         ("MemberRoleChanged", f"member/{me}", {"member_id": number, "role": "auditor"}),
+        ("MemberLinkMade", f"member/{me}", {"member_id": number}),
         ("MemberRemoved", f"member/{me}", {"member_id": number}),
     ]
     assert "example.com" not in str(texts)
+
+
+async def test_an_owner_who_becomes_another_by_a_link_is_found_in_the_history(
+    owner: Person, member: Person, browsers: Browsers, handlers: Handlers, caller: Caller
+) -> None:
+    me, other = await handlers.members.present(caller)
+    page = await owner.get(f"/people/{other.member_id}")
+    made = await owner.send(page, f"/people/{other.member_id}/link")
+    path = "/" + made.value("link").split("/", 3)[3]
+    posing = browsers()
+    seen = await posing.send(await posing.get(path), path, password="the owner's own choice")
+    told = (await owner.get("/audit?type=MemberLinkMade")).text
+
+    assert other.email is not None
+    assert other.email in seen.text
+    assert (await member.get("/people")).path == "/sign-in"
+    assert f"<strong>{me.email}</strong> made a new one-time link" in told
+    assert f"for member {other.member_id} ({other.email})" in told
 
 
 async def test_whoever_is_removed_is_out_at_once(

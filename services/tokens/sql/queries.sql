@@ -138,9 +138,6 @@ SELECT member_id, email, removed_at FROM tokens.people
 -- Of everybody whose address is kept, removed or not.
 SELECT member_id, email FROM tokens.people WHERE account_id = $1 AND email IS NOT NULL;
 
--- name: member_of_account
-SELECT member_id, role FROM tokens.members WHERE account_id = $1 AND member_id = $2;
-
 -- name: keep_person
 -- Tried again after a lost connection, the first try may have got through.
 INSERT INTO tokens.people (member_id, account_id, email) VALUES ($1, $2, $3)
