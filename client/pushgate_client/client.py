@@ -110,7 +110,8 @@ class PushClient:
         """Of two records with equal keys the one pushed later wins, also if it is sent again.
 
         Raises RecordUnusable for what can't be written as JSON; with an outbox OutboxFull or
-        DiskFull if it was told to; without one Refused and GaveUp.
+        DiskFull if it was told to, and what ended the sending, should that ever end by itself:
+        ``happened`` may raise; without one Refused and GaveUp.
         """
         if isinstance(keys, (str, bytes)):
             raise TypeError(f"keys is a list of names: keys=[{keys!r}]")
@@ -190,8 +191,8 @@ class PushClient:
         )
 
     async def _put(self, entry: Entry) -> int | None:
-        if self._outbox is not None:
-            return await self._outbox.append(entry)
+        if self._outbox is not None and self._delivery is not None:
+            return await self._delivery.unless_it_died(self._outbox.append(entry))
         assert self._straight is not None, "used inside the block"
         await self._straight.append(entry)
         return None

@@ -16,7 +16,7 @@ from pushgate_client.hold import Hold
 from pushgate_client.limits import PAUSE_SECONDS, PAUSE_SECONDS_MAX, RETRY_AFTER_SECONDS_MAX
 from pushgate_client.sending import Sender
 from pushgate_client.splitting import each_record, halves
-from pushgate_client.tokens import TokenSource
+from pushgate_client.tokens import Guarded, TokenSource
 
 Parts = TypeVar("Parts")
 
@@ -52,9 +52,9 @@ class Courier:
     ) -> None:
         self.requests = 0
         self.reached = False
-        self.hold = Hold(token, clock)
+        self._token = Guarded(token)
+        self.hold = Hold(self._token, clock)
         self._sender = sender
-        self._token = token
         self._clock = clock
         self._patience = patience
         self._said = said

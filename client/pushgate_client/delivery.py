@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, TypeVar
 
 from pushgate_client.answers import Answer, Course, Fault
 from pushgate_client.clock import Clock, SystemClock
@@ -14,6 +14,8 @@ from pushgate_client.limits import CONNECTIONS, STOP_SECONDS
 from pushgate_client.outbox import Outbox
 from pushgate_client.sending import Sender
 from pushgate_client.tokens import AnyToken, token_source
+
+Result = TypeVar("Result")
 
 
 class Sent(NamedTuple):
@@ -110,15 +112,20 @@ class Delivery:
 
     async def emptied(self) -> None:
         """Returns when nothing waits in the outbox."""
-        emptied = asyncio.ensure_future(self._outbox.emptied())
+        await self.unless_it_died(self._outbox.emptied())
+
+    async def unless_it_died(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What comes of it; raises what ended the sending instead, if anything did."""
+        task = asyncio.create_task(work)
         try:
             done, _ = await asyncio.wait(
-                {emptied, *self._workers}, return_when=asyncio.FIRST_COMPLETED
+                {task, *self._workers}, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            emptied.cancel()
-        for task in done:
-            task.result()
+            task.cancel()
+        for worker in done - {task}:
+            worker.result()
+        return task.result()
 
     async def died(self) -> None:
         """Never returns while the block runs; raises what ended the sending, if anything does."""
@@ -143,23 +150,23 @@ class Delivery:
             self._idle.discard(me)
             try:
                 faults = await self._courier.deliver(taken.entry)
-                await self._settle(taken, faults)
+                await self._set_aside(taken, faults)
+                set_aside = sum(fault.records for fault in faults)
+                self._outbox.done(taken.id, set_aside=set_aside)
                 settled = True
+                self._happened(Sent(taken.id, taken.entry.records - set_aside, set_aside))
             finally:
                 self._idle.add(me)
                 if not settled:
                     self._outbox.give_back(taken.id)
 
-    async def _settle(self, taken: Taken, faults: list[Fault]) -> None:
+    async def _set_aside(self, taken: Taken, faults: list[Fault]) -> None:
         for fault in faults:
             part, answer = fault.part, fault.answer
             await self._outbox.set_aside(
                 taken.id, part, status=answer.status or 0, reason=answer.text
             )
             self._happened(WasSetAside(taken.id, part, answer, fault.place))
-        set_aside = sum(fault.records for fault in faults)
-        self._outbox.done(taken.id, set_aside=set_aside)
-        self._happened(Sent(taken.id, taken.entry.records - set_aside, set_aside))
 
     def _hear(self, course: Course, answer: Answer) -> None:
         if course in (Course.HOLD, Course.AGAIN):

@@ -20,8 +20,12 @@ class TokenSource(Protocol):
 
 
 class FixedToken:
+    """Raises ValueError for a text that no header can carry; blanks around it are no part of it."""
+
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._text = text.strip()
+        if not self._text.isprintable():
+            raise ValueError("The token holds a control character: was more than the token pasted?")
 
     def __repr__(self) -> str:
         return "FixedToken(***)"
@@ -74,11 +78,38 @@ class TokenCallback:
         self._ask = ask
 
     async def read(self) -> str:
-        answer = self._ask()
-        text = await answer if inspect.isawaitable(answer) else answer
+        """Whatever it raises: it may work the next time, and what waits must not wait for ever."""
+        try:
+            answer = self._ask()
+            text = await answer if inspect.isawaitable(answer) else answer
+        except TokenUnreadable:
+            raise
+        except Exception as error:
+            raise TokenUnreadable(f"The callback failed: {type(error).__name__}.") from error
         if not text:
             raise TokenUnreadable("The callback gave no token.")
-        return str(text)
+        return str(text).strip()
+
+
+class Guarded:
+    """Another source; what it raises, and what no header can carry, is no token at the moment."""
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+
+    def __repr__(self) -> str:
+        return repr(self._source)
+
+    async def read(self) -> str:
+        try:
+            text = str(await self._source.read()).strip()
+        except TokenUnreadable:
+            raise
+        except Exception as error:
+            raise TokenUnreadable(f"The token's source failed: {type(error).__name__}.") from error
+        if not text.isprintable():
+            raise TokenUnreadable("The token holds a control character.")
+        return text
 
 
 AnyToken = str | TokenSource | Callable[[], str | Awaitable[str]]

@@ -9,8 +9,10 @@ import orjson
 import pytest
 
 from pushgate_client import (
+    Answer,
     BlockingPushClient,
     GaveUp,
+    Held,
     Options,
     OutboxView,
     PushClient,
@@ -189,3 +191,45 @@ async def test_no_token_stands_in_what_a_source_shows_of_itself() -> None:
         client = _client(gate, token="at_secret")
 
         assert "at_secret" not in repr(vars(client))
+
+
+async def test_a_callback_that_fails_for_a_while_holds_and_then_all_is_sent(
+    tmp_path: Path,
+) -> None:
+    answers = iter([ConnectionError(), ConnectionError(), ConnectionError(), ConnectionError()])
+    held: list[object] = []
+
+    def ask() -> str:
+        for answer in answers:
+            raise answer
+        return "good\n"
+
+    options = Options(happened=held.append)
+    async with (
+        Gate() as gate,
+        _client(gate, token=ask, outbox=tmp_path, options=options) as client,
+    ):
+        await client.push("things", ROWS[:1], keys=["id"])
+        await client.emptied()
+
+    assert gate.taken.keys() == {0}
+    assert held[0] == Held(Answer(None, "The callback failed: ConnectionError."))
+
+
+async def test_what_ended_the_sending_is_raised_by_the_next_push(tmp_path: Path) -> None:
+    """Otherwise an app goes on pushing for days, and nothing is ever sent."""
+
+    def happened(_: object) -> None:
+        raise ZeroDivisionError
+
+    async def push_on(client: PushClient) -> None:
+        for _ in range(500):
+            await client.push("things", ROWS[:1], keys=["id"])
+
+    async with Gate() as gate:
+        client = _client(gate, outbox=tmp_path, options=Options(happened=happened))
+        await client.__aenter__()
+        with pytest.raises(ZeroDivisionError):
+            await push_on(client)
+        with pytest.raises(ZeroDivisionError):
+            await client.__aexit__(None, None, None)

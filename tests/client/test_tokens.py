@@ -1,10 +1,18 @@
 """A token's file, whatever somebody does to it while an app runs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pushgate_client import TokenCallback, TokenFile, TokenFromEnvironment, TokenUnreadable
+from pushgate_client import (
+    FixedToken,
+    TokenCallback,
+    TokenFile,
+    TokenFromEnvironment,
+    TokenUnreadable,
+)
+from pushgate_client.tokens import Guarded
 
 
 @pytest.mark.parametrize(
@@ -85,3 +93,52 @@ async def test_the_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("A_TOKEN_OF_THIS_TEST", "at_1\n")
 
     assert await source.read() == "at_1"
+
+
+async def test_a_callback_that_raises_has_no_token_at_the_moment() -> None:
+    answers: Iterator[str | Exception] = iter([ConnectionError("at_secret"), "at_1\n"])
+
+    def ask() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    source = TokenCallback(ask)
+    with pytest.raises(TokenUnreadable, match=r"^The callback failed: ConnectionError\.$"):
+        await source.read()
+    assert await source.read() == "at_1"
+
+
+async def test_blanks_around_a_token_are_no_part_of_it() -> None:
+    assert await FixedToken(" at_1\r\n").read() == "at_1"
+    assert await TokenCallback(lambda: "at_1\n").read() == "at_1"
+
+
+def test_a_token_of_two_lines_is_refused_without_being_shown() -> None:
+    with pytest.raises(ValueError, match="control character") as refused:
+        FixedToken("at_1\nat_2")
+
+    assert "at_1" not in str(refused.value)
+
+
+class _Vault:
+    """A source as somebody else writes one."""
+
+    def __init__(self, answer: str | Exception) -> None:
+        self._answer = answer
+
+    async def read(self) -> str:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize("answer", [OSError("at_1"), "at_1\nat_2", "at_1\ud800"])
+async def test_whatever_a_source_does_there_is_no_token_at_the_moment(
+    answer: str | Exception,
+) -> None:
+    with pytest.raises(TokenUnreadable) as told:
+        await Guarded(_Vault(answer)).read()
+
+    assert "at_1" not in str(told.value)
