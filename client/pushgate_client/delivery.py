@@ -164,7 +164,7 @@ class Delivery:
         for fault in faults:
             part, answer = fault.part, fault.answer
             await self._outbox.set_aside(
-                taken.id, part, status=answer.status or 0, reason=answer.text
+                taken.id, part, status=answer.status or 0, reason=answer.text, place=fault.place
             )
             self._happened(WasSetAside(taken.id, part, answer, fault.place))
 

@@ -168,14 +168,18 @@ class Outbox:
         self._write_soon()
         self._tell()
 
-    async def set_aside(self, id_: int, entry: Entry, *, status: int, reason: str) -> None:
+    async def set_aside(
+        self, id_: int, entry: Entry, *, status: int, reason: str, place: int = 0
+    ) -> None:
         """Keeps ``entry``, which is the whole of what was taken or a part of it, for a person.
 
+        ``place``: of its first record in what was taken, from 0; a part that comes again after a
+        crash is known by it, and kept once.
         Call ``done`` with the number of its records that were set aside once nothing is left.
         """
         while True:
             try:
-                await self._do(self._store.set_aside, entry, id_, status, reason)
+                await self._do(self._store.set_aside, entry, id_, status, reason, place=place)
             except OSError:
                 await asyncio.sleep(DISK_LOOK_SECONDS)
             else:

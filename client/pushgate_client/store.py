@@ -12,7 +12,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -50,7 +50,7 @@ class Store:
         self.lost = self.lost_records = 0
         self._next: tuple[int, int] = (0, 0)
         self._settled: tuple[int, set[int]] = (0, set())
-        self._recent: dict[tuple[int, int], int] = {}
+        self._recent: dict[_Key, None] = {}
 
     def open(self) -> None:
         """Raises OutboxLocked."""
@@ -141,14 +141,16 @@ class Store:
 
     # --- what was set aside ------------------------------------------------------------------
 
-    def set_aside(self, entry: Entry, from_id: int, status: int, reason: str) -> None:
+    def set_aside(
+        self, entry: Entry, from_id: int, status: int, reason: str, *, place: int = 0
+    ) -> None:
         """On disk when it returns. What a crash made come again is not kept twice."""
-        key = (from_id, zlib.crc32(entry.body))
+        key = _Key(from_id, place, entry.records, zlib.crc32(entry.body))
         if key in self._recent:
             return
-        more = {"from": from_id, "status": status, "reason": reason}
+        more = {"from": from_id, "place": place, "status": status, "reason": reason}
         self.aside.append([Appending(entry, more)])
-        self._recent[key] = from_id
+        self._recent[key] = None
         if len(self._recent) > RECENT_SET_ASIDE:
             del self._recent[next(iter(self._recent))]
 
@@ -221,7 +223,7 @@ class Store:
     def _remember_recent(self) -> None:
         for segment_id in sorted(self.aside.segments)[-2:]:
             for frame in _whole(self.aside.segments[segment_id], 0):
-                self._recent[_key(frame)] = 0
+                self._recent[_key(frame)] = None
         for key in list(self._recent)[:-RECENT_SET_ASIDE]:
             del self._recent[key]
 
@@ -285,12 +287,28 @@ def _mark(frame: Frame) -> Mark:
     return Mark(frame.header["id"], frame.header["records"], 0)
 
 
-def _key(frame: Frame) -> tuple[int, int]:
-    return frame.header["from"], zlib.crc32(frame.whole_body)
+class _Key(NamedTuple):
+    """By which a part is known again: two records at fault may be equal, their places are not."""
+
+    from_id: int
+    place: int
+    records: int
+    crc32: int
+
+
+def _key(frame: Frame) -> _Key:
+    header = frame.header
+    return _Key(header["from"], _place(header), header["records"], zlib.crc32(frame.whole_body))
+
+
+def _place(header: dict[str, Any]) -> int:
+    """0 also in what was written before it was kept."""
+    return int(header.get("place", 0))
 
 
 def _again(frame: Frame) -> Appending:
     more = {name: frame.header[name] for name in ("from", "status", "reason")}
+    more["place"] = _place(frame.header)
     return Appending(entry_of(frame.header, frame.whole_body), more)
 
 

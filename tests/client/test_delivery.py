@@ -232,6 +232,15 @@ async def test_a_batch_is_halved_by_its_messages(tmp_path: Path) -> None:
     assert orjson.loads(aside.entry.body) == orjson.loads(_batch(5).body)
 
 
+async def test_of_equal_records_at_fault_each_is_set_aside(tmp_path: Path) -> None:
+    """A batch without keys may say the same twice, and both are somebody's."""
+    async with Gate() as gate:
+        gate.bad = {5}
+        aside = await _sent(tmp_path, gate, _batch(1, 5, 5))
+
+    assert [orjson.loads(each.entry.body)["messages"][0]["data"]["id"] for each in aside] == [5, 5]
+
+
 def _conforming(body: bytes, gate: Gate) -> Any:
     ids = [each["data"]["id"] for each in orjson.loads(body)["messages"]]
     wrong = [at for at, id_ in enumerate(ids) if id_ in gate.bad]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pushgate_client.entries import SetAside
+from pushgate_client.log import Appending
 from pushgate_client.store import Store
 from tests.client.made import entry
 
@@ -14,6 +15,8 @@ ENTRIES = 24
 BODY_BYTES = 200_000
 # Six entries fill a segment.
 SEGMENT_BYTES = 1_200_000
+# The id of an entry that is none of them.
+OTHER = 99
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def _opened(directory: Path) -> Store:
 
 
 def _all(store: Store) -> list[SetAside]:
-    return store.set_aside_entries(0, ENTRIES + 1)
+    return store.set_aside_entries(0, ENTRIES + 10)
 
 
 def _told(found: list[SetAside]) -> list[tuple[int, int, str, bytes]]:
@@ -99,3 +102,32 @@ def test_a_crash_between_writing_anew_and_forgetting_keeps_all(
     again.close()
 
     assert {each.from_id for each in stayed} <= found
+
+
+def test_what_a_crash_made_come_again_is_kept_once(store: Store, quick_path: Path) -> None:
+    part = entry(1)
+    store.set_aside(part, OTHER, 422, "no", place=3)
+    store.set_aside(part, OTHER, 422, "no", place=4)
+    store.close()
+    again = _opened(quick_path)
+    again.set_aside(part, OTHER, 422, "no", place=3)
+    again.set_aside(part, OTHER, 422, "no", place=4)
+    found = [each for each in _all(again) if each.from_id == OTHER]
+    again.close()
+
+    assert [each.entry for each in found] == [part, part]
+
+
+def test_what_was_written_before_places_were_kept_is_read_and_known_again(
+    store: Store, quick_path: Path
+) -> None:
+    part = entry(1)
+    store.aside.append([Appending(part, {"from": OTHER, "status": 422, "reason": "no"})])
+    store.close()
+    again = _opened(quick_path)
+    again.set_aside(part, OTHER, 422, "no")
+    found = [each for each in _all(again) if each.from_id == OTHER]
+    assert again.take_from_aside({found[0].id}, back_to_queue=True) == (1, 1)
+    again.close()
+
+    assert [each.reason for each in found] == ["no"]
