@@ -111,8 +111,9 @@ LogEvent = Literal[
     "signer.waiting",
     # History can't hear of appends; it polls until it can. Fields: error, retry_seconds.
     "bell.waiting",
-    # Somebody read the log or the receipts, or was refused. Fields: route, status,
-    # connect_token_id, account_id, role, lines, query, peer.
+    # Somebody read the log or the receipts, or was refused; on the pages it is a member, else a
+    # Connect token. Fields: route, path, query, status, lines, connect_token_id, member_id,
+    # account_id, role, peer.
     "history.read",
     # Receipts were sealed; number is the fact's. Fields: first, last, count, number.
     "receipts.sealed",

@@ -11,7 +11,7 @@ from events.catalogue import CLASS_OF
 from events.ids import IntegrationId
 from events.queries import load_queries
 from services.tokens.authority import Right, require
-from services.tokens.pages import facts, headers
+from services.tokens.pages import access, facts, headers
 from services.tokens.pages.facts import Filters
 from services.tokens.pages.integration_pages import caller_of
 from services.tokens.pages.moments import as_typed
@@ -29,10 +29,10 @@ def add_audit_pages(app: web.Application) -> None:
     app[EXPORTS] = []
     app.router.add_routes(
         [
-            web.get("/audit", signed_in(audit)),
-            web.get("/audit/as-of", signed_in(as_of)),
-            web.post("/audit/verify", signed_in(verify)),
-            web.get("/audit/export", signed_in(export)),
+            web.get("/audit", signed_in(access.recorded(audit))),
+            web.get("/audit/as-of", signed_in(access.recorded(as_of))),
+            web.post("/audit/verify", signed_in(access.recorded(verify))),
+            web.get("/audit/export", signed_in(access.recorded(export))),
         ]
     )
 
@@ -44,6 +44,7 @@ async def audit(visit: Visit) -> web.StreamResponse:
     before = whole_number(visit.request.query.get("before"), facts.NUMBER_MAX)
     names = await visit.handlers.members.names(visit.caller)
     page = await facts.account_facts(pool, account, filters, names, before=before)
+    access.told(visit, len(page.facts))
     query = _query(filters)
     return visit.page(
         "audit.html",
@@ -114,6 +115,7 @@ async def as_of(visit: Visit) -> web.StreamResponse:
         TOKENS_SHOWN,
         (number - 1) * TOKENS_SHOWN,
     )
+    access.told(visit, len(tokens))
     found = tokens[0]["found"] if tokens else 0
     return visit.page(
         "as_of.html",
@@ -140,17 +142,28 @@ async def export(visit: Visit) -> web.StreamResponse:
     filters = await _filters(visit)
     under_way.append(visit.member.member_id)
     try:
-        response = web.StreamResponse(
-            headers={
-                **headers.PAGE,
-                "Content-Type": "application/x-ndjson",
-                "Content-Disposition": 'attachment; filename="pushgate-facts.ndjson"',
-            }
-        )
-        await response.prepare(visit.request)
-        async for lines in facts.stored_lines(visit.site.pool, visit.caller.account_id, filters):
-            await response.write(lines)
-        await response.write_eof()
+        return await _export(visit, filters)
     finally:
         under_way.remove(visit.member.member_id)
+
+
+async def _export(visit: Visit, filters: Filters) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={
+            **headers.PAGE,
+            "Content-Type": "application/x-ndjson",
+            "Content-Disposition": 'attachment; filename="pushgate-facts.ndjson"',
+        }
+    )
+    await response.prepare(visit.request)
+    try:
+        async for lines in facts.stored_lines(visit.site.pool, visit.caller.account_id, filters):
+            await response.write(lines)
+            access.told(visit, lines.count(b"\n"))
+    except Exception:
+        # The answer is under way: ending the connection is the only way left to say so.
+        if visit.request.transport is not None:
+            visit.request.transport.abort()
+        raise
+    await response.write_eof()
     return response

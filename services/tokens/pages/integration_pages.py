@@ -11,7 +11,7 @@ from services.tokens.authority import Right, require
 from services.tokens.commands import PauseIntegration, RenameIntegration, ResumeIntegration
 from services.tokens.directory import IntegrationEntry
 from services.tokens.limits import ACTIVE_TOKENS_MAX
-from services.tokens.pages import facts
+from services.tokens.pages import access, facts
 from services.tokens.pages.forms import once, once_of
 from services.tokens.pages.moments import machine_time
 from services.tokens.pages.paging import whole_number
@@ -39,7 +39,7 @@ def add_integration_pages(app: web.Application) -> None:
         [
             web.get(integration, signed_in(summary)),
             web.get(integration + "/settings", signed_in(settings)),
-            web.get(integration + "/activity", signed_in(activity)),
+            web.get(integration + "/activity", signed_in(access.recorded(activity))),
             web.post(integration + "/rename", signed_in(rename)),
             web.post(integration + "/pause", signed_in(pause)),
             web.post(integration + "/resume", signed_in(resume)),
@@ -107,11 +107,13 @@ async def activity(visit: Visit) -> web.StreamResponse:
     integration = await this_integration(visit)
     before = whole_number(visit.request.query.get("before"), facts.VERSION_MAX)
     names = await visit.handlers.members.names(visit.caller)
+    page = await facts.activity(visit.site.pool, visit.integration_id, names, before=before)
+    access.told(visit, len(page.facts))
     return visit.page(
         "activity.html",
         here="activity",
         integration=integration,
-        page=await facts.activity(visit.site.pool, visit.integration_id, names, before=before),
+        page=page,
         newest=before == facts.VERSION_MAX,
     )
 
