@@ -106,7 +106,8 @@ class Door:
         if refusal := admit(ASSUMED_ACTIVE, checked):
             raise refusal
         if self._keeps:
-            await self._keep(body, media_type, checked)
+            name = request.headers.get("Idempotency-Key", "")
+            await self._keep(body, media_type, checked, name)
 
     async def _checked(self, body: bytes, media_type: str) -> Checked:
         if is_small(self.name, body, media_type):
@@ -114,8 +115,9 @@ class Door:
         question = Question(self.name, media_type, keep=False)
         return (await self._doorway.checkers.judge(question, body)).checked
 
-    async def _keep(self, body: bytes, media_type: str, checked: Checked) -> None:
-        entry = entry_of(self.name, body, media_type, checked, self._doorway.clock)
+    async def _keep(self, body: bytes, media_type: str, checked: Checked, name: str) -> None:
+        clock = self._doorway.clock
+        entry = entry_of(self.name, body, media_type, checked, clock, idempotency_key=name)
         try:
             await self._doorway.outbox.append(entry)
         except (OutboxFull, DiskFull):

@@ -10,8 +10,20 @@ from services.runtime.clock import Clock
 NAME_CHARACTERS_MAX = 64
 
 
-def entry_of(endpoint: str, body: bytes, media_type: str, checked: Checked, clock: Clock) -> Entry:
-    """In order within its tables where sequences alone don't decide: as with a version switch."""
+def entry_of(
+    endpoint: str,
+    body: bytes,
+    media_type: str,
+    checked: Checked,
+    clock: Clock,
+    *,
+    idempotency_key: str = "",
+) -> Entry:
+    """In order within its tables where sequences alone don't decide: as with a version switch.
+
+    ``idempotency_key``: the header as it came. Bytes in it that are no UTF-8 are alike to the gate,
+    and become alike here.
+    """
     return Entry(
         endpoint=endpoint,
         tables=tuple(_short(name) for name, _ in checked.tables),
@@ -20,6 +32,7 @@ def entry_of(endpoint: str, body: bytes, media_type: str, checked: Checked, cloc
         created=int(clock.now().timestamp() * 1e9),
         media_type=media_type,
         sequences=checked.sequences,
+        idempotency_key=idempotency_key.strip().encode("utf-8", "replace").decode(),
     )
 
 

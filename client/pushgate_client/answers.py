@@ -88,6 +88,8 @@ _ENVELOPE = re.compile(
     r"|: (required|extraneous) key)"
 )
 _NOT_AUTHENTICATED = "Not Authenticated."
+# The halves have names of their own, and would be taken as if theirs had not been used.
+_NAME_USED_BEFORE = "Idempotency-Key was used before"
 
 
 def course_of(answer: Answer, endpoint: str) -> Course:
@@ -117,7 +119,10 @@ def all_at_fault(answer: Answer, records: int) -> list[str] | None:
 
 
 def _concerns_the_whole(answer: Answer, endpoint: str) -> bool:
-    return endpoint == BATCH and bool(_ENVELOPE.match(str(_error(answer.text))))
+    error = str(_error(answer.text))
+    return error.startswith(_NAME_USED_BEFORE) or (
+        endpoint == BATCH and bool(_ENVELOPE.match(error))
+    )
 
 
 def _error(text: str) -> Any:

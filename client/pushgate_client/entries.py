@@ -18,7 +18,8 @@ class Entry:
     ``created``: nanoseconds since 1970. ``in_order``: it is sent after everything before it that
     shares a table with it, and before everything after; needless where sequences decide. They do
     so between entries whose ``sequences``, the least and the greatest, lie apart: those may be
-    under way together.
+    under way together. ``idempotency_key`` names the request to the gate, which takes what has one
+    name once; without it, of two equal batches without keys it takes one.
     """
 
     endpoint: str
@@ -29,6 +30,7 @@ class Entry:
     media_type: str = JSON
     in_order: bool = True
     sequences: tuple[int, int] | None = None
+    idempotency_key: str = ""
 
     def header(self, id_: int, **more: Any) -> bytes:
         return orjson.dumps(
@@ -41,6 +43,7 @@ class Entry:
                 "created": self.created,
                 "in_order": self.in_order,
                 "sequences": self.sequences,
+                "idempotency_key": self.idempotency_key,
                 **more,
             }
         )
@@ -56,6 +59,8 @@ def entry_of(header: dict[str, Any], body: bytes) -> Entry:
         media_type=header["media_type"],
         in_order=header["in_order"],
         sequences=sequences_of(header),
+        # Not in what was written before it was kept.
+        idempotency_key=header.get("idempotency_key", ""),
     )
 
 

@@ -39,6 +39,8 @@ class Sender:
         """Never raises for what the network or the gate does."""
         assert self._session is not None, "it was opened"
         headers = {"Authorization": f"Bearer {token}", "Content-Type": entry.media_type}
+        if entry.idempotency_key:
+            headers["Idempotency-Key"] = entry.idempotency_key
         try:
             async with self._session.post(
                 self.url + _PATHS[entry.endpoint],

@@ -7,6 +7,7 @@ lean on those before them, the codes are written out first.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from array import array
 from dataclasses import replace
@@ -16,6 +17,8 @@ from pushgate_client.transit_codes import without_codes
 
 # Strings are passed over whole; what remains of JSON's structure is one byte each.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
+# How much of the name of the whole stands in that of a part, and how much of a digest after it.
+_NAME_CHARACTERS, _DIGEST_CHARACTERS = 64, 32
 _OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
 
 
@@ -39,6 +42,7 @@ class Places:
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
+        self._name = _name_of_whole(entry)
         self._starts = array("Q")
         self._ends = array("Q")
 
@@ -54,7 +58,30 @@ class Places:
         body = self._entry.body
         before, after = body[: self._starts[0]], body[self._ends[-1] :]
         kept = body[self._starts[first] : self._ends[last - 1]]
-        return replace(self._entry, body=before + kept + after, records=last - first)
+        part = before + kept + after
+        return replace(
+            self._entry,
+            body=part,
+            records=last - first,
+            idempotency_key=self._name_of(part, first, last),
+        )
+
+    def _name_of(self, part: bytes, first: int, last: int) -> str:
+        """The same whenever it is cut again, and of no other part, be it equal."""
+        if not self._name:
+            return ""
+        digest = hashlib.sha256(f"{self._name}:{first}:{last}:".encode() + part).hexdigest()
+        return f"{self._name[:_NAME_CHARACTERS]}:{digest[:_DIGEST_CHARACTERS]}"
+
+
+def _name_of_whole(entry: Entry) -> str:
+    """Of a batch without one its bytes, by which the gate knows it again if it has no keys.
+
+    Without a name its parts would be known by theirs, and two that are equal be taken for one.
+    """
+    if entry.idempotency_key or entry.endpoint != BATCH:
+        return entry.idempotency_key
+    return hashlib.sha256(entry.body).hexdigest()
 
 
 def record_places(entry: Entry) -> Places | None:

@@ -35,6 +35,7 @@ class Gate:
     def __init__(self, script: Script = lambda _number, _body: ...) -> None:
         self.bodies: list[bytes] = []
         self.tokens: list[str] = []
+        self.names: list[str | None] = []
         self.token = "good"
         self.bad: set[int] = set()
         self.taken: dict[int, int] = {}
@@ -69,6 +70,7 @@ class Gate:
         number = len(self.bodies)
         self.bodies.append(body)
         self.tokens.append(request.headers["Authorization"].removeprefix("Bearer "))
+        self.names.append(request.headers.get("Idempotency-Key"))
         answer = self.script(number, body)
         if isinstance(answer, Awaitable):
             answer = await answer

@@ -232,6 +232,32 @@ async def test_a_batch_is_halved_by_its_messages(tmp_path: Path) -> None:
     assert orjson.loads(aside.entry.body) == orjson.loads(_batch(5).body)
 
 
+async def test_the_parts_of_a_batch_have_names_of_their_own(tmp_path: Path) -> None:
+    """Else of two equal messages without keys, each sent alone, the gate takes one."""
+    async with Gate() as gate:
+        gate.bad = {5}
+        gate.script = lambda _number, body: _conforming(body, gate)
+        for name in ("once", "again"):
+            await _sent(tmp_path / name, gate, _batch(1, 1, 5))
+        await _sent(tmp_path / "named", gate, replace(_batch(1, 1, 5), idempotency_key="x"))
+        first, again, named = (gate.names[at : at + 4] for at in (0, 4, 8))
+
+    assert [first[0], named[0]] == [None, "x"]
+    assert first == again
+    assert len({*first, *named}) == len(first) + len(named) == 8
+
+
+async def test_a_name_that_was_used_for_something_else_sets_aside_and_takes_nothing_apart(
+    tmp_path: Path,
+) -> None:
+    reused = b'{"error":"Idempotency-Key was used before with a different body"}'
+    async with Gate(lambda _number, _body: (400, reused)) as gate:
+        (aside,) = await _sent(tmp_path, gate, replace(entry(*IDS), idempotency_key="x"))
+
+    assert (len(gate.bodies), aside.entry.records) == (1, len(IDS))
+    assert aside.entry.idempotency_key == "x"
+
+
 async def test_of_equal_records_at_fault_each_is_set_aside(tmp_path: Path) -> None:
     """A batch without keys may say the same twice, and both are somebody's."""
     async with Gate() as gate:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
 from pushgate_client import Outbox, OutboxFull, OutboxLocked, OutboxView
+from pushgate_client.entries import entry_of
 from tests.client.made import entry, ids_of
 
 
@@ -118,3 +121,12 @@ async def test_sequences_grow_from_process_to_process(tmp_path: Path) -> None:
             firsts += [await outbox.next_sequences(1_000), await outbox.next_sequences(1)]
 
     assert firsts == sorted(set(firsts))
+
+
+def test_what_was_written_before_names_were_kept_is_read() -> None:
+    whole = replace(entry(1), idempotency_key="x")
+    header = orjson.loads(whole.header(1))
+    assert entry_of(header, whole.body) == whole
+    del header["idempotency_key"]
+
+    assert entry_of(header, whole.body) == entry(1)

@@ -106,6 +106,25 @@ async def test_whatever_token_the_client_has_its_rows_arrive(
     assert await rows(system, source, "SELECT id FROM {schema}.lines") == [(7,)]
 
 
+async def test_requests_keep_their_names(
+    system: System, source: Made, relay: Relay, session: aiohttp.ClientSession
+) -> None:
+    """Without keys, equal bytes are taken once; under two names they are meant twice."""
+    batch = orjson.dumps(
+        {
+            "table_name": "counted",
+            "schema": {"properties": {"n": {"type": "integer"}}},
+            "messages": [{"action": "upsert", "sequence": 1, "data": {"n": 1}}],
+        }
+    )
+    async with relay() as url:
+        for name in ("a", "b", "b"):
+            await post(session, f"{url}/v2/import/batch", batch, **{"Idempotency-Key": name})
+        await sent(session, url, 3)
+
+    assert await rows(system, source, "SELECT n FROM {schema}.counted") == [(1,), (1,)]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "headers", "status", "answer"),
     [
