@@ -15,7 +15,7 @@ from services.loader.flatten import TooManyColumns, flatten
 from services.loader.plan import TOO_MANY_COLUMNS
 from services.loader.reading import Record, Run, Step, Switch, Typing
 from services.loader.rows import EXTRACTED, ORDINAL, PLACE, REQUEST, ROW_SEQUENCE, TableLoad
-from services.loader.values import date_time
+from services.loader.values import are_ordinary_date_times, date_time
 
 # Records that are flattened at once: large enough that per-column work does not show.
 PIECE_RECORDS = 10_000
@@ -134,7 +134,8 @@ class Assembly:
         if parcel.problem is not None:
             parcel.reject_all(records, parcel.problem)
             return
-        fixed[EXTRACTED] = [text and date_time(text) for text in fixed[EXTRACTED]]
+        if not are_ordinary_date_times(list(filter(None, fixed[EXTRACTED]))):
+            fixed[EXTRACTED] = [text and date_time(text) for text in fixed[EXTRACTED]]
         record_of = dict(zip(fixed[ORDINAL], records, strict=True))
         try:
             piece = self._piece(parcel, records, fixed)

@@ -265,6 +265,9 @@ class _Flattening:
     def _texts(self, rows: Rows, column: Column, choices: tuple[Kind, ...]) -> dict[Kind, Column]:
         if choices == (Kind.TEXT,):
             return {Kind.TEXT: _without_nul(column)}
+        texts = [text for text in column if text is not None]
+        if choices[0] is Kind.TIMESTAMP and values.are_ordinary_date_times(texts):
+            return {Kind.TIMESTAMP: column}
         typed: dict[Kind, Column] = {kind: [None] * len(column) for kind in choices}
         for i, text in enumerate(column):
             if text is None:

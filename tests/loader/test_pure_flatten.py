@@ -236,3 +236,28 @@ def test_date_times_that_are_taken(text: str, taken: bool) -> None:  # noqa: FBT
 
     assert (load.rejected == {}) is taken
     assert taken or load.rejected == {0: f"timestamp out of range for PostgreSQL on {text}"}
+
+
+TIME_LIKE = st.from_regex(
+    r"(0|1|2)0\d\d-[01]\d-[0-3]\d"
+    r"([T ][0-2]\d:[0-6]\d:[0-6]\d(\.\d{1,18})?(z|[+-][01]\d:?[0-6]\d)?)?\n?",
+    fullmatch=True,
+)
+
+
+@given(st.lists(st.none() | TIME_LIKE | st.text(max_size=3), min_size=1, max_size=8))
+def test_date_times_are_taken_together_as_alone(texts: list[str | None]) -> None:
+    rule = rule_of({"properties": {"x": {"type": "string", "format": "date-time"}}})
+    x = ("x", Kind.TIMESTAMP)
+
+    together = flatten(
+        [{"x": text} for text in texts], {ORDINAL: list(range(len(texts)))}, rule, table="t"
+    )
+
+    nothing = [None] * len(texts)
+    assert together.root.cells.keys() <= {x}
+    for place, text in enumerate(texts):
+        alone = flatten([{"x": text}], {ORDINAL: [place]}, rule, table="t")
+        taken = alone.root.cells.get(x, [None])[0]
+        assert together.root.cells.get(x, nothing)[place] == taken
+        assert together.rejected.get(place) == alone.rejected.get(place)
