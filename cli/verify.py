@@ -1,13 +1,12 @@
 """Verify an export of a Pushgate event log without Pushgate, its makers, or a network.
 
-    python verify.py EXPORT CHECKPOINT KEY [--previous F] [--checkpoints F] [--receipts F]
+    python verify.py EXPORT CHECKPOINT KEY [--previous F] [--checkpoints F] [--receipts F] [--whole]
 
 EXPORT has one event a line. SHA-256 of a zero byte and the line is a leaf of the Merkle tree (RFC
 6962) whose size and root the CHECKPOINT signs (C2SP tlog-checkpoint, Ed25519). KEY is the verifier
 key, text or file. --previous: a checkpoint kept from an earlier time, which this log has to extend.
 --checkpoints: older ones, which tell where a change begins. --receipts: one receipt a line, held to
-the seals in it. A hash stands for what is not shown. Prints JSON. Exit code: 0 verified, 1 not.
-
+the seals in it. Hashes stand for what is not shown, unless --whole. Exit code: 0 verified, 1 not.
 Needs Python 3.11 and the package `cryptography`. It imports nothing else, so this is all there is.
 """
 
@@ -36,6 +35,9 @@ class Checkpoint(NamedTuple):
     size: int
     root: bytes
 
+    def begins(self, leaves: list[bytes]) -> bool:
+        return len(leaves) >= self.size and root_of(leaves[: self.size]) == self.root
+
 
 class NotVerified(Exception):
     """``first_bad``: the lowest number, of an event or a receipt, that nothing vouches for."""
@@ -45,8 +47,14 @@ class NotVerified(Exception):
         self.verdict, self.first_bad = verdict, first_bad
 
 
-def leaves_of(lines: Iterable[bytes]) -> list[bytes]:
-    return [hash_given(line) or sha256(b"\x00" + line.rstrip(b"\n")).digest() for line in lines]
+def lines_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as lines:
+        yield from lines
+
+
+def leaves_of(lines: Iterable[bytes], *, whole: bool) -> list[bytes]:
+    given = (lambda _: None) if whole else hash_given
+    return [given(line) or sha256(b"\x00" + line.rstrip(b"\n")).digest() for line in lines]
 
 
 def hash_given(line: bytes) -> bytes | None:
@@ -65,10 +73,6 @@ def root_of(leaves: list[bytes]) -> bytes:
     return level[0] if level else sha256(b"").digest()
 
 
-def begins_with(leaves: list[bytes], signed: Checkpoint) -> bool:
-    return len(leaves) >= signed.size and root_of(leaves[: signed.size]) == signed.root
-
-
 def key_id(origin: str, public_key: bytes) -> bytes:
     return sha256(origin.encode() + b"\n\x01" + public_key).digest()[:4]
 
@@ -83,11 +87,10 @@ def read_key(text: str) -> bytes:
     return raw[1:]
 
 
-def open_note(note: str, public_key: bytes) -> Checkpoint:
+def open_note(note: str, public_key: bytes) -> Checkpoint | None:
     """The checkpoint, if this key signed it. Signatures of others are passed over."""
-    match = NOTE.fullmatch(note)
-    if match is None:
-        raise NotVerified("wrong_key", "this is no signed checkpoint")
+    if (match := NOTE.fullmatch(note)) is None:
+        return None
     origin, size, root, signatures = match.groups()
     text = note[: match.start(4) - 1].encode()
     for _, name, encoded in (line.split(" ") for line in signatures.splitlines()):
@@ -98,21 +101,19 @@ def open_note(note: str, public_key: bytes) -> Checkpoint:
             except InvalidSignature:
                 break
             return Checkpoint(origin, int(size), base64.b64decode(root))
-    raise NotVerified("wrong_key", f"the checkpoint of {origin} is not signed by this key")
+    return None
 
 
-def verify_events(export: Path, now: Checkpoint, old: Checkpoint | None, *, marks: str) -> None:
-    """Raises NotVerified unless the lines are what is signed now, and was signed before."""
+def verify_events(
+    export: Path, leaves: list[bytes], now: Checkpoint, old: Checkpoint | None, known: Iterable[Any]
+) -> None:
+    """Raises NotVerified unless these leaves are what is signed now, and was signed before."""
     if old and old.origin == now.origin and old.size > now.size:
         raise NotVerified("stale", f"a checkpoint over {old.size} events was seen before", now.size)
-    with export.open("rb") as lines:
-        leaves = leaves_of(lines)
-    if not begins_with(leaves, now):
-        known = [Checkpoint(m[1], int(m[2]), base64.b64decode(m[3])) for m in NOTE.finditer(marks)]
+    if not now.begins(leaves):
         same_log = {one for one in [*known, old, now] if one and one.origin == now.origin}
-        with export.open("rb") as lines:
-            diagnose([*lines], leaves, now, sorted(same_log))
-    extends = old is None or begins_with(leaves, old)
+        diagnose([*lines_of(export)], leaves, now, sorted(same_log))
+    extends = old is None or old.begins(leaves)
     if old and old.origin != now.origin:
         check_restored(export, old, now, extends=extends)
     elif not extends:
@@ -123,15 +124,13 @@ def verify_events(export: Path, now: Checkpoint, old: Checkpoint | None, *, mark
 
 def check_shown(export: Path) -> int:
     """How many events are not shown. Every stream that is has to be whole, from version 1 on."""
-    with export.open("rb") as lines:
-        hidden = sum(hash_given(line) is not None for line in lines)
+    hidden = sum(hash_given(line) is not None for line in lines_of(export))
     versions: dict[str, int] = {}
-    with export.open("rb") as lines:
-        for event in (json.loads(line) for line in lines if hidden and not hash_given(line)):
-            stream = event["subject"]
-            versions[stream] = versions.get(stream, 0) + 1
-            if event["streamversion"] != versions[stream]:
-                raise NotVerified("missing", f"{stream} has a gap", int(event["sequence"]))
+    for event in (json.loads(line) for line in lines_of(export) if hidden and not hash_given(line)):
+        stream = event["subject"]
+        versions[stream] = versions.get(stream, 0) + 1
+        if event["streamversion"] != versions[stream]:
+            raise NotVerified("missing", f"{stream} has a gap", int(event["sequence"]))
     return hidden
 
 
@@ -149,10 +148,9 @@ def check_restored(export: Path, old: Checkpoint, now: Checkpoint, *, extends: b
 
 def facts(export: Path, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
     mark = f'"type":"{kind}"'.encode()
-    with export.open("rb") as lines:
-        for number, line in enumerate(lines):
-            if mark in line and (event := json.loads(line))["type"] == kind:
-                yield number, event["data"]
+    for number, line in enumerate(lines_of(export)):
+        if mark in line and (event := json.loads(line))["type"] == kind:
+            yield number, event["data"]
 
 
 def diagnose(
@@ -171,10 +169,10 @@ def diagnose(
         b"%b%020d%b" % (lines[place][: SEQUENCE.start], number, lines[place][SEQUENCE.stop :])
         for number, place in enumerate(order)
     )
-    reject_if_only_reordered(leaves_of(renumbered), order, now)
+    reject_if_only_reordered(leaves_of(renumbered, whole=False), order, now)
     reached = [one for one in known if one.size <= len(leaves)]
     # Up to some checkpoint all hold, and after it none does.
-    place = bisect_left(reached, 1, key=lambda one: int(not begins_with(leaves, one)))
+    place = bisect_left(reached, 1, key=lambda one: int(not one.begins(leaves)))
     good = reached[place - 1].size if place else 0
     if place == len(reached):
         raise NotVerified("truncated", f"{now.size} events were signed", len(lines))
@@ -184,45 +182,46 @@ def diagnose(
 
 def reject_if_only_reordered(leaves: list[bytes], order: list[int], now: Checkpoint) -> None:
     moved = [place for place, was in enumerate(order) if place != was]
-    if moved and begins_with(leaves, now):
+    if moved and now.begins(leaves):
         raise NotVerified("reordered", "in another order these are the signed events", moved[0])
 
 
-def verify_receipts(export: Path, receipts: Path) -> int:
-    """Holds the receipts to each seal in turn; returns how many are sealed."""
+def verify_receipts(export: Path, receipts: Path, *, whole: bool) -> int:
+    """Holds the receipts ({"number":7,…) to each seal in turn; how many are sealed and shown."""
     sealed, checked = 0, 0
-    with receipts.open("rb") as lines:
-        numbered = ((int(line[10 : line.index(b",")]), line) for line in lines)  # {"number":7,
-        following = next(numbered, None)
-        for number, seal in facts(export, "ReceiptsSealed"):
-            first, sealed, covered = sealed + 1, seal["last"], list[bytes]()
-            while following and following[0] <= sealed:
-                covered += leaves_of([following[1]])
-                following = next(numbered, None)
-            where = f"receipts {first} to {sealed}, sealed by event {number}"
-            if absent := max(0, seal["count"] - len(covered)):
-                raise NotVerified("missing", f"{absent} of the {where}, are not there", first)
-            found = (first, len(covered), root_of(covered).hex())
-            if found != (seal["first"], seal["count"], seal["root"]):
-                raise NotVerified("altered", f"the {where}, are not what was sealed", first)
-            checked += len(covered)
+    numbered = ((int(line[10 : line.index(b",")]), line) for line in lines_of(receipts))
+    following = next(numbered, None)
+    for number, seal in facts(export, "ReceiptsSealed"):
+        first, sealed, covered = sealed + 1, seal["last"], list[bytes]()
+        while following and following[0] <= sealed:
+            covered += leaves_of([following[1]], whole=whole)
+            checked += hash_given(following[1]) is None
+            following = next(numbered, None)
+        where = f"receipts {first} to {sealed}, sealed by event {number}"
+        if absent := max(0, seal["count"] - len(covered)):
+            raise NotVerified("missing", f"{absent} of the {where}, are not there", first)
+        found = (first, len(covered), root_of(covered).hex())
+        if found != (seal["first"], seal["count"], seal["root"]):
+            raise NotVerified("altered", f"the {where}, are not what was sealed", first)
     return checked
 
 
 def verify(
-    export: Path, note: str, key: str, *, old_note: str = "", marks: str = "", receipts: Path | None
+    export: Path, note: str, key: str, *, kept: str, marks: str, receipts: Path | None, whole: bool
 ) -> dict[str, Any]:
     """The verdict and what it is about; does not raise for anything that the files hold."""
     found: dict[str, Any] = dict.fromkeys(("verdict", "size", "root", "key_id", "first_bad"))
     try:
         public_key = read_key(key)
-        now = open_note(note, public_key)
+        now, old = open_note(note, public_key), open_note(kept, public_key)
+        if now is None or (kept and old is None):
+            return found | {"verdict": "wrong_key", "why": "a checkpoint is not signed by this key"}
         found |= {"size": now.size, "root": now.root.hex()}
         found["key_id"] = key_id(now.origin, public_key).hex()
-        old = open_note(old_note, public_key) if old_note else None
-        verify_events(export, now, old, marks=marks)
-        hidden = check_shown(export)
-        checked = verify_receipts(export, receipts) if receipts else None
+        known = (open_note(match[0], public_key) for match in NOTE.finditer(marks))
+        verify_events(export, leaves_of(lines_of(export), whole=whole), now, old, known)
+        hidden = 0 if whole else check_shown(export)
+        checked = verify_receipts(export, receipts, whole=whole) if receipts else None
     except NotVerified as no:
         return found | {"verdict": no.verdict, "first_bad": no.first_bad, "why": str(no)}
     except (ValueError, KeyError) as error:
@@ -233,14 +232,15 @@ def verify(
 def main() -> int:
     parser = argparse.ArgumentParser(description="Verify an export of a Pushgate event log.")
     for name in ("export", "checkpoint", "key", "--previous", "--checkpoints", "--receipts"):
-        parser.add_argument(name)
-    given = parser.parse_args()
-    names = (given.checkpoint, given.key, given.previous or "", given.checkpoints or "")
-    note, key, old_note, marks = (
-        Path(name).read_text("utf-8") if Path(name).is_file() else name for name in names
+        parser.add_argument(name, default="")
+    parser.add_argument("--whole", action="store_true")
+    asked = parser.parse_args()
+    note, key, kept, marks = (
+        Path(name).read_text("utf-8") if Path(name).is_file() else name
+        for name in (asked.checkpoint, asked.key, asked.previous, asked.checkpoints)
     )
-    receipts = Path(given.receipts) if given.receipts else None
-    found = verify(Path(given.export), note, key, old_note=old_note, marks=marks, receipts=receipts)
+    more: Any = {"receipts": asked.receipts and Path(asked.receipts), "whole": asked.whole}
+    found = verify(Path(asked.export), note, key, kept=kept, marks=marks, **more)
     print(json.dumps(found))
     return 0 if found["verdict"] == "verified" else 1
 

@@ -37,11 +37,22 @@ class Memory:
             return None
         return datetime.fromtimestamp(self.checkpoint_file.stat().st_mtime, UTC)
 
-    def keep(self, *, key: str, checkpoint: str) -> None:
+    @property
+    def whole(self) -> bool:
+        """Whether everything was shown before: then nothing may be hidden behind a hash later."""
+        return self._whole_file.exists()
+
+    @property
+    def _whole_file(self) -> Path:
+        return self._directory / "whole"
+
+    def keep(self, *, key: str, checkpoint: str, whole: bool) -> None:
         """Only what was verified: it is the measure of everything that comes later."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(self.key_file, key.strip() + "\n")
         write_private(self.checkpoint_file, checkpoint)
+        if whole:
+            write_private(self._whole_file, "Everything was shown.\n")
 
 
 def _text(path: Path) -> str:

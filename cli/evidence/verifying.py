@@ -42,6 +42,9 @@ def add_to(group: Subparsers) -> None:
     parser.add_argument("export", nargs="?", metavar="EXPORT", help="a file of `audit export`")
     parser.add_argument("--key", metavar="KEY", help="text or file; default: the one kept")
     parser.add_argument("--memory", metavar="DIR", help="what is kept; default: D/audit")
+    parser.add_argument(
+        "--whole", action="store_true", help="no hash may stand for an event or a receipt"
+    )
     add_json(parser)
     parser = add_command(
         group, "export", export, summary="every event as stored, one a line, and what proves it"
@@ -68,16 +71,24 @@ async def verify(arguments: argparse.Namespace) -> int:
     given = await asyncio.to_thread(_key_text, arguments.key)
     if arguments.export is not None:
         path = Path(arguments.export)
-        found, told = await asyncio.to_thread(_verify_export, path, given, memory)
+        found, told = await asyncio.to_thread(
+            _verify_export, path, given, memory, whole=arguments.whole
+        )
     else:
-        found, told = await verify_live(target, memory, given)
+        found, told = await verify_live(target, memory, given, whole=arguments.whole)
     show(arguments, found, _told(found, told))
     return DONE if found["verdict"] == "verified" else REFUSED
 
 
-async def verify_live(target: Target, memory: Memory, key: str) -> tuple[dict[str, Any], str]:
-    """Reads everything, holds it to what was kept, and keeps the new checkpoint if all is well."""
+async def verify_live(
+    target: Target, memory: Memory, key: str, *, whole: bool = False
+) -> tuple[dict[str, Any], str]:
+    """Reads everything, holds it to what was kept, and keeps the new checkpoint if all is well.
+
+    ``whole``: no hash may stand for something, as once everything was shown.
+    """
     seen_at, old_note = memory.seen_at, memory.checkpoint
+    whole = whole or memory.whole
     with tempfile.TemporaryDirectory(prefix="pushgate-audit-") as name:
         export = Path(name) / "export"
         async with history_api(target) as api:
@@ -87,12 +98,13 @@ async def verify_live(target: Target, memory: Memory, key: str) -> tuple[dict[st
             except (NotThere, NoCheckpoint) as error:
                 return _without_checkpoint(error, old_note), _seen(seen_at)
             waiting_since = await _first_unsigned(api, size)
-        found = await asyncio.to_thread(_verify_files, export, key, old_note)
+        found = await asyncio.to_thread(_verify_files, export, key, old_note, whole=whole)
+        whole = whole or not await asyncio.to_thread(_hides_something, export)
     if found["verdict"] == "verified" and waiting_since is not None:
         why = f"event {size} of {waiting_since:%Y-%m-%d %H:%M:%S} UTC is still not signed"
         found |= {"verdict": "stale", "first_bad": size, "why": why}
     if found["verdict"] == "verified":
-        await asyncio.to_thread(memory.keep, key=key, checkpoint=note)
+        await asyncio.to_thread(memory.keep, key=key, checkpoint=note, whole=whole)
     return found, _seen(seen_at, restored=bool(old_note) and _origin(old_note) != _origin(note))
 
 
@@ -115,7 +127,9 @@ def _seen(seen_at: datetime | None, *, restored: bool = False) -> str:
     return f"extends the one seen {seen_at:%Y-%m-%d %H:%M}"
 
 
-def _verify_export(path: Path, key: str, memory: Memory) -> tuple[dict[str, Any], str]:
+def _verify_export(
+    path: Path, key: str, memory: Memory, *, whole: bool
+) -> tuple[dict[str, Any], str]:
     """Held to the checkpoint that is kept, unless the export is older, or of another log."""
     if not path.is_file():
         raise Refused(f"There is no file {path}.")
@@ -130,24 +144,35 @@ def _verify_export(path: Path, key: str, memory: Memory) -> tuple[dict[str, Any]
         and (_claimed_size(old_note) or 0) <= (_claimed_size(note) or 0)
     )
     if not comparable:
-        return _verify_files(path, key, ""), "of the export"
-    return _verify_files(path, key, old_note), f"of the export; {_seen(memory.seen_at)}"
+        told = "of the export; not held to the one kept" if old_note else "of the export"
+        return _verify_files(path, key, "", whole=whole), told
+    found = _verify_files(path, key, old_note, whole=whole or memory.whole)
+    return found, f"of the export; {_seen(memory.seen_at)}"
 
 
-def _verify_files(path: Path, key: str, old_note: str) -> dict[str, Any]:
+def _hides_something(path: Path) -> bool:
+    files = (path, beside(path, "receipts"))
+    return any(verifier.hash_given(line) for file in files for line in verifier.lines_of(file))
+
+
+def _verify_files(path: Path, key: str, old_note: str, *, whole: bool) -> dict[str, Any]:
     texts = [
         file.read_text("utf-8", "replace") if (file := beside(path, kind)).is_file() else ""
         for kind in ("checkpoint", "checkpoints")
     ]
     receipts = beside(path, "receipts")
-    return verifier.verify(
+    found = verifier.verify(
         path,
         texts[0],
         key,
-        old_note=old_note,
+        kept=old_note,
         marks=texts[1],
         receipts=receipts if receipts.is_file() else None,
+        whole=whole,
     )
+    if whole and found["verdict"] != "verified" and _hides_something(path):
+        found["why"] += "; hashes stand for some events or receipts, which were to be shown whole"
+    return found
 
 
 async def export(arguments: argparse.Namespace) -> None:

@@ -70,6 +70,12 @@ def written(path: Path, lines: Sequence[str]) -> Path:
     return path
 
 
+def hash_of(line: str) -> str:
+    """What stands for an event that is not shown."""
+    sequence, leaf = json.loads(line)["sequence"], leaf_hash(line.encode()).hex()
+    return f'{{"specversion":"1.0","sequence":"{sequence}","leaf_hash":"{leaf}"}}'
+
+
 def receipt(number: int) -> str:
     return json.dumps({"number": number, "batch_id": str(UUID(int=number))}, separators=(",", ":"))
 

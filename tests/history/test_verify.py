@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cli import verify
 from events.checkpoint import Checkpoint, sign
+from events.merkle import leaf_hash
 from tests.history.exports import (
     BEGAN,
     KEY,
@@ -35,9 +36,13 @@ MARKS = "".join(note_over(LINES[:size]) for size in range(1, 21))
 def verdict(
     lines: list[str], directory: Path, *, note: str = NOTE, key: str = KEY, **others: Any
 ) -> tuple[str, int | None]:
-    others.setdefault("receipts", None)
-    found = verify.verify(written(directory / "export", lines), note, key, **others)
+    found = verified(written(directory / "export", lines), note=note, key=key, **others)
     return found["verdict"], found["first_bad"]
+
+
+def verified(path: Path, *, note: str = NOTE, key: str = KEY, **others: Any) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"kept": "", "marks": "", "receipts": None, "whole": False}
+    return verify.verify(path, note, key, **nothing | others)
 
 
 def with_line(place: int, line: str) -> list[str]:
@@ -57,7 +62,7 @@ def renumbered(lines: list[str], *, times: bool) -> list[str]:
 
 
 def test_what_was_signed_is_verified(tmp_path: Path) -> None:
-    found = verify.verify(written(tmp_path / "export", LINES), NOTE, KEY, receipts=None)
+    found = verified(written(tmp_path / "export", LINES))
 
     assert found["verdict"] == "verified"
     assert found["size"] == 20
@@ -135,7 +140,7 @@ def test_no_export_crashes_it(raw: bytes, tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("export") / "export"
     path.write_bytes(raw)
 
-    assert verify.verify(path, NOTE, KEY, marks=MARKS, receipts=path)["verdict"] != "verified"
+    assert verified(path, marks=MARKS, receipts=path)["verdict"] != "verified"
 
 
 @pytest.mark.parametrize(
@@ -158,14 +163,14 @@ def test_a_mistyped_key_is_named(key: str, tmp_path: Path) -> None:
 
 
 def test_a_log_that_grew_extends_the_checkpoint_kept_before(tmp_path: Path) -> None:
-    assert verdict(LINES, tmp_path, old_note=note_over(LINES[:9])) == ("verified", None)
+    assert verdict(LINES, tmp_path, kept=note_over(LINES[:9])) == ("verified", None)
 
 
 def test_a_log_that_was_rewritten_and_signed_again_is_named(tmp_path: Path) -> None:
     """The signer's key does not help an insider against an auditor who kept a checkpoint."""
     rewritten = with_line(7, LINES[7].replace("shop 7", "shop 8"))
 
-    assert verdict(rewritten, tmp_path, note=note_over(rewritten), old_note=NOTE) == (
+    assert verdict(rewritten, tmp_path, note=note_over(rewritten), kept=NOTE) == (
         "altered",
         None,
     )
@@ -174,7 +179,7 @@ def test_a_log_that_was_rewritten_and_signed_again_is_named(tmp_path: Path) -> N
 def test_an_older_log_than_the_one_seen_is_named(tmp_path: Path) -> None:
     older = LINES[:12]
 
-    assert verdict(older, tmp_path, note=note_over(older), old_note=NOTE) == ("stale", 12)
+    assert verdict(older, tmp_path, note=note_over(older), kept=NOTE) == ("stale", 12)
 
 
 NEW_ORIGIN = "pushgate/f00d"
@@ -182,7 +187,9 @@ NEW_ORIGIN = "pushgate/f00d"
 
 def restored(kept: int, *, old_size: int = 20, old_root: str | None = None) -> list[str]:
     """The log put back with its first ``kept`` events, going on under another origin."""
-    root = old_root or verify.open_note(NOTE, verify.read_key(KEY)).root.hex()
+    signed = verify.open_note(NOTE, verify.read_key(KEY))
+    assert signed is not None
+    root = old_root or signed.root.hex()
     fact = ("LogRestored", "log", {"old_origin": ORIGIN, "old_size": old_size, "old_root": root})
     return [*LINES[:kept], *lines_of([fact, *renames(2)], origin=NEW_ORIGIN, first=kept)]
 
@@ -205,7 +212,7 @@ def test_a_restored_log_has_to_say_so(
 ) -> None:
     note = note_over(lines, origin=NEW_ORIGIN)
 
-    assert verdict(lines, tmp_path, note=note, old_note=old_note)[0] == expected
+    assert verdict(lines, tmp_path, note=note, kept=old_note)[0] == expected
 
 
 RECEIPTS = [receipt(number) for number in (1, 2, 3, 5, 6, 8, 9)]
@@ -232,6 +239,26 @@ def test_receipts_are_held_to_their_seals(
     path = written(tmp_path / "receipts", receipts)
 
     assert verdict(SEALED, tmp_path, note=note_over(SEALED), receipts=path) == expected
+
+
+def test_a_hash_stands_for_a_receipt_only_where_some_may_be_hidden(tmp_path: Path) -> None:
+    leaf = leaf_hash(RECEIPTS[1].encode()).hex()
+    shown = [RECEIPTS[0], f'{{"number":2,"leaf_hash":"{leaf}"}}', *RECEIPTS[2:]]
+    path, export = written(tmp_path / "receipts", shown), written(tmp_path / "export", SEALED)
+
+    found = verified(export, note=note_over(SEALED), receipts=path)
+    whole = verified(export, note=note_over(SEALED), receipts=path, whole=True)
+
+    assert (found["verdict"], found["receipts"]) == ("verified", 5)
+    assert (whole["verdict"], whole["first_bad"]) == ("altered", 1)
+
+
+def test_a_checkpoint_that_nobody_signed_vouches_for_nothing(tmp_path: Path) -> None:
+    """As an insider would put one where the others are, over what was changed."""
+    lines = with_line(2, LINES[2].replace("name", "game"))
+    forged = note_over(lines[:18], key=Ed25519PrivateKey.generate())
+
+    assert verdict(lines, tmp_path, marks=MARKS + forged) == ("altered", 2)
 
 
 def test_seals_follow_each_other(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from cli.evidence.memory import Memory
 from cli.evidence.verifying import _told, _verify_export
 from cli.failure import Refused
-from tests.history.exports import KEY, lines_of, note_over, renames, written
+from tests.history.exports import KEY, hash_of, lines_of, note_over, renames, written
 
 LINES = lines_of(renames(6))
 REWRITTEN = [*lines_of(renames(2)), *(line.replace("shop", "stop") for line in LINES[2:])]
@@ -19,14 +19,14 @@ ELSEWHERE = lines_of(renames(3), origin="pushgate/ffff")
 def memory(tmp_path: Path) -> Memory:
     """Of somebody who saw the first four events."""
     kept = Memory(tmp_path / "audit")
-    kept.keep(key=KEY, checkpoint=note_over(LINES[:4]))
+    kept.keep(key=KEY, checkpoint=note_over(LINES[:4]), whole=False)
     return kept
 
 
 def verified(directory: Path, memory: Memory, lines: list[str], note: str) -> tuple[Any, str]:
     path = written(directory / "export", lines)
     path.with_name("export.checkpoint").write_text(note)
-    return _verify_export(path, "", memory)
+    return _verify_export(path, "", memory, whole=False)
 
 
 def test_it_has_to_extend_what_was_kept(tmp_path: Path, memory: Memory) -> None:
@@ -56,7 +56,23 @@ def test_one_that_cannot_be_compared_is_looked_at_alone(
 ) -> None:
     found, told = verified(tmp_path, memory, lines, note)
 
-    assert (found["verdict"], told) == ("verified", "of the export")
+    assert found["verdict"] == "verified"
+    assert told == "of the export; not held to the one kept"
+
+
+def test_whoever_was_shown_everything_takes_no_hash_for_something(
+    tmp_path: Path, memory: Memory
+) -> None:
+    """As a service would give that hides what was done to an event."""
+    shown = [*LINES[:-1], hash_of(LINES[-1])]
+
+    before, _ = verified(tmp_path, memory, shown, note_over(LINES))
+    memory.keep(key=KEY, checkpoint=note_over(LINES[:4]), whole=True)
+    after, _ = verified(tmp_path, memory, shown, note_over(LINES))
+
+    assert (before["verdict"], before["hidden"]) == ("verified", 1)
+    assert (after["verdict"], after["first_bad"]) == ("altered", 4)
+    assert "hashes stand for some events" in after["why"]
 
 
 def test_it_says_that_receipts_were_not_looked_at(tmp_path: Path, memory: Memory) -> None:
@@ -72,4 +88,4 @@ def test_an_export_without_its_checkpoint_is_refused(tmp_path: Path, memory: Mem
     path = written(tmp_path / "alone", LINES)
 
     with pytest.raises(Refused, match=r"alone\.checkpoint is missing"):
-        _verify_export(path, "", memory)
+        _verify_export(path, "", memory, whole=False)
