@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from asyncpg import Connection, Record
 
+from events.errors import LogHalted
 from services.runtime.database import connect
 from tests.database.fixtures import with_database
 from tests.events.other_values import other_values
@@ -223,6 +224,19 @@ async def test_tampering_is_named(name: str, superuser: Database, auditor: Audit
     assert (found["verdict"], found["first_bad"]) == (verdict, first_bad), found["why"]
     # What was seen before is not forgotten because somebody showed something else.
     assert (await auditor.verify())["verdict"] == verdict
+
+
+@pytest.mark.usefixtures("audited")
+async def test_a_number_that_was_signed_is_not_given_out_again(
+    superuser: Database, database: Database
+) -> None:
+    """Also while no signer is there to halt the log."""
+    await superuser.execute(
+        "DELETE FROM ledger.event WHERE number >= 9; UPDATE ledger.head SET size = 9"
+    )
+
+    with pytest.raises(LogHalted, match="number 9 was given out and signed before"):
+        await rename(database, 4)
 
 
 @pytest.mark.usefixtures("audited")
