@@ -127,4 +127,4 @@ async def _refused(response: aiohttp.ClientResponse) -> Refused:
     except (ValueError, TypeError, KeyError):
         reason = response.reason
     kind = NotThere if response.status == HTTPStatus.NOT_FOUND else Refused
-    return kind(f"The history service refused with {response.status}: {reason}.")
+    return kind(f"The history service refused with {response.status}: {str(reason).rstrip('.')}.")

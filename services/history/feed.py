@@ -217,7 +217,7 @@ def _filters(request: web.Request) -> Filters:
     if since and before and since > before:
         raise BadQuestion("from is after to")
     return Filters(
-        types=[_clean(one, "type") for one in types] or None,
+        types=[clean(one, "type") for one in types] or None,
         actor=texts["actor"],
         subject=texts["subject"],
         since=since,
@@ -227,10 +227,11 @@ def _filters(request: web.Request) -> Filters:
 
 def _text(request: web.Request, name: str) -> str | None:
     text = request.query.get(name)
-    return None if text is None else _clean(text, name)
+    return None if text is None else clean(text, name)
 
 
-def _clean(text: str, name: str) -> str:
+def clean(text: str, name: str) -> str:
+    """A text of the query that can be asked for; raises BadQuestion."""
     if len(text) > FILTER_CHARACTERS_MAX or not text.isprintable():
         raise BadQuestion(f"{name} is a printable text of at most {FILTER_CHARACTERS_MAX}")
     return text
@@ -243,9 +244,10 @@ def moment(request: web.Request, name: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        # Near the ends of the calendar another zone's time may have no name in UTC.
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadQuestion(f"{name} is a time such as 2026-11-23T12:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _last_event_id(request: web.Request) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import asyncpg
 from aiohttp import web
 
 from events.queries import load_queries
-from services.history.access import POOL, only, only_account, others_hashed, whole_number
+from services.history.access import POOL, only, only_account, others_hashed, refusal, whole_number
 from services.history.feed import BEFORE_ALL, NUMBER_MAX, Feed
 from services.history.seals import Sealer
 
@@ -30,6 +31,18 @@ class Receipts:
         return await self._feed.whole(request, "whole_receipts", (after, until, *shown), headers)
 
     async def seal(self, request: web.Request) -> web.Response:
-        """POST /receipts/seal: the seals that were made, none when all is sealed already."""
+        """POST /receipts/seal: the seals that were made, none when all is sealed already.
+
+        503 with ``Retry-After`` when it has to be asked again, 409 when the log is halted.
+        """
         only(request)
-        return web.json_response([asdict(seal) for seal in await self._sealer.seal()])
+        try:
+            seals = await self._sealer.seal()
+        except asyncpg.LockNotAvailableError:
+            message = "Pushes that are being written hold the seal up; ask again."
+            return refusal(503, message, retry=True)
+        except asyncpg.SerializationError:
+            return refusal(503, "Another process was sealing; ask again.", retry=True)
+        except asyncpg.ObjectNotInPrerequisiteStateError as error:
+            return refusal(409, f"No seal can be written: {error}.")
+        return web.json_response([asdict(seal) for seal in seals])

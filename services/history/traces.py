@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from events.queries import load_queries
 from services.history.access import POOL, BadQuestion, only, only_account, whole_number
-from services.history.feed import BEFORE_ALL, NUMBER_MAX, Feed, moment
+from services.history.feed import BEFORE_ALL, NUMBER_MAX, Feed, clean, moment
 
 RECEIPTS_AT_MOMENT_MAX = 100
 ID_MAX = 2**31 - 1
@@ -50,7 +50,7 @@ class Traces:
             raise BadQuestion("schema and moment are needed")
         rows = await request.app[POOL].fetch(
             load_queries("services.history")["receipts_at"],
-            request.query["schema"],
+            clean(request.query["schema"], "schema"),
             at,
             RECEIPTS_AT_MOMENT_MAX,
             only_account(request),

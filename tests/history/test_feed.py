@@ -124,6 +124,8 @@ async def test_nothing_is_beyond_the_end(query: str, client: Client, database: D
         "limit=%D9%A3",
         "from=2030-01-01&to=2020-01-01",
         "from=yesterday",
+        "to=9999-12-31T23:59:59-23:00",
+        "to=9999-12-31T23:59:59-23:00&limit=1",
         "typ=TokenGenerated",
         "after=1&after=2",
         "actor=%00",

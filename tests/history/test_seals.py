@@ -11,6 +11,7 @@ import pytest
 from asyncpg import Pool, Record
 
 from events.merkle import leaf_hash, root_of
+from events.queries import load_queries
 from services.history.seals import Sealer
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool
@@ -167,6 +168,58 @@ async def test_an_auditor_may_ask_for_a_seal(client: Client, database: Database)
         [seal] = await answer.json()
 
     assert (answer.status, seal["first"], seal["last"]) == (200, 1, 2)
+
+
+async def test_a_seal_that_groups_hold_up_is_to_be_asked_for_again(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = dict(load_queries("services.history")) | {
+        "limit_the_wait": "SET LOCAL lock_timeout = '20ms'"
+    }
+    monkeypatch.setattr(
+        "services.history.seals.load_queries", {"services.history": queries}.__getitem__
+    )
+    await small_history(database)
+    await accept(database, token_id=2)
+    async with database.transaction():
+        await database.execute("SELECT pg_advisory_xact_lock_shared(2, 0)")
+        async with client.post("/receipts/seal") as busy:
+            told = (await busy.json())["message"]
+    async with client.post("/receipts/seal") as done:
+        [seal] = await done.json()
+
+    assert (busy.status, busy.headers["Retry-After"]) == (503, "5")
+    assert "ask again" in told
+    assert (seal["first"], seal["last"]) == (1, 1)
+
+
+async def test_who_seals_second_is_to_ask_again(client: Client, database: Database) -> None:
+    """Of two history processes: each sees the same receipts without a seal."""
+    await small_history(database)
+    await accept(database, token_id=2)
+    async with database.transaction():
+        await database.execute("SELECT ledger.seal(1, 1, 1, repeat('a', 64))")
+        asked = asyncio.create_task(client.post("/receipts/seal"))
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+        await eventually(lambda: database.fetchval(waiting))
+    second = await asked
+    async with client.post("/receipts/seal") as again:
+        assert await again.json() == []
+
+    assert (second.status, second.headers["Retry-After"]) == (503, "5")
+
+
+async def test_a_halted_log_takes_no_seal_and_says_so(client: Client, database: Database) -> None:
+    await small_history(database)
+    await accept(database, token_id=2)
+    await database.execute(
+        "INSERT INTO ledger.halt (origin, reason) SELECT origin, 'a test' FROM ledger.head"
+    )
+    async with client.post("/receipts/seal") as answer:
+        told = (await answer.json())["message"]
+
+    assert answer.status == 409
+    assert "the log is halted" in told
 
 
 class ClockAt:

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from tests.history.appending import accept, small_history, token_hash, unguarded
 from tests.history.conftest import Client, Database
@@ -109,4 +110,17 @@ async def test_a_number_that_no_token_has_is_not_found(path: str, client: Client
 @pytest.mark.parametrize("query", ["", "schema=shop_1", "schema=shop_1&moment=noon", "moment=now"])
 async def test_a_moment_without_schema_or_time_is_refused(query: str, client: Client) -> None:
     async with client.get(f"/receipts/at?{query}") as answer:
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "schema=shop_1&moment=9999-12-31T23:59:59-23:00",
+        "schema=shop_1&moment=0001-01-01T00:00:00%2B01:00",
+        "schema=a%00b&moment=2026-01-01",
+    ],
+)
+async def test_what_the_database_has_no_value_for_is_refused(query: str, client: Client) -> None:
+    async with client.get(URL(f"/receipts/at?{query}", encoded=True)) as answer:
         assert answer.status == 400
