@@ -9,6 +9,7 @@ from playwright.async_api import Error, Page, expect
 
 from events.types import Role
 from services.tokens.authority import the_system
+from tests.browser.checking import HEIGHT, NARROW, WIDE
 from tests.browser.installation import PASSWORD, Installation
 from tests.browser.test_procedures import token_in
 from tests.tokens.journal_rows import Push, keep
@@ -217,3 +218,26 @@ async def test_the_way_in_and_the_pages_about_people(installation: Installation)
         await ada.fill("Password", "a phrase of Grace's own")
         await ada.press("Save and sign in")
         await expect(ada.page.get_by_role("banner")).to_contain_text("grace@acme.example")
+
+
+async def test_an_address_is_erased_by_whoever_says_so_twice(installation: Installation) -> None:
+    email = "grace.brewster.murray.hopper@acme.example"
+    members = installation.handlers.members
+    link = await members.invite(installation.caller, email, "member")
+    await members.remove(installation.caller, link.member_id)
+    async with installation.somebody() as ada:
+        main = ada.page.locator("main")
+        await ada.open("/people")
+        await expect(main).to_contain_text("Erase the address")
+        await expect(main.get_by_role("button", name=f"Erase {email}")).to_be_hidden()
+        await ada.look("people-removed")
+        await main.get_by_text("Erase the address").click()
+        await ada.look("people-erasing")
+        table = main.get_by_role("region", name="Those who were removed")
+        for width in (WIDE, NARROW):
+            await ada.page.set_viewport_size({"width": width, "height": HEIGHT})
+            # Nothing of it is out of sight, not even of a long address.
+            assert await table.evaluate("table => table.scrollWidth <= table.clientWidth"), width
+        await ada.press(f"Erase {email}")
+        await expect(main).to_contain_text(f"The address of member {link.member_id} is erased")
+        await expect(main).not_to_contain_text(email)
