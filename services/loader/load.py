@@ -40,7 +40,7 @@ class Order:
 
 @dataclass(slots=True)
 class Outcome:
-    """``requests`` (from 1) were loaded now; the others had been before, or are gone.
+    """``requests`` (from 1) were loaded now, ``earlier`` had been; others are gone or set aside.
 
     ``stale`` counts records of a version older than the active one.
     """
@@ -49,6 +49,7 @@ class Outcome:
     rejected: int = 0
     stale: int = 0
     requests: set[int] = field(default_factory=set)
+    earlier: set[int] = field(default_factory=set)
 
 
 async def load(connection: Destination, claims: Claims, order: Order, *, now: datetime) -> Outcome:
@@ -65,7 +66,7 @@ async def load(connection: Destination, claims: Claims, order: Order, *, now: da
     async with connection.transaction():
         await connection.execute(_LOCK_TIMEOUT)
         await books.lock_table(order.schema, order.assembly.table.text)
-        outcome = Outcome(requests=await _requests_to_load(books, claims, order))
+        outcome = await _what_to_load(books, claims, order)
         if order.finished:
             await books.unmark(order.finished)
         if outcome.requests:
@@ -78,7 +79,7 @@ async def load(connection: Destination, claims: Claims, order: Order, *, now: da
     return outcome
 
 
-async def _requests_to_load(books: Books, claims: Claims, order: Order) -> set[int]:
+async def _what_to_load(books: Books, claims: Claims, order: Order) -> Outcome:
     """Asks the marks first, then the journal.
 
     A mark goes only after its batch has left the journal. So a loader whose lease ran out while
@@ -86,8 +87,12 @@ async def _requests_to_load(books: Books, claims: Claims, order: Order) -> set[i
     """
     marks = order.source.marks
     marked = await books.marked(marks)
-    wanted = await claims.still_pending(marks) - marked
-    return {i for i, mark in enumerate(marks, start=1) if mark in wanted}
+    pending = await claims.still_pending(marks)
+    numbered = list(enumerate(marks, start=1))
+    return Outcome(
+        requests={i for i, mark in numbered if mark in pending - marked},
+        earlier={i for i, mark in numbered if mark in marked},
+    )
 
 
 async def _load_steps(

@@ -154,8 +154,12 @@ class Turns:
         *,
         seconds: float,
     ) -> None:
-        """Takes the batches off the journal's list, those loaded long ago included."""
-        marks = [batch.mark for batch in batches]
+        """Takes off the journal's list what is loaded, now or long ago.
+
+        What another loader set aside meanwhile is not, and stays there.
+        """
+        there = outcome.requests | outcome.earlier
+        marks = [batch.mark for i, batch in enumerate(batches, start=1) if i in there]
         loaded = [batch for i, batch in enumerate(batches, start=1) if i in outcome.requests]
         async with self._journal.acquire() as connection, connection.transaction():
             await self._claims.finish(marks, connection)

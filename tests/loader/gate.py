@@ -259,6 +259,14 @@ class Gate:
         )
         return seconds is not None and seconds < 1.0
 
+    async def waits_for_its_table(self) -> bool:
+        """Whether a load stands before the lock that one load of a table at a time has."""
+        waits: bool = await self.destination.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+            " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)"
+        )
+        return waits
+
     async def put_back_reason(self, table: str) -> str:
         reason: str | None = await self.journal.fetchval(
             "SELECT put_back_reason FROM loader.tables WHERE table_name = $1", table

@@ -143,6 +143,54 @@ async def test_a_body_that_is_gone_costs_its_batch_only(gate: Gate) -> None:
     assert await gate.set_aside() == ["its body is no longer kept"]
 
 
+async def test_a_batch_that_another_loader_set_aside_meanwhile_stays_set_aside(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 0})
+    await gate.load()
+    batch_id = await gate.push("t", ["id"], {"id": 1})
+    await gate.push("t", ["id"], {"id": 2})
+    lock = gate.destination.transaction()
+    await lock.start()
+    await Books(gate.destination).lock_table(SCHEMA, "t")
+
+    async with gate.loader() as loader:
+        await eventually(gate.waits_for_its_table)
+        await gate.journal.execute(
+            "UPDATE journal.pending SET failed_at = now(), reason = 'x' WHERE batch_id = $1",
+            batch_id,
+        )
+        await lock.rollback()
+        await eventually(lambda: gate.done(loader))
+
+    assert await gate.rows("t") == [(0,), (2,)]
+    assert await gate.set_aside() == ["x"]
+
+
+async def test_a_batch_that_was_loaded_before_another_loader_gave_it_up_is_off_the_list(
+    gate: Gate,
+) -> None:
+    batch_id = await gate.push("t", ["id"], {"id": 1})
+    await gate.load()
+    number = await gate.journal.fetchval(
+        "SELECT number FROM journal.receipts WHERE batch_id = $1", batch_id
+    )
+    await gate.destination.execute(
+        "INSERT INTO _pushgate.loaded VALUES ($1, 0, 'import_api', now())", batch_id
+    )
+    await gate.list_again(batch_id, number, {"t": 1}, 100)
+    lock = gate.destination.transaction()
+    await lock.start()
+    await Books(gate.destination).lock_table(SCHEMA, "t")
+
+    async with gate.loader() as loader:
+        await eventually(gate.waits_for_its_table)
+        await gate.journal.execute("UPDATE journal.pending SET failed_at = now(), reason = 'x'")
+        await lock.rollback()
+        await eventually(lambda: gate.loaded("t"))
+        assert await gate.done(loader)
+
+    assert await gate.set_aside() == []
+
+
 async def test_a_customers_constraint_rejects_nothing_and_is_tried_a_bounded_number_of_times(
     gate: Gate,
 ) -> None:
