@@ -1,7 +1,6 @@
 """``pushgate relay``: keeps any client's pushes on disk, and sends them with the current token."""
 
 import argparse
-import ipaddress
 import logging
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ import uvloop
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command
 from cli.outbox_room import add_outbox_bytes
+from cli.relaying.callers import is_this_machine
 from cli.relaying.serving import RelaySettings, run_relay
 from cli.target import target_of
 from pushgate_client import PushgateError
@@ -76,7 +76,7 @@ def relay(arguments: argparse.Namespace) -> None:
 def _settings(arguments: argparse.Namespace) -> RelaySettings:
     host, port = _address(arguments.listen)
     secret = _secret(arguments.secret_file) if arguments.secret_file else None
-    if secret is None and not _is_this_machine(host):
+    if secret is None and not is_this_machine(host):
         raise Refused(
             f"Anybody who reaches {arguments.listen} could push with your token: listen on"
             " 127.0.0.1, or name a --secret-file whose text clients send as their token."
@@ -104,13 +104,6 @@ def _address(listen: str) -> tuple[str, int]:
     if not host or port is None:
         raise Refused(f"--listen must be HOST:PORT, such as {LISTEN}, got {listen!r}.")
     return host, port
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _secret(path: Path) -> Secret:

@@ -1,24 +1,23 @@
 """The relay's import endpoints: the checks and answers of ingest, and an outbox behind them.
 
-Whoever may reach the address may push: the token a client sends is not looked at, because the
-relay sends with its own. Where the address is not this machine's alone, a secret is asked for.
+The token a client sends is not looked at, because the relay sends with its own: who may call is
+decided by ``callers``. Where the address is not this machine's alone, a secret is asked for.
 """
 
 import asyncio
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from aiohttp import web
 
+from cli.relaying.callers import check_caller
 from cli.relaying.outgoing import entry_of
 from protocol.refusals import Refusal
 from protocol.refusals.edge import (
     BodyTooLarge,
     MethodNotAllowed,
     ServiceUnavailable,
-    TokenUnknown,
 )
 from protocol.shapes import Checked
 from pushgate_client import DiskFull, Outbox, OutboxFull
@@ -86,8 +85,7 @@ class Door:
             raise MethodNotAllowed("POST")
         if (announced := request.content_length or 0) > self._doorway.readings.body_bytes_max:
             raise BodyTooLarge(announced)
-        if not has_secret(request, self._doorway.secret):
-            raise TokenUnknown
+        check_caller(request, self._doorway.secret)
         if self._doorway.readings.stopping:
             raise ServiceUnavailable(RETRY_AFTER_SECONDS)
 
@@ -122,14 +120,3 @@ class Door:
             await self._doorway.outbox.append(entry)
         except (OutboxFull, DiskFull):
             raise ServiceUnavailable(RETRY_AFTER_SECONDS) from None
-
-
-def has_secret(request: web.Request, secret: Secret | None) -> bool:
-    """Sent where a token would be: clients know no other place."""
-    if secret is None:
-        return True
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # Bytes that are no UTF-8 stand in a header as surrogates.
-    given_bytes = given.strip().encode("utf-8", "surrogateescape")
-    same = hmac.compare_digest(given_bytes, secret.reveal().encode())
-    return same and scheme.removesuffix(":").lower() == "bearer"

@@ -8,8 +8,10 @@ import jinja2
 import prometheus_client
 from aiohttp import web
 
-from cli.relaying.door import has_secret
+from cli.relaying.callers import check_caller
+from protocol.refusals import Refusal
 from pushgate_client import Counts, Happening, Held, Outbox, Resumed, Sent, WasSetAside
+from services.ingest.answers import refused
 from services.runtime.config import Secret
 from services.runtime.logs import Log
 from services.runtime.metrics import (
@@ -42,7 +44,7 @@ def happened(happening: Happening) -> None:
 
 
 class Telling:
-    """``secret``, where there is one, is asked for here as at the import endpoints."""
+    """Whoever may push may ask: ``secret`` is meant for both."""
 
     def __init__(self, outbox: Outbox, *, url: str, directory: Path, secret: Secret | None) -> None:
         self._outbox = outbox
@@ -59,8 +61,10 @@ class Telling:
         return f"The outbox is full: {counts.bytes:,} of {counts.bytes_max:,} bytes."
 
     async def status(self, request: web.Request) -> web.Response:
-        if not has_secret(request, self._secret):
-            return _unauthorized()
+        try:
+            check_caller(request, self._secret)
+        except Refusal as refusal:
+            return refused(refusal, "other")
         counts = self._outbox.counts()
         if "text/html" not in request.headers.get("Accept", ""):
             return web.json_response({"gate": self._url, **asdict(counts)})
@@ -73,8 +77,10 @@ class Telling:
         return web.Response(text=text, content_type="text/html", headers=_GUARDS)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        if not has_secret(request, self._secret):
-            return _unauthorized()
+        try:
+            check_caller(request, self._secret)
+        except Refusal as refusal:
+            return refused(refusal, "other")
         _measure(self._outbox.counts())
         return web.Response(
             body=await asyncio.to_thread(prometheus_client.generate_latest),
@@ -105,7 +111,3 @@ def _measure(counts: Counts) -> None:
         RELAY_RECORDS.labels(name).set(records)
     RELAY_OLDEST_SECONDS.set(counts.oldest_seconds or 0.0)
     RELAY_BYTES.set(counts.bytes)
-
-
-def _unauthorized() -> web.Response:
-    return web.json_response({"message": "Not Authorized"}, status=401)

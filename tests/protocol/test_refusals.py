@@ -9,6 +9,7 @@ import protocol.refusals
 from protocol.refusals import Refusal, edge, shown
 from protocol.refusals import batch as in_batch
 from protocol.refusals import push as in_push
+from protocol.refusals import relay as of_relay
 
 NOT_VALID = '{"error":"Request failed validation:'
 REASON = '{"status":"ERROR","error":"Request cannot be processed; see errors.","errors":'
@@ -108,6 +109,16 @@ LITERAL: list[tuple[Refusal, int, str, str]] = [
         400,
         JSON,
         '{"error":"Idempotency-Key was used before with a different body"}',
+    ),
+    (
+        of_relay.ForeignCaller(),
+        403,
+        JSON,
+        (
+            '{"message":"Without a secret the relay takes requests from programs on its own machine'
+            " alone: call it as 127.0.0.1 or localhost and send no Origin header, or start it with"
+            ' --secret-file."}'
+        ),
     ),
     (
         edge.ServiceUnavailable(3),

@@ -282,6 +282,49 @@ async def test_where_a_secret_is_set_nothing_is_taken_or_told_without_it(
     assert refused == [401, 401]
 
 
+async def asked_by(
+    session: aiohttp.ClientSession, url: str, body: bytes, caller: dict[str, str]
+) -> list[int]:
+    """What a push, the page and the metrics are answered with."""
+    statuses = [(await post(session, f"{url}/v2/import/push", body, **caller))[0]]
+    for path in ("status", "metrics"):
+        async with session.get(f"{url}/{path}", headers=caller) as answer:
+            statuses.append(answer.status)
+    return statuses
+
+
+async def test_a_web_page_can_not_be_used_to_push_or_to_look(
+    system: System, relay: Relay, session: aiohttp.ClientSession
+) -> None:
+    """A name can be made to lead to this machine, and a browser here follows it."""
+    callers = (
+        {"Host": "evil.example:8803", "Origin": "http://evil.example:8803"},
+        {"Host": "evil.example:8803"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "[::1"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    )
+    async with relay() as url:
+        answers = [await asked_by(session, url, pushed(system, 1), each) for each in callers]
+        counts = await told(session, url)
+
+    assert answers == [[403, 403, 403]] * len(callers)
+    assert (counts["waiting"], counts["sent"]) == (0, 0)
+
+
+async def test_programs_on_this_machine_need_no_secret_whatever_they_call_it(
+    system: System, relay: Relay, session: aiohttp.ClientSession
+) -> None:
+    names = ("localhost:8803", "LOCALHOST", "[::1]:8803", "127.0.0.1")
+    async with relay() as url:
+        body = pushed(system, 1)
+        answers = [await asked_by(session, url, body, {"Host": name}) for name in names]
+
+    assert answers == [[201, 200, 200]] * len(names)
+
+
 async def test_a_secret_that_is_no_text_is_a_wrong_one(relay: Relay) -> None:
     """Written by hand: clients of today send no such bytes."""
     head = b"POST /v2/import/push HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n"
