@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterable, Sequence
 
-from cli.frame import run_command
+from cli.frame import Parser, run_command
 from services.runtime.logs import configure_logs
 
 # Which file registers which commands. Only the file of the command that was asked for is read:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser(files: Iterable[str] = COMMANDS_OF) -> argparse.ArgumentParser:
     """Of the commands that ``files`` register, of all when nothing is said."""
-    parser = argparse.ArgumentParser(prog="pushgate", description="A self-hosted push gate.")
+    parser = Parser(prog="pushgate", description="A self-hosted push gate.")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for file in files:
         importlib.import_module(file).register(subparsers)

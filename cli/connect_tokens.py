@@ -4,6 +4,7 @@ import argparse
 from typing import get_args
 
 from cli.frame import Subparsers, add_command, add_group
+from cli.ids import token_id
 from cli.moments import told
 from cli.operator import acting_for_account, add_account
 from cli.output import columns, facts, show
@@ -26,7 +27,7 @@ def register(subparsers: Subparsers) -> None:
     parser = add_command(group, "list", list_active, summary="the active ones, newest first")
     add_account(parser)
     parser = add_command(group, "revoke", revoke, summary="refuse it from now on")
-    parser.add_argument("id", metavar="ID", type=int)
+    parser.add_argument("id", metavar="ID", type=token_id, help="its id, never its text")
     add_account(parser)
 
 

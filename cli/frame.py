@@ -5,9 +5,10 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cli.failure import DONE, INTERRUPTED, REFUSED, Refused
+from protocol.token_text import masked
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no other
@@ -15,6 +16,13 @@ else:
     Subparsers = Any
 
 Run = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int | None] | None]
+
+
+class Parser(argparse.ArgumentParser):
+    """Also of all commands in it. What it says of wrong use holds no token."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(masked(message))
 
 
 def add_command(
@@ -47,7 +55,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         if inspect.iscoroutine(result):
             result = asyncio.run(result)
     except Refused as refused:
-        print(f"pushgate: {refused}", file=sys.stderr)
+        print(f"pushgate: {masked(str(refused))}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -6,6 +6,7 @@ from typing import Any
 from cli.connect_api import ConnectApi, connect_api
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command, add_group
+from cli.ids import token_id
 from cli.integrations import add_integration
 from cli.output import add_json, columns, facts, show
 from cli.programs import add_program
@@ -36,7 +37,9 @@ def register(subparsers: Subparsers) -> None:
     parser = add_command(
         group, "revoke", revoke, summary="refuse every push with this token from now on"
     )
-    parser.add_argument("token_id", metavar="TOKEN_ID", type=int, help="its id, never its text")
+    parser.add_argument(
+        "token_id", metavar="TOKEN_ID", type=token_id, help="its id, never its text"
+    )
     add_json(parser)
     parser = add_command(
         group, "rotate", rotate, summary="make the second token; with --finish, revoke the older"

@@ -23,6 +23,8 @@ PUBLISHED_PATTERN = r"\ba[tc]_[0-9A-Za-z]{49}\b"
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+# Wider than a token's form: mangled ones are still secrets.
+_TO_BE_MASKED = re.compile(r"(a[tc])_[0-9A-Za-z]{20,}")
 _BODY = re.compile(r"[0-9A-Za-z]{49}")
 
 
@@ -61,6 +63,11 @@ def token_hash(well_formed: str) -> bytes:
 def last_four(well_formed: str) -> str:
     """Of the checksum, so they tell nothing that helps to guess the rest."""
     return well_formed[-LAST_CHARACTERS:]
+
+
+def masked(text: str) -> str:
+    """For what people and logs are told: somebody may have put a token where none belongs."""
+    return _TO_BE_MASKED.sub(r"\1_***", text)
 
 
 def _checksum(body: str) -> str:

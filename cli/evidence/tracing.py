@@ -14,6 +14,7 @@ from cli.database import connection_to
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command
 from cli.history_api import HistoryApi, history_api
+from cli.ids import token_id
 from cli.output import add_json, counted, facts, show
 from cli.target import Target, target_of
 from protocol.token_text import Shape, recognise, token_hash
@@ -30,7 +31,7 @@ def add_to(group: Subparsers) -> None:
     parser.add_argument(
         "token_id",
         nargs="?",
-        type=int,
+        type=token_id,
         metavar="TOKEN_ID",
         help="without it the token's text is read from standard input, or asked for",
     )

@@ -1,13 +1,14 @@
 """Structured logs: JSON lines on standard error, event names from a closed list."""
 
 import logging
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Literal, TextIO
 
 import orjson
 import structlog
+
+from protocol.token_text import masked
 
 LogEvent = Literal[
     # A program serves, or works. Fields: address, operations.
@@ -167,14 +168,12 @@ def write_text(text: bytes) -> None:
     structlog.get_config()["logger_factory"]().msg(text.decode().removesuffix("\n"))
 
 
-# Wider than a token's form: mangled ones are still secrets.
-_TOKEN = re.compile(r"(a[tc])_[0-9A-Za-z]{20,}")
 _RENDER = structlog.processors.JSONRenderer()
 
 
 def _render(logger: Any, method: str, event: Any) -> str:
     """The last look: a caller may write a token where none belongs, say into a path."""
-    return _TOKEN.sub(r"\1_***", str(_RENDER(logger, method, event)))
+    return masked(str(_RENDER(logger, method, event)))
 
 
 def configure_logs(program: str, file: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
