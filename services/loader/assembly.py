@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from services.loader import naming
+from services.loader.column_types import BIGINT_MAX, BIGINT_MIN
 from services.loader.flatten import TooManyColumns, flatten
 from services.loader.plan import TOO_MANY_COLUMNS
 from services.loader.reading import Record, Run, Step, Switch, Typing
@@ -58,6 +59,19 @@ class Parcel:
     waiting: list[Record] = field(default_factory=list)
     fixed: dict[str, list[Any]] = field(default_factory=_empty_fixed)
 
+    least_sequence: int = BIGINT_MAX
+    greatest_sequence: int = BIGINT_MIN
+
+    def take(self, sequences: Sequence[int]) -> None:
+        self.fixed[ROW_SEQUENCE] += sequences
+        self.least_sequence = min(self.least_sequence, min(sequences, default=BIGINT_MAX))
+        self.greatest_sequence = max(self.greatest_sequence, max(sequences, default=BIGINT_MIN))
+
+    def may_tie_with(self, sequences: Sequence[int]) -> bool:
+        """Whether some of the records here may have a sequence of these."""
+        least, greatest = min(sequences, default=BIGINT_MAX), max(sequences, default=BIGINT_MIN)
+        return least <= self.greatest_sequence and self.least_sequence <= greatest
+
     def reject_all(self, records: Sequence[Record], reason: str) -> None:
         self.rejected += [Rejected(self.typing.text_of(record), reason) for record in records]
 
@@ -92,13 +106,17 @@ class Assembly:
         fixed[ORDINAL] += range(self.ordinals, self.ordinals + count)
         fixed[REQUEST] += [len(self.requests)] * count
         fixed[PLACE] += run.places
-        fixed[ROW_SEQUENCE] += run.sequences
+        parcel.take(run.sequences)
         fixed[EXTRACTED] += run.extracted
         self.ordinals += count
         if len(parcel.waiting) >= PIECE_RECORDS:
             self._flatten(parcel)
 
     def _parcel_for(self, run: Run) -> Parcel:
+        """An earlier parcel, past those in between, only where no sequences are equal.
+
+        Of records with equal sequences the one that was accepted first stays (OP-13).
+        """
         for step in reversed(self.steps):
             if isinstance(step, Switch):
                 break
@@ -108,6 +126,8 @@ class Assembly:
                 and step.typing.same_as(run.typing)
             ):
                 return step
+            if step.may_tie_with(run.sequences):
+                break
         parcel = self._new_parcel(run)
         self.steps.append(parcel)
         return parcel

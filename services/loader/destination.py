@@ -110,7 +110,11 @@ class Books:
         columns: dict[int, dict[str, ExistingColumn]] = {oid: {} for oid in oids}
         for row in await self._connection.fetch(self._queries["columns"], oids, schema):
             columns[row["oid"]][row["name"]] = ExistingColumn(
-                row["name"], family_of(row["type"]), row["base_name"], row["type"]
+                row["name"],
+                family_of(row["type"]),
+                row["base_name"],
+                row["type"],
+                row["fills_itself"],
             )
         keys = {
             row["oid"]: tuple(sorted(row["columns"]))

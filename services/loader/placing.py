@@ -173,7 +173,10 @@ class _Putting:
             name = naming.joined(self._place.table, path)
             existing = self._standing.tables.get(name)
             if existing is not None and not self._standing.is_taken(name, root=self._place.table):
-                wanted.setdefault(path, fitting.levels_of(existing))
+                made_with = fitting.levels_of(existing)
+                # Without any it is a customer's own, or lost its only one, which is made again.
+                if made_with:
+                    wanted.setdefault(path, made_with)
             if wanted.setdefault(path, levels) != levels:
                 reasons = dict.fromkeys(rows.owner, fitting.levels_reason(name))
                 self._place.reject(load, reasons)
@@ -334,6 +337,10 @@ class _Putting:
         assert self._existing is not None
         assert self._existing.primary_key is not None
         key = [(column, insert.reading(column)) for column in self._existing.primary_key]
+        if any(
+            read is None and self._existing.columns[column].fills_itself for column, read in key
+        ):
+            return []
         return await staging.take_out(self._place.connection, target, key)
 
     def _old_children(self) -> list[str]:

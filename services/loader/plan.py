@@ -35,13 +35,15 @@ class NameTaken(Exception):
 class ExistingColumn:
     """``base`` is what the loader's books say the column holds; None: it is not in them.
 
-    ``type_name`` is that of pg_type; empty for a column that is only planned.
+    ``type_name`` is that of pg_type; empty for a column that is only planned. ``fills_itself``: by
+    a default or an identity.
     """
 
     name: str
     kind: Kind | None
     base: str | None = None
     type_name: str = ""
+    fills_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,15 @@ class Turns:
                         table, self._shared.limits.lease_seconds
                     ):
                         break
-                    if not await self._try(table, part, preparing):
-                        return
+                    try:
+                        if not await self._try(table, part, preparing):
+                            return
+                    except Unreadable as unreadable:
+                        await self._set_aside(
+                            table, part.batches[0], [unreadable.mark], unreadable.reason
+                        )
+                        # The others of the part come before whatever was read ahead.
+                        break
         except AWAY:
             # The lease may go to another loader, if the journal still hears us.
             with contextlib.suppress(*AWAY):
@@ -97,12 +104,12 @@ class Turns:
         await self._claims.release(table)
 
     async def _try(self, table: TableKey, part: Part, preparing: Preparing) -> bool:
-        """False: the table waits, under our lease."""
+        """False: the table waits, under our lease. Raises AWAY, and Unreadable of one batch."""
         batches = part.batches
         try:
             await self._load(table, part, preparing)
-        except Unreadable as unreadable:
-            await self._set_aside(table, batches[0], [unreadable.mark], unreadable.reason)
+        except Unreadable:
+            raise
         except _PASSING as error:
             reason = _said(error)
             if isinstance(error, asyncpg.LockNotAvailableError):

@@ -299,3 +299,46 @@ async def test_many_refused_records_are_told_one_by_one(gate: Gate) -> None:
         "value too long for type character varying(3)": 500,
         "integer out of range for PostgreSQL on 40000": 500,
     }
+
+
+async def test_a_lost_level_column_is_made_again(gate: Gate) -> None:
+    """OP-28: as any other column of ours that somebody dropped."""
+    await gate.push("t", ["id"], {"id": 1, "items": ["a"]})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t__items DROP COLUMN _sdc_level_0_id")
+    await gate.push("t", ["id"], {"id": 2, "items": ["b"]})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(1,), (2,)]
+    assert await gate.rows("t__items", "value", "_sdc_level_0_id") == [("a", None), ("b", 0)]
+    assert await gate.rejected() == []
+
+
+async def test_a_customers_own_table_under_the_name_costs_the_sub_rows_alone(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.load()
+    await gate.destination.execute("CREATE TABLE import_api.t__items (note text)")
+    await gate.push("t", ["id"], {"id": 2, "items": ["b"]})
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(1,), (2,)]
+    assert await gate.rows("t__items", "note") == []
+    assert len(await gate.rejected()) == 1
+
+
+async def test_a_key_that_fills_itself_refuses_no_row(gate: Gate) -> None:
+    """Rows are appended; only one that violates the customer's constraint is rejected."""
+    await gate.push("t", ["id"], {"id": 1, "x": "a"})
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t DROP CONSTRAINT t_pkey;"
+        "ALTER TABLE import_api.t ADD COLUMN own bigserial PRIMARY KEY"
+    )
+    await gate.push("t", ["id"], {"id": 2, "x": "b"}, {"id": 3, "x": "c"})
+
+    await gate.load()
+
+    assert await gate.rows("t", "own", "x") == [(1, "a"), (2, "b"), (3, "c")]
+    assert await gate.rejected() == []

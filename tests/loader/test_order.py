@@ -107,3 +107,21 @@ async def test_postgres_reads_every_time_that_we_take(gate: Gate) -> None:
     )
 
     assert read == len(taken) > 1000
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_of_equal_sequences_the_one_accepted_first_stays_past_other_schemas(
+    together: bool,  # noqa: FBT001 - a column of the table above
+    gate: Gate,
+) -> None:
+    """Also when what came before and after it is put together."""
+    schema = {"id": {"type": "integer"}, "x": {"type": "string"}}
+    await gate.push("t", ["id"], {"id": 2, "x": "other"}, sequence=5)
+    await gate.load_if(not together)
+    await gate.batch("t", ["id"], schema, {"id": 1, "x": "earlier"}, sequence=5)
+    await gate.load_if(not together)
+    await gate.push("t", ["id"], {"id": 1, "x": "later"}, sequence=5)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "x") == [(1, "earlier"), (2, "other")]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+
+import pytest
 
 from events.ids import new_worker_id
 from services.ingest.journal.claim import session_of
 from services.loader.destination import Books
+from services.loader.preparing import Limits
 from tests.eventually import eventually
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 
@@ -189,6 +193,32 @@ async def test_a_batch_that_was_loaded_before_another_loader_gave_it_up_is_off_t
         assert await gate.done(loader)
 
     assert await gate.set_aside() == []
+
+
+async def test_what_stands_beside_a_damaged_body_is_loaded_in_its_place(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not after the switch that came later, which would have emptied the table of it."""
+    monkeypatch.setattr("tests.loader.gate.Limits", functools.partial(Limits, records=2))
+    key = {"id": {"type": "integer"}}
+    await gate.batch("t", ["id"], key, {"id": 9}, version=1)
+    await gate.load()
+    await gate.push("t", ["id"], {"id": 1})
+    damaged = await gate.push("t", ["id"], {"id": 3})
+    await gate.journal.execute(
+        "UPDATE journal.bodies SET body = 'no zstd' WHERE batch_id = $1", damaged
+    )
+    switch = [
+        {"action": "upsert", "sequence": 6, "data": {"id": 2}},
+        {"action": "activate_version", "sequence": 9},
+    ]
+    await gate.batch("t", ["id"], key, version=2, messages=switch)
+
+    async with gate.loader() as loader:
+        await eventually(lambda: gate.done(loader))
+
+    assert await gate.rows("t", "id") == [(2,)]
+    assert await gate.set_aside() == ["its body is damaged: ZstdError"]
 
 
 async def test_a_customers_constraint_rejects_nothing_and_is_tried_a_bounded_number_of_times(

@@ -33,7 +33,8 @@ SELECT c.relname AS name, c.relkind::text AS kind, c.relnatts AS attributes, c.o
  WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]);
 
 -- name: columns
-SELECT a.attrelid AS oid, a.attname AS name, t.typname AS type, booked.base_name
+SELECT a.attrelid AS oid, a.attname AS name, t.typname AS type, booked.base_name,
+       a.atthasdef OR a.attidentity <> '' AS fills_itself
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
