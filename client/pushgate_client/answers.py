@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 import orjson
 
 from pushgate_client.entries import BATCH, Entry
-from pushgate_client.limits import ANSWER_CHARACTERS_MAX
+from pushgate_client.limits import ANSWER_CHARACTERS_MAX, ASIDE_ANSWERS_MAX
 
 
 class Course(Enum):
@@ -56,7 +57,8 @@ class Answer:
 class Fault:
     """A part of an entry that no resend can help, with the answer that says so.
 
-    ``place``: of the part's first record in the entry, from 0.
+    ``place``: of the part's first record in the entry, from 0. They stand side by side there, but
+    for those of a batch whose schema would be kept too often.
     """
 
     part: Entry
@@ -116,6 +118,13 @@ def all_at_fault(answer: Answer, records: int) -> list[str] | None:
     if not isinstance(errors, list) or len(errors) != records:
         return None
     return [orjson.dumps(error).decode() for error in errors]
+
+
+def together(answers: Sequence[Answer]) -> Answer:
+    """Of parts that are kept as one: each text once, as far as there is room."""
+    text = "\n".join(dict.fromkeys(answer.text for answer in answers))
+    lost = any(answer.lost for answer in answers)
+    return replace(answers[0], text=text[:ASIDE_ANSWERS_MAX], lost=lost)
 
 
 def _concerns_the_whole(answer: Answer, endpoint: str) -> bool:

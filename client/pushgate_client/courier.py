@@ -8,14 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pushgate_client.answers import Answer, Course, Fault, all_at_fault, course_of
+from pushgate_client.answers import Answer, Course, Fault, all_at_fault, course_of, together
 from pushgate_client.clock import Clock
-from pushgate_client.entries import Entry
+from pushgate_client.entries import BATCH, Entry
 from pushgate_client.errors import GaveUp, TokenUnreadable
 from pushgate_client.hold import Hold
-from pushgate_client.limits import PAUSE_SECONDS, PAUSE_SECONDS_MAX, RETRY_AFTER_SECONDS_MAX
+from pushgate_client.limits import (
+    ASIDE_PARTS_BYTES,
+    BODY_BYTES_MAX,
+    PAUSE_SECONDS,
+    PAUSE_SECONDS_MAX,
+    RETRY_AFTER_SECONDS_MAX,
+)
 from pushgate_client.sending import Sender
-from pushgate_client.splitting import each_record, halves
+from pushgate_client.splitting import each_record, halves, joined
 from pushgate_client.tokens import Guarded, TokenSource
 
 Parts = TypeVar("Parts")
@@ -93,12 +99,15 @@ class Courier:
         if not faults and course is Course.HALVE and second.records > 1:
             # Then the fault is in the second half: it would be refused as the whole was.
             return await self._take_apart(second, answer, course, place)
-        return faults + await self.deliver(second, place=place)
+        return await _few(entry, faults + await self.deliver(second, place=place))
 
     async def _singles(self, entry: Entry, answer: Answer, place: int) -> list[Fault] | None:
         """When the answer has a reason for every single record, asking for each adds nothing."""
         reasons = all_at_fault(answer, entry.records)
         if reasons is None or entry.records == 1:
+            return None
+        if entry.endpoint == BATCH and len(entry.body) * entry.records > BODY_BYTES_MAX:
+            # Each would hold the schema: they are looked for instead, and few are held at once.
             return None
         singles = await _apart(each_record, entry)
         if singles is None or len(singles) != len(reasons):
@@ -155,6 +164,17 @@ class Courier:
         if most is not None and self._clock.monotonic() + wait - since > most:
             raise GaveUp(most, answer, entry)
         await asyncio.sleep(wait)
+
+
+async def _few(entry: Entry, faults: list[Fault]) -> list[Fault]:
+    """These, or one for all of them where the schema in each would take too much room."""
+    size = sum(len(fault.part.body) for fault in faults)
+    if entry.endpoint != BATCH or size <= max(ASIDE_PARTS_BYTES, 2 * len(entry.body)):
+        return faults
+    one = await asyncio.to_thread(joined, [fault.part for fault in faults])
+    if one is None:
+        return faults
+    return [Fault(one, together([fault.answer for fault in faults]), faults[0].place)]
 
 
 async def _apart(how: Callable[[Entry], Parts], entry: Entry) -> Parts:

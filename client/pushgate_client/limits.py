@@ -35,6 +35,12 @@ INLINE_BODY_BYTES = 64_000
 # Entries set aside last, by which one that comes again after a crash is known.
 RECENT_SET_ASIDE = 4_096
 
+# Of a batch its parts that are set aside hold its schema each. Over this, and over twice the batch,
+# their records share one.
+ASIDE_PARTS_BYTES = 1_000_000
+# How much of their answers is kept with them, in characters.
+ASIDE_ANSWERS_MAX = 10_000
+
 # Sending. A pause is drawn from the upper half of its length, so that those who were turned away
 # together don't return together.
 REQUEST_SECONDS_MAX = 60.0

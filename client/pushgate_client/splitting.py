@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Entry
@@ -35,6 +36,15 @@ def each_record(entry: Entry) -> list[Entry] | None:
     """Every record on its own."""
     places = record_places(entry)
     return None if places is None else [places.part(at, at + 1) for at in range(len(places))]
+
+
+def joined(parts: Sequence[Entry]) -> Entry | None:
+    """All their records, between what stands around those of the first."""
+    places = [record_places(part) for part in parts]
+    found = [each for each in places if each is not None]
+    if len(found) < len(parts):
+        return None
+    return found[0].around([member for each in found for member in each.members()])
 
 
 class Places:
@@ -64,6 +74,21 @@ class Places:
             body=part,
             records=last - first,
             idempotency_key=self._name_of(part, first, last),
+        )
+
+    def members(self) -> list[bytes]:
+        body = self._entry.body
+        return [body[start:end] for start, end in zip(self._starts, self._ends, strict=True)]
+
+    def around(self, members: Sequence[bytes]) -> Entry:
+        """These records instead of its own."""
+        body = self._entry.body
+        whole = body[: self._starts[0]] + b",".join(members) + body[self._ends[-1] :]
+        return replace(
+            self._entry,
+            body=whole,
+            records=len(members),
+            idempotency_key=self._name_of(whole, 0, len(members)),
         )
 
     def _name_of(self, part: bytes, first: int, last: int) -> str:

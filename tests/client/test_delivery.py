@@ -247,6 +247,26 @@ async def test_the_parts_of_a_batch_have_names_of_their_own(tmp_path: Path) -> N
     assert len({*first, *named}) == len(first) + len(named) == 8
 
 
+async def test_a_large_schema_is_not_kept_once_for_every_record_at_fault(
+    tmp_path: Path,
+) -> None:
+    batch, schema = _batch(*range(24)), b'{"description":"%b"}' % (b"x" * 100_000)
+    batch = replace(batch, body=batch.body.replace(b'"schema":{}', b'"schema":' + schema))
+    bad = set(range(24)) - {7, 19}
+
+    async with Gate() as gate:
+        gate.bad = bad
+        gate.script = lambda _number, body: _conforming(body, gate)
+        aside = await _sent(tmp_path, gate, batch)
+    messages = [orjson.loads(each.entry.body)["messages"] for each in aside]
+
+    assert gate.taken.keys() == {7, 19}
+    assert sorted(each["data"]["id"] for some in messages for each in some) == sorted(bad)
+    assert sum(each.entry.records for each in aside) == len(bad)
+    assert sum(len(each.entry.body) for each in aside) <= 1_000_000
+    assert all("did not conform" in each.reason for each in aside)
+
+
 async def test_a_name_that_was_used_for_something_else_sets_aside_and_takes_nothing_apart(
     tmp_path: Path,
 ) -> None:
