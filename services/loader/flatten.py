@@ -203,7 +203,8 @@ class _Flattening:
             types = types - {Tagged}
             pure = False
         typed = self._typed(rows, column, types, rule, pure=pure and len(types) == 1)
-        if any(existing == name for existing, _ in rows.cells):
+        # No text of the column may have been taken: there is nothing then that could collide.
+        if typed and any(existing == name for existing, _ in rows.cells):
             self._collide(rows, name, typed)
         for kind, cells in typed.items():
             rows.cells[name, kind] = _either(rows.cells.get((name, kind)), cells)

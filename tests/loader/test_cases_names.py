@@ -29,6 +29,18 @@ async def test_c75_two_fields_of_one_name_reject_their_record(gate: Gate) -> Non
     ]
 
 
+async def test_a_field_without_one_good_value_collides_with_nothing(gate: Gate) -> None:
+    """Its only value is rejected, so the other spelling's column stands alone."""
+    at = {"type": "string", "format": "date-time"}
+    records = {"id": 1, "a": "2020-01-01", "a!": "yesterday"}, {"id": 2, "a": "2020-01-02"}
+    await gate.batch("t", ["id"], {"a": at, "a!": at}, *records)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(2,)]
+    assert await gate.reasons() == ["timestamp out of range for PostgreSQL on yesterday"]
+
+
 async def test_an_object_and_a_joined_name_collide(gate: Gate) -> None:
     await gate.push(
         "t",
