@@ -166,7 +166,11 @@ def conversion(value_type: type, kind: Kind) -> Convert:
 
 
 def text_kind(text: str, choices: tuple[Kind, ...]) -> tuple[Kind, str]:
-    """The first choice that takes the text, and what to store; raises OutOfRange when none does."""
+    """The first choice that takes the text, and what to store; raises OutOfRange when none does.
+
+    U+0000, which PostgreSQL's text cannot hold, is dropped before (OP-30).
+    """
+    text = text.replace("\0", "")
     for kind in choices:
         if kind is Kind.TEXT:
             return kind, text

@@ -249,6 +249,17 @@ async def test_a_nul_in_a_text_is_dropped(gate: Gate) -> None:
     assert await gate.rows("t__y", "value") == [("",)]
 
 
+async def test_a_nul_is_dropped_too_where_a_text_may_be_a_time_or_a_decimal(gate: Gate) -> None:
+    text, at = {"type": "string"}, {"type": "string", "format": "date-time"}
+    decimal = {"type": "string", "format": "singer.decimal"}
+    properties = {"a": {"anyOf": [at, text]}, "d": decimal}
+    await gate.batch("t", ["id"], properties, {"id": 1, "a": "x\0y"}, {"id": 2, "d": "1.5\0"})
+
+    await gate.load()
+
+    assert await gate.rows("t", "a", "d::text", order="id") == [("xy", None), (None, "1.5")]
+
+
 async def test_op6_leading_digits_stay_unless_the_setting_strips_them(gate: Gate) -> None:
     await gate.push("kept", ["id"], {"id": 1, "1d_click": 2})
     await gate.load()
