@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from services.loader import rows
 from services.loader.destination import Destination
+from services.loader.pace import Pace
 from services.loader.staging import Parameters, Staging
 
 # Of errors that a record's values can be blamed for: a value, or a page that is too small for it.
@@ -28,8 +29,10 @@ class Judged(NamedTuple):
 
 async def judge(
     connection: Destination,
+    pace: Pace,
     root: Staging,
     children: Sequence[Staging],
+    *,
     statements: Sequence[str],
     parameters: Parameters,
 ) -> list[Judged]:
@@ -49,7 +52,8 @@ async def judge(
         name = f"pg_temp.{root.name}_judge"
         await connection.execute(_function(name, root, statements, parameters))
         given = ", ".join([f"${i}" for i in range(1, len(parameters.values) + 1)])
-        found = await connection.fetch(f"SELECT * FROM {name}({given})", *parameters.values)
+        asking = f"SELECT * FROM {name}({given})"
+        found = await pace.fetch_long(connection, asking, parameters.values)
     finally:
         await trial.rollback()
     return [Judged(*row) for row in found]

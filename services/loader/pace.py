@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 
+from asyncpg import Record
+
 from services.loader.destination import Destination
 
 # So long reading that is ahead of its time rests for the sake of the loads in hand, then goes one
@@ -38,15 +40,29 @@ class Pace:
     ) -> str:
         """Within ``hurry``: a statement over many rows, for which others need not hurry.
 
-        Answers with its status. It is prepared first, so that it is under way when they go on.
+        Answers with its status.
         """
+        _, status = await self._run_long(connection, statement, values)
+        return status
+
+    async def fetch_long(
+        self, connection: Destination, statement: str, values: Sequence[object] = ()
+    ) -> list[Record]:
+        """As ``execute_long``; answers with its rows."""
+        rows, _ = await self._run_long(connection, statement, values)
+        return rows
+
+    async def _run_long(
+        self, connection: Destination, statement: str, values: Sequence[object]
+    ) -> tuple[list[Record], str]:
+        """It is prepared first, so that it is under way when the others go on."""
         prepared = await connection.prepare(statement)
         self._change(-1)
         try:
-            await prepared.fetch(*values)
+            rows = await prepared.fetch(*values)
         finally:
             self._change(1)
-        return prepared.get_statusmsg() or ""
+        return rows, prepared.get_statusmsg() or ""
 
     def _change(self, by: int) -> None:
         self._hurried += by
@@ -55,10 +71,16 @@ class Pace:
         else:
             self._calm.set()
 
-    async def rest(self) -> None:
-        """Between two steps of reading ahead."""
+    async def rest(self, wanted: asyncio.Event) -> None:
+        """Between two steps of reading; ends at once when what is read is ``wanted``."""
         await asyncio.sleep(0)
-        if not self._calm.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REST_SECONDS_MAX):
-                    await self._calm.wait()
+        if self._calm.is_set() or wanted.is_set():
+            return
+        either = [asyncio.create_task(event.wait()) for event in (self._calm, wanted)]
+        try:
+            await asyncio.wait(
+                either, timeout=REST_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for waiting in either:
+                waiting.cancel()

@@ -74,6 +74,10 @@ class Place:
         """The same table elsewhere, in the same transaction."""
         return Place(self.connection, self.rejects, self.pace, schema=schema, table=self.table)
 
+    async def execute_long(self, statement: str, *values: object) -> str:
+        """A statement over many rows; answers with its status."""
+        return await self.pace.execute_long(self.connection, statement, values)
+
     def temporary_name(self) -> str:
         return f"pushgate_staged_{next(_numbers)}"
 
@@ -260,7 +264,14 @@ class _Putting:
             )
             children.append(child)
         try:
-            refused = await judge(self._place.connection, staging, children, statements, parameters)
+            refused = await judge(
+                self._place.connection,
+                self._place.pace,
+                staging,
+                children,
+                statements=statements,
+                parameters=parameters,
+            )
         except _IN_A_RECORD:
             return False
         reasons = {each.ordinal: each.message for each in refused}
@@ -302,7 +313,7 @@ class _Putting:
         staging = Staging(self._place.temporary_name(), load.root, without=unused)
         await staging.fill(connection)
         if compared:
-            await staging.keep_winners(connection, self._key)
+            await staging.keep_winners(connection, pace, self._key)
         insert = RootInsert(staging, target, stamp, key=self._key, surrogate=surrogate)
         unfit: list[int] = []
         if self._behaviour is Behaviour.APPEND_WHAT_FITS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,7 @@ from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
 from services.loader.assembly import Assembly
 from services.loader.naming import FieldName
 from services.loader.pace import Pace
-from services.loader.source import Between, ParsedBodies, Source, go_on
+from services.loader.source import Between, ParsedBodies, Source
 
 # Loads of one loader that are prepared before their time; each may hold as much as one in hand.
 AHEAD_MAX = 1
@@ -54,10 +55,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one load takes. ``prepared`` raises Unreadable, and whatever the journal raises."""
+    """What one load takes. ``prepared`` raises Unreadable, and whatever the journal raises.
+
+    Once it is ``wanted`` it is no longer ahead of its time.
+    """
 
     batches: list[Batch]
     prepared: asyncio.Task[Prepared]
+    wanted: asyncio.Event
 
 
 class Preparing:
@@ -69,6 +74,7 @@ class Preparing:
         self._table = table
         self._waiting: list[Batch] = []
         self._next: Part | None = None
+        self._handed_out: Part | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,34 +84,50 @@ class Preparing:
     ) -> None:
         if self._next is not None:
             self._shared.ahead -= 1
-            self._next.prepared.cancel()
-            await asyncio.wait({self._next.prepared})
+        await _give_up(self._handed_out, self._next)
 
     async def next(self) -> Part | None:
-        """None when nothing waits for the table."""
+        """None when nothing waits for the table. The one before is given up if nobody used it."""
+        await _give_up(self._handed_out)
+        self._handed_out = await self._take_next()
+        if self._handed_out is not None:
+            self._handed_out.wanted.set()
+        return self._handed_out
+
+    async def _take_next(self) -> Part | None:
         if self._next is not None:
             part, self._next = self._next, None
             self._shared.ahead -= 1
             return part
         if not self._waiting:
             self._waiting = await self._claims.batches(self._table)
-        return self._begin(go_on) if self._waiting else None
+        return self._begin() if self._waiting else None
 
     def look_ahead(self) -> None:
         """Begins with the next load, if one is known and memory allows."""
         if self._waiting and self._next is None and self._shared.ahead < AHEAD_MAX:
             self._shared.ahead += 1
-            self._next = self._begin(self._shared.pace.rest)
+            self._next = self._begin()
 
-    def _begin(self, between: Between) -> Part:
+    def _begin(self) -> Part:
         batches = of_one_load(self._waiting, self._shared.limits)
         del self._waiting[: len(batches)]
-        return Part(batches, asyncio.create_task(self._prepare(batches, between)))
+        wanted = asyncio.Event()
+        between = partial(self._shared.pace.rest, wanted)
+        return Part(batches, asyncio.create_task(self._prepare(batches, between)), wanted)
 
     async def _prepare(self, batches: list[Batch], between: Between) -> Prepared:
         bodies = await self._claims.bodies(batches)
         source = Source(batches, bodies, self._shared.parsed, self._shared.field_name)
         return Prepared(source, await source.assemble(between=between))
+
+
+async def _give_up(*parts: Part | None) -> None:
+    """What is under way ends; how what is over ended, nobody asks."""
+    tasks = [part.prepared for part in parts if part is not None]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def of_one_load(waiting: Sequence[Batch], limits: Limits) -> list[Batch]:

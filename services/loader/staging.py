@@ -13,6 +13,7 @@ from typing import Any
 from services.loader import naming, rows
 from services.loader.column_types import Kind
 from services.loader.destination import Destination
+from services.loader.pace import Pace
 from services.loader.plan import Plan
 from services.loader.rows import CellKey, Rows
 
@@ -105,14 +106,17 @@ class Staging:
             columns=[name for name, _, _ in self._columns],
         )
 
-    async def keep_winners(self, connection: Destination, key: Sequence[CellKey]) -> None:
+    async def keep_winners(
+        self, connection: Destination, pace: Pace, key: Sequence[CellKey]
+    ) -> None:
         """One row a key: greatest sequence, then earlier request, then later message in it."""
         expressions = ", ".join([self.expression(cell) for cell in key])
-        await connection.execute(
+        await pace.execute_long(
+            connection,
             f"DELETE FROM {self.name} d USING (SELECT s.ctid AS id, row_number() OVER ("
             f" PARTITION BY {expressions} ORDER BY s.{rows.ROW_SEQUENCE} DESC, s.{rows.REQUEST},"
             f" s.{rows.PLACE} DESC) AS rank FROM {self.name} s) ranked"
-            f" WHERE d.ctid = ranked.id AND ranked.rank > 1"
+            f" WHERE d.ctid = ranked.id AND ranked.rank > 1",
         )
 
     async def take_out(

@@ -86,12 +86,12 @@ class Versions:
             if standing.root_of.get(name, place.table) == place.table
         ]
         if tables:
-            await self._connection.execute(f"TRUNCATE {', '.join(tables)}")
+            await place.execute_long(f"TRUNCATE {', '.join(tables)}")
 
     async def _drop_staged(self, staged: dict[int, int], version: int) -> None:
         for number in staged.values():
             schema = staging_schema(number)
-            await self._connection.execute(f"DROP SCHEMA {naming.quote_identifier(schema)} CASCADE")
+            await self._place.execute_long(f"DROP SCHEMA {naming.quote_identifier(schema)} CASCADE")
             await self._books.unbook_schema(schema)
         await self._books.unstage_versions(self._place.schema, self._place.table, version)
 
@@ -164,7 +164,7 @@ class _Move:
             f" = c.{naming.quote_identifier(naming.source_key_column(name))}"
             for name in root.source.primary_key or ()
         ]
-        await self._place.connection.execute(
+        await self._place.execute_long(
             f"DELETE FROM {self.staged} c WHERE NOT EXISTS"
             f" (SELECT FROM {root.staged} r WHERE {' AND '.join(matches)})"
         )
@@ -191,7 +191,7 @@ class _Move:
                 f" OR row_number() OVER (PARTITION BY {columns}"
                 f" ORDER BY {naming.SEQUENCE} DESC) > 1"
             )
-        status = await self._place.connection.execute(
+        status = await self._place.execute_long(
             f"WITH judged AS (SELECT ctid AS id, {unfit} AS unfit FROM {self.staged}),"
             f" gone AS (DELETE FROM {self.staged} s USING judged"
             f" WHERE s.ctid = judged.id AND judged.unfit RETURNING to_jsonb(s)::text AS record)"
@@ -211,7 +211,7 @@ class _Move:
         await self._place.carry_out(self._name, plan, standing, version=None)
         columns = {name: name for name in (*wanted.key, *wanted.system)}
         columns.update((plan.column_of[cell], column) for cell, column in column_of.items())
-        status = await self._place.connection.execute(
+        status = await self._place.execute_long(
             f"INSERT INTO {self._to} ({naming.quote_list(list(columns))})"
             f" SELECT {naming.quote_list(list(columns.values()))} FROM {self.staged}"
         )

@@ -259,11 +259,11 @@ class Gate:
         )
         return seconds is not None and seconds < 1.0
 
-    async def waits_for_its_table(self) -> bool:
-        """Whether a load stands before the lock that one load of a table at a time has."""
+    async def somebody_waits(self) -> bool:
+        """Whether a load stands before a lock at the destination."""
         waits: bool = await self.destination.fetchval(
             "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-            " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)"
+            " WHERE d.datname = current_database() AND NOT l.granted)"
         )
         return waits
 

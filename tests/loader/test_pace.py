@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from services.loader import pace
 from services.loader.pace import Pace
-from tests.loader.gate import Gate
+from services.loader.placing import Place
+from services.loader.rejects import Rejects
+from services.loader.versions import Versions
+from tests.eventually import eventually
+from tests.loader.gate import SCHEMA, Gate
 
 SHORT_SECONDS = 0.1
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-async def seconds_of_rest(paced: Pace) -> float:
+async def seconds_of_rest(paced: Pace, wanted: asyncio.Event | None = None) -> float:
     began = time.monotonic()
-    await paced.rest()
+    await paced.rest(wanted or asyncio.Event())
     return time.monotonic() - began
 
 
@@ -39,13 +45,60 @@ async def test_reading_rests_until_the_load_is_over() -> None:
     assert SHORT_SECONDS <= await resting < pace.REST_SECONDS_MAX
 
 
+async def test_a_rest_ends_at_once_when_what_is_read_is_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pace, "REST_SECONDS_MAX", 100 * SHORT_SECONDS)
+    paced, wanted = Pace(), asyncio.Event()
+    with paced.hurry():
+        resting = asyncio.create_task(seconds_of_rest(paced, wanted))
+        assert await is_resting(resting)
+        wanted.set()
+        assert await resting < 10 * SHORT_SECONDS
+        assert await seconds_of_rest(paced, wanted) < SHORT_SECONDS
+
+
+@pytest.mark.parametrize(
+    "in_the_way",
+    [
+        pytest.param("LOCK TABLE import_api.t IN ACCESS SHARE MODE", id="emptying"),
+        pytest.param("SELECT pg_advisory_xact_lock(9)", id="moving"),
+    ],
+)
+async def test_reading_goes_on_while_a_version_is_activated(gate: Gate, in_the_way: str) -> None:
+    await gate.push("t", ["id"], {"id": 1}, version=1)
+    await gate.push("t", ["id"], {"id": 2}, version=2)
+    await gate.load()
+    await gate.destination.execute(
+        "CREATE FUNCTION import_api.wait() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_advisory_xact_lock(9); RETURN NEW; END';"
+        "CREATE TRIGGER wait BEFORE INSERT ON import_api.t"
+        " FOR EACH ROW EXECUTE FUNCTION import_api.wait()"
+    )
+    paced, connection = Pace(), await gate.connect()
+    place = Place(connection, Rejects(lambda _: []), paced, schema=SCHEMA, table="t")
+    lock = gate.destination.transaction()
+    await lock.start()
+    await gate.destination.execute(in_the_way)
+
+    with paced.hurry():
+        activating = asyncio.create_task(Versions(connection, place).activate(2, NOW))
+        await eventually(gate.somebody_waits)
+        seconds = await seconds_of_rest(paced)
+        await lock.rollback()
+        assert await activating == 1
+    await connection.close()
+
+    assert seconds < SHORT_SECONDS
+
+
 async def test_reading_goes_on_during_a_long_statement(gate: Gate) -> None:
     paced = Pace()
     with paced.hurry():
         working = asyncio.create_task(
             paced.execute_long(gate.destination, "SELECT pg_sleep($1)", [3 * SHORT_SECONDS])
         )
-        await paced.rest()
+        await paced.rest(asyncio.Event())
         assert not working.done()
         assert await seconds_of_rest(paced) < SHORT_SECONDS
         assert await working == "SELECT 1"

@@ -157,7 +157,7 @@ async def test_a_batch_that_another_loader_set_aside_meanwhile_stays_set_aside(g
     await Books(gate.destination).lock_table(SCHEMA, "t")
 
     async with gate.loader() as loader:
-        await eventually(gate.waits_for_its_table)
+        await eventually(gate.somebody_waits)
         await gate.journal.execute(
             "UPDATE journal.pending SET failed_at = now(), reason = 'x' WHERE batch_id = $1",
             batch_id,
@@ -186,7 +186,7 @@ async def test_a_batch_that_was_loaded_before_another_loader_gave_it_up_is_off_t
     await Books(gate.destination).lock_table(SCHEMA, "t")
 
     async with gate.loader() as loader:
-        await eventually(gate.waits_for_its_table)
+        await eventually(gate.somebody_waits)
         await gate.journal.execute("UPDATE journal.pending SET failed_at = now(), reason = 'x'")
         await lock.rollback()
         await eventually(lambda: gate.loaded("t"))
