@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from asyncpg import Connection, Record
@@ -13,6 +13,7 @@ from cli.database import system_database
 from cli.evidence import reading, tracing, verifying
 from cli.failure import DONE, REFUSED, Refused
 from cli.frame import Subparsers, add_command, add_group
+from cli.moments import time_of
 from cli.output import add_json, columns, counted, show
 from cli.target import target_of
 from events import log
@@ -102,12 +103,11 @@ async def _point(database: Connection[Record], text: str) -> tuple[int, datetime
             )
         return number, await log.moment_of(database, number)
     try:
-        moment = datetime.fromisoformat(text)
+        moment = time_of(text)
     except ValueError:
         raise Refused(
             f"{text!r} is neither a number nor a time such as 2026-11-23T12:00:00Z."
         ) from None
-    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     number_then = await log.number_at(database, moment)
     return (BEFORE_ALL if number_then is None else number_then), moment
 

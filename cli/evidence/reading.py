@@ -8,13 +8,14 @@ import json
 import re
 import sys
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cli.evidence.sentences import sentence
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command
 from cli.history_api import HistoryApi, Query, history_api
+from cli.moments import time_of
 from cli.output import add_json, columns, show
 from cli.target import target_of
 
@@ -168,9 +169,8 @@ def _number(text: str) -> int | None:
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        return time_of(text)
     except ValueError:
         raise Refused(
             f"{text!r} is neither a number nor a time such as 2026-11-23T12:00:00Z."
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
