@@ -43,6 +43,8 @@ class Versions:
             return Way(self._place, wanted)
         if wanted < active:
             return None
+        if self._is_taken(await self._standing()):
+            return Way(self._place, wanted)  # where its records are rejected
         number = await self._books.stage_version(self._place.schema, self._place.table, wanted)
         schema = staging_schema(number)
         await self._connection.execute(
@@ -58,6 +60,13 @@ class Versions:
             return None
         return await self._books.active_version(place.schema, place.table) or 0
 
+    async def _standing(self) -> Standing:
+        return await self._books.standing(self._place.schema, self._place.table, ())
+
+    def _is_taken(self, standing: Standing) -> bool:
+        """By another table's sub-table, mostly (OP-43)."""
+        return standing.is_taken(self._place.table, root=self._place.table)
+
     async def activate(self, version: int | None, now: datetime) -> int:
         """How many rows the version has; 0 also when it is not later than the active one."""
         active = await self._active()
@@ -67,7 +76,12 @@ class Versions:
         staged = await self._books.staged_versions(place.schema, place.table, version)
         if active is None and version not in staged:
             return 0
-        await self._truncate()
+        standing = await self._standing()
+        if self._is_taken(standing):
+            reason = f"Table name collision on {place.table}"
+            place.rejects.add([Rejected(f"activate_version {version}", reason)])
+            return 0
+        await self._truncate(standing)
         moved = 0
         if version in staged:
             moved = await self._move(staging_schema(staged[version]), now)
@@ -77,9 +91,8 @@ class Versions:
         await self._drop_staged(staged, version)
         return moved
 
-    async def _truncate(self) -> None:
+    async def _truncate(self, standing: Standing) -> None:
         place = self._place
-        standing = await self._books.standing(place.schema, place.table, ())
         tables = [
             naming.quote_qualified(place.schema, name)
             for name in sorted(standing.tables)

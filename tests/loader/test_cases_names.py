@@ -203,6 +203,27 @@ async def test_a_table_named_like_a_sub_table_is_rejected(gate: Gate) -> None:
     assert await gate.rows("orders__items", "value") == [(1,)]
 
 
+async def test_a_version_cannot_take_a_sub_table_over(gate: Gate) -> None:
+    """Neither empty it, nor make its root lose what comes after."""
+    activate = [{"action": "activate_version", "sequence": 9}]
+    await gate.push("orders", ["id"], {"id": 1, "items": [1, 2]})
+    await gate.load()
+    await gate.push("orders__items", ["id"], {"id": 7}, version=2)
+    await gate.batch("orders__items", ["id"], {}, messages=activate, version=2)
+    await gate.load()
+    await gate.push("orders", ["id"], {"id": 2, "items": [3]})
+    await gate.batch("orders__items", ["id"], {}, messages=activate, version=3)
+
+    await gate.load()
+
+    assert await gate.rows("orders__items", "value", order="value") == [(1,), (2,), (3,)]
+    assert await gate.staging_schemas() == []
+    assert await gate.rejected() == [
+        ("orders__items", "Table name collision on orders__items", record)
+        for record in ("activate_version 2", "activate_version 3", '{"id":7}')
+    ]
+
+
 async def test_a_sub_table_named_like_a_table_is_left_out(gate: Gate) -> None:
     await gate.push("orders__items", ["id"], {"id": 1})
     await gate.load()
