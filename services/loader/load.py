@@ -110,10 +110,12 @@ async def _load_steps(
             outcome.rows += await versions.activate(step.version, now)
         else:
             rejects.add(step.rejected)
-            way = await versions.way_for(step.version)
+            way = await versions.way_for(step.version, now)
             if way is None:
                 outcome.stale += step.records - len(step.rejected)
-            if way is None or step.load is None:
+                continue
+            outcome.rows += way.moved
+            if step.load is None:
                 continue
             stamp = Stamp(batched_at=now, version=way.version, received=received, batches=batches)
             outcome.rows += await way.place.put(step.load, step.keys, stamp)

@@ -20,10 +20,14 @@ from services.loader.rows import CellKey
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where the rows of one version go, and what they are stamped with."""
+    """Where the rows of one version go, and what they are stamped with.
+
+    ``moved`` rows of it have come before, from where they waited.
+    """
 
     place: Place
     version: int
+    moved: int = 0
 
 
 class Versions:
@@ -34,12 +38,18 @@ class Versions:
         self._books = Books(connection)
         self._place = place
 
-    async def way_for(self, version: int | None) -> Way | None:
-        """None: the version is older than the active one, and nothing older may come in."""
+    async def way_for(self, version: int | None, now: datetime) -> Way | None:
+        """None: the version is older than the active one, and nothing older may come in.
+
+        The first version to come after the table was dropped is the active one, with all its rows:
+        those too that waited for it to be activated.
+        """
         active = await self._active()
         # Zero is what clients that know of no versions send (wire contract 4.3).
         wanted = version or active or 0
-        if active is None or wanted == active:
+        if active is None:
+            return Way(self._place, wanted, await self.activate(wanted, now))
+        if wanted == active:
             return Way(self._place, wanted)
         if wanted < active:
             return None

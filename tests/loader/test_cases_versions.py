@@ -109,6 +109,26 @@ async def test_c52_without_a_version_it_is_zero(gate: Gate) -> None:
     assert await gate.rows("t", "_sdc_table_version") == [(0,)]
 
 
+async def test_a_version_that_waits_outlives_its_table(gate: Gate) -> None:
+    """Accepted before the table was dropped and not yet shown is still loaded."""
+    await gate.push("t", ["id"], {"id": 9, "tags": [9]}, version=1)
+    waiting = {"id": 1, "name": "new", "tags": [1]}, {"id": 2}
+    await gate.push("t", ["id"], *waiting, version=2, sequence=5)
+    await gate.load()
+    await gate.destination.execute("DROP TABLE import_api.t")
+    await gate.push("t", ["id"], {"id": 1, "name": "old"}, {"id": 3}, version=2, sequence=4)
+    await gate.load()
+    before = await gate.rows("t", "id", "name", "_sdc_table_version")
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=2)
+
+    await gate.load()
+
+    assert before == [(1, "new", 2), (2, None, 2), (3, None, 2)]
+    assert await gate.rows("t", "id", "name", "_sdc_table_version") == before
+    assert await gate.rows("t__tags", "_sdc_source_key_id", "value") == [(1, 1)]
+    assert await gate.staging_schemas() == []
+
+
 async def test_a_version_with_another_type_of_key_is_rejected_when_activated(gate: Gate) -> None:
     await gate.push("t", ["id"], {"id": 1}, version=1)
     await gate.push("t", ["id"], {"id": "a", "x": 1}, {"id": "b", "x": 2}, version=2)
