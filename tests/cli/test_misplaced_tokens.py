@@ -25,7 +25,11 @@ def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("command", TAKES_AN_ID)
-@pytest.mark.parametrize("text", [TOKEN, TOKEN[:12], "at_short-of-it", "-1", "1_0", "2147483648"])
+@pytest.mark.parametrize(
+    "text",
+    [TOKEN, TOKEN[:12], "at_short-of-it", "-1", "1_0", "2147483648"],
+    ids=["a token", "its beginning", "short of one", "negative", "with a line", "too large"],
+)
 def test_what_is_no_id_is_not_repeated(
     command: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -52,6 +56,7 @@ def test_an_id_is_taken(command: str) -> None:
         ["refusals", "--limit", TOKEN],
         ["push", "-", "--table", "t", "--client-id", TOKEN],
     ],
+    ids=lambda words: " ".join(words[:-1]) or "alone",
 )
 def test_a_token_in_any_other_place_is_masked(
     words: list[str], capsys: pytest.CaptureFixture[str]
