@@ -35,9 +35,9 @@ async def go_on() -> None:
 class Unreadable(Exception):
     """A body can't be read; its batch is set aside, the others are loaded."""
 
-    def __init__(self, mark: Mark, reason: str) -> None:
+    def __init__(self, batch: Batch, reason: str) -> None:
         super().__init__(reason)
-        self.mark = mark
+        self.batch = batch
         self.reason = reason
 
 
@@ -107,11 +107,11 @@ class Source:
     def _steps(self, batch: Batch) -> list[Step]:
         body = self._bodies.get(batch.mark.batch_id)
         if body is None:
-            raise Unreadable(batch.mark, "its body is no longer kept")
+            raise Unreadable(batch, "its body is no longer kept")
         try:
             return self._parsed.steps(batch, body)
         except _DAMAGE as error:
-            raise Unreadable(batch.mark, f"its body is damaged: {type(error).__name__}") from error
+            raise Unreadable(batch, f"its body is damaged: {type(error).__name__}") from error
 
     def texts_of(self, spots: Sequence[tuple[int, int]]) -> list[str]:
         """Records by request (from 1) and index in it; their bodies are read again."""

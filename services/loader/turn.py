@@ -14,7 +14,7 @@ from asyncpg import Pool, Record
 
 from events.log import AnyConnection
 from events.queries import load_queries
-from services.ingest.journal.claim import Batch, Claims, Mark, TableKey
+from services.ingest.journal.claim import Batch, Claims, TableKey
 from services.loader.destination import Books, Destination
 from services.loader.load import Order, Outcome, load
 from services.loader.naming import root_table_name
@@ -78,22 +78,8 @@ class Turns:
     async def take(self, table: TableKey) -> None:
         """Until nothing waits, the turn is over or something goes wrong. Raises only AWAY."""
         try:
-            async with Preparing(self._claims, self._shared, table) as preparing:
-                for _ in range(LOADS_OF_A_TURN_MAX):
-                    part = await preparing.next()
-                    if part is None or not await self._claims.take(
-                        table, self._shared.limits.lease_seconds
-                    ):
-                        break
-                    try:
-                        if not await self._try(table, part, preparing):
-                            return
-                    except Unreadable as unreadable:
-                        await self._set_aside(
-                            table, part.batches[0], [unreadable.mark], unreadable.reason
-                        )
-                        # The others of the part come before whatever was read ahead.
-                        break
+            if not await self._loads(table):
+                return
         except AWAY:
             # The lease may go to another loader, if the journal still hears us.
             with contextlib.suppress(*AWAY):
@@ -103,20 +89,35 @@ class Turns:
         LOADER_PUT_BACK_TABLES.set(len(self._shared.put_back))
         await self._claims.release(table)
 
+    async def _loads(self, table: TableKey) -> bool:
+        """False: the table waits, under our lease."""
+        try:
+            async with Preparing(self._claims, self._shared, table) as preparing:
+                for _ in range(LOADS_OF_A_TURN_MAX):
+                    part = await preparing.next()
+                    if part is None or not await self._claims.take(
+                        table, self._shared.limits.lease_seconds
+                    ):
+                        break
+                    if not await self._try(table, part, preparing):
+                        return False
+        except Unreadable as unreadable:
+            # The others of its part come before whatever was read ahead: the turn is over.
+            await self._set_aside(table, unreadable.batch, unreadable.reason)
+        return True
+
     async def _try(self, table: TableKey, part: Part, preparing: Preparing) -> bool:
         """False: the table waits, under our lease. Raises AWAY, and Unreadable of one batch."""
         batches = part.batches
         try:
             await self._load(table, part, preparing)
-        except Unreadable:
-            raise
         except _PASSING as error:
             reason = _said(error)
             if isinstance(error, asyncpg.LockNotAvailableError):
                 reason = f"{reason}; {await self._who_locks(table, batches[0].table_name)}"
             await self._put_back(table, batches, reason)
             return False
-        except AWAY:
+        except (Unreadable, *AWAY):
             raise
         except Exception as error:  # noqa: BLE001 - the top of a table's turn: bounded, told
             if not isinstance(error, (asyncpg.PostgresError, *_TELLING)):
@@ -129,7 +130,7 @@ class Turns:
         began = self._clock.monotonic()
         schema = await self._claims.schema_name(table.integration_id)
         if schema is None:
-            raise Unreadable(part.batches[0].mark, "its integration is not known")
+            raise Unreadable(part.batches[0], "its integration is not known")
         prepared = await part.prepared
         preparing.look_ahead()
         with self._shared.pace.hurry():
@@ -237,7 +238,7 @@ class Turns:
         attempt = batches[0].attempts + 1
         marks = [batch.mark for batch in batches]
         if attempt >= ATTEMPTS_MAX and len(batches) == 1:
-            await self._set_aside(table, batches[0], marks, reason)
+            await self._set_aside(table, batches[0], reason)
             await self._claims.release(table)
             return
         await self._claims.count_attempt(marks, reason)
@@ -264,19 +265,16 @@ class Turns:
             reason=reason,
         )
 
-    async def _set_aside(
-        self, table: TableKey, batch: Batch, marks: list[Mark], reason: str
-    ) -> None:
-        await self._claims.set_aside(marks, reason)
-        for mark in marks:
-            Log().error(
-                "batch.failed",
-                batch_id=str(mark.batch_id),
-                request_id=batch.request_id,
-                integration_id=table.integration_id,
-                table=batch.table_name,
-                reason=reason,
-            )
+    async def _set_aside(self, table: TableKey, batch: Batch, reason: str) -> None:
+        await self._claims.set_aside([batch.mark], reason)
+        Log().error(
+            "batch.failed",
+            batch_id=str(batch.mark.batch_id),
+            request_id=batch.request_id,
+            integration_id=table.integration_id,
+            table=batch.table_name,
+            reason=reason,
+        )
 
 
 def _said(error: BaseException) -> str:
