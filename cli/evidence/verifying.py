@@ -99,7 +99,8 @@ async def verify_live(
                 return _without_checkpoint(error, old_note), _seen(seen_at)
             waiting_since = await _first_unsigned(api, size)
         found = await asyncio.to_thread(_verify_files, export, key, old_note, whole=whole)
-        whole = whole or not await asyncio.to_thread(_hides_something, export)
+        if found["verdict"] == "verified" and not found["hidden"]:
+            whole = whole or not await asyncio.to_thread(_hides, beside(export, "receipts"))
     if found["verdict"] == "verified" and waiting_since is not None:
         why = f"event {size} of {waiting_since:%Y-%m-%d %H:%M:%S} UTC is still not signed"
         found |= {"verdict": "stale", "first_bad": size, "why": why}
@@ -150,9 +151,8 @@ def _verify_export(
     return found, f"of the export; {_seen(memory.seen_at)}"
 
 
-def _hides_something(path: Path) -> bool:
-    files = (path, beside(path, "receipts"))
-    return any(verifier.hash_given(line) for file in files for line in verifier.lines_of(file))
+def _hides(path: Path) -> bool:
+    return path.is_file() and any(map(verifier.hash_given, verifier.lines_of(path)))
 
 
 def _verify_files(path: Path, key: str, old_note: str, *, whole: bool) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _verify_files(path: Path, key: str, old_note: str, *, whole: bool) -> dict[s
         receipts=receipts if receipts.is_file() else None,
         whole=whole,
     )
-    if whole and found["verdict"] != "verified" and _hides_something(path):
+    if whole and found["verdict"] != "verified" and (_hides(path) or _hides(receipts)):
         found["why"] += "; hashes stand for some events or receipts, which were to be shown whole"
     return found
 
