@@ -23,6 +23,7 @@ from tests.history.appending import (
 )
 from tests.history.auditor import Auditor
 from tests.history.conftest import Client, Database, Sign
+from tests.history.exports import hash_of
 
 OTHER = "ac_other_auditor"
 OTHER_HEADERS = {"Authorization": f"Bearer {OTHER}"}
@@ -174,10 +175,7 @@ async def test_an_event_of_ones_own_cannot_be_hidden_among_the_others(
 ) -> None:
     """Streams count their events, so that a gap shows."""
     shown = await lines(two_accounts, "/events?others=hashed", OTHER_HEADERS)
-    number = 8
-    leaf = sha256(b"\x00" + shown[number].encode()).hexdigest()
-    sequence = f"{number:020d}"
-    shown[number] = f'{{"specversion":"1.0","sequence":"{sequence}","leaf_hash":"{leaf}"}}'
+    shown[8] = hash_of(shown[8])
     (tmp_path / "export").write_text("\n".join(shown) + "\n", "utf-8")
     note = await (await two_accounts.get("/log/checkpoint")).text()
     key = await (await two_accounts.get("/log/keys")).text()

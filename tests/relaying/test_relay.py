@@ -47,6 +47,15 @@ def pushed(system: System, *ids: int, **changes: Any) -> bytes:
     )
 
 
+def batched(table: str, column: str, value: int, **more: Any) -> bytes:
+    body = {
+        "table_name": table,
+        "schema": {"properties": {column: {"type": "integer"}}},
+        "messages": [{"action": "upsert", "sequence": 1, "data": {column: value}}],
+    }
+    return orjson.dumps(body | more)
+
+
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as calls:
@@ -80,14 +89,7 @@ async def sent(session: aiohttp.ClientSession, relay: str, requests: int) -> Non
 async def test_whatever_token_the_client_has_its_rows_arrive(
     system: System, source: Made, relay: Relay, session: aiohttp.ClientSession
 ) -> None:
-    batch = orjson.dumps(
-        {
-            "table_name": "lines",
-            "schema": {"properties": {"id": {"type": "integer"}}},
-            "key_names": ["id"],
-            "messages": [{"action": "upsert", "sequence": 1, "data": {"id": 7}}],
-        }
-    )
+    batch = batched("lines", "id", 7, key_names=["id"])
     async with relay() as url:
         first = await post(
             session, f"{url}/v2/import/push", pushed(system, 1), Authorization="Bearer long gone"
@@ -110,13 +112,7 @@ async def test_requests_keep_their_names(
     system: System, source: Made, relay: Relay, session: aiohttp.ClientSession
 ) -> None:
     """Without keys, equal bytes are taken once; under two names they are meant twice."""
-    batch = orjson.dumps(
-        {
-            "table_name": "counted",
-            "schema": {"properties": {"n": {"type": "integer"}}},
-            "messages": [{"action": "upsert", "sequence": 1, "data": {"n": 1}}],
-        }
-    )
+    batch = batched("counted", "n", 1)
     async with relay() as url:
         for name in ("a", "b", "b"):
             await post(session, f"{url}/v2/import/batch", batch, **{"Idempotency-Key": name})
