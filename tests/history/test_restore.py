@@ -106,8 +106,10 @@ async def verified_again(restored: Restored) -> str:
 
 async def begin_anew(restored: Restored, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUSHGATE_DATABASE_URL", restored.owner_url)
+    note = restored.files.note_path
+    # Not the default: a system may have run in the checkout.
     await history_commands.begin_anew(
-        argparse.Namespace(data_dir=None, checkpoint=str(restored.files.note_path), json=False)
+        argparse.Namespace(data_dir=str(note.parent), checkpoint=str(note), json=False)
     )
 
 
