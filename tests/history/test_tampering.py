@@ -86,10 +86,11 @@ TAMPERINGS = {
     "delete": ("DELETE FROM ledger.event WHERE number = 4", "missing", 4),
     "delete and close the gap": (
         """
-        DELETE FROM ledger.event WHERE number = 4;
-        UPDATE ledger.event SET record = replace(record::text,
+        CREATE TEMP TABLE later AS SELECT number, record::text FROM ledger.event WHERE number > 4;
+        DELETE FROM ledger.event WHERE number >= 4;
+        INSERT INTO ledger.event (record) SELECT replace(record,
             '"sequence":"' || lpad(number::text, 20, '0'),
-            '"sequence":"' || lpad((number - 1)::text, 20, '0'))::json WHERE number > 4;
+            '"sequence":"' || lpad((number - 1)::text, 20, '0'))::json FROM later;
         UPDATE ledger.head SET size = size - 1
         """,
         "altered",
