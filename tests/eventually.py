@@ -11,7 +11,7 @@ POLL_SECONDS = 0.02
 
 
 async def eventually(
-    ask: Callable[[], Awaitable[Answer | None]], *, seconds: float = 10.0
+    ask: Callable[[], Awaitable[Answer | None]], *, seconds: float = 30.0
 ) -> Answer:
     """Asks until the answer is true and returns it; after ``seconds`` fails with the last one."""
     deadline = time.monotonic() + seconds

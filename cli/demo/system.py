@@ -18,7 +18,7 @@ from cli.failure import Refused
 from cli.target import Target, find_target
 
 # Less than the time-out of a test, so that a system that does not come up is still taken down.
-READY_SECONDS_MAX = 45
+READY_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
 COMMAND_SECONDS_MAX = 300
 LINES_KEPT = 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 from asyncpg import Connection, Record
@@ -21,15 +20,6 @@ from tests.browser.checking import HtmlValidator, PageChecks
 from tests.browser.installation import IMPORT_URL, Installation
 from tests.browser.tools import CHROMIUM_FLAGS, Missing, chromium, page_checks
 from tests.database.fixtures import RoleUrl
-
-# Starting Chromium and fetching from npm happen inside the first test of a worker.
-SECONDS_MAX = 150
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(SECONDS_MAX))
 
 
 @pytest.fixture(scope="session")

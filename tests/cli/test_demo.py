@@ -10,7 +10,6 @@ from cli.demo import flights
 from cli.demo.checks import Mismatch, expect
 
 
-@pytest.mark.timeout(300)
 async def test_the_demo_comes_to_a_good_end() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli.demo", "--records", "5000"), stdout=PIPE, stderr=PIPE

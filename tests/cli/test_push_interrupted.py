@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from cli.pushing.records import Unusable
 from cli.pushing.report import Outcome, Report
@@ -157,7 +156,6 @@ class Pushing:
             return await self._process.wait(), output
 
 
-@pytest.mark.timeout(60)
 async def test_ctrl_c_prints_the_account_and_keeps_what_waits(tmp_path: Path) -> None:
     outbox = tmp_path / "outbox"
     given = b"".join(b'{"id": %d}\n' % number for number in range(1, 4))
@@ -181,7 +179,6 @@ async def test_ctrl_c_prints_the_account_and_keeps_what_waits(tmp_path: Path) ->
     assert (await asyncio.to_thread(OutboxView(outbox).counts)).waiting == 3
 
 
-@pytest.mark.timeout(60)
 async def test_ctrl_c_without_an_outbox_tells_what_is_in() -> None:
     async with ScriptedGate(lambda *_: (201, "{}")) as gate:
         options = ("--batch-records", "1", "--json")

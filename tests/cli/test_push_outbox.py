@@ -3,16 +3,12 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from cli.connect_api import ConnectApi
 from cli.demo.system import Command, System
 from tests.cli.made import Made
 from tests.cli.test_push_command import rows
 from tests.eventually import eventually
 from tests.rounds import rounds
-
-pytestmark = pytest.mark.timeout(300)
 
 RECORDS = rounds(small=3_000, full=1_000_000)
 

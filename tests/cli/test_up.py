@@ -20,10 +20,6 @@ ANY_PORTS = [f"--{program}-port=0" for program in ("tokens", "ingest", "history"
 UP = (sys.executable, "-m", "cli", "up", *ANY_PORTS, "--quickstart", "--data-dir")
 
 
-# Six real processes each time, on whatever machine.
-pytestmark = pytest.mark.timeout(180)
-
-
 @pytest.fixture(scope="module")
 async def running() -> AsyncGenerator[Installation]:
     """One that is up, for tests that leave it so."""

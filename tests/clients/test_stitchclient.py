@@ -18,9 +18,6 @@ from tests.clients.environments import program
 from tests.clients.recorder import Recorder
 from tests.clients.singer import run
 
-# Starts a system and a client, on whatever machine.
-pytestmark = pytest.mark.timeout(180)
-
 # Runs in the client's own environment, so it is not imported here.
 SCRIPT = str(Path(__file__).with_name("push_with_stitchclient.py"))
 RECORDS_MAX = 20_000

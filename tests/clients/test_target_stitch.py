@@ -4,17 +4,12 @@ import itertools
 import json
 from pathlib import Path
 
-import pytest
-
 from cli.connect_api import ConnectApi
 from tests.cli.made import Made
 from tests.clients.conftest import Tables
 from tests.clients.environments import program
 from tests.clients.recorder import BIG, UNAVAILABLE, Recorder
 from tests.clients.singer import Target, activate, record, run, schema, state
-
-# Starts a system, a tap and a target, on whatever machine.
-pytestmark = pytest.mark.timeout(180)
 
 ACCEPTED = b'{"status":"OK","message":"Batch Accepted!"}'
 PEOPLE = [{"id": n, "name": f"Person {n}", "age": n * 1.5} for n in range(1, 41)]

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import aiohttp
-import pytest
 
 from cli.connect_api import ConnectApi
 from cli.demo.system import System
 from tests.cli.made import Made
 from tests.clients.conftest import Tables
-
-# Starts a system, on whatever machine.
-pytestmark = pytest.mark.timeout(180)
 
 
 async def test_tk_12_one_table_name_of_two_sources_is_two_tables(

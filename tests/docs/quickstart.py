@@ -17,7 +17,7 @@ PLACEHOLDER = "at_YOUR_TOKEN"
 # The page speaks to the clone's own environment; here it is the one that runs the tests.
 ACTIVATE = ". .venv/bin/activate"
 END = "--- end of block, exit code"
-BLOCK_SECONDS_MAX = 60
+BLOCK_SECONDS_MAX = 180
 
 
 class Block(NamedTuple):

@@ -26,9 +26,6 @@ from tests.docs.quickstart import BLOCK
 from tests.eventually import eventually
 from tests.openapi.document import DOCUMENT
 
-# Starts a system, on whatever machine.
-pytestmark = pytest.mark.timeout(180)
-
 PAGE = Path("docs/app-developers.md")
 _numbers = itertools.count(1)
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from cli.demo.system import System, throw_away_system
 from tests.docs.quickstart import Block, Shell, blocks, is_as_told
 from tests.eventually import eventually
@@ -11,7 +9,6 @@ from tests.eventually import eventually
 PAGE = Path("docs/auditors.md")
 
 
-@pytest.mark.timeout(180)
 async def test_the_page_can_be_followed(tmp_path: Path) -> None:
     async with throw_away_system() as system:
         shell = await auditors_shell(system, tmp_path)

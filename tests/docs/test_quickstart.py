@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-import pytest
-
 from cli.demo.system import throw_away_system
 from tests.docs.quickstart import Block, Ran, Shell, blocks, follow, is_as_told
 
 PAGE = Path("docs/quickstart.md")
 
 
-@pytest.mark.timeout(180)
 async def test_the_page_can_be_followed(tmp_path: Path) -> None:
     async with throw_away_system("--quickstart") as system:
         shell = await Shell.start(tmp_path, PUSHGATE_DATA_DIR=str(system.data_dir))

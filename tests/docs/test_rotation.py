@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from cli.demo.system import System
 from tests.docs.quickstart import Block, Shell, blocks, follow
 
@@ -11,7 +9,6 @@ PAGE = Path("docs/rotate-without-losing-a-record.md")
 GATE_OF_MAKE_RUN = "http://127.0.0.1:8801"
 
 
-@pytest.mark.timeout(180)
 async def test_the_page_can_be_followed(system: System, tmp_path: Path) -> None:
     shell = await Shell.start(tmp_path, PUSHGATE_DATA_DIR=str(system.data_dir))
     for block in blocks(PAGE):

@@ -117,7 +117,7 @@ async def killable(
         await made.destination.close()
 
 
-@pytest.mark.timeout(rounds(small=300, full=3000))
+@pytest.mark.timeout(rounds(small=600, full=3000))
 async def test_kill_9_at_any_moment_leaves_what_an_undisturbed_run_leaves(
     killable: tuple[Gate, KillableServer],
 ) -> None:

@@ -19,7 +19,7 @@ from tests.loader.gate import Gate
 from tests.loader.through_ingest import Pushed, pushed_through_ingest
 from tests.rounds import rounds
 
-pytestmark = pytest.mark.timeout(rounds(small=120, full=1800))
+pytestmark = pytest.mark.timeout(rounds(small=600, full=1800))
 
 # Of flights; the other tables are whole.
 FLIGHTS_MAX = rounds(small=2_000, full=flights.FLIGHTS)

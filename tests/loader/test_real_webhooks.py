@@ -20,8 +20,6 @@ from tests.loader import plain_webhooks as plain
 from tests.loader.gate import SCHEMA, Gate
 from tests.rounds import rounds
 
-pytestmark = pytest.mark.timeout(240)
-
 # All kinds of events in a full run.
 KINDS_STEP = rounds(small=6, full=1)
 

@@ -163,7 +163,6 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert re.search(PUBLISHED_PATTERN, token_text("at_", 1))
 
 
-@pytest.mark.timeout(180)
 async def test_both_programs_serve_it(system: System) -> None:
     async with aiohttp.ClientSession() as session:
         for url in (system.target.import_url(), system.target.connect_url()):

@@ -15,7 +15,7 @@ from tests.system.load import RECORDS_A_PUSH, Gate, Told, pushing
 KILLS = rounds(small=2, full=10)
 PUSHES_BETWEEN = 20
 
-pytestmark = pytest.mark.timeout(180 + 60 * KILLS)
+pytestmark = pytest.mark.timeout(300 + 60 * KILLS)
 
 
 async def test_nothing_acknowledged_is_missing_or_double(

@@ -23,9 +23,6 @@ from tests.eventually import eventually
 from tests.relaying.conftest import Relay, RelayProcess
 from tests.system.destination import rows
 
-# Starts a system on whatever machine.
-pytestmark = pytest.mark.timeout(180)
-
 JSON = {"Content-Type": "application/json"}
 ACCEPTED = b'{"status":"OK","message":"Batch Accepted!"}'
 

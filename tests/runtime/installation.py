@@ -16,7 +16,7 @@ import aiohttp
 
 from tests.eventually import eventually
 
-READY_SECONDS_MAX = 60.0
+READY_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 40.0
 ROOT = Path(__file__).parents[2]
 TINY_UP = (sys.executable, "-m", "tests.runtime.tiny_up")

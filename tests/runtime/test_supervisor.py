@@ -16,9 +16,6 @@ from tests.database.shared_server import own_directory_of_a_run
 from tests.eventually import eventually
 from tests.runtime.installation import Installation, is_alive, parent_of
 
-# Seven real processes each time, on whatever machine.
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module")
 async def kept() -> AsyncGenerator[Installation]:

@@ -17,7 +17,7 @@ from tests.eventually import eventually
 from tests.rounds import rounds
 from tests.system.load import RECORDS_A_PUSH, Gate, Told, pushing
 
-pytestmark = pytest.mark.timeout(300 if rounds(small=3, full=10) == 3 else 1800)
+pytestmark = pytest.mark.timeout(rounds(small=600, full=1800))
 
 KILLS = rounds(small=3, full=10)
 # Between two kills: enough to be sure that everything works again.

@@ -25,7 +25,7 @@ from tests.rounds import rounds
 from tests.system.app_process import App, Front
 from tests.system.outbox_app import ROWS_WITH_VERSIONS, Orders
 
-pytestmark = pytest.mark.timeout(300 if rounds(small=3, full=10) == 3 else 1800)
+pytestmark = pytest.mark.timeout(rounds(small=600, full=1800))
 
 KILLS = rounds(small=3, full=10)
 KILLS_OF_OTHERS = rounds(small=1, full=10)

@@ -13,9 +13,6 @@ from cli.demo.system import System
 from tests.openapi.document import faults
 from tests.wire.scene import SCENES, filled, steps_of
 
-# Starts a system, on whatever machine.
-pytestmark = pytest.mark.timeout(180)
-
 _numbers = itertools.count(1)
 
 
