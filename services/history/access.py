@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -153,6 +153,9 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     except BadQuestion as error:
         return refusal(400, str(error))
+    except web.HTTPMethodNotAllowed as error:
+        allowed = {"Allow": ",".join(sorted(error.allowed_methods))}
+        return refusal(error.status, error.reason, headers=allowed)
     except web.HTTPException as error:
         return refusal(error.status, error.reason)
     except AWAY:
@@ -169,11 +172,15 @@ def away() -> web.Response:
     return refusal(503, "The database does not answer; ask again.", retry=True)
 
 
-def refusal(status: int, message: str, *, retry: bool = False) -> web.Response:
-    headers = {"Retry-After": str(RETRY_SECONDS)} if retry else {}
+def refusal(
+    status: int, message: str, *, retry: bool = False, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    more = {"Retry-After": str(RETRY_SECONDS)} if retry else {}
     if status == 401:  # noqa: PLR2004 - the status that has to name its scheme
-        headers["WWW-Authenticate"] = "Bearer"
-    return web.json_response({"message": message}, status=status, headers=headers)
+        more["WWW-Authenticate"] = "Bearer"
+    return web.json_response(
+        {"message": message}, status=status, headers={**more, **(headers or {})}
+    )
 
 
 def _route_of(request: web.Request) -> str:
@@ -199,6 +206,7 @@ def only(request: web.Request, *names: str) -> None:
     """A mistyped filter must not look like an unfiltered answer; raises BadQuestion."""
     for name in request.query:
         if name not in names:
-            raise BadQuestion(f"{name} is no parameter here; there are {', '.join(names)}")
+            there = f"there are {', '.join(names)}" if names else "there is none"
+            raise BadQuestion(f"{name} is no parameter here; {there}")
         if len(request.query.getall(name)) > 1 and name != "type":
             raise BadQuestion(f"{name} may be given once")

@@ -48,7 +48,7 @@ def build_app(settings: HistorySettings, *, clock: Clock) -> web.Application:
     )
     app[tiles.KEPT] = tiles.KeptRoots()
     bell, sealer = Bell(), Sealer(app[POOL], clock)
-    feed = Feed(bell, app[LIFECYCLE].stopping)
+    feed = Feed(bell, app[LIFECYCLE].stopping, clock)
     _add_routes(app, feed, Receipts(feed, sealer), Traces(feed))
     app.cleanup_ctx.append(_database)
     app.cleanup_ctx.append(functools.partial(_loops, settings, bell, sealer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from services.history.access import (
     whole_number,
 )
 from services.history.bell import Bell
+from services.runtime.clock import Clock
 from services.runtime.lifecycle import wait_for
 from services.runtime.metrics import HISTORY_STREAMS
 
@@ -38,13 +40,18 @@ STREAM_PAGE_EVENTS = 500
 WHOLE_SECONDS_MAX = 3_600.0
 WHOLE_READINGS_MAX = 3
 STREAMS_MAX = 200
+# The bell rings every few seconds without news: it is the writing that must not stop for longer.
 HEARTBEAT_SECONDS = 15.0
+STILL_HERE = b": still here\n\n"
 FILTER_CHARACTERS_MAX = 200
 TYPES_MAX = 30
 
 NDJSON = "application/x-ndjson"
 LOG_SIZE = "Pushgate-Log-Size"
 SCANNED_TO = "Pushgate-Scanned-To"
+
+# Where a stream may go on: what it told as an id, which is -1 of a log without events.
+_PLACE = re.compile(r"-1|[0-9]{1,19}")
 
 FILTERS = ("type", "actor", "subject", "from", "to")
 
@@ -65,9 +72,10 @@ class Filters:
 
 
 class Feed:
-    def __init__(self, bell: Bell, ending: asyncio.Event) -> None:
+    def __init__(self, bell: Bell, ending: asyncio.Event, clock: Clock) -> None:
         self._bell = bell
         self._ending = ending
+        self._clock = clock
         self._whole_readings = 0
         self._streams = 0
 
@@ -131,8 +139,12 @@ class Feed:
             await response.prepare(request)
             request[STARTED] = True
             record(request, status="stream begun", told=request[TOLD])
+            written_at = self._clock.monotonic()
             async for chunk in self._chunks(request, after, filters):
-                await response.write(chunk)
+                now = self._clock.monotonic()
+                if chunk or now - written_at >= HEARTBEAT_SECONDS:
+                    await response.write(chunk or STILL_HERE)
+                    written_at = now
         finally:
             self._streams -= 1
             HISTORY_STREAMS.set(self._streams)
@@ -141,7 +153,7 @@ class Feed:
     async def _chunks(
         self, request: web.Request, after: int, filters: Filters
     ) -> AsyncIterator[bytes]:
-        """Events as they come; an id alone says how far a filter has looked; else a heartbeat.
+        """Events as they come; an id alone says how far a filter has looked; b"": nothing came.
 
         Whoever was beyond the end (of a longer log, before a restore) goes on from the end, and
         is told so: waiting for the log to come as far again would skip what is new in it.
@@ -165,8 +177,8 @@ class Feed:
             if after != told_to and not (rows and rows[-1]["number"] == after):
                 yield f"id: {after}\n\n".encode()
             told_to = after
-            if not await wait_for(ring, HEARTBEAT_SECONDS):
-                yield b": still here\n\n"
+            await wait_for(ring, HEARTBEAT_SECONDS)
+            yield b""
 
 
 async def log_size(pool: Pool[Record]) -> int:
@@ -254,6 +266,6 @@ def _last_event_id(request: web.Request) -> int:
     text = request.headers.get("Last-Event-ID")
     if text is None:
         return whole_number(request, "after", -1, least=-1, most=NUMBER_MAX)
-    if not (text.isascii() and text.isdecimal() and len(text) < 20):  # noqa: PLR2004 - 64 bits
+    if not _PLACE.fullmatch(text):
         raise BadQuestion("Last-Event-ID is the number of an event")
     return int(text)

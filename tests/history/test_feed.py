@@ -138,6 +138,19 @@ async def test_a_question_that_cannot_be_is_refused(query: str, client: Client) 
         assert (await answer.json())["message"]
 
 
+async def test_a_wrong_method_is_told_the_right_one(client: Client) -> None:
+    async with client.post("/events") as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    async with client.get("/receipts/seal") as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+async def test_what_takes_no_parameter_says_so(client: Client) -> None:
+    async with client.get("/log/checkpoint?after=1") as answer:
+        assert answer.status == 400
+        assert (await answer.json())["message"] == "after is no parameter here; there is none"
+
+
 PATHS = [
     "/events",
     "/events/stream",

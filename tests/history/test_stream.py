@@ -7,6 +7,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from events.types import ConnectTokenRevoked
+from services.history import bell, feed
 from services.runtime.lifecycle import LIFECYCLE
 from tests.history.appending import append, rename, small_history, token_generated
 from tests.history.conftest import Client, Database
@@ -99,7 +100,30 @@ async def test_a_stream_ends_when_its_connect_token_is_revoked(
             assert await answer.content.read() == b""
 
 
-@pytest.mark.parametrize("nonsense", ["-1", "x", "1.5", "", "9" * 20])
+async def test_a_quiet_stream_gives_a_sign_of_life_however_often_the_bell_rings(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whatever stands between takes it for dead, and nobody notices a reader who is gone."""
+    monkeypatch.setattr(feed, "HEARTBEAT_SECONDS", 0.3)
+    monkeypatch.setattr(bell, "POLL_SECONDS", 0.05)
+    await small_history(database)
+    async with client.get("/events/stream?after=5") as answer:
+        await take(answer, 1)
+        async with asyncio.timeout(10):
+            signs = [await answer.content.readline() for _ in range(4)]
+
+    assert signs == [b": still here\n", b"\n"] * 2
+
+
+async def test_a_place_that_the_service_told_can_be_resumed_from_even_before_the_first_event(
+    client: Client, database: Database
+) -> None:
+    await small_history(database)
+    async with client.get("/events/stream?after=5", headers={"Last-Event-ID": "-1"}) as answer:
+        assert await take(answer, 1) == [(0, True)]
+
+
+@pytest.mark.parametrize("nonsense", ["-2", "x", "1.5", "", "9" * 20])
 async def test_a_wrong_last_event_id_is_refused(nonsense: str, client: Client) -> None:
     async with client.get("/events/stream", headers={"Last-Event-ID": nonsense}) as answer:
         assert answer.status == 400
