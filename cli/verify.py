@@ -6,15 +6,14 @@ EXPORT has one event a line. SHA-256 of a zero byte and the line is a leaf of th
 6962) whose size and root the CHECKPOINT signs (C2SP tlog-checkpoint, Ed25519). KEY is the verifier
 key, text or file. --previous: a checkpoint kept from an earlier time, which this log has to extend.
 --checkpoints: older ones, which tell where a change begins. --receipts: one receipt a line, held to
-the seals in it. Hashes stand for what is not shown, unless --whole. Exit code: 0 verified, 1 not.
-Needs Python 3.11 and the package `cryptography`. It imports nothing else, so this is all there is.
+the seals in it. Hashes stand for what is not shown, unless --whole. Exit code: 0 verified, 1 not, 2
+a file is not there. Needs Python 3.11 and the package `cryptography`, no more: here is all of it.
 """
 
 import argparse
 import base64
 import json
 import re
-import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+KEY = re.compile(r"([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})")
 NOTE = re.compile(r"([^\n]+)\n(0|[1-9]\d{0,18})\n([\w+/]{43}=)\n\n((?:— \S+ \S+\n)+)", re.ASCII)
 SEQUENCE = slice(33, 53)  # in a line: {"specversion":"1.0","sequence":"00000000000000000007",
 HIDDEN = re.compile(rb'{["a-z:.,0-9]+,"leaf_hash":"(\w{64})"}\n?')
@@ -79,12 +79,10 @@ def key_id(origin: str, public_key: bytes) -> bytes:
 
 def read_key(text: str) -> bytes:
     """The public key of name+id+base64. Its name is the log's origin, which a restore changes."""
-    name, _, rest = text.strip().partition("+")
-    given_id, _, encoded = rest.partition("+")
-    raw = base64.b64decode(encoded + "==")
-    if raw[:1] != b"\x01" or len(raw) != 33 or key_id(name, raw[1:]).hex() != given_id:  # noqa: PLR2004 - Ed25519
-        raise NotVerified("wrong_key", "the verifier key was mistyped: it is name+id+base64")
-    return raw[1:]
+    match = KEY.fullmatch(text.strip())
+    if match and key_id(match[1], public_key := base64.b64decode(match[3])[1:]).hex() == match[2]:
+        return public_key
+    raise NotVerified("wrong_key", "the verifier key was mistyped: it is name+id+base64")
 
 
 def open_note(note: str, public_key: bytes) -> Checkpoint | None:
@@ -235,15 +233,17 @@ def main() -> int:
         parser.add_argument(name, default="")
     parser.add_argument("--whole", action="store_true")
     asked = parser.parse_args()
-    note, key, kept, marks = (
-        Path(name).read_text("utf-8") if Path(name).is_file() else name
-        for name in (asked.checkpoint, asked.key, asked.previous, asked.checkpoints)
-    )
     more: Any = {"receipts": asked.receipts and Path(asked.receipts), "whole": asked.whole}
-    found = verify(Path(asked.export), note, key, kept=kept, marks=marks, **more)
+    try:
+        key = Path(asked.key).read_text("utf-8") if Path(asked.key).is_file() else asked.key
+        names = (asked.checkpoint, asked.previous, asked.checkpoints)
+        note, kept, marks = (Path(n).read_text("utf-8", "replace") if n else "" for n in names)
+        found = verify(Path(asked.export), note, key, kept=kept, marks=marks, **more)
+    except OSError as error:
+        parser.error(str(error))
     print(json.dumps(found))
     return 0 if found["verdict"] == "verified" else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -157,8 +157,15 @@ def test_a_checkpoint_of_another_key_is_named(tmp_path: Path) -> None:
     assert verdict(LINES, tmp_path, note=other) == ("wrong_key", None)
 
 
-@pytest.mark.parametrize("key", ["", "x", KEY[:-4] + "AAAA", KEY.replace("0a1b", "0a1c")])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", "x", "a+b+c", KEY[:-4] + "AAAA", KEY.replace("0a1b", "0a1c")),
+        *(KEY[:-count] for count in (1, 2, 3, 4)),
+    ],
+)
 def test_a_mistyped_key_is_named(key: str, tmp_path: Path) -> None:
+    """And is not taken for a log that was altered."""
     assert verdict(LINES, tmp_path, key=key) == ("wrong_key", None)
 
 
@@ -288,6 +295,30 @@ def test_it_says_no_with_its_exit_code(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert json.loads(done.stdout)["verdict"] == "truncated"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("lost.ndjson", "checkpoint", KEY),
+        ("export.ndjson", "lost", KEY),
+        ("export.ndjson", "checkpoint", KEY, "--previous", "lost"),
+        ("export.ndjson", "checkpoint", KEY, "--checkpoints", "lost"),
+        ("export.ndjson", "checkpoint", KEY, "--receipts", "lost"),
+        ("export.ndjson", "checkpoint", "k" * 300),
+    ],
+    ids=["export", "checkpoint", "previous", "checkpoints", "receipts", "key"],
+)
+def test_a_file_that_is_not_there_is_no_verdict(names: tuple[str, ...], tmp_path: Path) -> None:
+    """A mistyped name must neither accuse a log nor leave something unlooked at."""
+    written(tmp_path / "export.ndjson", LINES)
+    (tmp_path / "checkpoint").write_text(NOTE)
+    command = [sys.executable, "-I", verify.__file__, *names]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert "lost" in done.stderr or "k" * 300 in done.stderr
 
 
 def test_an_auditor_can_read_it_whole() -> None:
