@@ -3,11 +3,12 @@
 import argparse
 import asyncio
 import inspect
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cli.failure import DONE, INTERRUPTED, REFUSED, Refused
+from cli.failure import CUT_OFF, DONE, INTERRUPTED, REFUSED, Refused
 from protocol.token_text import masked
 
 if TYPE_CHECKING:
@@ -54,9 +55,14 @@ def run_command(arguments: argparse.Namespace) -> int:
         result = arguments.run(arguments)
         if inspect.iscoroutine(result):
             result = asyncio.run(result)
+        sys.stdout.flush()
     except Refused as refused:
         print(f"pushgate: {masked(str(refused))}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # As of `pushgate … | head`. Python would complain once more of what it still holds.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_OFF
     return DONE if result is None else int(result)

@@ -23,6 +23,10 @@ class NotThere(Refused):
     """What was asked for does not exist, or not yet."""
 
 
+class NotNow(Refused):
+    """The service, or its database, is away: the same question may be answered later."""
+
+
 Query = Mapping[str, str | int | list[str]]
 
 
@@ -100,7 +104,7 @@ class HistoryApi:
                     raise await _refused(response)
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Refused(
+            raise NotNow(
                 f"The history service does not answer: {str(error) or type(error).__name__}."
                 " Is `pushgate up` running? PUSHGATE_HISTORY_URL names another address."
             ) from error
@@ -126,5 +130,11 @@ async def _refused(response: aiohttp.ClientResponse) -> Refused:
         reason = (await response.json(content_type=None))["message"]
     except (ValueError, TypeError, KeyError):
         reason = response.reason
-    kind = NotThere if response.status == HTTPStatus.NOT_FOUND else Refused
-    return kind(f"The history service refused with {response.status}: {str(reason).rstrip('.')}.")
+    told = f"The history service refused with {response.status}: {str(reason).rstrip('.')}."
+    return _kind_of(response.status)(told)
+
+
+def _kind_of(status: int) -> type[Refused]:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return NotNow
+    return NotThere if status == HTTPStatus.NOT_FOUND else Refused

@@ -8,13 +8,13 @@ import json
 import re
 import sys
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.evidence.sentences import sentence
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command
-from cli.history_api import HistoryApi, Query, history_api
+from cli.history_api import HistoryApi, NotNow, Query, history_api
 from cli.moments import time_of
 from cli.output import add_json, columns, show
 from cli.target import target_of
@@ -22,6 +22,7 @@ from cli.target import target_of
 RETRY_SECONDS = 2.0
 # Times have microseconds: the next one up makes "at or before" out of the feed's "before".
 TICK = timedelta(microseconds=1)
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 MOMENT = "TIME-or-NUMBER"
 
 
@@ -43,7 +44,10 @@ def add_to(group: Subparsers) -> None:
 
 
 async def follow(arguments: argparse.Namespace) -> None:
-    """Until it is stopped; a connection that ends is made again from the last number."""
+    """Until it is stopped; a connection that ends is made again from the last number.
+
+    A question that the service refuses would be refused again: that ends it.
+    """
     query: Query = {"type": arguments.type} if arguments.type else {}
     async with history_api(target_of(arguments)) as api:
         after = arguments.after
@@ -55,8 +59,8 @@ async def follow(arguments: argparse.Namespace) -> None:
                     after = number
                     if text:
                         print(text if arguments.json else sentence(json.loads(text)), flush=True)
-            except Refused as refused:
-                print(f"pushgate: {refused} Trying again.", file=sys.stderr)
+            except NotNow as reason:
+                print(f"pushgate: {reason} Trying again.", file=sys.stderr)
             await asyncio.sleep(RETRY_SECONDS)
 
 
@@ -151,7 +155,7 @@ def _bounds(start: str, end: str) -> tuple[dict[str, str | int], dict[str, str |
     if number is not None and last is not None and number > last:
         raise Refused(f"{start} is after {end}: give the earlier one first.")
     since: dict[str, str | int] = (
-        {"from": (_moment(start) + TICK).isoformat()} if number is None else {"after": number}
+        {"from": _just_after(_moment(start))} if number is None else {"after": number}
     )
     return since, _until(end)
 
@@ -160,7 +164,12 @@ def _until(text: str) -> dict[str, str | int]:
     number = _number(text)
     if number is not None:
         return {"until": number}
-    return {"to": (_moment(text) + TICK).isoformat()}
+    return {"to": _just_after(_moment(text))}
+
+
+def _just_after(moment: datetime) -> str:
+    """Of the calendar's last microsecond it is that one itself: nothing is recorded then."""
+    return (moment if moment == LAST_MOMENT else moment + TICK).isoformat()
 
 
 def _number(text: str) -> int | None:

@@ -155,8 +155,8 @@ def _receipt_told(entry: dict[str, Any]) -> str:
 
 async def source(arguments: argparse.Namespace) -> None:
     target = target_of(arguments)
-    schema, dot, table = arguments.table.partition(".")
-    if not dot:
+    schema, _, table = arguments.table.partition(".")
+    if not schema or not table:
         raise Refused("Name the table with its schema: SCHEMA.TABLE.")
     url = target.destination_url()
     async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:

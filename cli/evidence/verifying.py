@@ -15,7 +15,7 @@ from typing import Any
 
 from cli import verify as verifier
 from cli.evidence.memory import Memory
-from cli.failure import DONE, REFUSED, Refused
+from cli.failure import DONE, REFUSED, Refused, refusing_files
 from cli.frame import Subparsers, add_command
 from cli.history_api import HistoryApi, NotThere, history_api
 from cli.output import add_json, facts, show
@@ -68,14 +68,15 @@ async def keys(arguments: argparse.Namespace) -> None:
 async def verify(arguments: argparse.Namespace) -> int:
     target = target_of(arguments)
     memory = Memory(Path(arguments.memory) if arguments.memory else target.data_dir / "audit")
-    given = await asyncio.to_thread(_key_text, arguments.key)
-    if arguments.export is not None:
-        path = Path(arguments.export)
-        found, told = await asyncio.to_thread(
-            _verify_export, path, given, memory, whole=arguments.whole
-        )
-    else:
-        found, told = await verify_live(target, memory, given, whole=arguments.whole)
+    with refusing_files():
+        given = await asyncio.to_thread(_key_text, arguments.key)
+        if arguments.export is not None:
+            path = Path(arguments.export)
+            found, told = await asyncio.to_thread(
+                _verify_export, path, given, memory, whole=arguments.whole
+            )
+        else:
+            found, told = await verify_live(target, memory, given, whole=arguments.whole)
     show(arguments, found, _told(found, told))
     return DONE if found["verdict"] == "verified" else REFUSED
 
@@ -182,14 +183,23 @@ async def export(arguments: argparse.Namespace) -> None:
                 sys.stdout.buffer.write(line + b"\n")
             sys.stdout.flush()
             return
-        path = Path(arguments.file)
+        path = await asyncio.to_thread(_file_to_write, arguments.file)
         await _wait_until_covered(api)
-        _, size = await _fetch(api, path)
-        await asyncio.to_thread(beside(path, "key").write_text, await api.text("/log/keys"))
-    script = path.with_name("verify.py")
-    await asyncio.to_thread(shutil.copyfile, verifier.__file__, script)
+        script = path.with_name("verify.py")
+        with refusing_files():
+            _, size = await _fetch(api, path)
+            await asyncio.to_thread(beside(path, "key").write_text, await api.text("/log/keys"))
+            await asyncio.to_thread(shutil.copyfile, verifier.__file__, script)
     print(f"{size} events, all signed: {path}")
     print(f"Verify them anywhere: python {script.name} {path.name} {path.name}.checkpoint KEY")
+
+
+def _file_to_write(name: str) -> Path:
+    """Raises Refused before anything is fetched."""
+    path = Path(name)
+    if not path.name or path.is_dir() or not path.parent.is_dir():
+        raise Refused(f"{name!r} is no file that could be written.")
+    return path
 
 
 async def _fetch(api: HistoryApi, path: Path) -> tuple[str, int]:

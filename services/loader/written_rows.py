@@ -81,6 +81,8 @@ async def row_with_key(
         row = await destination.fetchrow(statement, *key)
     except asyncpg.DataError as error:
         raise NoSuchRow(f"The key does not fit: {error}.") from error
+    except asyncpg.UndefinedColumnError:
+        raise NoSuchRow(f"{schema}.{table} was not written through this gate.") from None
     if row is None or row["received_at"] is None:
         raise NoSuchRow(f"{schema}.{table} has no such row of ours.")
     return WrittenRow(row["received_at"], json.loads(row["row"]))

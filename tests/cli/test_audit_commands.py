@@ -155,3 +155,23 @@ async def test_what_is_no_moment_is_refused(system: System) -> None:
     assert (beyond.exit_code, nonsense.exit_code) == (1, 1)
     assert "There is no fact 1000000" in beyond.errors
     assert "neither a number nor a time" in nonsense.errors
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (("source", "web_shop.", "1"), "Name the table with its schema"),
+        (("source", ".orders", "1"), "Name the table with its schema"),
+        (("source", "pg_catalog.pg_class", "1"), "was not written through this gate"),
+        (("verify", "--memory", "/dev/null"), "/dev/null can't be used"),
+        (("verify", "--key", "k" * 300), "File name too long"),
+    ],
+)
+async def test_what_cannot_be_is_one_sentence(
+    asked: tuple[str, ...], sentence: str, system: System
+) -> None:
+    answer = await system.command("audit", *asked)
+
+    assert (answer.exit_code, answer.output) == (1, "")
+    assert sentence in answer.errors
+    assert len(answer.errors.splitlines()) == 1

@@ -145,19 +145,42 @@ def test_from_is_not_included_and_to_is() -> None:
     assert _bounds("-1", "7") == ({"after": -1}, {"until": 7})
 
 
-async def test_following_shows_what_is_there_and_what_comes(
-    client: Client, database: Database
-) -> None:
-    await small_history(database)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "audit", "follow", "--after", "4", "--json"),
+def test_the_calendar_ends_where_it_ends() -> None:
+    last = "9999-12-31T23:59:59.999999Z"
+    since, until = _bounds(last, last)
+
+    assert since == {"from": "9999-12-31T23:59:59.999999+00:00"}
+    assert until == {"to": "9999-12-31T23:59:59.999999+00:00"}
+
+
+async def following(client: Client, after: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "audit", "follow", "--after", str(after), "--json"),
         env=dict(os.environ)
         | {
             "PUSHGATE_HISTORY_URL": str(client.make_url("/")).rstrip("/"),
             "PUSHGATE_CONNECT_TOKEN": AUDITOR,
         },
         stdout=PIPE,
+        stderr=PIPE,
     )
+
+
+async def test_following_ends_when_it_would_be_refused_for_ever(client: Client) -> None:
+    process = await following(client, -5)
+    async with asyncio.timeout(30):
+        output, errors = await process.communicate()
+
+    assert (process.returncode, output) == (1, b"")
+    assert "refused with 400: after must be between" in errors.decode()
+    assert "Trying again" not in errors.decode()
+
+
+async def test_following_shows_what_is_there_and_what_comes(
+    client: Client, database: Database
+) -> None:
+    await small_history(database)
+    process = await following(client, 4)
     assert process.stdout is not None
     async with asyncio.timeout(30):
         before = [json.loads(await process.stdout.readline()) for _ in range(2)]

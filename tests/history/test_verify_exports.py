@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.evidence.memory import Memory
-from cli.evidence.verifying import _told, _verify_export
+from cli.evidence.verifying import _file_to_write, _told, _verify_export
 from cli.failure import Refused
 from tests.history.exports import KEY, hash_of, lines_of, note_over, renames, written
 
@@ -89,3 +89,14 @@ def test_an_export_without_its_checkpoint_is_refused(tmp_path: Path, memory: Mem
 
     with pytest.raises(Refused, match=r"alone\.checkpoint is missing"):
         _verify_export(path, "", memory, whole=False)
+
+
+@pytest.mark.parametrize("name", ["", ".", "there", "absent/log.ndjson"])
+def test_what_cannot_be_written_is_refused_before_anything_is_fetched(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+
+    with pytest.raises(Refused, match="could be written"):
+        _file_to_write(name)
