@@ -9,7 +9,13 @@ All raise MalformedBody and TooManyContainers; of an accepted body none raises a
 
 from typing import Any
 
-from protocol.json_text import may_hold_big_integers, may_hold_long_decimals, parse, parse_exact
+from protocol.json_text import (
+    may_hold_big_integers,
+    may_hold_long_decimals,
+    may_hold_other_spellings,
+    parse,
+    parse_exact,
+)
 from protocol.media_types import is_transit
 from protocol.transit import decode
 
@@ -27,8 +33,8 @@ def quick_batch(body: bytes) -> Any:
 
 
 def exact_batch(body: bytes) -> Any:
-    """Decimals are exact too where ``multipleOf`` marks them (loading behaviour 1.3)."""
-    return parse_exact(body, decimals=_holds_long_decimals(body))
+    """Decimals are as written too where ``multipleOf`` marks them (loading behaviour 1.3)."""
+    return parse_exact(body, decimals=_needs_decimals(body))
 
 
 def quick_push_is_exact(body: bytes, media_type: str) -> bool:
@@ -38,8 +44,10 @@ def quick_push_is_exact(body: bytes, media_type: str) -> bool:
 
 def quick_batch_is_exact(body: bytes) -> bool:
     """True when reading it exactly would give the same."""
-    return not may_hold_big_integers(body) and not _holds_long_decimals(body)
+    return not may_hold_big_integers(body) and not _needs_decimals(body)
 
 
-def _holds_long_decimals(body: bytes) -> bool:
-    return may_hold_long_decimals(body) and b"multipleOf" in body
+def _needs_decimals(body: bytes) -> bool:
+    return b"multipleOf" in body and (
+        may_hold_long_decimals(body) or may_hold_other_spellings(body)
+    )

@@ -34,6 +34,8 @@ _UNTIL_HUGE = re.compile(
        [0-9]*+ (?:[eE]\+?[0-9]{3,}+(?![0-9.eE+-]))?""",
     re.DOTALL | re.VERBOSE,
 )
+# A number that a double gives back as another text: with zeros at its end, or an exponent.
+_WRITTEN_OTHERWISE = re.compile(rb"(?:\.[0-9]+0|[eE][+-]?[0-9]+)[\s,\]}]")
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _NUMBERS_TO_ZERO = bytes.maketrans(b"123456789.", b"0000000000")
 
@@ -78,6 +80,14 @@ def may_hold_big_integers(body: bytes) -> bool:
 def may_hold_long_decimals(body: bytes) -> bool:
     """False when every number of ``body`` has so few digits that a double gives them back."""
     return b"0" * 17 in body.translate(_NUMBERS_TO_ZERO)
+
+
+def may_hold_other_spellings(body: bytes) -> bool:
+    """False when a double gives back every number of ``body`` that it holds as it is written.
+
+    What a double calls zero is among the spellings: such a number has an exponent.
+    """
+    return _WRITTEN_OTHERWISE.search(body) is not None
 
 
 def _openings(text: bytes) -> int:

@@ -6,7 +6,7 @@ timestamps and decimals as text, which PostgreSQL parses (exactly); all else as 
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,7 @@ _CALENDAR_MICROSECONDS_MAX = 10 * MICROSECONDS_MAX
 
 _DATE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)"
-    r"(?:[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-](?:0\d|1[0-5]):?[0-5]\d)?)?",
+    r"(?:[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?",
     re.ASCII,
 )
 _DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?", re.ASCII)
@@ -35,6 +35,11 @@ _ORDINARY_DATE_TIME = re.compile(
     re.ASCII,
 )
 _DATE_CHARACTERS = len("2026-11-23")
+# PostgreSQL reads no offset of that many hours or more; RFC 3339 has them up to 23:59.
+_OFFSET_HOURS = 16
+_LEAP_SECOND = 60
+_SECOND_MICROSECONDS = 1_000_000
+_DAYS_UNTIL_1970 = date(1970, 1, 1).toordinal()
 # More digits than PostgreSQL keeps, fewer than make its date parser refuse the text.
 _FRACTION_CHARACTERS_MAX = 16
 
@@ -56,11 +61,28 @@ def date_time(text: str) -> str | None:
     if match[2] is None:
         return text
     hour, minute, second = int(match[2]), int(match[3]), int(match[4])
-    if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 — a clock's
+    if hour > 23 or minute > 59 or second > _LEAP_SECOND:  # noqa: PLR2004 — a clock's
         return None
+    if second == _LEAP_SECOND or abs(_offset_minutes(match[6])) >= 60 * _OFFSET_HOURS:
+        return _counted(match).text()
     if match[5] and len(match[5]) > _FRACTION_CHARACTERS_MAX:
         return text.replace(match[5], match[5][:_FRACTION_CHARACTERS_MAX], 1)
     return text
+
+
+def _counted(match: re.Match[str]) -> Timestamp:
+    """The moment, of a spelling that PostgreSQL does not read."""
+    days = date.fromisoformat(match[1]).toordinal() - _DAYS_UNTIL_1970
+    minutes = (days * 24 + int(match[2])) * 60 + int(match[3]) - _offset_minutes(match[6])
+    fraction = round(float(match[5] or 0) * _SECOND_MICROSECONDS)
+    return Timestamp((minutes * 60 + int(match[4])) * _SECOND_MICROSECONDS + fraction)
+
+
+def _offset_minutes(text: str | None) -> int:
+    if text is None or text in {"Z", "z"}:
+        return 0
+    minutes = int(text[1:3]) * 60 + int(text[-2:])
+    return -minutes if text[0] == "-" else minutes
 
 
 def are_ordinary_date_times(texts: Sequence[str]) -> bool:
@@ -113,9 +135,10 @@ def integer(value: int) -> int:
 
 
 def _whole(value: float | Decimal) -> int:
-    if value != value or value in (float("inf"), float("-inf")) or value != int(value):  # noqa: PLR0124 — NaN
-        raise OutOfRange(f"integer out of range for PostgreSQL on {value}")
-    return integer(int(value))
+    # NaN is not between them, nor is an infinity.
+    if BIGINT_MIN <= value <= BIGINT_MAX and value == int(value):
+        return integer(int(value))
+    raise OutOfRange(f"integer out of range for PostgreSQL on {as_written(value)}")
 
 
 def _double(value: float | Decimal) -> float:
@@ -137,7 +160,7 @@ def _numeric(value: float | Decimal) -> str:
     # repr of a float is the shortest text that reads back as it: what was written, up to 15 digits.
     text = repr(value) if isinstance(value, float) else str(value)
     if decimal(text) is None:
-        raise OutOfRange(f"decimal out of range for PostgreSQL on {text}")
+        raise OutOfRange(f"decimal out of range for PostgreSQL on {as_written(text)}")
     return text
 
 

@@ -1,7 +1,10 @@
 """Loading behaviour 7.1, types and columns: push in, tables and rows out. Names carry the ids."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from tests.loader.gate import Gate
 
@@ -133,6 +136,20 @@ async def test_c09_multiple_of_makes_an_exact_decimal(gate: Gate) -> None:
     assert await gate.rows("t", "amt::text") == [("12345678901234567890.12",)]
 
 
+@pytest.mark.parametrize("written", ["1.10", "10.50", "1e-400", "1.23456789012e-320"])
+async def test_a_decimal_keeps_the_digits_it_was_written_with(written: str, gate: Gate) -> None:
+    body = (
+        b'{"table_name":"t","key_names":["id"],"schema":{"properties":{"id":{"type":"integer"},'
+        b'"amt":{"type":"number","multipleOf":0.01}}},"messages":[{"action":"upsert",'
+        b'"sequence":1,"data":{"id":1,"amt":%s}}]}' % written.encode()
+    )
+    await gate.write("batch", body, {"t": 1})
+
+    await gate.load()
+
+    assert await gate.rows("t", "amt::text") == [(f"{Decimal(written):f}",)]
+
+
 async def test_c10_a_singer_decimal_is_read_from_its_text(gate: Gate) -> None:
     properties = {
         "id": {"type": "integer"},
@@ -166,6 +183,25 @@ async def test_c14_an_offset_is_brought_to_utc(gate: Gate) -> None:
     await gate.load()
 
     assert await gate.rows("t", "ts") == [(datetime(2017, 8, 14, 15, 24, 2, tzinfo=UTC),)]
+
+
+async def test_every_time_that_the_standard_knows_is_brought_to_utc(gate: Gate) -> None:
+    """PostgreSQL reads neither offsets of 16 hours nor a fraction of a leap second."""
+    moments = {
+        "2017-08-14T11:24:02+16:00": "2017-08-13 19:24:02+00",
+        "2017-08-14T11:24:02.5-2359": "2017-08-15 11:23:02.5+00",
+        "2016-12-31T23:59:60.5Z": "2017-01-01 00:00:00.5+00",
+        "2016-12-31 23:59:60+18:00": "2016-12-31 06:00:00+00",
+        "0001-01-01T00:00:00+23:00": "0001-12-31 01:00:00+00 BC",
+        "9999-12-31T23:59:59.9999996-23:00": "10000-01-01 23:00:00+00",
+    }
+    properties = {"id": {"type": "integer"}, "at": {"type": "string", "format": "date-time"}}
+    records = [{"id": i, "at": text} for i, text in enumerate(moments)]
+    await gate.batch("t", ["id"], properties, *records)
+
+    await gate.load()
+
+    assert await gate.rows("t", "at::text", order="id") == [(text,) for text in moments.values()]
 
 
 async def test_c15_a_time_beyond_the_range_rejects_its_record(gate: Gate) -> None:
@@ -333,6 +369,23 @@ async def test_integers_at_the_limits_of_64_bits(gate: Gate) -> None:
         '{"id":3,"x":[-9223372036854775809]}',
         '{"id":5,"x":[10000000000000000000000000]}',
         '{"id":1,"x":[9223372036854775808]}',
+    ]
+
+
+async def test_the_reason_has_the_number_as_it_was_written(gate: Gate) -> None:
+    body = (
+        b'{"table_name":"t","key_names":["id"],"schema":{"properties":{"id":{"type":"integer"},'
+        b'"n":{"type":"integer"},"amt":{"type":"number","multipleOf":0.01}}},"messages":['
+        b'{"action":"upsert","sequence":1,"data":{"id":1,"n":1e30}},'
+        b'{"action":"upsert","sequence":1,"data":{"id":2,"amt":1e200000}}]}'
+    )
+    await gate.write("batch", body, {"t": 2})
+
+    await gate.load()
+
+    assert await gate.reasons() == [
+        "decimal out of range for PostgreSQL on 1e200000",
+        "integer out of range for PostgreSQL on 1e30",
     ]
 
 

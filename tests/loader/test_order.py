@@ -97,7 +97,7 @@ async def test_postgres_reads_every_time_that_we_take(gate: Gate) -> None:
         f"{chances.randrange(33):02}{chances.choice('Tt ')}{chances.randrange(26):02}:"
         f"{chances.randrange(61):02}:{chances.randrange(62):02}"
         f"{chances.choice(['', '.5', '.123456', '.123456789012345678901'])}"
-        f"{chances.choice(['', 'Z', 'z', '+00:00', '-1559', '+15:59', '+16:00'])}"
+        f"{chances.choice(['', 'Z', 'z', '+00:00', '-1559', '+15:59', '+16:00', '-2359'])}"
         for _ in range(20_000)
     ]
     taken = [found for text in texts if (found := date_time(text)) is not None]

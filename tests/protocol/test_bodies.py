@@ -57,6 +57,14 @@ def test_the_loader_gets_every_digit_of_a_decimal_that_a_schema_marks() -> None:
     assert exact_batch(body)["messages"][0]["data"]["n"] == Decimal("12345678901234567890.12")
 
 
+@pytest.mark.parametrize("written", ["1.10", "1e2", "1e-400"])
+def test_the_loader_gets_a_decimal_as_it_is_written(written: str) -> None:
+    schema = {"properties": {"n": {"type": "number", "multipleOf": 0.01}}}
+    body = text(batch_of({"n": 7}, schema=schema)).replace(b'"n":7', b'"n":%s' % written.encode())
+
+    assert str(exact_batch(body)["messages"][0]["data"]["n"]) == str(Decimal(written))
+
+
 def test_of_equal_keys_gate_and_loader_take_the_last() -> None:
     body = text([record(data={"id": 1})]).replace(b'"id":1', b'"id":null,"id":2')
 
