@@ -15,7 +15,7 @@ from services.loader.column_types import BIGINT_MAX, BIGINT_MIN
 from services.loader.flatten import TooManyColumns, flatten
 from services.loader.plan import TOO_MANY_COLUMNS
 from services.loader.reading import Record, Run, Step, Switch, Typing
-from services.loader.rows import EXTRACTED, ORDINAL, PLACE, REQUEST, ROW_SEQUENCE, TableLoad
+from services.loader.rows import EXTRACTED, ORDINAL, PLACE, REQUEST, ROW_SEQUENCE, Note, TableLoad
 from services.loader.values import are_ordinary_date_times, date_time
 
 # Records that are flattened at once: large enough that per-column work does not show.
@@ -86,7 +86,7 @@ class Assembly:
         self.requests: list[Request] = []
         self.steps: list[Parcel | Switch] = []
         # What was left out, with the first record that had it.
-        self.notes: dict[str, str] = {}
+        self.notes: dict[Note, str] = {}
         self.ordinals = 0
 
     def add(self, request: Request, steps: Sequence[Step]) -> None:
@@ -185,13 +185,14 @@ class Assembly:
         text_of = parcel.typing.text_of
         for ordinal, reason in sorted(piece.rejected.items()):
             parcel.rejected.append(Rejected(text_of(record_of[ordinal]), reason))
-        for reason, ordinal in self._notes_of(parcel, piece, record_of).items():
-            self.notes.setdefault(reason, text_of(record_of[ordinal]))
+        for note, ordinal in self._notes_of(parcel, piece, record_of).items():
+            if note not in self.notes:
+                self.notes[note] = text_of(record_of[ordinal])
         piece.drop(piece.rejected.__contains__)
 
     def _notes_of(
         self, parcel: Parcel, piece: TableLoad, record_of: dict[int, Record]
-    ) -> dict[str, int]:
+    ) -> dict[Note, int]:
         """With the first records that are loaded: a rejected one's whole text is told anyway."""
         if piece.rejected.keys().isdisjoint(piece.notes.values()):
             return piece.notes

@@ -131,14 +131,18 @@ def child_misfit(existing: ExistingTable | None, wanted: Wanted) -> str | None:
     """Why a sub-table can't take rows with these source keys; None when it can."""
     if existing is None:
         return None
-    standing = {
+    standing = source_kinds(existing)
+    sources = {name: kind for name, kind in wanted.key.items() if name in standing}
+    expected = {name for name in wanted.key if name.startswith(SOURCE_KEY_PREFIX)}
+    return None if standing == sources and expected == set(standing) else KEYS_DO_NOT_MATCH
+
+
+def source_kinds(existing: ExistingTable) -> dict[str, Kind | None]:
+    return {
         name: column.kind
         for name, column in existing.columns.items()
         if name.startswith(SOURCE_KEY_PREFIX)
     }
-    sources = {name: kind for name, kind in wanted.key.items() if name in standing}
-    expected = {name for name in wanted.key if name.startswith(SOURCE_KEY_PREFIX)}
-    return None if standing == sources and expected == set(standing) else KEYS_DO_NOT_MATCH
 
 
 def levels_of(existing: ExistingTable) -> int:

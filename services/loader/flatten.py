@@ -137,7 +137,7 @@ class _Flattening:
         child = self._child(rows, path, holders, sizes)
         problem = self._sub_table_problem(path)
         if problem is not None:
-            self._load.notes.setdefault(problem, child.owner[0])
+            self._load.notes.setdefault((path, problem), child.owner[0])
             return
         elements = list(chain.from_iterable([column[i] for i in holders]))
         types = set(map(type, elements))
@@ -192,7 +192,8 @@ class _Flattening:
         """``types`` are the scalar ones found; ``column`` may hold objects and arrays beside."""
         if len(name) > naming.COLUMN_NAME_MAX:
             holder = next(i for i, value in enumerate(column) if type(value) in types)
-            self._load.notes.setdefault(naming.too_long_column(name), rows.owner[holder])
+            note = rows.path, naming.too_long_column(name)
+            self._load.notes.setdefault(note, rows.owner[holder])
             return
         problem = naming.column_problem(name)
         if problem is not None:

@@ -119,7 +119,7 @@ async def _load_steps(
                 continue
             stamp = Stamp(batched_at=now, version=way.version, received=received, batches=batches)
             outcome.rows += await way.place.put(step.load, step.keys, stamp)
-    rejects.add([Rejected(text, note) for note, text in assembly.notes.items()])
+    rejects.add([Rejected(text, reason) for (_, reason), text in assembly.notes.items()])
     name = assembly.table_name if assembly.table.problem else assembly.table.text
     await rejects.write(connection, order.schema, name, now=now)
     outcome.rejected = len(rejects)

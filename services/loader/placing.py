@@ -358,13 +358,13 @@ class _Putting:
         """Sub-tables that may hold rows of these records already."""
         if not self._key:
             return []
-        sources = {naming.source_key_column(name) for name in self._kinds}
+        sources = {naming.source_key_column(name): kind for name, kind in self._kinds.items()}
         return [
             name
             for name, table in sorted(self._standing.tables.items())
             if self._standing.root_of.get(name) == self._place.table
             and name != self._place.table
-            and sources == {c for c in table.columns if c.startswith(fitting.SOURCE_KEY_PREFIX)}
+            and sources == fitting.source_kinds(table)
         ]
 
 

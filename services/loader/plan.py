@@ -110,6 +110,8 @@ class _Planning:
         for column in self._taken.values():
             if column.base is not None:
                 self._booked.setdefault(column.base, []).append(column)
+        # A table that was somebody else's, or whose books were lost: no column of it is ours yet.
+        self._takes_over = not self._booked
 
     def plan(self) -> Plan:
         fixed = {**self._wanted.system, **self._wanted.key}
@@ -158,11 +160,13 @@ class _Planning:
     def _make_room(self, base: str, present: dict[Kind, str]) -> None:
         """The first conflict renames the plain column, so that all siblings carry suffixes.
 
-        A column whose type is none of ours stays as it is; so does one that belongs to another
-        base (``a__st`` of the object ``a`` and of the split ``a``).
+        A column whose type is none of ours stays as it is, and one that a customer added; so does
+        one that belongs to another base (``a__st`` of the object ``a`` and of the split ``a``).
         """
         plain = self._taken.get(base)
         if plain is None or base not in present.values() or plain.kind is None:
+            return
+        if plain.base is None and not self._takes_over:
             return
         name = base + SUFFIX_OF[plain.kind]
         if not self._free(name):

@@ -14,6 +14,8 @@ CellKey = tuple[str, Kind]
 # A sub-table's path, and how many array levels lead to it: an object and an array of objects may
 # lead to one name in different ways.
 ChildKey = tuple[str, int]
+# Why something is left out of a table: the table's path (empty for the root), and the reason.
+Note = tuple[str, str]
 
 # Names of fixed columns, which stand beside the cells.
 ORDINAL = "_ordinal"  # root: the record's place in the load
@@ -78,15 +80,15 @@ def _any_value(values: list[Any]) -> bool:
 class TableLoad:
     """A root table's rows and those of its sub-tables, with what could not be taken.
 
-    ``rejected`` holds a reason by ordinal, ``notes`` the reason and first ordinal of each thing
-    left out (an over-long column, a sub-table that can't be made).
+    ``rejected`` holds a reason by ordinal, ``notes`` the first ordinal of each thing left out (an
+    over-long column, a sub-table that can't be made).
     """
 
     def __init__(self, root: Rows) -> None:
         self.root = root
         self.children: dict[ChildKey, Rows] = {}
         self.rejected: dict[int, str] = {}
-        self.notes: dict[str, int] = {}
+        self.notes: dict[Note, int] = {}
 
     def extend(self, other: "TableLoad") -> None:
         self.root.extend(other.root)

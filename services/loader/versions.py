@@ -134,9 +134,13 @@ class Versions:
         if await root.reject_what_does_not_fit(now):
             moved += await root.run(standing)
         for name, move in moves.items():
-            if standing.is_taken(name, root=place.table) or not move.fits:
+            taken = standing.is_taken(name, root=place.table)
+            if taken or not move.fits:
                 what = f"all rows of the version in {name}"
-                place.rejects.add([Rejected(what, f"{KEYS_DO_NOT_MATCH}: {name}")])
+                reason = f"{KEYS_DO_NOT_MATCH}: {name}"
+                if taken:
+                    reason = f"Table name collision on {name}"
+                place.rejects.add([Rejected(what, reason)])
                 continue
             await move.leave_out_sub_rows_without(root)
             moved += await move.run(standing)

@@ -32,6 +32,39 @@ async def test_a_customers_column_is_adopted_when_a_value_comes_for_it(gate: Gat
     assert await gate.rows("t", "id", "note") == [(1, None), (2, "b")]
 
 
+async def test_a_customers_column_of_another_type_is_left_alone(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "x": 1})
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t ADD COLUMN note text; UPDATE import_api.t SET note = 'mine'"
+    )
+    await gate.push("t", ["id"], {"id": 2, "note": 5})
+    await gate.push("t", ["id"], {"id": 1, "x": 2}, sequence=2)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "x", "note", "note__bi") == [
+        (1, 2, "mine", None),
+        (2, None, None, 5),
+    ]
+
+
+async def test_a_key_altered_to_another_type_costs_the_sub_rows_and_no_batch(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1, "items": [1]})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t ALTER COLUMN id TYPE text")
+    await gate.push("t", ["id"], {"id": 2, "items": [2]}, {"id": "a", "items": [3]}, sequence=2)
+
+    await gate.load()
+
+    assert await gate.rows("t") == [("1",), ("a",)]
+    assert await gate.rows("t__items", "value") == [(1,)]
+    assert await gate.reasons() == [
+        "Primary Key id contains multiple data types",
+        "Primary Keys for table do not match Primary Keys of incoming data: t__items",
+    ]
+
+
 async def test_c93_a_dropped_column_is_made_again(gate: Gate) -> None:
     await gate.push("t", ["id"], {"id": 1, "name": "a", "x": 1})
     await gate.load()

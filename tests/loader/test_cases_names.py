@@ -349,7 +349,7 @@ async def test_the_longest_names_that_load(gate: Gate) -> None:
     await gate.push(other, ["id"], {"id": 2})
     await gate.push("t", ["id"], {"id": 1, "p" * 59: 1}, {"id": 2, "p" * 59: "x"})
     await gate.push("u", ["k" * 47], {"k" * 47: 1, "items": [7]})
-    await gate.push("v", ["k" * 48], {"k" * 48: 1, "items": [7]})
+    await gate.push("v", ["k" * 48], {"k" * 48: 1, "items": [7], "parts": [8]})
     await gate.push("w", ["k" * 60], {"k" * 60: 1})
 
     await gate.load()
@@ -359,6 +359,8 @@ async def test_the_longest_names_that_load(gate: Gate) -> None:
     assert await gate.rows("u__items", "_sdc_source_key_" + "k" * 47, "value") == [(1, 7)]
     assert "v__items" not in await gate.tables()
     assert await gate.reasons() == [
+        # One for each sub-table.
+        f"Column name _sdc_source_key_{'k' * 48} is too long for PostgreSQL",
         f"Column name _sdc_source_key_{'k' * 48} is too long for PostgreSQL",
         f"Column name {'k' * 60} is too long for PostgreSQL",
     ]

@@ -181,3 +181,17 @@ async def test_activating_what_never_came_makes_nothing(gate: Gate) -> None:
     await gate.load()
 
     assert await gate.rows("t", "id", "_sdc_table_version") == [(1, 1)]
+
+
+async def test_a_sub_table_of_a_version_whose_name_is_taken_is_left_out(gate: Gate) -> None:
+    await gate.push("o", ["id"], {"id": 1}, version=1)
+    await gate.push("o__items", ["id"], {"id": 5})
+    await gate.push("o", ["id"], {"id": 2, "items": [1]}, version=2)
+    await gate.load()
+    await gate.batch("o", ["id"], {}, version=2, messages=ACTIVATE)
+
+    await gate.load()
+
+    assert await gate.rows("o") == [(2,)]
+    assert await gate.rows("o__items") == [(5,)]
+    assert await gate.reasons() == ["Table name collision on o__items"]

@@ -105,6 +105,28 @@ def test_a_column_of_a_foreign_type_stays_as_it_is() -> None:
     assert plan.column_of == {("c", Kind.TEXT): "c__st"}
 
 
+def test_a_customers_column_of_another_kind_keeps_its_name_and_its_values() -> None:
+    """Were it renamed it would be ours, and an update would empty it."""
+    columns = {
+        "id": ExistingColumn("id", Kind.BIGINT, "id"),
+        "note": ExistingColumn("note", Kind.TEXT),
+    }
+    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("note", Kind.BIGINT)]))
+
+    assert not plan.renames
+    assert not plan.adopted
+    assert plan.column_of == {("note", Kind.BIGINT): "note__bi"}
+
+
+def test_a_table_that_is_taken_over_splits_like_one_of_ours() -> None:
+    """Its books may have been lost."""
+    columns = {"id": ExistingColumn("id", Kind.BIGINT), "x": ExistingColumn("x", Kind.TEXT)}
+    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("x", Kind.BIGINT)]))
+
+    assert [(before, column.name) for before, column in plan.renames] == [("x", "x__st")]
+    assert plan.column_of == {("x", Kind.BIGINT): "x__bi"}
+
+
 def test_dropped_columns_count() -> None:
     table = ExistingTable({}, None, 1599)
 
