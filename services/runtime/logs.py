@@ -110,6 +110,8 @@ LogEvent = Literal[
     "log.inconsistent",
     # The signer can't reach the database; it tries again. Fields: error, retry_seconds.
     "signer.waiting",
+    # The signer can't use its key or its last checkpoint; nothing is signed. Fields: reason.
+    "signer.refused",
     # History can't hear of appends; it polls until it can. Fields: error, retry_seconds.
     "bell.waiting",
     # Somebody read the log or the receipts, or was refused; on the pages it is a member, else a

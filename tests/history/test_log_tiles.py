@@ -60,7 +60,9 @@ async def test_another_library_reads_the_events(
     await sign()
     reader = TilesReader(OverHttp(client))
     await asyncio.to_thread(reader.get_checkpoint)
-    stored = await database.fetch("SELECT record::text FROM ledger.event WHERE number IN (6, 300)")
+    stored = await database.fetch(
+        "SELECT record::text FROM ledger.event WHERE number IN (6, 300) ORDER BY number"
+    )
 
     for number, row in zip((6, 300), stored, strict=True):
         assert await asyncio.to_thread(reader.get_entry, number) == row["record"].encode()

@@ -7,14 +7,19 @@ from typing import TypeAlias
 
 import pytest
 from asyncpg import Connection, Record
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from events.checkpoint import VerifierKey, open_note
+from events.checkpoint import Checkpoint, VerifierKey, open_note, sign
 from events.merkle import leaf_hash, root_of
 from services.history.signer.files import BadKeyFile, SignerFiles
 from services.history.signer.signing import LogDoesNotExtend, RecordMissing, Signer
 from tests.history.appending import rename, small_history, unguarded
 
 Database: TypeAlias = "Connection[Record]"
+
+SIGNED_BY_ANOTHER = sign(
+    Checkpoint(origin="pushgate/0a1b", size=0, root=root_of([])), Ed25519PrivateKey.generate()
+)
 
 
 @dataclass
@@ -223,3 +228,42 @@ def test_a_damaged_key_is_not_replaced(files: SignerFiles) -> None:
 
     with pytest.raises(BadKeyFile):
         files.private_key()
+
+
+def test_a_key_that_signed_is_not_made_anew(files: SignerFiles) -> None:
+    """A new one would vouch for nothing that was signed before, and nobody would be told."""
+    files.private_key()
+    files.keep_note("what the lost key signed")
+    files.key_path.unlink()
+
+    with pytest.raises(BadKeyFile, match=r"restore\.md"):
+        files.private_key()
+    assert not files.key_path.exists()
+
+
+@pytest.mark.parametrize(
+    "note", ["", "no note\n", SIGNED_BY_ANOTHER], ids=["empty", "none", "another"]
+)
+async def test_a_memory_that_the_key_did_not_sign_is_none(note: str, files: SignerFiles) -> None:
+    files.private_key()
+    files.keep_note(note)
+
+    with pytest.raises(RecordMissing, match="is no checkpoint that"):
+        await signer(files)
+
+
+async def test_a_lost_key_is_replaced_by_beginning_anew(
+    database: Database, signing_role: Database, files: SignerFiles
+) -> None:
+    await small_history(database)
+    old = await (await signer(files)).turn(signing_role)
+    assert old is not None
+    files.key_path.unlink()
+    files.note_path.unlink()
+    await database.fetchval(
+        "SELECT ledger.begin_anew($1, $2, $3)", old.origin, old.size, old.root.hex()
+    )
+    new = await (await signer(files)).turn(signing_role)
+
+    assert new is not None
+    assert (new.size, new.origin != old.origin) == (old.size + 1, True)

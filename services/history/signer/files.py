@@ -32,9 +32,14 @@ class SignerFiles:
         return self._directory / "checkpoint"
 
     def private_key(self) -> Ed25519PrivateKey:
-        """Made on first use. Raises BadKeyFile when others can read it or it holds no such key."""
+        """Made on first use, and never again. Raises BadKeyFile when it cannot be used."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.key_path.exists():
+            if self.note_path.exists():
+                raise BadKeyFile(
+                    f"{self.key_path} is gone, and {self.note_path} was signed with it: put it"
+                    " back; if it is lost for good, see docs/operations/restore.md"
+                )
             self._make_key()
         if self.key_path.stat().st_mode & 0o077:
             raise BadKeyFile(f"{self.key_path} can be read by others; chmod 600 it")

@@ -12,7 +12,7 @@ from aiohttp import web
 from asyncpg import Connection, Record
 
 from events.queries import load_queries
-from services.history.signer.files import SignerFiles
+from services.history.signer.files import BadKeyFile, SignerFiles
 from services.history.signer.signing import LogDoesNotExtend, RecordMissing, Signer
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
@@ -72,7 +72,14 @@ class SigningLoop:
 
     async def run(self, ending: asyncio.Event) -> None:
         files = SignerFiles(Path(self._settings.signer_dir))
-        signer = await asyncio.to_thread(Signer, files, self._clock)
+        try:
+            signer = await asyncio.to_thread(Signer, files, self._clock)
+        except (BadKeyFile, RecordMissing) as error:
+            Log().error("signer.refused", reason=str(error))
+            # Started again it finds the files mended, or ends again.
+            self._lifecycle.fail(str(error))
+            await ending.wait()
+            return
         while not ending.is_set():
             try:
                 await self._work_while_connected(signer, ending)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from events.checkpoint import Checkpoint, open_note, read_unverified_note, sign, verifier_key
+from events.checkpoint import (
+    BadCheckpoint,
+    Checkpoint,
+    open_note,
+    read_unverified_note,
+    sign,
+    verifier_key,
+)
 from events.log import AnyConnection
 from events.merkle import HASH_BYTES, leaf_hash
 from events.queries import load_queries
@@ -29,7 +36,7 @@ class LogDoesNotExtend(Exception):
 
 
 class RecordMissing(Exception):
-    """There are checkpoints of this log, but the signer does not remember them."""
+    """There are checkpoints of this log, but the signer does not remember them, or not rightly."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +49,7 @@ class Signer:
     """Works by turns. In between it remembers the tree, so that only new leaves are read."""
 
     def __init__(self, files: SignerFiles, clock: Clock) -> None:
+        """Raises BadKeyFile, RecordMissing."""
         self._files = files
         self._clock = clock
         self._key: Ed25519PrivateKey = files.private_key()
@@ -76,8 +84,14 @@ class Signer:
         note = self._files.note()
         if note is None:
             return None
-        name = read_unverified_note(note)[0].origin
-        return open_note(note, verifier_key(name, self._key))
+        try:
+            name = read_unverified_note(note)[0].origin
+            return open_note(note, verifier_key(name, self._key))
+        except BadCheckpoint as error:
+            raise RecordMissing(
+                f"{self._files.note_path} is no checkpoint that {self._files.key_path} signed"
+                f" ({error}): put the signer's directory back, or see docs/operations/restore.md"
+            ) from error
 
     async def _head(self, connection: AnyConnection) -> _Head:
         row = await connection.fetchrow(load_queries("events")["head"])
