@@ -15,6 +15,7 @@ from services.runtime.config import Secret
 from services.runtime.database import connect
 from services.runtime.migrations import OWNER, ROLES, create_roles, migrate, open_destination
 from tests.database.emptying import empty
+from tests.database.kept import KeptConnections
 from tests.database.shared_server import (
     SERVER_VARIABLE,
     locked,
@@ -99,15 +100,20 @@ async def shared_database_url(server_url: str, template: str) -> AsyncGenerator[
         yield url
 
 
+@pytest.fixture(scope="session")
+async def kept_connections(shared_database_url: str) -> AsyncGenerator[KeptConnections]:
+    """To the database that ``emptied_database_url`` gives to one test after the other."""
+    async with KeptConnections(shared_database_url) as kept:
+        yield kept
+
+
 @pytest.fixture
-async def emptied_database_url(shared_database_url: str) -> str:
+async def emptied_database_url(shared_database_url: str, kept_connections: KeptConnections) -> str:
     """The owner's URL of a database on its first day, for tests that leave the schema alone.
 
     Much faster than a clone; a folder of such tests makes its ``database_url`` of it.
     """
-    owner = await connect(shared_database_url, application_name="test set-up")
-    await empty(owner)
-    await owner.close()
+    await empty(await kept_connections.as_new(shared_database_url))
     return shared_database_url
 
 
@@ -118,11 +124,12 @@ def role_url(database_url: str) -> RoleUrl:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
+async def database(
+    database_url: str, kept_connections: KeptConnections
+) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
     """A connection as the owner."""
-    connection = await connect(database_url, application_name="test")
-    yield connection
-    await connection.close()
+    async with kept_connections.lent(database_url) as connection:
+        yield connection
 
 
 @pytest.fixture
