@@ -244,12 +244,12 @@ def test_a_key_that_signed_is_not_made_anew(files: SignerFiles) -> None:
 @pytest.mark.parametrize(
     "note", ["", "no note\n", SIGNED_BY_ANOTHER], ids=["empty", "none", "another"]
 )
-async def test_a_memory_that_the_key_did_not_sign_is_none(note: str, files: SignerFiles) -> None:
+def test_a_memory_that_the_key_did_not_sign_is_none(note: str, files: SignerFiles) -> None:
     files.private_key()
     files.keep_note(note)
 
     with pytest.raises(RecordMissing, match="is no checkpoint that"):
-        await signer(files)
+        Signer(files, SteppedClock())
 
 
 async def test_a_lost_key_is_replaced_by_beginning_anew(
