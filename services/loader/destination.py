@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from asyncpg import Connection, Record
 
@@ -23,10 +23,21 @@ Destination: TypeAlias = "Connection[Record]"
 _TABLE_KINDS = ("r", "p")
 
 
+_BOOKS = ("0001_books.sql", "0002_counts.sql")
+
+
 @cache
 def books_sql() -> str:
     """Read once, at start-up, in the caller's thread."""
-    return files("services.loader.books").joinpath("sql", "0001_books.sql").read_text("utf-8")
+    directory = files("services.loader.books").joinpath("sql")
+    return "".join([directory.joinpath(name).read_text("utf-8") for name in _BOOKS])
+
+
+class Counts(NamedTuple):
+    """What a load wrote, sub-tables included, and what it rejected."""
+
+    rows: int
+    rejected: int
 
 
 @dataclass(slots=True)
@@ -70,12 +81,17 @@ class Books:
         rows = await self._connection.fetch(self._queries["lock_holders"], schema, table)
         return [f"session {pid} of {user} ({name})" for pid, user, name in rows]
 
-    async def marked(self, marks: Sequence[Mark]) -> set[Mark]:
+    async def marked(self, marks: Sequence[Mark]) -> dict[Mark, Counts]:
+        """Those that are, and the counts that stand beside them."""
         rows = await self._connection.fetch(self._queries["marked"], *columns_of(marks))
-        return {Mark(*row) for row in rows}
+        return {Mark(*row[:2]): Counts(*row[2:]) for row in rows}
 
-    async def mark(self, marks: Sequence[Mark], schema: str, now: datetime) -> None:
-        await self._connection.execute(self._queries["mark"], *columns_of(marks), schema, now)
+    async def mark(
+        self, marks: Sequence[Mark], schema: str, counts: Counts, *, now: datetime
+    ) -> None:
+        await self._connection.execute(
+            self._queries["mark"], *columns_of(marks), schema, now, *counts
+        )
 
     async def unmark(self, marks: Iterable[Mark]) -> None:
         await self._connection.execute(self._queries["unmark"], *columns_of(marks))

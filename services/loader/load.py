@@ -9,7 +9,7 @@ from datetime import datetime
 
 from services.ingest.journal.claim import Claims, Mark
 from services.loader.assembly import Assembly, Parcel, Rejected
-from services.loader.destination import Books, Destination
+from services.loader.destination import Books, Counts, Destination
 from services.loader.pace import Pace
 from services.loader.placing import Place
 from services.loader.reading import Switch
@@ -42,14 +42,26 @@ class Order:
 class Outcome:
     """``requests`` (from 1) were loaded now, ``earlier`` had been; others are gone or set aside.
 
-    ``stale`` counts records of a version older than the active one.
+    ``earlier`` has what was counted then. ``stale`` counts records of a version older than the
+    active one.
     """
 
     rows: int = 0
     rejected: int = 0
     stale: int = 0
     requests: set[int] = field(default_factory=set)
-    earlier: set[int] = field(default_factory=set)
+    earlier: dict[int, Counts] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(self.rows, self.rejected)
+
+    def counts_of(self, requests: Sequence[int]) -> Counts:
+        """Those that stand beside these requests: of this load, beside its first one."""
+        found = [self.earlier[i] for i in requests if i in self.earlier]
+        if min(self.requests, default=0) in requests:
+            found.append(self.counts)
+        return Counts(sum(c.rows for c in found), sum(c.rejected for c in found))
 
 
 async def load(connection: Destination, claims: Claims, order: Order, *, now: datetime) -> Outcome:
@@ -75,7 +87,7 @@ async def load(connection: Destination, claims: Claims, order: Order, *, now: da
                 assembly = await order.source.assemble(outcome.requests)
             await _load_steps(connection, order, assembly, outcome, now=now)
             loaded = [marks[i - 1] for i in sorted(outcome.requests)]
-            await books.mark(loaded, order.schema, now)
+            await books.mark(loaded, order.schema, outcome.counts, now=now)
     return outcome
 
 
@@ -90,8 +102,8 @@ async def _what_to_load(books: Books, claims: Claims, order: Order) -> Outcome:
     pending = await claims.still_pending(marks)
     numbered = list(enumerate(marks, start=1))
     return Outcome(
-        requests={i for i, mark in numbered if mark in pending - marked},
-        earlier={i for i, mark in numbered if mark in marked},
+        requests={i for i, mark in numbered if mark in pending and mark not in marked},
+        earlier={i: marked[mark] for i, mark in numbered if mark in marked},
     )
 
 

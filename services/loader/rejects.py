@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+import asyncpg
+
 from services.loader import naming
 from services.loader.assembly import Rejected
 from services.loader.destination import Destination
@@ -14,6 +16,25 @@ Spot = tuple[int, int]
 TextsOf = Callable[[Sequence[Spot]], list[str]]
 
 _COLUMNS = ("record", "reason", "table_name", "_sdc_rejected_at")
+# What the table says when somebody altered it; TypeError and ValueError is the driver.
+_ALTERED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.UndefinedColumnError,
+    TypeError,
+    ValueError,
+)
+
+
+class RejectedAltered(Exception):
+    """``_sdc_rejected`` takes no row any more. Told: its schema, and what the destination said."""
+
+    def __str__(self) -> str:
+        schema, said = self.args
+        return (
+            f"{schema}.{naming.REJECTED_TABLE} was altered and takes no rejected record ({said}):"
+            " give it back the columns that it was made with, then send the batch again"
+        )
 
 
 class Rejects:
@@ -62,7 +83,12 @@ class Rejects:
         ]
         # Reasons name what was pushed, and U+0000 can't be stored. Texts have it escaped.
         rows = [(text, reason.replace("\0", ""), table, now) for text, reason in told]
-        if rows:
+        if not rows:
+            return
+        try:
             await connection.copy_records_to_table(
                 naming.REJECTED_TABLE, schema_name=schema, columns=_COLUMNS, records=rows
             )
+        except _ALTERED as error:
+            said = error.args[0] if error.args else type(error).__name__
+            raise RejectedAltered(schema, said) from error

@@ -15,11 +15,12 @@ from asyncpg import Pool, Record
 from events.log import AnyConnection
 from events.queries import load_queries
 from services.ingest.journal.claim import Batch, Claims, TableKey
-from services.loader.destination import Books, Destination
+from services.loader.destination import Books, Counts, Destination
 from services.loader.load import Order, Outcome, load
 from services.loader.naming import root_table_name
 from services.loader.plan import NameTaken, TooManyColumns
 from services.loader.preparing import Part, Prepared, Preparing, Shared
+from services.loader.rejects import RejectedAltered
 from services.loader.source import Unreadable
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
@@ -53,7 +54,7 @@ _PASSING = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 # Of the batch and the table as it is; their texts say what to do.
-_TELLING = (NameTaken, TooManyColumns)
+_TELLING = (NameTaken, RejectedAltered, TooManyColumns)
 
 
 class Turns:
@@ -162,17 +163,20 @@ class Turns:
         *,
         seconds: float,
     ) -> None:
-        """Takes off the journal's list what is loaded, now or long ago.
+        """Takes off the journal's list what is loaded, now or long ago, and tells of it once.
 
         What another loader set aside meanwhile is not, and stays there.
         """
-        there = outcome.requests | outcome.earlier
-        marks = [batch.mark for i, batch in enumerate(batches, start=1) if i in there]
-        loaded = [batch for i, batch in enumerate(batches, start=1) if i in outcome.requests]
+        numbered = list(enumerate(batches, start=1))
+        there = outcome.requests | outcome.earlier.keys()
+        marks = [batch.mark for i, batch in numbered if i in there]
         async with self._journal.acquire() as connection, connection.transaction():
-            await self._claims.finish(marks, connection)
-            if loaded:
-                await self._record(connection, table, loaded, outcome, seconds=seconds)
+            listed = await self._claims.finish(marks, connection)
+            told = [(i, batch) for i, batch in numbered if batch.mark in listed]
+            if told:
+                counts = outcome.counts_of([i for i, _ in told])
+                loaded = [batch for _, batch in told]
+                await self._record(connection, table, loaded, counts, seconds=seconds)
         self._shared.finished += marks
         LOADER_ROWS.inc(outcome.rows)
         LOADER_REJECTED.inc(outcome.rejected)
@@ -182,12 +186,12 @@ class Turns:
             "table.loaded",
             schema=schema,
             table=batches[0].table_name,
-            batches=len(loaded),
+            batches=len(outcome.requests),
             rows=outcome.rows,
             rejected=outcome.rejected,
             stale=outcome.stale,
             milliseconds=round(seconds * 1000),
-            request_ids=_request_ids(loaded),
+            request_ids=_request_ids([batch for i, batch in numbered if i in outcome.requests]),
         )
 
     async def _record(
@@ -195,14 +199,14 @@ class Turns:
         connection: AnyConnection,
         table: TableKey,
         loaded: Sequence[Batch],
-        outcome: Outcome,
+        written: Counts,
         *,
         seconds: float,
     ) -> None:
         now = self._clock.now()
         name, records = loaded[0].table_name, sum(batch.records for batch in loaded)
         lag_seconds = max(0.0, (now - loaded[0].received_at).total_seconds())
-        counts = (records, outcome.rows, outcome.rejected)
+        counts = (records, *written)
         await connection.execute(
             self._queries["record_load"],
             table.integration_id,

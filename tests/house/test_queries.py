@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from events.queries import load_queries
+from services.loader.destination import books_sql
 from services.runtime.database import connect
 from tests.database.fixtures import as_role, fresh_database, fresh_destination
 from tests.house.sources import ROOT
@@ -55,6 +56,7 @@ QUERIES = [
     for name, statement in load_queries(package).items()
 ]
 DESTINATION_QUERIES = load_queries(IN_DESTINATION)
+BOOKS = books_sql()
 
 
 def test_every_package_with_queries_has_a_role() -> None:
@@ -71,10 +73,9 @@ async def migrated_url(server_url: str, template: str) -> AsyncGenerator[str]:
 @pytest.fixture(scope="module")
 async def books_url(server_url: str, template: str) -> AsyncGenerator[str]:
     assert template  # with it came the roles
-    books = ROOT.joinpath(*IN_DESTINATION.split("."), "sql", "0001_books.sql").read_text()
     async with fresh_destination(server_url) as url:
         connection = await connect(url, application_name="test")
-        await connection.execute(books)
+        await connection.execute(BOOKS)
         await connection.close()
         yield url
 

@@ -242,6 +242,32 @@ async def test_a_customers_constraint_rejects_nothing_and_is_tried_a_bounded_num
     assert await gate.reasons() == []
 
 
+@pytest.mark.parametrize(
+    "alteration",
+    ["ALTER reason TYPE varchar(5)", "DROP COLUMN record", "ALTER record TYPE int USING 1"],
+)
+async def test_an_altered_table_of_rejects_is_told_by_its_name_and_loads_after_the_repair(
+    alteration: str, gate: Gate
+) -> None:
+    await gate.push("t", ["id"], {"id": 1})
+    await gate.load()
+    await gate.destination.execute(f"ALTER TABLE import_api._sdc_rejected {alteration}")
+    batch_id = await gate.push("t", ["id"], {"id": 2}, {"id": 3, "_sdc_x": 1})
+    # As if it had been tried four times: the pauses between tries grow.
+    await gate.journal.execute("UPDATE journal.pending SET attempts = 4")
+    async with gate.loader() as loader:
+        await eventually(lambda: gate.done(loader))
+    (reason,) = await gate.set_aside()
+    await gate.destination.execute("DROP TABLE import_api._sdc_rejected")
+    await gate.journal.execute("SELECT journal.retry(ARRAY[$1::uuid])", batch_id)
+
+    await gate.load()
+
+    assert reason.startswith("import_api._sdc_rejected was altered and takes no rejected record (")
+    assert await gate.rows("t") == [(1,), (2,)]
+    assert len(await gate.reasons()) == 1
+
+
 async def test_a_failed_load_is_tried_again_batch_by_batch(gate: Gate) -> None:
     await gate.push("t", ["id"], {"id": 1})
     await gate.load()
@@ -336,3 +362,25 @@ async def test_what_was_loaded_is_counted_by_table(gate: Gate) -> None:
     )
     assert row is not None
     assert tuple(row) == (INTEGRATION, "t", 2, 3, 4, 1)
+
+
+async def test_a_load_that_a_dying_loader_did_not_tell_of_is_counted_by_the_next(
+    gate: Gate,
+) -> None:
+    await gate.push("t", ["id"], {"id": 1, "items": [1, 2]}, {"id": 2, "_sdc_x": 1})
+    # The destination has committed when the journal refuses.
+    await gate.journal.execute(
+        "ALTER TABLE loader.loads ADD CONSTRAINT nothing CHECK (false) NOT VALID"
+    )
+    try:
+        async with gate.loader():
+            await eventually(lambda: gate.tried("t"))
+    finally:
+        await gate.journal.execute("ALTER TABLE loader.loads DROP CONSTRAINT nothing")
+
+    await gate.load()
+
+    assert await gate.rows("t", "id") == [(1,)]
+    row = await gate.journal.fetchrow("SELECT loads, records, rows, rejected FROM loader.tables")
+    assert row is not None
+    assert tuple(row) == (1, 2, 3, 1)

@@ -133,9 +133,13 @@ class Claims:
         rows = await self._pool.fetch(self._queries[query], *columns_of(marks))
         return {Mark(*row) for row in rows}
 
-    async def finish(self, marks: Sequence[Mark], connection: AnyConnection) -> None:
-        """They are loaded: off the list, in the caller's transaction. Again changes nothing."""
-        await connection.execute(self._queries["finish_batches"], *columns_of(marks))
+    async def finish(self, marks: Sequence[Mark], connection: AnyConnection) -> set[Mark]:
+        """They are loaded: off the list, in the caller's transaction. Again changes nothing.
+
+        Those that were on the list until now.
+        """
+        rows = await connection.fetch(self._queries["finish_batches"], *columns_of(marks))
+        return {Mark(*row) for row in rows}
 
     async def count_attempt(self, marks: Sequence[Mark], reason: str) -> None:
         await self._pool.execute(self._queries["count_attempt"], *columns_of(marks), reason)

@@ -171,7 +171,8 @@ SELECT p.batch_id, p.place FROM journal.pending p
 
 -- name: finish_batches
 DELETE FROM journal.pending p USING unnest($1::uuid[], $2::int[]) AS done (batch_id, place)
- WHERE p.batch_id = done.batch_id AND p.place = done.place;
+ WHERE p.batch_id = done.batch_id AND p.place = done.place
+RETURNING p.batch_id, p.place;
 
 -- name: count_attempt
 UPDATE journal.pending p SET attempts = p.attempts + 1, reason = $3

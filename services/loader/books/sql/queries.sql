@@ -5,12 +5,15 @@
 SELECT pg_advisory_xact_lock(4, hashtext($1 || '.' || $2));
 
 -- name: marked
-SELECT batch_id, place FROM _pushgate.loaded
+SELECT batch_id, place, rows, rejected FROM _pushgate.loaded
   JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place);
 
 -- name: mark
-INSERT INTO _pushgate.loaded (batch_id, place, schema_name, loaded_at)
-SELECT batch_id, place, $3, $4 FROM unnest($1::uuid[], $2::int[]) AS done (batch_id, place);
+-- What the load counted stands beside the first.
+INSERT INTO _pushgate.loaded (batch_id, place, schema_name, loaded_at, rows, rejected)
+SELECT batch_id, place, $3, $4,
+       CASE at WHEN 1 THEN $5::bigint ELSE 0 END, CASE at WHEN 1 THEN $6::bigint ELSE 0 END
+  FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS done (batch_id, place, at);
 
 -- name: unmark
 DELETE FROM _pushgate.loaded USING unnest($1::uuid[], $2::int[]) AS done (batch_id, place)
