@@ -8,19 +8,18 @@ lean on those before them, the codes are written out first.
 from __future__ import annotations
 
 import hashlib
-import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 
 from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Entry
+from pushgate_client.structure import tokens
 from pushgate_client.transit_codes import without_codes
 
-# Strings are passed over whole; what remains of JSON's structure is one byte each.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
 # How much of the name of the whole stands in that of a part, and how much of a digest after it.
 _NAME_CHARACTERS, _DIGEST_CHARACTERS = 64, 32
-_OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
+_OPENING, _CLOSING = b"{[", b"}]"
+_ARRAY, _COMMA, _COLON = b"[,:"
 
 
 def halves(entry: Entry) -> tuple[Entry, Entry] | None:
@@ -124,42 +123,42 @@ def record_places(entry: Entry) -> Places | None:
 
 
 def _array(body: bytes) -> int | None:
-    found = _TOKEN.search(body)
-    return found.start() if found and found[0] == b"[" else None
+    start, _ = next(tokens(body), (None, 0))
+    return start if start is not None and body[start] == _ARRAY else None
 
 
 def _messages(body: bytes) -> int | None:
     """Where the array begins that is the value of the outermost key ``messages``."""
     depth = 0
     is_next = False
-    before = b""
-    for found in _TOKEN.finditer(body):
-        token = found[0]
-        if token in _OPENING:
-            if is_next and token == b"[":
-                return found.start()
+    before = slice(0, 0)
+    for start, end in tokens(body):
+        mark = body[start]
+        if mark in _OPENING:
+            if is_next and mark == _ARRAY:
+                return start
             depth += 1
-        elif token in _CLOSING:
+        elif mark in _CLOSING:
             depth -= 1
-        is_next = depth == 1 and token == b":" and before == b'"messages"'
-        before = token
+        is_next = depth == 1 and mark == _COLON and body[before] == b'"messages"'
+        before = slice(start, end)
     return None
 
 
 def _elements(entry: Entry, start: int) -> Places | None:
     places = Places(entry)
     depth, first = 0, start + 1
-    for found in _TOKEN.finditer(entry.body, start):
-        token = found[0]
-        if token in _OPENING:
+    for at, end in tokens(entry.body, start):
+        mark = entry.body[at]
+        if mark in _OPENING:
             depth += 1
-        elif token in _CLOSING:
+        elif mark in _CLOSING:
             depth -= 1
             if depth == 0:
-                if entry.body[first : found.start()].strip():
-                    places.add(first, found.start())
+                if entry.body[first:at].strip():
+                    places.add(first, at)
                 return places
-        elif token == b"," and depth == 1:
-            places.add(first, found.start())
-            first = found.end()
+        elif mark == _COMMA and depth == 1:
+            places.add(first, at)
+            first = end
     return None

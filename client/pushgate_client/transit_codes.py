@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 
 from pushgate_client.limits import BODY_BYTES_MAX
+from pushgate_client.structure import tokens
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 _MAP = b"^ "
 _GIVEN_TO_ALL = (b"~#", b"~:", b"~$")
 _CHARACTERS_MIN = 4
@@ -32,24 +32,24 @@ def without_codes(body: bytes) -> bytes | None:
     if not re.match(rb'\s*\[\s*[^"\s]', body):
         return None
     codes, open_arrays, parts, copied = _Codes(), [_Array()], list[bytes](), 0
-    for found in _TOKEN.finditer(body):
-        token, array = found[0], open_arrays[-1]
+    for start, end in tokens(body):
+        token, array = body[start:end], open_arrays[-1]
         if token in (b"[", b"{"):
             open_arrays.append(_Array())
         elif token in (b"]", b"}"):
             open_arrays.pop()
             if not open_arrays:
                 return None
-        elif token == b",":
-            array.member += 1
+        elif token in (b",", b":"):
+            array.member += token == b","
         elif token[1:-1] == _MAP:
             array.is_map = array.member == 0
         elif token[1:2] == b"^" and len(token) > len('"^"'):
             meaning = codes.meanings.get(token[1:-1])
             if meaning is None:
                 return None
-            parts += [body[copied : found.start()], meaning]
-            copied = found.end()
+            parts += [body[copied:start], meaning]
+            copied = end
         else:
             codes.see(token, is_key=array.is_map and array.member % 2 == 1)
     written = b"".join([*parts, body[copied:]])

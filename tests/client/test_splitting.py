@@ -1,6 +1,7 @@
 """Bodies are halved between records, and not a byte of a record is touched."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.transit import decode
-from pushgate_client.entries import BATCH, PUSH, TRANSIT, Entry
+from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Entry
 from pushgate_client.splitting import each_record, halves
 from tests.client.made import entry
 from tests.protocol.transit_writer import compact, plain, verbose
@@ -118,3 +119,21 @@ def test_codes_that_began_anew_are_written_out_too() -> None:
 )
 def test_transit_that_is_no_array_of_records_is_left_whole(body: bytes) -> None:
     assert halves(_transit(body)) is None
+
+
+@pytest.mark.parametrize("text", [b"x" * 50_000, b'\\"' * 25_000], ids=["plain", "escaped"])
+@pytest.mark.parametrize("media_type", [JSON, TRANSIT])
+def test_long_strings_are_passed_over_in_the_memory_of_a_few_bodies(
+    media_type: str, text: bytes
+) -> None:
+    whole = replace(
+        _push(b'[["^ ","a","%b"],["^ ","a","%b"]]' % (text, text)), media_type=media_type
+    )
+
+    tracemalloc.start()
+    found = halves(whole)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found is not None
+    assert most < 6 * len(whole.body)
