@@ -6,10 +6,12 @@ from pushgate_client.client import Options, PushClient, Pushed
 from pushgate_client.delivery import Delivery, Happening, Held, Resumed, Sent, WasSetAside
 from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Counts, Entry, SetAside, Taken
 from pushgate_client.errors import (
+    ClientClosed,
     DiskFull,
     GaveUp,
     OutboxFull,
     OutboxLocked,
+    OutboxUnusable,
     PushgateError,
     RecordUnusable,
     Refused,
@@ -26,6 +28,7 @@ __all__ = [
     "TRANSIT",
     "Answer",
     "BlockingPushClient",
+    "ClientClosed",
     "Counts",
     "Delivery",
     "DiskFull",
@@ -39,6 +42,7 @@ __all__ = [
     "Outbox",
     "OutboxFull",
     "OutboxLocked",
+    "OutboxUnusable",
     "OutboxView",
     "PushClient",
     "Pushed",

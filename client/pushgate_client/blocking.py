@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from pushgate_client.client import PushClient, Pushed
 from pushgate_client.entries import Counts
+from pushgate_client.errors import ClientClosed
+from pushgate_client.limits import STOP_SECONDS
 from pushgate_client.records import AnyRecord
 
 Result = TypeVar("Result")
@@ -24,9 +27,12 @@ class BlockingPushClient:
         self._client = PushClient(url, **arguments)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="pushgate-client")
+        # Of the process in which the thread runs, while it does: a fork has no thread.
+        self._process = 0
 
     def __enter__(self) -> BlockingPushClient:
         self._thread.start()
+        self._process = os.getpid()
         try:
             self._wait(self._client.__aenter__())
         except BaseException:
@@ -35,6 +41,8 @@ class BlockingPushClient:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._process != os.getpid():
+            return
         try:
             self._wait(self._client.__aexit__(kind, error, trace))
         finally:
@@ -52,6 +60,9 @@ class BlockingPushClient:
         self._wait(self._client.emptied())
 
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
+        if self._process != os.getpid():
+            work.close()
+            raise ClientClosed
         waiting = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return waiting.result()
@@ -61,6 +72,14 @@ class BlockingPushClient:
             raise
 
     def _end(self) -> None:
+        """What was interrupted still lets go of what it holds, as an outbox."""
+        asyncio.run_coroutine_threadsafe(_all_ended(), self._loop).result()
+        self._process = 0
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _all_ended() -> None:
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others, timeout=STOP_SECONDS)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from pushgate_client.address import gate_address
 from pushgate_client.clock import Clock, SystemClock
 from pushgate_client.delivery import Delivery, Happening
 from pushgate_client.entries import PUSH, Counts, Entry
-from pushgate_client.errors import RecordUnusable
+from pushgate_client.errors import ClientClosed, RecordUnusable
 from pushgate_client.limits import (
     CONNECTIONS,
     GIVE_UP_SECONDS,
@@ -74,7 +75,7 @@ class PushClient:
         outbox: str | Path | None = None,
         options: Options | None = None,
     ) -> None:
-        self._url = url
+        self._url = gate_address(url)
         self._token = token_source(TokenFromEnvironment() if token is None else token)
         self._client_id = _client_id(client_id)
         self._directory = outbox
@@ -83,6 +84,7 @@ class PushClient:
         self._outbox: Outbox | None = None
         self._delivery: Delivery | None = None
         self._straight: StraightSink | None = None
+        self._closed = False
 
     async def __aenter__(self) -> PushClient:
         """Raises OutboxLocked while another process has the outbox."""
@@ -97,11 +99,14 @@ class PushClient:
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
+        if self._closed:
+            return
         try:
             if kind is None and self._delivery is not None:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._delivery.emptied(), self._options.linger_seconds)
         finally:
+            self._closed = True
             await self._lives.aclose()
 
     async def push(
@@ -178,7 +183,8 @@ class PushClient:
 
     async def _entry(self, table: str, body: Body, before: bytes) -> Entry:
         sink = self._outbox or self._straight
-        assert sink is not None, "used inside the block"
+        if sink is None or self._closed:
+            raise ClientClosed
         first = await sink.next_sequences(body.records)
         return Entry(
             endpoint=PUSH,

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 from pushgate_client.answers import Answer, Course, Fault
 from pushgate_client.clock import Clock, SystemClock
 from pushgate_client.courier import Courier
+from pushgate_client.endings import to_its_end
 from pushgate_client.entries import Entry, Taken
+from pushgate_client.errors import ClientClosed
 from pushgate_client.limits import CONNECTIONS, STOP_SECONDS
 from pushgate_client.outbox import Outbox
 from pushgate_client.sending import Sender
@@ -99,8 +101,13 @@ class Delivery:
         self._stopping.set()
         for worker in self._idle:
             worker.cancel()
-        if not self._held:
-            await self._answered()
+        try:
+            if not self._held:
+                await self._answered()
+        finally:
+            await to_its_end(self._end())
+
+    async def _end(self) -> None:
         for worker in self._workers:
             worker.cancel()
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
@@ -115,7 +122,10 @@ class Delivery:
         await self.unless_it_died(self._outbox.emptied())
 
     async def unless_it_died(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """What comes of it; raises what ended the sending instead, if anything did."""
+        """What comes of it; raises what ended the sending instead, if anything did.
+
+        ClientClosed when the block was left meanwhile.
+        """
         task = asyncio.create_task(work)
         try:
             done, _ = await asyncio.wait(
@@ -124,7 +134,10 @@ class Delivery:
         finally:
             task.cancel()
         for worker in done - {task}:
-            worker.result()
+            if not worker.cancelled():
+                worker.result()
+        if task not in done:
+            raise ClientClosed
         return task.result()
 
     async def died(self) -> None:
@@ -137,11 +150,13 @@ class Delivery:
         """What is under way, unless it turns out that nobody answers now."""
         working = asyncio.ensure_future(asyncio.wait(self._workers))
         refused = asyncio.ensure_future(self._refused.wait())
-        await asyncio.wait(
-            {working, refused}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        working.cancel()
-        refused.cancel()
+        try:
+            await asyncio.wait(
+                {working, refused}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            working.cancel()
+            refused.cancel()
 
     async def _work(self) -> None:
         while not self._stopping.is_set():

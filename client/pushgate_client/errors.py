@@ -14,11 +14,27 @@ class PushgateError(Exception):
     """Everything this package raises on purpose."""
 
 
+class ClientClosed(PushgateError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The client is not open here: push inside its block, in the process that opened it."
+            " What its outbox took is kept there."
+        )
+
+
 class OutboxLocked(PushgateError):
     def __init__(self, directory: Path, holder: str) -> None:
         super().__init__(
             f"The outbox {directory} is in use by {holder}. Stop that one first, or give this one"
             " a directory of its own."
+        )
+
+
+class OutboxUnusable(PushgateError):
+    def __init__(self, directory: Path, reason: str) -> None:
+        super().__init__(
+            f"The outbox {directory} can't be opened: {reason}. It needs a directory that this"
+            " process may make, or read and write, on a disk with some room."
         )
 
 

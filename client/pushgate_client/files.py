@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 
 def make_directory(path: Path) -> None:
@@ -29,6 +32,18 @@ def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
         raise
     if flush:
         flush_directory(path.parent)
+
+
+def read_small(path: Path, unwritten: dict[str, Any]) -> dict[str, Any] | None:
+    """``unwritten`` of what is not there; None of what is damaged: not a member like those."""
+    try:
+        found = unwritten | orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return unwritten
+    except (TypeError, ValueError):
+        return None
+    of_a_kind = all(type(found[name]) is type(value) for name, value in unwritten.items())
+    return found if of_a_kind else None
 
 
 def flush_directory(path: Path) -> None:

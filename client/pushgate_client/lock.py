@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import weakref
 from pathlib import Path
+from typing import ClassVar
 
 from pushgate_client.errors import OutboxLocked
 
 
 class DirectoryLock:
-    """The system lets go of it when the process ends, however it ends."""
+    """The system lets go of it when the process ends, however it ends.
+
+    A fork of it does not hold it: it may live longer.
+    """
+
+    _taken: ClassVar[weakref.WeakSet[DirectoryLock]] = weakref.WeakSet()
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -28,11 +36,26 @@ class DirectoryLock:
             raise OutboxLocked(
                 self._directory, f"process {holder}" if holder else "another process"
             ) from None
-        os.ftruncate(file, 0)
-        os.pwrite(file, str(os.getpid()).encode(), 0)
+        except OSError:
+            os.close(file)
+            raise
         self._file = file
+        self._taken.add(self)
+        # For whoever comes second; a full disk is no reason to stop.
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, 0)
+            os.pwrite(file, str(os.getpid()).encode(), 0)
 
     def let_go(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+            self._taken.discard(self)
+
+    @classmethod
+    def let_go_of_all(cls) -> None:
+        for lock in list(cls._taken):
+            lock.let_go()
+
+
+os.register_at_fork(after_in_child=DirectoryLock.let_go_of_all)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pushgate_client.clock import Clock, SystemClock
+from pushgate_client.endings import to_its_end
 from pushgate_client.entries import Counts, Entry, SetAside, Taken
 from pushgate_client.errors import DiskFull, OutboxFull
 from pushgate_client.limits import (
@@ -102,7 +103,7 @@ class Outbox:
         try:
             yield outbox
         finally:
-            await outbox._stop()
+            await to_its_end(outbox._stop())
 
     # --- putting in ----------------------------------------------------------------------------
 
@@ -180,9 +181,11 @@ class Outbox:
         while True:
             try:
                 await self._do(self._store.set_aside, entry, id_, status, reason, place=place)
-            except OSError:
+            except OSError as error:
+                self._disk_full = self._full_of(error)
                 await asyncio.sleep(DISK_LOOK_SECONDS)
             else:
+                self._disk_full = None
                 return
 
     # --- looking -------------------------------------------------------------------------------
@@ -210,7 +213,7 @@ class Outbox:
             bytes=self.bytes_held,
             bytes_max=self.bytes_max,
             damaged=tally["damaged"],
-            why=self._held,
+            why=self._held or (str(self._disk_full) if self._disk_full else None),
         )
 
     @property
@@ -264,6 +267,8 @@ class Outbox:
             await self._do(self._store.open)
             self._last_sequence = self._reserved = await self._do(self._store.last_sequence)
         except BaseException:
+            # Whoever was cancelled did not stop the thread: it may have been opened all the same.
+            await to_its_end(self._do(self._store.close))
             self._disk.shutdown(wait=False)
             raise
         segments, tally = self._store.queue.segments.values(), self._store.tally
@@ -423,13 +428,16 @@ class Outbox:
 
     async def _rest_or_raise(self, error: OSError) -> None:
         """Raises DiskFull, unless whoever appends would rather wait for room on the disk."""
-        full = DiskFull(self._store.directory, error.strerror or str(error))
+        full = self._full_of(error)
         if self._on_full == "raise" or self._closing:
             raise full from error
         self._disk_full = full
         with contextlib.suppress(OSError):
             await self._do(self._store.forget_settled, make_room=True)
         await asyncio.sleep(DISK_LOOK_SECONDS)
+
+    def _full_of(self, error: OSError) -> DiskFull:
+        return DiskFull(self._store.directory, error.strerror or str(error))
 
     async def _write_counts_now_and_then(self) -> None:
         while True:

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from pushgate_client.entries import Entry, SetAside, entry_of, sequences_of
-from pushgate_client.files import flush_directory, make_directory, write_whole
+from pushgate_client.errors import OutboxUnusable
+from pushgate_client.files import flush_directory, make_directory, read_small, write_whole
 from pushgate_client.frames import Damage, Frame
 from pushgate_client.limits import (
     GROUP_BYTES_MAX,
@@ -35,6 +36,8 @@ from pushgate_client.marks import Mark
 from pushgate_client.segments import Segment
 from pushgate_client.window import Waiting
 
+UNTALLIED: dict[str, Any] = {"sent": 0, "sent_records": 0, "damaged": 0, "forgotten": []}
+
 
 class Store:
     def __init__(
@@ -45,7 +48,7 @@ class Store:
         self._lock = DirectoryLock(directory)
         self.queue = SegmentLog(directory / "queue", segment_bytes_max=segment_bytes_max, said=said)
         self.aside = SegmentLog(directory / "aside", segment_bytes_max=segment_bytes_max, said=said)
-        self.tally: dict[str, Any] = {"sent": 0, "sent_records": 0, "damaged": 0, "forgotten": []}
+        self.tally: dict[str, Any] = dict(UNTALLIED)
         # Entries and records that waited and can't be read any more, since it was opened.
         self.lost = self.lost_records = 0
         self._next: tuple[int, int] = (0, 0)
@@ -53,24 +56,30 @@ class Store:
         self._recent: dict[_Key, None] = {}
 
     def open(self) -> None:
-        """Raises OutboxLocked."""
-        make_directory(self.directory)
-        self._lock.take()
+        """Raises OutboxLocked and OutboxUnusable."""
         try:
-            self._read_tally()
-            for log in (self.queue, self.aside):
-                log.open()
-            flush_directory(self.directory)
-            flush_directory(self.directory.absolute().parent)
-            self._forget_what_was_counted()
-            for segment in [*self.queue.segments.values(), *self.aside.segments.values()]:
-                if segment.damaged:
-                    self._mend(segment)
-            self._remember_recent()
-            self.lost = self.lost_records = 0
+            self._open()
+        except OSError as error:
+            self.close()
+            raise OutboxUnusable(self.directory, error.strerror or str(error)) from error
         except BaseException:
             self.close()
             raise
+
+    def _open(self) -> None:
+        make_directory(self.directory)
+        self._lock.take()
+        self._read_tally()
+        for log in (self.queue, self.aside):
+            log.open()
+        flush_directory(self.directory)
+        flush_directory(self.directory.absolute().parent)
+        self._forget_what_was_counted()
+        for segment in [*self.queue.segments.values(), *self.aside.segments.values()]:
+            if segment.damaged:
+                self._mend(segment)
+        self._remember_recent()
+        self.lost = self.lost_records = 0
 
     def close(self) -> None:
         self.queue.close()
@@ -195,10 +204,8 @@ class Store:
     # --- the small files ---------------------------------------------------------------------
 
     def last_sequence(self) -> int:
-        try:
-            return int(orjson.loads((self.directory / "sequences").read_bytes())["last"])
-        except FileNotFoundError:
-            return 0
+        """0 where nobody knows it any more: then the clock alone decides."""
+        return int(self._small_file("sequences", {"last": 0})["last"])
 
     def write_last_sequence(self, last: int) -> None:
         write_whole(self.directory / "sequences", orjson.dumps({"last": last}))
@@ -211,8 +218,15 @@ class Store:
         write_whole(self.directory / "tally", orjson.dumps(self.tally))
 
     def _read_tally(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self.tally |= orjson.loads((self.directory / "tally").read_bytes())
+        self.tally = self._small_file("tally", self.tally)
+
+    def _small_file(self, name: str, unwritten: dict[str, Any]) -> dict[str, Any]:
+        """Begun anew when it is damaged: no record hangs on it."""
+        path = self.directory / name
+        found = read_small(path, unwritten)
+        if found is None:
+            self._said(f"{path} can't be read, the disk has changed it; it is begun anew.")
+        return unwritten if found is None else found
 
     def _forget_what_was_counted(self) -> None:
         """A crash came between counting a segment's entries and deleting it."""

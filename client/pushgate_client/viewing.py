@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from pushgate_client.clock import Clock, SystemClock
 from pushgate_client.entries import Counts, SetAside, Taken, entry_of
+from pushgate_client.files import read_small
 from pushgate_client.frames import Damage, Frame
 from pushgate_client.limits import BODY_BYTES_MAX
 from pushgate_client.segments import Segment, load_segment, segment_ids
-from pushgate_client.store import set_aside_of
+from pushgate_client.store import UNTALLIED, set_aside_of
 
 
 class OutboxView:
@@ -27,7 +25,8 @@ class OutboxView:
     def counts(self) -> Counts:
         """From the files; what only the owner knows (``why``) as it last wrote it down."""
         queue, aside = self._segments("queue"), self._segments("aside")
-        tally, told = self._read("tally"), self._read("counts")
+        tally = read_small(self.directory / "tally", UNTALLIED) or UNTALLIED
+        told = read_small(self.directory / "counts", {}) or {}
         waiting = sum(each.waiting for each in queue)
         records = sum(each.waiting_records for each in queue)
         held = bool(told.get("why"))
@@ -36,8 +35,8 @@ class OutboxView:
         return Counts(
             waiting=waiting,
             waiting_records=records,
-            sent=tally.get("sent", 0) + sum(each.sent for each in queue),
-            sent_records=tally.get("sent_records", 0) + sum(each.sent_records for each in queue),
+            sent=tally["sent"] + sum(each.sent for each in queue),
+            sent_records=tally["sent_records"] + sum(each.sent_records for each in queue),
             held=waiting if held else 0,
             held_records=records if held else 0,
             set_aside=sum(each.waiting for each in aside),
@@ -45,7 +44,7 @@ class OutboxView:
             oldest_seconds=None if oldest is None else max(0.0, (now - oldest) / 1e9),
             bytes=sum(each.bytes_on_disk for each in queue + aside),
             bytes_max=told.get("bytes_max", 0),
-            damaged=tally.get("damaged", 0),
+            damaged=tally["damaged"],
             why=told.get("why"),
         )
 
@@ -77,8 +76,3 @@ class OutboxView:
                 for found in segment.frames(bodies_max=bodies_max):
                     if not isinstance(found, Damage) and found.header["id"] not in settled:
                         yield found
-
-    def _read(self, name: str) -> dict[str, Any]:
-        with contextlib.suppress(FileNotFoundError, orjson.JSONDecodeError):
-            return dict(orjson.loads((self.directory / name).read_bytes()))
-        return {}

@@ -71,3 +71,21 @@ async def test_who_waits_for_room_goes_on_when_there_is_some(tmp_path: Path) -> 
 
         assert outbox.full is None
         assert await _ids(outbox) == list(range(300))
+
+
+async def test_what_can_not_be_set_aside_says_why_it_waits(tmp_path: Path) -> None:
+    async with Outbox.open(tmp_path) as outbox:
+        await outbox.append(entry(1))
+        taken = await outbox.take()
+        with files_no_larger_than(0):
+            setting_aside = asyncio.ensure_future(
+                outbox.set_aside(taken.id, taken.entry, status=400, reason="no")
+            )
+
+            async def says_why() -> bool:
+                return "Make room" in str(outbox.counts().why)
+
+            await eventually(says_why)
+        await setting_aside
+
+        assert (outbox.counts().why, outbox.counts().set_aside) == (None, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pushgate_client import Outbox, OutboxFull, OutboxLocked, OutboxView
+from pushgate_client import Outbox, OutboxFull, OutboxLocked, OutboxUnusable, OutboxView
 from pushgate_client.entries import entry_of
 from tests.client.made import entry, ids_of
 
@@ -46,6 +46,37 @@ async def test_a_second_process_is_told_who_has_it(tmp_path: Path) -> None:
         with pytest.raises(OutboxLocked, match="in use by process"):
             async with Outbox.open(tmp_path):
                 pass
+
+
+@pytest.mark.parametrize("name", ["sequences", "tally"])
+@pytest.mark.parametrize("damaged", [b"", b"\0\0", b"null", b'{"last":"x","sent":null}'])
+async def test_a_small_file_that_the_disk_changed_is_begun_anew_and_said_so(
+    tmp_path: Path, name: str, damaged: bytes
+) -> None:
+    async with Outbox.open(tmp_path) as outbox:
+        await outbox.append(entry(1))
+    (tmp_path / name).write_bytes(damaged)
+
+    said: list[str] = []
+    async with Outbox.open(tmp_path, said=said.append) as outbox:
+        assert outbox.counts().waiting == 1
+    assert (await asyncio.to_thread(OutboxView(tmp_path).counts)).waiting == 1
+    assert [name in each for each in said] == [True]
+
+
+@pytest.mark.parametrize("file", ["outbox", "outbox/queue"])
+async def test_what_can_not_be_opened_is_told_and_can_be_once_it_is_mended(
+    tmp_path: Path, file: str
+) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    with pytest.raises(OutboxUnusable, match="File exists"):
+        async with Outbox.open(tmp_path / "outbox"):
+            pass
+
+    (tmp_path / file).unlink()
+    async with Outbox.open(tmp_path / "outbox") as outbox:
+        assert await outbox.append(entry(1)) == 1
 
 
 async def test_a_view_needs_no_lock(tmp_path: Path) -> None:
