@@ -13,6 +13,7 @@ from typing import Any
 from cli.failure import DONE, INTERRUPTED, REFUSED, Refused
 from cli.frame import Subparsers, add_command
 from cli.output import add_json, columns, counted, show
+from cli.pushing.address import gate_of
 from cli.pushing.limits import LINGER_SECONDS
 from cli.pushing.progress import Progress, Standing
 from cli.pushing.set_aside import members_of
@@ -65,6 +66,7 @@ async def outbox(arguments: argparse.Namespace) -> int:
 
 async def _act(arguments: argparse.Namespace) -> int:
     view = OutboxView(arguments.directory)
+    _require(arguments, view)
     if arguments.export:
         return _export(_chosen(view.set_aside(), arguments.id))
     if arguments.discard:
@@ -75,9 +77,19 @@ async def _act(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _require(arguments: argparse.Namespace, view: OutboxView) -> None:
+    """What is named must be there: a mistyped number is not nothing to do."""
+    wanted = set(arguments.id or ())
+    if unknown := wanted and wanted - {each.id for each in view.set_aside()}:
+        told = ", ".join(map(str, sorted(unknown)))
+        raise Refused(
+            f"Nothing is set aside under {told}: `pushgate outbox {arguments.directory}` lists it."
+        )
+
+
 async def _send(arguments: argparse.Namespace) -> int:
     target = target_of(arguments)
-    url = arguments.url or target.import_url()
+    url = gate_of(target, arguments.url)
     token = token_source_of(arguments, target)
     async with Outbox.open(arguments.directory, said=_say) as opened:
         if arguments.send_again:
@@ -122,7 +134,7 @@ async def _discard(arguments: argparse.Namespace) -> int:
     async with Outbox.open(arguments.directory, said=_say) as opened:
         gone = await opened.discard(set(arguments.id))
     show(arguments, {"discarded": gone}, f"{counted(gone, 'entry')} forgotten".replace("ys", "ies"))
-    return DONE if gone == len(set(arguments.id)) else REFUSED
+    return DONE
 
 
 async def _ids(opened: Outbox, wanted: list[int] | None) -> set[int]:

@@ -19,7 +19,6 @@ def add_outbox_bytes(parser: argparse.ArgumentParser) -> None:
 
 
 def _bytes(text: str) -> int:
-    value = int(text)
-    if value < OUTBOX_BYTES_MIN:
-        raise argparse.ArgumentTypeError(f"at least {OUTBOX_BYTES_MIN:,}, got {text}")
-    return value
+    if not text.isdecimal() or int(text) < OUTBOX_BYTES_MIN:
+        raise argparse.ArgumentTypeError(f"a number, at least {OUTBOX_BYTES_MIN:,}, got {text!r}")
+    return int(text)

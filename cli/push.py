@@ -12,6 +12,7 @@ from cli.failure import DONE, INTERRUPTED, REFUSED, Refused
 from cli.frame import Subparsers, add_command
 from cli.outbox_room import add_outbox_bytes
 from cli.output import add_json, columns, counted, show
+from cli.pushing.address import gate_of
 from cli.pushing.csv_rows import ColumnType, column_type, read_csv
 from cli.pushing.limits import CONNECTIONS_MAX, PROBLEMS_SHOWN
 from cli.pushing.progress import Input, Progress
@@ -130,7 +131,7 @@ async def _straight(
 ) -> Report:
     progress = Progress(clock, of=Input(stream))
     gate = Gate(
-        url=target.import_url(),
+        url=gate_of(target),
         token=token_source_of(arguments, target),
         connections=arguments.connections,
         notice=progress.note,
@@ -146,7 +147,7 @@ async def _into_outbox(
 ) -> Report:
     progress = Progress(clock, of=Input(stream))
     way = Way(
-        url=target.import_url(),
+        url=gate_of(target),
         token=token_source_of(arguments, target),
         directory=arguments.outbox,
         connections=arguments.connections,
@@ -250,9 +251,9 @@ def _column(text: str) -> tuple[str, ColumnType]:
 
 def _between(least: int, most: int) -> Callable[[str], int]:
     def number(text: str) -> int:
-        value = int(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"between {least:,} and {most:,}, got {text}")
-        return value
+        if not text.isdecimal() or not least <= int(text) <= most:
+            message = f"a number between {least:,} and {most:,}, got {text!r}"
+            raise argparse.ArgumentTypeError(message)
+        return int(text)
 
     return number

@@ -10,6 +10,7 @@ import uvloop
 from cli.failure import Refused
 from cli.frame import Subparsers, add_command
 from cli.outbox_room import add_outbox_bytes
+from cli.pushing.address import gate_of
 from cli.relaying.callers import is_this_machine
 from cli.relaying.serving import RelaySettings, run_relay
 from cli.target import target_of
@@ -81,13 +82,10 @@ def _settings(arguments: argparse.Namespace) -> RelaySettings:
             f"Anybody who reaches {arguments.listen} could push with your token: listen on"
             " 127.0.0.1, or name a --secret-file whose text clients send as their token."
         )
-    url = arguments.url or target_of(arguments).import_url()
-    if not url.startswith(("http://", "https://")):
-        raise Refused(f"--url must begin with http:// or https://, got {url!r}.")
     return RelaySettings(
         host=host,
         port=port,
-        url=url.rstrip("/"),
+        url=gate_of(target_of(arguments), arguments.url),
         directory=arguments.outbox,
         token_file=arguments.token_file,
         bytes_max=arguments.outbox_bytes,

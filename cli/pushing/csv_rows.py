@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal, get_args
 import orjson
 
 from cli.failure import Refused
+from cli.output import counted
 from cli.pushing.limits import RECORD_BYTES_MAX
 from cli.pushing.records import Record, Unusable
 
@@ -62,6 +63,11 @@ def read_csv(stream: BinaryIO, types: Mapping[str, ColumnType]) -> Iterator[Reco
 def _header(names: list[str], types: Mapping[str, ColumnType]) -> list[str]:
     if not any(names):
         raise Refused("The first line of CSV must name the columns; it is empty.")
+    if "" in names:
+        raise Refused(
+            f"Column {names.index('') + 1} of the header has no name, and no table can have such a"
+            " column: name it, or leave it out."
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise Refused(f"The header names {', '.join(twice)} twice: give each column its own name.")
@@ -77,7 +83,10 @@ def _record(
     number: int, header: list[str], row: list[str], types: Mapping[str, ColumnType]
 ) -> Record | Unusable:
     if len(row) != len(header):
-        return Unusable(number, f"{len(row)} cells, but the header names {len(header)} columns")
+        return Unusable(
+            number,
+            f"{counted(len(row), 'cell')}, but the header names {counted(len(header), 'column')}",
+        )
     members: list[bytes] = []
     data: dict[str, Any] = {}
     for name, cell in zip(header, row, strict=True):

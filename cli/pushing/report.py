@@ -55,8 +55,10 @@ _ADVICE = {
     400: "mend the records: unchanged they are refused again",
     401: "get an active token (`pushgate tokens check` says what this one is), then push these",
     403: "the token belongs to another client: set PUSHGATE_CLIENT_ID to its number, push these",
-    404: "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these",
-    405: "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these",
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308, 404, 405),
+        "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these",
+    ),
     413: "the record alone is more than the gate takes: make it smaller, push it",
     422: "mend the records: unchanged they are refused again",
 }

@@ -12,24 +12,12 @@ from cli.pushing.records import Unusable
 from cli.pushing.report import Outcome, Report
 from cli.pushing.requests import Request
 from pushgate_client import PUSH, Answer, Entry, Fault, GaveUp
-from pushgate_client.answers import Course
+from pushgate_client.answers import Course, course_of
 from pushgate_client.clock import SystemClock
 from pushgate_client.courier import Courier, Patience
 from pushgate_client.limits import CONNECTIONS, GIVE_UP_SECONDS
 from pushgate_client.sending import Sender
 from pushgate_client.tokens import TokenSource
-
-# Every further request of the same push would be answered the same.
-HOPELESS = frozenset(
-    {
-        None,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.METHOD_NOT_ALLOWED,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +112,7 @@ class _Sending:
         for fault in faults:
             part = request.part(fault.place, fault.records)
             self._add(part, fault.answer)
-            if fault.answer.status in HOPELESS:
+            if _is_hopeless(fault.answer):
                 self._end_at(part.first)
 
     def _end_at(self, number: int) -> None:
@@ -140,3 +128,10 @@ class _Sending:
             self._said = True
             seconds = self._courier.patience_seconds
             self._gate.notice(f"{answer}; trying again for up to {seconds:g} s")
+
+
+def _is_hopeless(answer: Answer) -> bool:
+    """Every further request of the same push would be answered the same."""
+    if answer.status in {None, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}:
+        return True
+    return course_of(answer, PUSH) in {Course.HOLD, Course.DOUBT}

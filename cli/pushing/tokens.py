@@ -20,7 +20,7 @@ def token_of(target: Target, token_file: str | None) -> Secret:
     """As it is now; raises Refused where there is none."""
     if token_file is not None:
         try:
-            with Path(token_file).open(encoding="utf-8") as file:
+            with Path(token_file).open(encoding="utf-8-sig") as file:
                 text = file.readline(TOKEN_FILE_BYTES_MAX).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise Refused(f"The token file can't be read: {error}.") from error
@@ -39,4 +39,9 @@ def token_of(target: Target, token_file: str | None) -> Secret:
 def token_source_of(arguments: argparse.Namespace, target: Target) -> TokenSource:
     """A file is read again when it changes. Raises Refused where there is no token yet."""
     token = token_of(target, arguments.token_file)
-    return TokenFile(arguments.token_file) if arguments.token_file else FixedToken(token.reveal())
+    if arguments.token_file:
+        return TokenFile(arguments.token_file)
+    try:
+        return FixedToken(token.reveal())
+    except ValueError as error:
+        raise Refused(f"PUSHGATE_TOKEN: {error}") from None

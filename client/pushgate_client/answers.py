@@ -82,7 +82,7 @@ _COURSES = {
 }
 _FROM_A_PROXY = frozenset({502, 504})
 _REFUSING_RECORDS = frozenset({400, 422})
-_REDIRECTIONS, _UNAUTHORIZED, _SERVER_ERRORS = 300, 401, 500
+_REDIRECTIONS, _BAD_REQUEST, _UNAUTHORIZED, _SERVER_ERRORS = 300, 400, 401, 500
 # What is wrong with a batch around its messages is wrong with each part of it.
 _ENVELOPE = re.compile(
     r"Invalid JSON schema:"
@@ -97,13 +97,17 @@ _NAME_USED_BEFORE = "Idempotency-Key was used before"
 def course_of(answer: Answer, endpoint: str) -> Course:
     """Whatever is not listed, as an address that nothing listens at, holds: nothing is lost.
 
-    So does a page for people where a gate should answer: of a proxy that wants somebody to sign in.
+    So does a page for people where a gate should answer: of a proxy that wants somebody to sign in,
+    or that takes nothing but TLS at this port. Its 400 says nothing of the records.
     """
     status = answer.status
     if status is None or status >= _SERVER_ERRORS:
         return Course.AGAIN
+    is_page = answer.text.lstrip().startswith("<")
     if status < _REDIRECTIONS:
-        return Course.HOLD if answer.text.lstrip().startswith("<") else Course.DONE
+        return Course.HOLD if is_page else Course.DONE
+    if status == _BAD_REQUEST and is_page:
+        return Course.HOLD
     if status == _UNAUTHORIZED and _error(answer.text) == _NOT_AUTHENTICATED:
         return Course.DOUBT
     if status in _REFUSING_RECORDS and _concerns_the_whole(answer, endpoint):

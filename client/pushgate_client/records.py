@@ -108,7 +108,7 @@ def _untouched(text: bytes) -> bytes | str:
     except orjson.JSONDecodeError:
         # Numbers out of a double's range and half a surrogate pair: the gate decides on those.
         try:
-            value = json.loads(text, parse_constant=_no_constant)
+            value = json.loads(text.decode(), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             return f"it is not JSON: {error}"
     return text if isinstance(value, dict) else "it is not a JSON object"

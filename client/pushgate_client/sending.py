@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import os
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 import aiohttp
 
+from pushgate_client.address import gate_address
 from pushgate_client.answers import Answer
 from pushgate_client.entries import BATCH, Entry
 from pushgate_client.limits import ANSWER_BYTES_MAX, REQUEST_SECONDS_MAX
 
 _PATHS = {BATCH: "/v2/import/batch", "push": "/v2/import/push"}
+_REDIRECTIONS = range(300, 400)
 
 
 class Sender:
-    """``url`` is the gate's address, without a path."""
+    """``url`` is the gate's address. Raises ValueError for what is none."""
 
     def __init__(self, url: str, *, connections: int) -> None:
-        self.url = url.rstrip("/")
+        self.url = gate_address(url)
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -50,14 +53,35 @@ class Sender:
             ) as response:
                 return await _answer(response)
         except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror or error.os_error
-            return Answer(None, f"{self.url} can't be reached: {reason}")
+            return Answer(None, f"{self.url} can't be reached: {_reason(error.os_error)}")
         except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
-            return Answer(None, f"no answer came: {type(error).__name__}", lost=True)
+            return Answer(None, f"{self.url} gave no answer: {_what_came(error)}", lost=True)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error.strerror or error)
+
+
+def _what_came(error: Exception) -> str:
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
+        return f"nothing came within {REQUEST_SECONDS_MAX:g} s"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "what came can't be read as HTTP"
+    if isinstance(error, (aiohttp.ServerDisconnectedError, ConnectionError)):
+        return "the connection was closed"
+    return type(error).__name__
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
     """Its status says what to do; a text that breaks off is only less to quote."""
+    if response.status in _REDIRECTIONS and (leads_to := response.headers.get("Location")):
+        return Answer(
+            response.status,
+            f"it leads to {leads_to}, and no redirection is followed: if that is the gate, set"
+            " its address",
+        )
     text = b""
     with contextlib.suppress(aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError):
         text = await _beginning(response.content)

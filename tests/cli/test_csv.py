@@ -78,7 +78,7 @@ def test_a_wrong_cell_is_named_by_line_and_column(kind: ColumnType, cell: str) -
 
 
 def test_a_row_with_too_many_cells_is_named() -> None:
-    assert read("a\n1,2\n") == [Unusable(2, "2 cells, but the header names 1 columns")]
+    assert read("a\n1,2\n") == [Unusable(2, "2 cells, but the header names 1 column")]
 
 
 def test_what_is_no_csv_ends_the_reading() -> None:
@@ -90,7 +90,12 @@ def test_what_is_no_csv_ends_the_reading() -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("", "must name the columns"), ("a,a\n", "names a twice"), ("a\n", "only: a")],
+    [
+        ("", "must name the columns"),
+        ("a,a\n", "names a twice"),
+        ("a\n", "only: a"),
+        ("a,b,\n", "Column 3 of the header has no name"),
+    ],
 )
 def test_a_header_that_does_not_do_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(Refused, match=sentence):

@@ -91,6 +91,7 @@ async def test_what_was_set_aside_is_exported_sent_again_and_forgotten(
     [aside] = again.document["set_aside_entries"]
     forgotten = await system.command("outbox", str(outbox), "--discard", "--id", str(aside["id"]))
     left = await system.command("outbox", str(outbox), "--json")
+    mistyped = await system.command("outbox", str(outbox), "--export", "--id", "77")
 
     assert refused.exit_code == 1
     document = json.loads(exported.output)
@@ -99,6 +100,7 @@ async def test_what_was_set_aside_is_exported_sent_again_and_forgotten(
     assert (again.exit_code, aside["status"]) == (1, 403)
     assert forgotten.exit_code == 0
     assert (left.document["set_aside"], left.document["set_aside_entries"]) == (0, [])
+    assert (mistyped.exit_code, "Nothing is set aside under 77" in mistyped.errors) == (1, True)
 
 
 async def test_what_is_no_outbox_is_said(system: System, tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 import json
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from cli.failure import Refused
+from cli.pushing.address import gate_of
+from cli.pushing.tokens import token_source_of
 from cli.target import Target, find_target
 
 RUN = {
@@ -84,3 +87,18 @@ def test_an_address_without_a_scheme_is_refused(tmp_path: Path) -> None:
 
 def test_no_secret_is_in_the_text_of_a_target(tmp_path: Path) -> None:
     assert "ac_kept" not in repr(target(tmp_path, RUN))
+
+
+def test_an_address_that_nothing_can_be_pushed_to_is_refused(tmp_path: Path) -> None:
+    found = target(tmp_path, PUSHGATE_IMPORT_URL="http://me:mine@gate.example")
+    with pytest.raises(Refused, match=r"PUSHGATE_IMPORT_URL: .* no user name"):
+        gate_of(found)
+    with pytest.raises(Refused, match=r"--url: .* begin with http"):
+        gate_of(found, "gate.example")
+
+    assert gate_of(found, "https://gate.example/") == "https://gate.example"
+
+
+def test_a_token_that_no_header_can_carry_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"PUSHGATE_TOKEN: .* control character"):
+        token_source_of(Namespace(token_file=None), target(tmp_path, PUSHGATE_TOKEN="a\tb"))

@@ -63,6 +63,26 @@ async def test_junk_is_no_answer_and_the_same_is_sent_again(tmp_path: Path, junk
         assert outbox.counts().sent_records == 1
 
 
+@pytest.mark.parametrize(
+    ("junk", "told"),
+    [(b"", "the connection was closed"), (b"SSH-2.0-OpenSSH_9.2\r\n", "can't be read as HTTP")],
+)
+async def test_what_came_instead_of_an_answer_is_told_in_words(
+    tmp_path: Path, junk: bytes, told: str
+) -> None:
+    async with (
+        answering([junk]) as url,
+        Outbox.open(tmp_path) as outbox,
+        Delivery(outbox, url=url, token="t"),
+    ):
+        await outbox.append(entry(1))
+
+        async def is_told() -> bool:
+            return told in str(outbox.counts().why)
+
+        await eventually(is_told)
+
+
 async def test_a_good_status_counts_although_its_text_breaks_off(tmp_path: Path) -> None:
     broken = b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{"
     async with (
@@ -97,6 +117,21 @@ async def test_a_page_for_people_is_no_gates_answer(tmp_path: Path) -> None:
     assert gate.taken.keys() == {1}
 
 
+async def test_a_page_with_a_400_says_nothing_of_the_records(tmp_path: Path) -> None:
+    """As of a server that takes nothing but TLS at this port, for each of all requests."""
+    page = (400, b"<html><h1>The plain HTTP request was sent to HTTPS port</h1></html>")
+    async with (
+        Gate(lambda number, _body: page if number == 0 else ...) as gate,
+        Outbox.open(tmp_path) as outbox,
+        Delivery(outbox, url=gate.url, token="good"),
+    ):
+        await outbox.append(entry(1, 2))
+        async with asyncio.timeout(20):
+            await outbox.emptied()
+
+        assert (gate.bodies[0], outbox.counts().set_aside) == (gate.bodies[1], 0)
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirection_is_not_followed_and_holds(tmp_path: Path, status: int) -> None:
     elsewhere: list[str] = []
@@ -123,7 +158,7 @@ async def test_a_redirection_is_not_followed_and_holds(tmp_path: Path, status: i
             await outbox.append(entry(1))
 
             async def is_held() -> bool:
-                return str(status) in str(outbox.counts().why)
+                return f"{status}: it leads to {location}" in str(outbox.counts().why)
 
             await eventually(is_held)
             assert outbox.counts().waiting == 1

@@ -66,6 +66,9 @@ def test_a_large_number_beside_a_time_is_written_too() -> None:
         (b"[1]", "not a JSON object"),
         (b'{"a": NaN}', "NaN is no JSON value"),
         (b"\xff", "not JSON"),
+        # Between others they would be no JSON at all.
+        (b'\xef\xbb\xbf{"a": 1}', "not JSON"),
+        ('{"a": 1}'.encode("utf-16"), "not JSON"),
     ],
 )
 def test_what_is_no_record_is_told(record: Any, reason: str) -> None:
