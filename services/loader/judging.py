@@ -50,7 +50,8 @@ async def judge(
                 f"CREATE INDEX ON {staging.name} ({column}); ANALYZE {staging.name}"
             )
         name = f"pg_temp.{root.name}_judge"
-        await connection.execute(_function(name, root, statements, parameters))
+        asked = f"SELECT s.{rows.ORDINAL} FROM {root.name} s ORDER BY 1"
+        await connection.execute(judging_function(name, "int", asked, statements, parameters.kinds))
         given = ", ".join([f"${i}" for i in range(1, len(parameters.values) + 1)])
         asking = f"SELECT * FROM {name}({given})"
         found = await pace.fetch_long(connection, asking, parameters.values)
@@ -59,14 +60,20 @@ async def judge(
     return [Judged(*row) for row in found]
 
 
-def _function(name: str, root: Staging, statements: Sequence[str], parameters: Parameters) -> str:
+def judging_function(
+    name: str, id_type: str, asked: str, statements: Sequence[str], kinds: Sequence[str] = ()
+) -> str:
+    """Its definition: it tries ``statements`` for each id that ``asked`` gives.
+
+    There it is called ``judged``, or ``trial.judged`` where a column may have that name.
+    """
     body = "; ".join(statements)
     return (
-        f"CREATE FUNCTION {name}({', '.join(parameters.kinds)})"
-        " RETURNS TABLE (bad int, state text, message text) LANGUAGE plpgsql AS $pushgate$"
+        f"CREATE FUNCTION {name}({', '.join(kinds)})"
+        f" RETURNS TABLE (bad {id_type}, state text, message text) LANGUAGE plpgsql AS $pushgate$"
         "\n#variable_conflict use_column\n"
-        "DECLARE judged int; BEGIN"
-        f" FOR judged IN SELECT s.{rows.ORDINAL} FROM {root.name} s ORDER BY 1 LOOP BEGIN"
+        f"<<trial>> DECLARE judged {id_type}; BEGIN"
+        f" FOR judged IN {asked} LOOP BEGIN"
         f" {body}; RAISE EXCEPTION 'fits' USING ERRCODE = '{_FITS}';"
         f" EXCEPTION WHEN OTHERS THEN IF {IN_A_RECORD} THEN"
         " bad := judged; state := SQLSTATE; message := SQLERRM; RETURN NEXT;"

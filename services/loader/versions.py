@@ -9,13 +9,10 @@ from datetime import datetime
 
 from services.loader import naming
 from services.loader.assembly import Rejected
-from services.loader.column_types import Kind
 from services.loader.destination import Books, Destination, Standing
-from services.loader.fitting import KEYS_DO_NOT_MATCH, SYSTEM_COLUMNS
+from services.loader.fitting import KEYS_DO_NOT_MATCH
+from services.loader.moving import Move, move_all
 from services.loader.placing import Place
-from services.loader.plan import ExistingTable, Wanted, plan_table
-from services.loader.record_text import REJECTED_CHARACTERS_MAX
-from services.loader.rows import CellKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +121,16 @@ class Versions:
         source = await self._books.standing(staging, place.table, ())
         standing = await self._books.standing(place.schema, place.table, source.tables)
         moves = {
-            name: _Move(place, staging, name, table, standing.tables.get(name))
+            name: Move(place, staging, name, table, standing.tables.get(name))
             for name, table in sorted(source.tables.items())
         }
         root = moves.pop(place.table, None)
         if root is None:
             return 0  # every record of the version was rejected
-        moved = 0
-        if await root.reject_what_does_not_fit(now):
-            moved += await root.run(standing)
+        if not await root.reject_what_does_not_fit(now):
+            return 0
+        children = []
+        await root.make_room(standing)
         for name, move in moves.items():
             taken = standing.is_taken(name, root=place.table)
             if taken or not move.fits:
@@ -142,125 +140,12 @@ class Versions:
                     reason = f"Table name collision on {name}"
                 place.rejects.add([Rejected(what, reason)])
                 continue
-            await move.leave_out_sub_rows_without(root)
-            moved += await move.run(standing)
-        return moved
-
-
-class _Move:
-    """Of one staged table's rows into the table of that name, which is empty."""
-
-    def __init__(
-        self,
-        place: Place,
-        staging: str,
-        name: str,
-        source: ExistingTable,
-        target: ExistingTable | None,
-    ) -> None:
-        self._place = place
-        self._name = name
-        self.source = source
-        self._target = target
-        self.staged = naming.quote_qualified(staging, name)
-        self._to = naming.quote_qualified(place.schema, name)
-
-    @property
-    def fits(self) -> bool:
-        """Whether the table's key, if it has one, is the staged one's."""
-        return (
-            self._target is None
-            or self._target.primary_key is None
-            or (self._target.primary_key == self.source.primary_key and self._same_kinds())
-        )
-
-    def _same_kinds(self) -> bool:
-        assert self._target is not None
-        return all(
-            self._target.columns[name].kind is self.source.columns[name].kind
-            for name in self.source.primary_key or ()
-            if name in self._target.columns
-        )
-
-    async def leave_out_sub_rows_without(self, root: "_Move") -> None:
-        """A rejected record takes its sub-rows with it."""
-        if root.fits:
-            return
-        matches = [
-            f"r.{naming.quote_identifier(name)}"
-            f" = c.{naming.quote_identifier(naming.source_key_column(name))}"
-            for name in root.source.primary_key or ()
-        ]
-        await self._place.execute_long(
-            f"DELETE FROM {self.staged} c WHERE NOT EXISTS"
-            f" (SELECT FROM {root.staged} r WHERE {' AND '.join(matches)})"
-        )
-
-    async def reject_what_does_not_fit(self, now: datetime) -> bool:
-        """Takes the rows that the table's key would refuse out of the staged table.
-
-        False when none can be left, because the values are of another kind.
-        """
-        if self.fits:
-            return True
-        assert self._target is not None
-        key = self._target.primary_key or ()
-        known = all(
-            name in self.source.columns
-            and self.source.columns[name].kind is self._target.columns[name].kind
-            for name in key
-        )
-        unfit = "true"
-        if known:
-            columns = naming.quote_list(key)
-            unfit = (
-                f"num_nulls({columns}) > 0"
-                f" OR row_number() OVER (PARTITION BY {columns}"
-                f" ORDER BY {naming.SEQUENCE} DESC) > 1"
-            )
-        status = await self._place.execute_long(
-            f"WITH judged AS (SELECT ctid AS id, {unfit} AS unfit FROM {self.staged}),"
-            f" gone AS (DELETE FROM {self.staged} s USING judged"
-            f" WHERE s.ctid = judged.id AND judged.unfit RETURNING to_jsonb(s)::text AS record)"
-            f" INSERT INTO {naming.quote_qualified(self._place.schema, naming.REJECTED_TABLE)}"
-            " SELECT left(record, $1), $2, $3, $4 FROM gone",
-            REJECTED_CHARACTERS_MAX,
-            KEYS_DO_NOT_MATCH,
-            self._name,
-            now,
-        )
-        self._place.rejects.written += int(status.rpartition(" ")[2])
-        return known
-
-    async def run(self, standing: Standing) -> int:
-        wanted, column_of = wanted_from(self.source)
-        plan = plan_table(self._target, wanted)
-        await self._place.carry_out(self._name, plan, standing, version=None)
-        columns = {name: name for name in (*wanted.key, *wanted.system)}
-        columns.update((plan.column_of[cell], column) for cell, column in column_of.items())
-        status = await self._place.execute_long(
-            f"INSERT INTO {self._to} ({naming.quote_list(list(columns))})"
-            f" SELECT {naming.quote_list(list(columns.values()))} FROM {self.staged}"
-        )
-        return int(status.rpartition(" ")[2])
+            if not root.fits:
+                await move.leave_out_sub_rows_without(root)
+            await move.make_room(standing)
+            children.append(move)
+        return await move_all(place, root, children, now)
 
 
 def staging_schema(number: int) -> str:
     return f"_pushgate staged {number}"
-
-
-def wanted_from(source: ExistingTable) -> tuple[Wanted, dict[CellKey, str]]:
-    """What a table has to have to take the rows of ``source``, and where they stand in it."""
-    key: dict[str, Kind] = {}
-    system: dict[str, Kind] = {}
-    column_of: dict[CellKey, str] = {}
-    for column in source.columns.values():
-        assert column.kind is not None
-        assert column.base is not None
-        if source.primary_key is not None and column.name in source.primary_key:
-            key[column.name] = column.kind
-        elif column.name in SYSTEM_COLUMNS:
-            system[column.name] = column.kind
-        else:
-            column_of[column.base, column.kind] = column.name
-    return Wanted(cells=frozenset(column_of), key=key, system=system), column_of

@@ -195,3 +195,30 @@ async def test_a_sub_table_of_a_version_whose_name_is_taken_is_left_out(gate: Ga
     assert await gate.rows("o") == [(2,)]
     assert await gate.rows("o__items") == [(5,)]
     assert await gate.reasons() == ["Table name collision on o__items"]
+
+
+async def test_a_record_that_a_narrowed_column_refuses_is_rejected_when_its_version_is_activated(
+    gate: Gate,
+) -> None:
+    await gate.push("t", ["id"], {"id": 1, "judged": 1, "items": [{"n": 1}]}, version=1)
+    await gate.load()
+    await gate.destination.execute(
+        "ALTER TABLE import_api.t ALTER judged TYPE int;"
+        "ALTER TABLE import_api.t__items ALTER n TYPE smallint"
+    )
+    await gate.push(
+        "t",
+        ["id"],
+        {"id": 2, "judged": 5_000_000_000, "items": [{"n": 2}]},
+        {"id": 3, "judged": 3, "items": [{"n": 3}, {"n": 70_000}]},
+        {"id": 4, "judged": 4, "items": [{"n": 4}, {"n": 5}]},
+        version=2,
+    )
+    await gate.batch("t", ["id"], {}, messages=ACTIVATE, version=2)
+
+    await gate.load()
+
+    assert await gate.rows("t", "id", "judged", "_sdc_table_version") == [(4, 4, 2)]
+    assert await gate.rows("t__items", "n") == [(4,), (5,)]
+    assert await gate.reasons() == ["integer out of range", "smallint out of range"]
+    assert ['"id": 2' in record for _, _, record in await gate.rejected()] == [True, False]
