@@ -57,11 +57,23 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if DIRECTORY_VARIABLE in os.environ:
         return
+    _read_no_authorities()
     _held_for_the_run.enter_context(run_directory())
     if SERVER_VARIABLE not in os.environ and (container := container_if_asked_for()):
         _held_for_the_run.callback(container.stop)
         os.environ[SERVER_VARIABLE] = container.get_connection_url()
     _held_for_the_run.callback(drop_template)
+
+
+def _read_no_authorities() -> None:
+    """Importing aiohttp reads a file of them all, which is a tenth of a program's start.
+
+    pip, which fetches the demo's archive, has the file by another name, or else the system's
+    directory.
+    """
+    if given := os.environ.get("SSL_CERT_FILE"):
+        os.environ.setdefault("PIP_CERT", given)
+    os.environ["SSL_CERT_FILE"] = os.devnull
 
 
 def pytest_unconfigure() -> None:

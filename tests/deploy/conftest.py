@@ -1,18 +1,12 @@
-"""One real system for the tests of what can be watched, started by the first that asks for it."""
+"""The shared system (tests/system/shared.py), and an integration of it that is watched."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from cli.demo.system import System, throw_away_system
+from cli.demo.system import System
 from tests.deploy.watched import Watched
-
-
-@pytest.fixture(scope="session")
-async def system() -> AsyncIterator[System]:
-    async with throw_away_system() as up:
-        yield up
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ async def test_the_load_and_the_backlog_are_measured(watched: Watched) -> None:
         waiting = figures["pushgate_loader_pending_batches{}"]
         return figures["pushgate_loader_rows_total{}"] >= 1 and waiting == 0
 
-    assert await eventually(loaded)
+    assert await eventually(loaded, seconds=60)
 
 
 async def test_pools_and_the_event_loop_are_measured(watched: Watched) -> None:
