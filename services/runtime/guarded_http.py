@@ -66,12 +66,25 @@ class GuardedHandler(web.RequestHandler):
         before = self._request_count
         request = self._current_request
         body_is_whole = request is None or request.content.is_eof()
-        super().data_received(data)
+        if body_is_whole:
+            super().data_received(data)
+        else:
+            self._rest_received(data)
         if self._request_count != before:
             self._cancel_headers_due()
         elif body_is_whole and self._headers_due is None:
             # Not of a body, and no request is complete by it: headers have begun.
             self._expect_headers()
+
+    def _rest_received(self, data: bytes) -> None:
+        """Of a body. aiohttp hears nothing more once it is to close, and would never have it."""
+        closing = self._close, self._force_close
+        self._close = self._force_close = False
+        try:
+            super().data_received(data)
+        finally:
+            self._close |= closing[0]
+            self._force_close |= closing[1]
 
     def _expect_headers(self) -> None:
         self._headers_due = self._loop.call_later(self._headers_seconds_max, self._headers_late)
