@@ -13,14 +13,19 @@ _TOKEN = re.compile(PUBLISHED_PATTERN)
 # Control characters, lone surrogates, line and paragraph separators. U+0000 among them would not
 # even fit into a text column.
 _UNFIT_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# What turns the words after it around: a name must not rewrite the sentence it stands in. Letters
+# that are written from right to left need none of them.
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def is_fit(text: str, *, characters_max: int) -> bool:
-    """On one line, not blank, and without a token: it is shown to many, some of it for ever."""
+    """On one line, to be seen, and without a token: it is shown to many, some of it for ever."""
+    categories = {unicodedata.category(character) for character in text}
     return (
-        0 < len(text) <= characters_max
-        and not text.isspace()
-        and not any(unicodedata.category(character) in _UNFIT_CATEGORIES for character in text)
+        len(text) <= characters_max
+        and any(category[0] not in "CZ" for category in categories)
+        and not categories & _UNFIT_CATEGORIES
+        and not any(unicodedata.bidirectional(character) in _TURNING for character in text)
         and not _TOKEN.search(text)
     )
 

@@ -55,7 +55,9 @@ def test_a_name_that_no_schema_can_have_is_refused(display_name: str) -> None:
     given([]).when(create(display_name)).then_refused(NameUnusable)
 
 
-@pytest.mark.parametrize("display_name", ["a\x00b", "a\nb", "a\u2028b", "a" + "!" * 300])
+@pytest.mark.parametrize(
+    "display_name", ["a\x00b", "a\nb", "a\u2028b", "a" + "!" * 300, "a\u202eb", "a\u2067b"]
+)
 def test_a_name_that_cannot_be_shown_is_refused(display_name: str) -> None:
     given([]).when(create(display_name)).then_refused(NameUnusable)
 
@@ -67,6 +69,20 @@ def test_a_schema_called_ledger_is_nothing_special() -> None:
     )
 
     given([]).when(create("Ledger")).then(expected)
+
+
+@pytest.mark.parametrize("display_name", [" \u200b", "\u200d\u2060", "\u202eyliad deppihs"])
+def test_a_name_that_nobody_sees_or_that_turns_a_sentence_is_refused(display_name: str) -> None:
+    command = RenameIntegration(display_name=display_name)
+
+    given([CREATED]).when(command).then_refused(DisplayNameUnusable)
+
+
+@pytest.mark.parametrize("display_name", ["متجر", "חנות 1", "👩‍👩‍👧", "a\u0301"])
+def test_a_name_in_any_script_is_kept(display_name: str) -> None:
+    command = RenameIntegration(display_name=display_name)
+
+    given([CREATED]).when(command).then(IntegrationRenamed(display_name=display_name))
 
 
 def test_renaming_keeps_the_schema_name() -> None:
