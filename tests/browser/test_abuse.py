@@ -85,6 +85,22 @@ async def test_the_same_form_sent_again_makes_no_second_token(installation: Inst
         assert token not in told
 
 
+async def test_a_token_that_another_tab_revoked_is_said_to_be(installation: Installation) -> None:
+    shop = await installation.create()
+    assert shop.token is not None
+    asked_at = f"/integrations/{shop.integration_id}/tokens/{shop.token.token_id}/revoke"
+    async with installation.somebody() as ada:
+        main = ada.page.locator("main")
+        await ada.open(asked_at)
+        await installation.handlers.revoke_token(
+            installation.caller, shop.integration_id, shop.token.token_id
+        )
+        await ada.press(f"Revoke …{shop.token.access_token[-4:]}")
+        await expect(main).to_contain_text("is revoked already")
+        await ada.open(asked_at)
+        await expect(main).to_contain_text("is revoked already")
+
+
 async def test_a_script_in_a_text_does_not_run(installation: Installation) -> None:
     shop = await installation.create()
     assert shop.token is not None

@@ -207,13 +207,18 @@ async def label_token(visit: Visit) -> web.StreamResponse:
         await visit.handlers.label_token(visit.caller, visit.integration_id, visit.token_id, label)
     except TokenLabelUnusable as no:
         return await settings(visit, status=400, label_error=no.message)
+    except TokenNotFound:
+        return await _revoked_before(visit, integration)
     return await visit.go(f"{address_of(integration)}/settings", "The label was saved.")
 
 
 async def ask_to_revoke(visit: Visit) -> web.StreamResponse:
     require(visit.caller, Right.MANAGE_INTEGRATIONS)
     integration = await this_integration(visit)
-    token, others = await _this_token(visit)
+    try:
+        token, others = await _this_token(visit)
+    except TokenNotFound:
+        return await _revoked_before(visit, integration)
     return visit.page(
         "revoke.html",
         integration=integration,
@@ -227,10 +232,25 @@ async def ask_to_revoke(visit: Visit) -> web.StreamResponse:
 async def revoke_token(visit: Visit) -> web.StreamResponse:
     integration = await this_integration(visit)
     require(visit.caller, Right.MANAGE_INTEGRATIONS)
-    token, _ = await _this_token(visit)
-    await visit.handlers.revoke_token(visit.caller, visit.integration_id, visit.token_id)
+    try:
+        token, _ = await _this_token(visit)
+        await visit.handlers.revoke_token(visit.caller, visit.integration_id, visit.token_id)
+    except TokenNotFound:
+        return await _revoked_before(visit, integration)
     told = f"Token …{token.last_four} was revoked: every push with it is refused from now on."
     return await visit.go(f"{address_of(integration)}/settings", told)
+
+
+async def _revoked_before(visit: Visit, integration: IntegrationEntry) -> web.StreamResponse:
+    """The page had the button still: another tab, another person or a first click was before.
+
+    Raises TokenNotFound for a token that never was this integration's.
+    """
+    for token in await revoked_tokens(visit.site.pool, visit.integration_id, visit.now):
+        if token.token_id == visit.token_id:
+            told = f"Token …{token.last_four} is revoked already: every push with it is refused."
+            return await visit.go(f"{address_of(integration)}/settings", told, kind="warn")
+    raise TokenNotFound
 
 
 async def _this_token(visit: Visit) -> tuple[ActiveToken, list[ActiveToken]]:
