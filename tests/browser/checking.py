@@ -28,6 +28,11 @@ AXE = """async (rules) => {
 }"""
 
 
+# Tables whose rows are boxes on a narrow screen, and that are wider than it all the same.
+CUT_OFF = """[...document.querySelectorAll(".stacked")]
+  .filter((table) => table.scrollWidth > table.parentElement.clientWidth).length"""
+
+
 # What depends on width and colours; the rest is the same in every look.
 OF_A_LOOK = ["color-contrast", "scrollable-region-focusable", "target-size", "link-in-text-block"]
 
@@ -117,6 +122,8 @@ class PageChecks:
             wide = await page.evaluate("document.documentElement.scrollWidth")
             if wide > look.width:
                 found.append(f"{at}: the page is {wide} pixels wide")
+            if look.width == NARROW and (cut_off := await page.evaluate(CUT_OFF)):
+                found.append(f"{at}: {cut_off} tables are cut off")
             file = ARTEFACTS / f"{name}-{look.width}-{look.scheme}.png"
             await page.screenshot(path=file, full_page=whole, animations="disabled")
         await page.set_viewport_size({"width": WIDE, "height": HEIGHT})
