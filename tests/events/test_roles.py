@@ -75,7 +75,7 @@ MAY_READ_COLUMNS = {
     ("pushgate_history", "journal.pending"): {"batch_id", "place", "failed_at", "reason"},
     ("pushgate_tokens", "journal.pending"): {"batch_id", "place", "failed_at", "reason"},
 }
-FOLDS = {f"{table}_as_of(bigint)" for table in PROJECTIONS}
+FOLDS = {f"{table}_as_of(bigint)" for table in [*PROJECTIONS, "tokens.standing"]}
 MAY_CALL: dict[str, set[str]] = {
     "pushgate_tokens": {
         "ledger.append(text,integer,text,json)",

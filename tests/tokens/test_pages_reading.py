@@ -381,6 +381,17 @@ async def test_the_check_sees_a_rewritten_event(shop: Shop) -> None:
     assert verdict.differences == {"integrations": 1}
 
 
+async def test_the_check_looks_at_the_log_itself(shop: Shop) -> None:
+    """At its head and at its columns, which a table and its fold would both believe."""
+    await sign(shop.owner)
+    await shop.owner.execute("UPDATE ledger.head SET size = size + 1")
+
+    verdict = await Verifier(shop.connections, SystemClock()).verify()
+
+    assert not verdict.holds
+    assert verdict.differences == {"event": 1}
+
+
 async def test_the_check_misses_events_that_were_signed(shop: Shop) -> None:
     await sign(shop.owner)
     async with unguarded(shop.owner):

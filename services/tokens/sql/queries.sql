@@ -83,11 +83,7 @@ SELECT token_id, integration_id, false FROM tokens.retired_tokens WHERE token_ha
 -- enough, and of the texts only those of creations are read. OFFSET 0 and MATERIALIZED: nobody can
 -- guess how few tokens stand, so this says what to look up one by one and what to match as a whole.
 WITH standing AS MATERIALIZED (
-    SELECT g.number FROM ledger.event g
-     WHERE g.type = 'TokenGenerated' AND g.number < $1::bigint
-       AND NOT EXISTS (
-           SELECT FROM ledger.event r
-            WHERE r.type = 'TokenRevoked' AND r.number < $1::bigint AND r.token_id = g.token_id)
+    SELECT number FROM tokens.standing_as_of($1::bigint)
 ), generated AS MATERIALIZED (
     SELECT g.number, g.token_id, g.stream
       FROM standing

@@ -134,11 +134,7 @@ SELECT max(integration_id) FROM tokens.integrations WHERE account_id = $1 AND sc
 -- is found in indexes, and texts are read for those alone that are shown. OFFSET 0: nobody can guess
 -- how few stand, so this says to look each of them up.
 WITH standing AS MATERIALIZED (
-    SELECT g.number FROM ledger.event g
-     WHERE g.type = 'TokenGenerated' AND g.number < $1::bigint
-       AND NOT EXISTS (
-           SELECT FROM ledger.event r
-            WHERE r.type = 'TokenRevoked' AND r.number < $1::bigint AND r.token_id = g.token_id)
+    SELECT number FROM tokens.standing_as_of($1::bigint)
 ), writing AS MATERIALIZED (
     SELECT g.number, g.token_id, i.integration_id, i.schema_name, i.display_name
       FROM standing
