@@ -15,6 +15,8 @@ from cli.target import Target
 
 ANSWER_SECONDS_MAX = 30.0
 DOWNLOAD_SECONDS_MAX = 3_600.0
+# A stream gives a sign of life every 15 to 18 seconds: a longer silence is a dead connection's.
+SILENCE_SECONDS_MAX = 60.0
 CHUNK_BYTES = 1 << 20
 LINE_BYTES_MAX = 1 << 20
 
@@ -74,7 +76,10 @@ class HistoryApi:
                     out.write(chunk)
 
     async def events_as_they_come(self, after: int, query: Query) -> AsyncIterator[tuple[int, str]]:
-        """Number and text of each, until the connection ends; an empty text is only progress."""
+        """Number and text of each, until the connection ends; an empty text is only progress.
+
+        Raises NotNow also when the connection is dead without having ended.
+        """
         query = {**query, "after": after}
         async with self._asked("/events/stream", query, seconds=None) as response:
             number, data = after, ""
@@ -97,7 +102,11 @@ class HistoryApi:
         seconds: float | None = ANSWER_SECONDS_MAX,
         method: str = "GET",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=ANSWER_SECONDS_MAX)
+        limit = aiohttp.ClientTimeout(
+            total=seconds,
+            sock_connect=ANSWER_SECONDS_MAX,
+            sock_read=SILENCE_SECONDS_MAX if seconds is None else None,
+        )
         try:
             async with self._session.request(method, path, params=query, timeout=limit) as response:
                 if not response.ok:

@@ -212,8 +212,7 @@ async def _fetch(api: HistoryApi, path: Path) -> tuple[str, int]:
     if size is None:
         raise NoCheckpoint("What the history service calls a checkpoint is none.")
     await asyncio.to_thread(beside(path, "checkpoint").write_text, note, "utf-8")
-    marks = await api.text("/log/checkpoints")
-    await asyncio.to_thread(beside(path, "checkpoints").write_text, marks, "utf-8")
+    await api.download("/log/checkpoints", beside(path, "checkpoints"))
     # Where other accounts' are not shown, their hashes are what it takes to compute the root.
     await api.download("/events", path, {"until": size - 1, "others": "hashed"})
     await api.download("/receipts", beside(path, "receipts"), {"others": "hashed"})

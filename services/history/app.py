@@ -62,7 +62,7 @@ def _add_routes(app: web.Application, feed: Feed, receipts: Receipts, traces: Tr
             web.get("/events", feed.events, allow_head=False),
             web.get("/events/stream", feed.stream, allow_head=False),
             web.get("/log/checkpoint", tiles.checkpoint),
-            web.get("/log/checkpoints", tiles.checkpoints),
+            web.get("/log/checkpoints", tiles.checkpoints, allow_head=False),
             web.get("/log/keys", tiles.keys),
             web.get(f"/log/tile/entries/{place}", tiles.entry_bundle),
             web.get(f"/log/tile/{{level:0|[1-9][0-9]?}}/{place}", tiles.tile),

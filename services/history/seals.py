@@ -49,6 +49,7 @@ class Sealer:
         """Seals whenever a receipt has been without a seal for an hour."""
         while not ending.is_set():
             try:
+                await self._sealed_until()
                 if await self._due():
                     await self.seal()
             except AWAY as error:
@@ -57,6 +58,13 @@ class Sealer:
                 # Another history process was first, or the log is halted or busy: next time.
                 Log().warning("seal.postponed", reason=str(error))
             await wait_for(ending, LOOK_SECONDS)
+
+    async def _sealed_until(self) -> int:
+        sealed: int | None = await self._pool.fetchval(
+            load_queries("services.history")["last_seal"]
+        )
+        HISTORY_SEALED_RECEIPT.set(sealed or 0)
+        return sealed or 0
 
     async def _due(self) -> bool:
         oldest: datetime | None = await self._pool.fetchval(
@@ -88,8 +96,7 @@ class Sealer:
 
     async def _seal_some(self, upper: int) -> Seal | None:
         queries = load_queries("services.history")
-        row = await self._pool.fetchrow(queries["last_seal"])
-        sealed_until = 0 if row is None else row["last"]
+        sealed_until = await self._sealed_until()
         tree, last = await self._tree_over(sealed_until, upper)
         if tree.size == 0:
             return None

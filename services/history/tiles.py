@@ -21,12 +21,14 @@ from events.tiles import (
     parse_place,
     span_root,
 )
-from services.history.access import POOL, TOLD, only, only_account
+from services.history.access import POOL, STARTED, TOLD, only, only_account
 from services.history.feed import LOG_SIZE, log_size
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 FRESH = "no-store"
+TEXT = "text/plain; charset=utf-8"
 LENGTH_BYTES = 2
+CHECKPOINTS_AT_ONCE = 1_000
 # Some megabytes; a log of ten million events has twice as many full tiles' roots at most.
 KEPT_ROOTS_MAX = 40_000
 
@@ -49,12 +51,22 @@ async def checkpoint(request: web.Request) -> web.Response:
     return web.Response(text=signed.note, headers=headers)
 
 
-async def checkpoints(request: web.Request) -> web.Response:
-    """GET /log/checkpoints: all of this log, the oldest first, one after the other."""
+async def checkpoints(request: web.Request) -> web.StreamResponse:
+    """GET /log/checkpoints: all of this log, the oldest first, one after the other.
+
+    There may be as many as events, so they are never all in memory.
+    """
     only(request)
-    rows = await request.app[POOL].fetch(load_queries("services.history")["checkpoints"])
-    text = "".join(row["note"] for row in rows)
-    return web.Response(text=text, headers={"Cache-Control": FRESH})
+    query = load_queries("services.history")["checkpoints"]
+    rows = await request.app[POOL].fetch(query, -1, CHECKPOINTS_AT_ONCE)
+    response = web.StreamResponse(headers={"Content-Type": TEXT, "Cache-Control": FRESH})
+    await response.prepare(request)
+    request[STARTED] = True
+    while rows:
+        await response.write("".join(row["note"] for row in rows).encode())
+        rows = await request.app[POOL].fetch(query, rows[-1]["size"], CHECKPOINTS_AT_ONCE)
+    await response.write_eof()
+    return response
 
 
 async def keys(request: web.Request) -> web.Response:

@@ -1,8 +1,11 @@
+import re
 from pathlib import Path
 
 import prometheus_client
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 
+from services.runtime import metrics
 from services.runtime.metrics import CATALOGUE
 from tests.deploy.reference import PAGES, events, pages
 
@@ -22,6 +25,23 @@ def test_every_metric_of_ours_is_in_the_catalogue() -> None:
     }
 
     assert registered == {entry.name for entry in CATALOGUE}
+
+
+def test_every_metric_is_set_by_somebody() -> None:
+    """One that is only declared tells 0 for ever."""
+    declared = {
+        name
+        for name, value in vars(metrics).items()
+        if isinstance(value, Counter | Gauge | Histogram)
+    }
+    sources = "\n".join(
+        path.read_text("utf-8")
+        for folder in ("services", "cli")
+        for path in Path(folder).rglob("*.py")
+        if path.name != "metrics.py"
+    )
+
+    assert {name for name in declared if not re.search(rf"\b{name}\b", sources)} == set()
 
 
 def test_a_metric_that_counts_a_unit_ends_in_it() -> None:

@@ -7,6 +7,7 @@ migration. The destination is the loader's alone.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -245,6 +246,38 @@ async def test_only_the_token_service_appends(role: tuple[str, Connection[Record
 
     with pytest.raises(empty_append if name == "pushgate_tokens" else refused):
         await connection.execute("SELECT ledger.append('account/1', 0, 'system', '[]')")
+
+
+SEAL = '{"first": 1, "last": 1000000, "count": 1, "root": "' + "0" * 64 + '"}'
+RESTORE = '{"old_origin": "pushgate/x", "old_size": 9, "old_root": "' + "0" * 64 + '"}'
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind", "data"),
+    [
+        ("receipts", "ReceiptsSealed", SEAL),
+        ("log", "LogRestored", RESTORE),
+        ("account/1", "ReceiptsSealed", SEAL),
+        ("account/1", "LogRestored", RESTORE),
+        ("receipts", "Sealed", "{}"),
+        ("log", "Restored", "{}"),
+    ],
+)
+async def test_the_token_service_cannot_make_up_evidence(
+    stream: str, kind: str, data: str, role_url: RoleUrl, database: Connection[Record]
+) -> None:
+    """A seal of its own would break the chain of seals; a restore would excuse a shorter log."""
+    events = f'[{{"id": "{UUID(int=7)}", "type": "{kind}", "data": {data}}}]'
+    connection = await connect(role_url("pushgate_tokens"), application_name="test")
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="may not state"):
+            await connection.execute(
+                "SELECT ledger.append($1, 0, 'system', $2::json)", stream, events
+            )
+    finally:
+        await connection.close()
+
+    assert await database.fetchval("SELECT size FROM ledger.head") == 0
 
 
 @pytest.mark.parametrize("name", SERVICES)

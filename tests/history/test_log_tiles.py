@@ -10,6 +10,7 @@ from tlog_scales.reader import TilesReader
 
 from events.checkpoint import VerifierKey, open_note, read_proof
 from events.merkle import leaf_hash, root_of, verify_inclusion
+from services.history import tiles
 from tests.history.appending import append, rename, small_history, token_generated
 from tests.history.conftest import Client, Database, Sign
 
@@ -165,9 +166,11 @@ async def test_tiles_may_be_kept_and_checkpoints_not(
     assert checkpoint.headers["Pushgate-Log-Size"] == "7"
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3])
 async def test_all_checkpoints_follow_each_other(
-    client: Client, database: Database, sign: Sign
+    at_once: int, client: Client, database: Database, sign: Sign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tiles, "CHECKPOINTS_AT_ONCE", at_once)
     await small_history(database)
     await sign()
     first = await text(client, "/log/checkpoint")

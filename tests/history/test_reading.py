@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpServer
 
 from cli.evidence.reading import _bounds, _fold, _require_there
 from cli.evidence.sentences import sentence
 from cli.failure import Refused
-from cli.history_api import history_api
+from cli.history_api import NotNow, history_api
 from cli.target import Target
 from events.catalogue import CLASS_OF
 from events.sentences import what_happened
@@ -174,6 +176,37 @@ async def test_following_ends_when_it_would_be_refused_for_ever(client: Client) 
     assert (process.returncode, output) == (1, b"")
     assert "refused with 400: after must be between" in errors.decode()
     assert "Trying again" not in errors.decode()
+
+
+async def test_a_connection_that_died_without_a_word_is_given_up(
+    aiohttp_server: AiohttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that lives is never silent for so long; `audit follow` connects again."""
+    monkeypatch.setattr("cli.history_api.SILENCE_SECONDS_MAX", 0.2)
+    ended = asyncio.Event()
+
+    async def say_nothing_more(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"id: 3\ndata: {}\n\n")
+        await ended.wait()
+        return answer
+
+    app = web.Application()
+    app.router.add_get("/events/stream", say_nothing_more)
+    server = await aiohttp_server(app)
+    environ = {
+        "PUSHGATE_HISTORY_URL": str(server.make_url("/")).rstrip("/"),
+        "PUSHGATE_CONNECT_TOKEN": AUDITOR,
+    }
+    async with history_api(Target(data_dir=Path(), environ=environ)) as api:
+        events = api.events_as_they_come(-1, {})
+        first = await anext(events)
+        with pytest.raises(NotNow):
+            await anext(events)
+    ended.set()
+
+    assert first == (3, "{}")
 
 
 async def test_following_shows_what_is_there_and_what_comes(

@@ -9,12 +9,14 @@ from hashlib import sha256
 import asyncpg
 import pytest
 from asyncpg import Pool, Record
+from prometheus_client import REGISTRY
 
 from events.merkle import leaf_hash, root_of
 from events.queries import load_queries
 from services.history.seals import Sealer
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool
+from services.runtime.metrics import HISTORY_SEALED_RECEIPT
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.history.appending import accept, small_history
@@ -249,3 +251,19 @@ async def test_no_receipt_is_without_a_seal_for_longer_than_an_hour(
 
     count = await database.fetchval("SELECT count(*) FROM ledger.event WHERE stream = 'receipts'")
     assert count == seals
+
+
+async def test_what_is_sealed_is_told_after_a_restart(
+    history_pool: Pool[Record], sealer: Sealer, database: Database
+) -> None:
+    await accept(database, token_id=2, count=3)
+    await sealer.seal()
+    HISTORY_SEALED_RECEIPT.set(0)  # as a process that was just started tells it
+    ending = asyncio.Event()
+    turn = asyncio.create_task(Sealer(history_pool, SystemClock()).run(ending))
+    await asyncio.wait({turn}, timeout=0)  # it has begun, and stops after its first look
+    ending.set()
+    await turn
+
+    last = await database.fetchval("SELECT max(number) FROM journal.receipts")
+    assert REGISTRY.get_sample_value("pushgate_history_sealed_receipt") == last

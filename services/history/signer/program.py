@@ -22,6 +22,7 @@ from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.runtime.logs import Log
 from services.runtime.metrics import (
+    SIGNER_LOG_EVENTS,
     SIGNER_LOOKED_SECONDS,
     SIGNER_SIGNED_EVENTS,
 )
@@ -103,7 +104,10 @@ class SigningLoop:
                 await _first_of(ending, bell, seconds=LOOK_SECONDS)
 
     async def _turn(self, signer: Signer, connection: Connection[Record]) -> None:
-        checkpoint = await signer.turn(connection)
+        try:
+            checkpoint = await signer.turn(connection)
+        finally:
+            SIGNER_LOG_EVENTS.set(signer.log_events)
         self._waiting_for = None
         SIGNER_LOOKED_SECONDS.set(self._clock.now().timestamp())
         SIGNER_SIGNED_EVENTS.set(signer.size)

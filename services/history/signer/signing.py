@@ -58,6 +58,8 @@ class Signer:
         self._tiles: list[FullTile] = []
         self._published = False
         self._recheck_at = clock.monotonic()
+        # How many events there were at the last look.
+        self.log_events = 0
 
     @property
     def size(self) -> int:
@@ -96,6 +98,7 @@ class Signer:
     async def _head(self, connection: AnyConnection) -> _Head:
         row = await connection.fetchrow(load_queries("events")["head"])
         assert row is not None, "the head's one row is made by the first migration"
+        self.log_events = row["size"]
         return _Head(size=row["size"], origin=ORIGIN_PREFIX + row["origin"])
 
     async def _require_first_use(self, connection: AnyConnection, head: _Head) -> None:

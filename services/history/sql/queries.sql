@@ -163,9 +163,10 @@ SELECT c.size, c.note, c.key FROM ledger.checkpoint c
  ORDER BY c.size DESC LIMIT 1;
 
 -- name: checkpoints
-SELECT c.note FROM ledger.checkpoint c
- WHERE c.origin = (SELECT 'pushgate/' || h.origin FROM ledger.head h)
- ORDER BY c.size;
+-- A page of them, after size $1.
+SELECT c.size, c.note FROM ledger.checkpoint c
+ WHERE c.origin = (SELECT 'pushgate/' || h.origin FROM ledger.head h) AND c.size > $1
+ ORDER BY c.size LIMIT $2;
 
 -- name: entries
 -- Of each range all hashes as one value: hundreds of rows cost more than what is computed from them.
