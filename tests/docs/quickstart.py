@@ -59,9 +59,10 @@ class Shell:
         self._token = ""
 
     @classmethod
-    async def start(cls, directory: Path, **variables: str) -> "Shell":
+    async def start(cls, directory: Path, commands: Path, **variables: str) -> "Shell":
+        """``commands``: where `pushgate` is."""
         kept = {name: text for name, text in os.environ.items() if not name.startswith("PUSHGATE_")}
-        path = f"{Path(sys.executable).parent}:{kept['PATH']}"
+        path = f"{commands}:{Path(sys.executable).parent}:{kept['PATH']}"
         process = await asyncio.create_subprocess_exec(
             "sh",
             cwd=directory,

@@ -5,13 +5,15 @@ from pathlib import Path
 from cli.demo.system import System, throw_away_system
 from tests.docs.quickstart import Block, Shell, blocks, is_as_told
 from tests.eventually import eventually
+from tests.system.commands_here import commands_here
 
 PAGE = Path("docs/auditors.md")
 
 
-async def test_the_page_can_be_followed(tmp_path: Path) -> None:
-    async with throw_away_system() as system:
-        shell = await auditors_shell(system, tmp_path)
+async def test_the_page_can_be_followed(tmp_path: Path, commands: Path) -> None:
+    async with throw_away_system() as up:
+        system = commands_here(up)
+        shell = await auditors_shell(system, tmp_path, commands)
         for place, block in enumerate(blocks(PAGE)):
             ran = await shell.run(block.commands)
 
@@ -20,7 +22,7 @@ async def test_the_page_can_be_followed(tmp_path: Path) -> None:
         await shell.stop()
 
 
-async def auditors_shell(system: System, directory: Path) -> Shell:
+async def auditors_shell(system: System, directory: Path, commands: Path) -> Shell:
     """After an integration was made and pushed to by a token that leaks; nothing else is known."""
     made = await system.asked("integrations", "create", "Web Shop")
     token = made["token"]["access_token"]
@@ -38,6 +40,7 @@ async def auditors_shell(system: System, directory: Path) -> Shell:
     (directory / "leaked.txt").write_text(f"{token}\n")
     return await Shell.start(
         directory,
+        commands,
         PUSHGATE_HISTORY_URL=system.target.history_url(),
         PUSHGATE_CONNECT_TOKEN=auditor["access_token"],
         PUSHGATE_DESTINATION_URL=system.target.destination_url().reveal(),

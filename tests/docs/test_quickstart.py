@@ -8,9 +8,9 @@ from tests.docs.quickstart import Block, Ran, Shell, blocks, follow, is_as_told
 PAGE = Path("docs/quickstart.md")
 
 
-async def test_the_page_can_be_followed(tmp_path: Path) -> None:
+async def test_the_page_can_be_followed(tmp_path: Path, commands: Path) -> None:
     async with throw_away_system("--quickstart") as system:
-        shell = await Shell.start(tmp_path, PUSHGATE_DATA_DIR=str(system.data_dir))
+        shell = await Shell.start(tmp_path, commands, PUSHGATE_DATA_DIR=str(system.data_dir))
         for block in blocks(PAGE):
             await follow(shell, block)
         await shell.stop()

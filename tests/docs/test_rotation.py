@@ -9,8 +9,8 @@ PAGE = Path("docs/rotate-without-losing-a-record.md")
 GATE_OF_MAKE_RUN = "http://127.0.0.1:8801"
 
 
-async def test_the_page_can_be_followed(system: System, tmp_path: Path) -> None:
-    shell = await Shell.start(tmp_path, PUSHGATE_DATA_DIR=str(system.data_dir))
+async def test_the_page_can_be_followed(system: System, tmp_path: Path, commands: Path) -> None:
+    shell = await Shell.start(tmp_path, commands, PUSHGATE_DATA_DIR=str(system.data_dir))
     for block in blocks(PAGE):
         here = block.commands.replace(GATE_OF_MAKE_RUN, system.target.import_url())
         await follow(shell, Block(here, block.exit_code, block.expected))

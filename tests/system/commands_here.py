@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import fields
 from typing import Any, NoReturn
 
 import structlog
@@ -35,6 +36,10 @@ class SystemHere(System):
             return await asyncio.to_thread(
                 run_here, words, (given or "").encode(), environment(self.data_dir) | variables
             )
+
+
+def commands_here(system: System) -> SystemHere:
+    return SystemHere(**{each.name: getattr(system, each.name) for each in fields(system)})
 
 
 class _Streams:

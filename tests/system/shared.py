@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
-from dataclasses import fields
 
 import pytest
 
@@ -14,7 +13,7 @@ from cli.database import system_database
 from cli.demo.system import System, throw_away_system
 from tests.cli.made import Made
 from tests.secrecy import refuse_tokens_in_files, refuse_tokens_in_rows
-from tests.system.commands_here import SystemHere
+from tests.system.commands_here import commands_here
 
 _numbers = itertools.count(1)
 
@@ -23,7 +22,7 @@ _numbers = itertools.count(1)
 async def system() -> AsyncIterator[System]:
     """Shared: a test makes an integration of its own, under its own name."""
     async with throw_away_system() as up:
-        yield SystemHere(**{each.name: getattr(up, each.name) for each in fields(up)})
+        yield commands_here(up)
         await asyncio.to_thread(refuse_tokens_in_files, (up.data_dir / "logs").iterdir())
         async with system_database(up.target) as database:
             await refuse_tokens_in_rows(database)
