@@ -131,6 +131,7 @@ class Books:
                 row["base_name"],
                 row["type"],
                 row["fills_itself"],
+                row["full_type"],
             )
         keys = {
             row["oid"]: tuple(sorted(row["columns"]))

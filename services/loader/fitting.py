@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from services.loader import naming
 from services.loader.column_types import Kind
 from services.loader.plan import ExistingTable, Wanted
-from services.loader.rows import EXTRACTED, Rows
+from services.loader.rows import EXTRACTED, CellKey, Rows
 from services.loader.upsert import Behaviour
 
 SYSTEM_COLUMNS = frozenset(
@@ -71,6 +71,22 @@ def fit_keys(existing: ExistingTable | None, keys: Sequence[str], root: Rows) ->
     return Keys(kinds, rejected)
 
 
+def key_casts(existing: ExistingTable | None, kinds: Mapping[str, Kind]) -> dict[CellKey, str]:
+    """What a key column that somebody altered makes of a value: its sub-rows are found by that.
+
+    A text is refused or kept as it is, never made another.
+    """
+    columns = existing.columns if existing else {}
+    return {
+        (name, kind): f"::{columns[name].full_type}"
+        for name, kind in kinds.items()
+        if kind is not Kind.TEXT
+        and name in columns
+        and columns[name].kind is kind
+        and columns[name].full_type != kind.value
+    }
+
+
 def _misfits(existing: ExistingTable | None, name: str, root: Rows) -> dict[int, str]:
     """Records whose value for a key column of the table, no key of theirs, is of another kind."""
     kind = existing.columns[name].kind if existing else None
@@ -109,14 +125,23 @@ def wanted_root(existing: ExistingTable | None, kinds: Mapping[str, Kind], root:
     if any(root.fixed[EXTRACTED]):
         system[naming.EXTRACTED_AT] = Kind.TIMESTAMP
     key = dict(kinds)
-    if existing is None and not kinds:
-        key[naming.SURROGATE_KEY] = Kind.TEXT
+    if makes_surrogate(existing, kinds):
+        (system if existing else key)[naming.SURROGATE_KEY] = Kind.TEXT
     for name in (existing and existing.primary_key) or ():
         # Columns of a key never split, whichever keys the records come with.
         kind = existing.columns[name].kind if existing else None
         if kind is not None:
             key.setdefault(name, kind)
     return Wanted(cells=frozenset(root.cells), key=key, system=system)
+
+
+def makes_surrogate(existing: ExistingTable | None, kinds: Mapping[str, Kind]) -> bool:
+    """For records without keys, also where a customer dropped it: sub-rows are found by it."""
+    if kinds:
+        return False
+    return existing is None or (
+        existing.primary_key is None and naming.SURROGATE_KEY not in existing.columns
+    )
 
 
 def wanted_child(kinds: Mapping[str, Kind], child: Rows) -> Wanted:

@@ -139,6 +139,7 @@ class _Putting:
         self._behaviour = behaviour
         self._key: list[CellKey] = list(kinds.items())
         self._existing = standing.tables.get(place.table)
+        self._casts = fitting.key_casts(self._existing, kinds)
 
     async def run(self, load: TableLoad, stamp: Stamp) -> int:
         self._reject_other_levels(load)
@@ -241,7 +242,7 @@ class _Putting:
     ) -> bool:
         """Whether there were any; not, if they can't even be staged to be asked about."""
         parameters = Parameters()
-        staging = Staging(self._place.temporary_name(), load.root)
+        staging = Staging(self._place.temporary_name(), load.root, casts=self._casts)
         insert = RootInsert(
             staging,
             target,
@@ -295,9 +296,9 @@ class _Putting:
 
     @property
     def _has_surrogate(self) -> bool:
-        if self._existing is not None:
-            return naming.SURROGATE_KEY in self._existing.columns
-        return not self._key
+        if self._existing is not None and naming.SURROGATE_KEY in self._existing.columns:
+            return True
+        return fitting.makes_surrogate(self._existing, self._kinds)
 
     async def _write_rows(
         self, load: TableLoad, target: Target, targets: Mapping[ChildKey, Target], stamp: Stamp
@@ -310,7 +311,9 @@ class _Putting:
             unused.add(ORDINAL)
         if not surrogate and not compared and self._key:
             unused.add(PLACE)
-        staging = Staging(self._place.temporary_name(), load.root, without=unused)
+        staging = Staging(
+            self._place.temporary_name(), load.root, without=unused, casts=self._casts
+        )
         await staging.fill(connection)
         if compared:
             await staging.keep_winners(connection, pace, self._key)
@@ -331,7 +334,8 @@ class _Putting:
         for name in old_children:
             assert won is not None
             table = naming.quote_qualified(self._place.schema, name)
-            await delete_children(connection, pace, table, won, insert.key_columns)
+            read_as = {cell[0]: self._casts.get(cell, "") for cell in self._key}
+            await delete_children(connection, pace, table, won, read_as)
         for key, rows in load.children.items():
             children = Staging(self._place.temporary_name(), rows)
             await children.fill(connection)

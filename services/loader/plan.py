@@ -36,7 +36,7 @@ class ExistingColumn:
     """``base`` is what the loader's books say the column holds; None: it is not in them.
 
     ``type_name`` is that of pg_type; empty for a column that is only planned. ``fills_itself``: by
-    a default or an identity.
+    a default or an identity. ``full_type`` is with precision and scale.
     """
 
     name: str
@@ -44,6 +44,7 @@ class ExistingColumn:
     base: str | None = None
     type_name: str = ""
     fills_itself: bool = False
+    full_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

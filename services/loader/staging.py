@@ -5,7 +5,7 @@ They go in by binary COPY; PostgreSQL parses timestamps and decimals there, exac
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,8 +70,15 @@ class Parameters:
 class Staging:
     """A temporary table with the rows of one table, gone at the end of the transaction."""
 
-    def __init__(self, name: str, table_rows: Rows, *, without: Container[str] = ()) -> None:
-        """``without``: fixed columns that nobody will ask for."""
+    def __init__(
+        self,
+        name: str,
+        table_rows: Rows,
+        *,
+        without: Container[str] = (),
+        casts: Mapping[CellKey, str] | None = None,
+    ) -> None:
+        """``without``: fixed columns that nobody will ask for. ``casts``: of cells when read."""
         self.name = name
         self._columns: list[tuple[str, str, list[Any]]] = []
         # Staging column and cast of each cell.
@@ -83,7 +90,8 @@ class Staging:
             column = f"c{i}"
             as_text = kind in _STAGED_AS_TEXT
             self._columns.append((column, "text" if as_text else kind.value, values))
-            self._cells[base, kind] = (column, f"::{kind.value}" if as_text else "")
+            cast = (f"::{kind.value}" if as_text else "") + (casts or {}).get((base, kind), "")
+            self._cells[base, kind] = (column, cast)
 
     def has(self, fixed: str) -> bool:
         return any(name == fixed for name, _, _ in self._columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
 from services.loader import naming, rows
@@ -186,9 +186,9 @@ async def keys_of_staged(
 
 
 async def delete_children(
-    connection: Destination, pace: Pace, quoted_table: str, won: str, key_columns: Sequence[str]
+    connection: Destination, pace: Pace, quoted_table: str, won: str, key: Mapping[str, str]
 ) -> None:
-    """The sub-rows of the root rows in ``won``.
+    """The sub-rows of the root rows in ``won``. ``key``: its columns, and casts of those here.
 
     The sub-table's only index begins with the levels: from PostgreSQL 18 on it is searched for
     each key all the same, but only when the planner knows how few keys there are.
@@ -196,9 +196,9 @@ async def delete_children(
     await connection.execute(f"ANALYZE {won}")
     matches = " AND ".join(
         [
-            f"c.{naming.quote_identifier(naming.source_key_column(name))}"
+            f"c.{naming.quote_identifier(naming.source_key_column(name))}{cast}"
             f" = w.{naming.quote_identifier(name)}"
-            for name in key_columns
+            for name, cast in key.items()
         ]
     )
     delete = f"DELETE FROM {quoted_table} c USING {won} w WHERE {matches}"

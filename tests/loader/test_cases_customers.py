@@ -1,6 +1,9 @@
 """Loading behaviour 7.6: what customers do to their tables, and other trouble."""
 
 from collections import Counter
+from typing import Any
+
+import pytest
 
 from tests.eventually import eventually
 from tests.loader.gate import Gate
@@ -65,6 +68,32 @@ async def test_a_key_altered_to_another_type_costs_the_sub_rows_and_no_batch(gat
     ]
 
 
+@pytest.mark.parametrize(
+    ("schema", "altered", "first", "second"),
+    [
+        ({"type": "string", "format": "date-time"}, "date", "2020-01-01T10:00:00Z", "2020-01-02"),
+        ({"type": "number", "multipleOf": 0.01}, "numeric(9,1)", 1.25, 2.25),
+        ({"type": "number"}, "real", 0.1, 0.2),
+    ],
+)
+async def test_sub_rows_follow_a_key_whose_column_keeps_less_of_it(
+    schema: dict[str, Any], altered: str, first: Any, second: Any, gate: Gate
+) -> None:
+    await gate.batch("t", ["k"], {"k": schema}, {"k": first, "items": [1, 2]})
+    await gate.load()
+    await gate.destination.execute(f"ALTER TABLE import_api.t ALTER k TYPE {altered}")
+    records = {"k": second, "items": [3]}, {"k": first, "items": [4]}
+    await gate.batch("t", ["k"], {"k": schema}, *records, sequence=2)
+
+    await gate.load()
+
+    assert await gate.rows("t__items", "value") == [(3,), (4,)]
+    joined = await gate.destination.fetchval(
+        "SELECT count(*) FROM import_api.t JOIN import_api.t__items ON k = _sdc_source_key_k"
+    )
+    assert joined == 2
+
+
 async def test_c93_a_dropped_column_is_made_again(gate: Gate) -> None:
     await gate.push("t", ["id"], {"id": 1, "name": "a", "x": 1})
     await gate.load()
@@ -93,6 +122,21 @@ async def test_dropped_columns_of_ours_are_made_again(gate: Gate) -> None:
         (3, None, 3),
     ]
     assert "_sdc_batched_at" in {name for name, _ in await gate.columns("t")}
+
+
+async def test_a_dropped_key_of_ours_is_made_again_for_what_comes(gate: Gate) -> None:
+    await gate.push("t", [], {"x": 1})
+    await gate.load()
+    await gate.destination.execute("ALTER TABLE import_api.t DROP COLUMN __sdc_primary_key")
+    await gate.push("t", [], {"x": 2, "items": [7]})
+
+    await gate.load()
+
+    joined = await gate.destination.fetch(
+        "SELECT x, value FROM import_api.t LEFT JOIN import_api.t__items"
+        " ON __sdc_primary_key = _sdc_source_key___sdc_primary_key ORDER BY x"
+    )
+    assert [tuple(row) for row in joined] == [(1, None), (2, 7)]
 
 
 async def test_c94_a_customers_view_survives_a_split(gate: Gate) -> None:

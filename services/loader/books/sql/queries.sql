@@ -37,6 +37,7 @@ SELECT c.relname AS name, c.relkind::text AS kind, c.relnatts AS attributes, c.o
 
 -- name: columns
 SELECT a.attrelid AS oid, a.attname AS name, t.typname AS type, booked.base_name,
+       pg_catalog.format_type(a.atttypid, a.atttypmod) AS full_type,
        a.atthasdef OR a.attidentity <> '' AS fills_itself
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
