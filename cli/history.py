@@ -114,7 +114,7 @@ async def _root_at(database: Connection[Record], size: int) -> bytes | None:
 def _checkpoint(given: str | None, target: Target) -> Checkpoint:
     path = Path(given) if given else SignerFiles(target.data_dir / "signer").note_path
     try:
-        return read_unverified_note(path.read_text("utf-8"))[0]
+        return read_unverified_note(path.read_text("utf-8", "replace"))[0]
     except OSError as error:
         raise Refused(f"There is no checkpoint in {path}: name one with --checkpoint.") from error
     except BadCheckpoint as error:

@@ -235,10 +235,10 @@ def main() -> int:
     asked = parser.parse_args()
     more: Any = {"receipts": asked.receipts and Path(asked.receipts), "whole": asked.whole}
     try:
-        key = Path(asked.key).read_text("utf-8") if Path(asked.key).is_file() else asked.key
-        names = (asked.checkpoint, asked.previous, asked.checkpoints)
-        note, kept, marks = (Path(n).read_text("utf-8", "replace") if n else "" for n in names)
-        found = verify(Path(asked.export), note, key, kept=kept, marks=marks, **more)
+        key_file = asked.key if Path(asked.key).is_file() else ""
+        names = (asked.checkpoint, key_file, asked.previous, asked.checkpoints)
+        note, key, kept, marks = (Path(n).read_text("utf-8", "replace") if n else "" for n in names)
+        found = verify(Path(asked.export), note, key or asked.key, kept=kept, marks=marks, **more)
     except OSError as error:
         parser.error(str(error))
     print(json.dumps(found))

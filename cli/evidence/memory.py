@@ -56,4 +56,5 @@ class Memory:
 
 
 def _text(path: Path) -> str:
-    return path.read_text("utf-8") if path.exists() else ""
+    """What is no text is no key and no checkpoint either, and is named as such."""
+    return path.read_text("utf-8", "replace") if path.exists() else ""

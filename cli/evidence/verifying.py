@@ -53,7 +53,7 @@ def add_to(group: Subparsers) -> None:
         "file",
         nargs="?",
         metavar="FILE",
-        help="its checkpoint, key and receipts are put beside it; default: standard output",
+        help="its checkpoint, key and receipts are put beside it; default, or -: standard output",
     )
 
 
@@ -138,7 +138,7 @@ def _verify_export(
     if not beside(path, "checkpoint").is_file():
         raise Refused(f"{beside(path, 'checkpoint')} is missing: `audit export FILE` makes it.")
     kept = beside(path, "key")
-    key = key or memory.key or (kept.read_text("utf-8") if kept.is_file() else "")
+    key = key or memory.key or (kept.read_text("utf-8", "replace") if kept.is_file() else "")
     note, old_note = beside(path, "checkpoint").read_text("utf-8", "replace"), memory.checkpoint
     comparable = (
         old_note
@@ -178,7 +178,7 @@ def _verify_files(path: Path, key: str, old_note: str, *, whole: bool) -> dict[s
 
 async def export(arguments: argparse.Namespace) -> None:
     async with history_api(target_of(arguments)) as api:
-        if arguments.file is None:
+        if arguments.file in {None, "-"}:
             async for line in api.lines("/events"):
                 sys.stdout.buffer.write(line + b"\n")
             sys.stdout.flush()
@@ -264,7 +264,7 @@ async def _first_unsigned(api: HistoryApi, size: int) -> datetime | None:
 def _key_text(given: str | None) -> str:
     if not given:
         return ""
-    return Path(given).read_text("utf-8") if Path(given).is_file() else given
+    return Path(given).read_text("utf-8", "replace") if Path(given).is_file() else given
 
 
 def _told(found: dict[str, Any], checkpoint: str) -> str:

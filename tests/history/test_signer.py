@@ -252,6 +252,14 @@ def test_a_memory_that_the_key_did_not_sign_is_none(note: str, files: SignerFile
         Signer(files, SteppedClock())
 
 
+def test_a_memory_that_is_no_text_is_none_either(files: SignerFiles) -> None:
+    files.private_key()
+    files.note_path.write_bytes(b"\x81\xff")
+
+    with pytest.raises(RecordMissing):
+        Signer(files, SteppedClock())
+
+
 async def test_a_lost_key_is_replaced_by_beginning_anew(
     database: Database, signing_role: Database, files: SignerFiles
 ) -> None:

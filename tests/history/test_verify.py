@@ -321,6 +321,24 @@ def test_a_file_that_is_not_there_is_no_verdict(names: tuple[str, ...], tmp_path
     assert "lost" in done.stderr or "k" * 300 in done.stderr
 
 
+@pytest.mark.parametrize("garbled", ["checkpoint", "previous", "key"])
+def test_a_file_that_is_no_text_signs_nothing(garbled: str, tmp_path: Path) -> None:
+    files = {"checkpoint": NOTE, "previous": NOTE, "key": KEY}
+    for name, text in files.items():
+        (tmp_path / name).write_bytes(b"\x81\xff" if name == garbled else text.encode())
+    written(tmp_path / "export", LINES)
+    command = [sys.executable, "-I", verify.__file__, "export", "checkpoint", "key"]
+    done = subprocess.run(
+        [*command, "--previous", "previous"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (1, "wrong_key")
+
+
 def test_an_auditor_can_read_it_whole() -> None:
     """One file of less than 250 lines, the standard library and one well known package."""
     text = Path(verify.__file__).read_text()

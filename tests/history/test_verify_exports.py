@@ -84,6 +84,16 @@ def test_what_is_no_checkpoint_is_named(note: str, tmp_path: Path, memory: Memor
     assert verified(tmp_path, memory, LINES, note)[0]["verdict"] == "wrong_key"
 
 
+@pytest.mark.parametrize("kept", ["key", "checkpoint"])
+def test_a_memory_that_is_no_text_signs_nothing(kept: str, tmp_path: Path, memory: Memory) -> None:
+    (tmp_path / "audit" / kept).write_bytes(b"\x81\xff")
+    path = written(tmp_path / "export", LINES)
+    path.with_name("export.checkpoint").write_text(note_over(LINES))
+    found, _ = _verify_export(path, "", memory, whole=False)
+
+    assert found["verdict"] == ("wrong_key" if kept == "key" else "verified")
+
+
 def test_an_export_without_its_checkpoint_is_refused(tmp_path: Path, memory: Memory) -> None:
     path = written(tmp_path / "alone", LINES)
 

@@ -63,7 +63,7 @@ class SignerFiles:
     def note(self) -> str | None:
         """The last one kept; None before the first."""
         try:
-            return self.note_path.read_text("utf-8")
+            return self.note_path.read_text("utf-8", "replace")
         except FileNotFoundError:
             return None
 
