@@ -66,6 +66,7 @@ def as_text(tables: list[dict[str, Any]]) -> str:
     titles = (
         "table",
         "columns",
+        "rows",
         "rows loaded",
         "rejected",
         "last load",
@@ -87,6 +88,7 @@ def _line(table: dict[str, Any]) -> list[object]:
     return [
         table["name"],
         None if table["columns"] is None else len(table["columns"]),
+        None if table["rows"] is None else f"{table['rows']:,}",
         f"{table['rows_loaded']:,}",
         f"{table['rejected']:,}",
         table["last_loaded_at"] and table["last_loaded_at"][:19],

@@ -356,7 +356,7 @@ class _Putting:
             read is None and self._existing.columns[column].fills_itself for column, read in key
         ):
             return []
-        return await staging.take_out(self._place.connection, target, key)
+        return await staging.take_out(self._place.connection, self._place.pace, target, key)
 
     def _old_children(self) -> list[str]:
         """Sub-tables that may hold rows of these records already."""

@@ -128,7 +128,11 @@ class Staging:
         )
 
     async def take_out(
-        self, connection: Destination, target: Target, key: Sequence[tuple[str, str | None]]
+        self,
+        connection: Destination,
+        pace: Pace,
+        target: Target,
+        key: Sequence[tuple[str, str | None]],
     ) -> list[int]:
         """Removes rows that a unique constraint on ``key`` would refuse; their ordinals.
 
@@ -141,12 +145,13 @@ class Staging:
             [f"t.{naming.quote_identifier(column)} = {expression}" for column, expression in read]
         )
         partition = ", ".join([expression for _, expression in read])
-        found = await connection.fetch(
+        found = await pace.fetch_long(
+            connection,
             f"DELETE FROM {self.name} d USING (SELECT s.ctid AS id, ({missing})"
             f" OR row_number() OVER (PARTITION BY {partition} ORDER BY s.{rows.ORDINAL}) > 1"
             f" OR EXISTS (SELECT FROM {target.quoted} t WHERE {same}) AS unfit"
             f" FROM {self.name} s) judged"
-            f" WHERE d.ctid = judged.id AND judged.unfit RETURNING d.{rows.ORDINAL}"
+            f" WHERE d.ctid = judged.id AND judged.unfit RETURNING d.{rows.ORDINAL}",
         )
         return [row[0] for row in found]
 

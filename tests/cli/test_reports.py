@@ -43,7 +43,8 @@ async def test_people_see_a_line_for_each_table(
     shown = await system.command("integrations", "show", made.name)
 
     assert (shown.exit_code, shown.errors) == (0, "")
-    assert "rows loaded" in shown.output
+    titles = next(line for line in shown.output.splitlines() if "rows loaded" in line)
+    assert titles.split()[:5] == ["table", "columns", "rows", "rows", "loaded"]
     assert shown.output.splitlines()[-1].split()[0] == "t"
 
 
