@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.tokens.pages.chart import BAR_HEIGHT_MIN, HOURS, Hour, draw, last_hours
-from services.tokens.pages.moments import as_typed, how_long_ago, in_utc, machine_time
+from services.tokens.pages.moments import (
+    as_typed,
+    how_long_ago,
+    in_address,
+    in_utc,
+    machine_time,
+)
 
 NOW = datetime(2026, 11, 27, 11, 40, 5, tzinfo=UTC)
 
@@ -64,6 +70,12 @@ def test_a_typed_time_is_utc_unless_it_says_otherwise(
     typed: str, understood: datetime | None
 ) -> None:
     assert as_typed(typed) == understood
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_time_in_an_address_is_the_very_same_moment(moment: datetime) -> None:
+    """Else an export, or a list's next page, would be of another one."""
+    assert as_typed(in_address(moment)) == moment
 
 
 def test_a_day_is_the_hour_under_way_and_those_before_it() -> None:

@@ -14,7 +14,7 @@ from services.tokens.authority import Right, require
 from services.tokens.pages import access, facts, headers
 from services.tokens.pages.facts import Filters
 from services.tokens.pages.integration_pages import caller_of
-from services.tokens.pages.moments import as_typed
+from services.tokens.pages.moments import as_typed, in_address
 from services.tokens.pages.paging import page_number, place, whole_number
 from services.tokens.pages.visit import ID_MAX, Visit, signed_in
 from services.tokens.refusals import Busy
@@ -92,8 +92,8 @@ def _query(filters: Filters, *, before: int | None = None) -> str:
         "type": filters.type,
         "actor": filters.actor,
         "integration": filters.integration_id,
-        "from": filters.since and f"{filters.since:%Y-%m-%dT%H:%M:%S}",
-        "to": filters.until and f"{filters.until:%Y-%m-%dT%H:%M:%S}",
+        "from": filters.since and in_address(filters.since),
+        "to": filters.until and in_address(filters.until),
         "before": before,
     }
     return urlencode({name: value for name, value in given.items() if value is not None})
@@ -120,6 +120,7 @@ async def as_of(visit: Visit) -> web.StreamResponse:
     return visit.page(
         "as_of.html",
         moment=moment,
+        moment_text=in_address(moment),
         size=size,
         tokens=tokens,
         found=found,

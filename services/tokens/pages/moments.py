@@ -38,6 +38,11 @@ def how_long_ago(moment: datetime, now: datetime) -> str:
     return f"{told} ago" if moment <= now else f"in {told}"
 
 
+def in_address(moment: datetime) -> str:
+    """What ``as_typed`` reads as the very same moment, and a date field shows when it can."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
 def as_typed(text: str) -> datetime | None:
     """A time that a person typed or a date field sent, in UTC unless it says otherwise."""
     try:
