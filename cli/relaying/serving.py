@@ -123,6 +123,7 @@ def _app(settings: RelaySettings, doorway: Doorway) -> web.Application:
         "*", "/v2/import/status", Status(telling.reason_not_ready, doorway.clock).answer
     )
     app.router.add_get("/status", telling.status)
+    app.router.add_get("/status.css", telling.style)
     app.router.add_get("/metrics", telling.metrics)
     app.router.add_route("*", "/{anything:.*}", _not_found)
     return app

@@ -22,6 +22,7 @@ from services.runtime.metrics import (
 )
 
 PAGE = Path(__file__).parent / "templates" / "status.html"
+STYLE = Path(__file__).parent / "templates" / "status.css"
 STATES = ("waiting", "sent", "held", "set_aside")
 
 
@@ -52,6 +53,7 @@ class Telling:
         self._directory = directory
         self._secret = secret
         self._page: jinja2.Template | None = None
+        self._sheet: str | None = None
 
     async def reason_not_ready(self) -> str | None:
         """Held is no reason: taking in is what it is there for while nothing goes out."""
@@ -76,6 +78,12 @@ class Telling:
         )
         return web.Response(text=text, content_type="text/html", headers=_GUARDS)
 
+    async def style(self, _: web.Request) -> web.Response:
+        """Says nothing of what the relay holds."""
+        if self._sheet is None:
+            self._sheet = await asyncio.to_thread(STYLE.read_text, "utf-8")
+        return web.Response(text=self._sheet, content_type="text/css", headers=_GUARDS)
+
     async def metrics(self, request: web.Request) -> web.Response:
         try:
             check_caller(request, self._secret)
@@ -90,7 +98,7 @@ class Telling:
 
 _GUARDS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -253,8 +253,11 @@ async def test_a_person_sees_a_page(relay: Relay, session: aiohttp.ClientSession
     html = {"Accept": "text/html"}
     async with relay() as url, session.get(f"{url}/status", headers=html) as answer:
         page = await answer.text()
+        async with session.get(f"{url}/status.css") as style:
+            assert (style.status, style.content_type) == (200, "text/css")
 
     assert answer.content_type == "text/html"
+    assert '<link rel="stylesheet" href="/status.css">' in page
     assert "Everything that was taken has been sent" in page
 
 
