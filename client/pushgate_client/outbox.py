@@ -247,8 +247,14 @@ class Outbox:
         return await self._do(self._store.set_aside_entries, after, most)
 
     async def requeue(self, ids: set[int]) -> int:
-        """Back to the end of the queue, to be sent as they are; returns how many there were."""
-        entries, records = await self._do(self._store.take_from_aside, ids, back_to_queue=True)
+        """Back to the end of the queue, to be sent as they are; returns how many there were.
+
+        On a full disk as many as fit; raises DiskFull when none does.
+        """
+        try:
+            entries, records = await self._do(self._store.take_from_aside, ids, back_to_queue=True)
+        except OSError as error:
+            raise self._full_of(error) from error
         self._waiting += entries
         self._waiting_records += records
         self._more_to_read = True

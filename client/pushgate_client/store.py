@@ -175,8 +175,24 @@ class Store:
         return found
 
     def take_from_aside(self, ids: set[int], *, back_to_queue: bool) -> tuple[int, int]:
-        """Each to the end of the queue, or gone. Returns how many they were, and their records."""
+        """Each to the end of the queue, or gone. Returns how many they were, and their records.
+
+        On a full disk as many as fit; raises OSError when none does.
+        """
         entries = records = 0
+        try:
+            for some in self._moved_from_aside(ids, back_to_queue=back_to_queue):
+                entries += len(some)
+                records += sum(frame.header["records"] for frame in some)
+        except OSError:
+            if not entries:
+                raise
+        # Tidiness needs room of its own, and can wait until there is some.
+        with contextlib.suppress(OSError):
+            self._tidy_aside()
+        return entries, records
+
+    def _moved_from_aside(self, ids: set[int], *, back_to_queue: bool) -> Iterator[list[Frame]]:
         for segment in list(self.aside.segments.values()):
             for some in _groups(_unsettled(segment, ids)):
                 if back_to_queue:
@@ -184,10 +200,7 @@ class Store:
                 self.aside.settle(segment.first_id, [_mark(frame) for frame in some])
                 for frame in some:
                     self._recent.pop(_key(frame), None)
-                entries += len(some)
-                records += sum(frame.header["records"] for frame in some)
-        self._tidy_aside()
-        return entries, records
+                yield some
 
     def _tidy_aside(self) -> None:
         """A few that stay must not keep many megabytes: they are written anew, at the end."""

@@ -83,6 +83,7 @@ def test_a_script_that_pushes_outside_of_the_block_is_told_so(tmp_path: Path) ->
         client.push("things", ROW, keys=["id"])
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_neither_hangs_nor_holds_the_outbox(tmp_path: Path) -> None:
     options = Options(linger_seconds=0)
     with _script(outbox=tmp_path, options=options) as client:

@@ -89,3 +89,17 @@ async def test_what_can_not_be_set_aside_says_why_it_waits(tmp_path: Path) -> No
         await setting_aside
 
         assert (outbox.counts().why, outbox.counts().set_aside) == (None, 1)
+
+
+async def test_what_does_not_fit_back_into_the_queue_stays_set_aside(tmp_path: Path) -> None:
+    async with Outbox.open(tmp_path) as outbox:
+        await outbox.append(entry(1))
+        taken = await outbox.take()
+        await outbox.set_aside(taken.id, taken.entry, status=400, reason="no")
+        outbox.done(taken.id, set_aside=1)
+        with files_no_larger_than(0), pytest.raises(DiskFull, match="Make room"):
+            await outbox.requeue({1})
+        assert outbox.counts().set_aside == 1
+
+        assert await outbox.requeue({1}) == 1
+        assert await _ids(outbox) == [1]
