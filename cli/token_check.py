@@ -1,19 +1,15 @@
 """What a token is, told by its text: read from standard input, never from the command line."""
 
 import argparse
-import getpass
-import sys
 from typing import Any
 
 from cli.database import system_database
 from cli.failure import DONE, REFUSED, Refused
 from cli.output import show
 from cli.target import target_of
+from cli.token_input import unverified_token
 from events.queries import load_queries
 from protocol.token_text import Prefix, Shape, recognise, token_hash
-
-# A token has 52 characters; more is read only to say that it is none.
-TEXT_CHARACTERS_MAX = 1_024
 
 _MEANING = {
     "active": "it may push",
@@ -47,11 +43,7 @@ async def check(arguments: argparse.Namespace) -> int:
 
 
 def _read() -> str:
-    if sys.stdin.isatty():
-        text = getpass.getpass("token (not shown): ")
-    else:
-        text = sys.stdin.read(TEXT_CHARACTERS_MAX)
-    text = text.strip()
+    text = unverified_token("token (not shown): ")
     if not text:
         raise Refused("No token came on standard input: pipe or type one.")
     return text

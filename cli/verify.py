@@ -222,7 +222,7 @@ def verify(
         checked = verify_receipts(export, receipts, whole=whole) if receipts else None
     except NotVerified as no:
         return found | {"verdict": no.verdict, "first_bad": no.first_bad, "why": str(no)}
-    except (ValueError, KeyError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         return found | {"verdict": "altered", "why": f"something cannot be read: {error}"}
     return found | {"verdict": "verified", "receipts": checked, "hidden": hidden}
 

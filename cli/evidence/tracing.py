@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
-import sys
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import Any
@@ -17,6 +15,7 @@ from cli.history_api import HistoryApi, history_api
 from cli.ids import token_id
 from cli.output import add_json, counted, facts, show
 from cli.target import Target, target_of
+from cli.token_input import unverified_token
 from protocol.token_text import Shape, recognise, token_hash
 from services.loader.naming import root_table_name
 from services.loader.written_rows import NoSuchRow, row_with_key, rows_received_at
@@ -60,13 +59,10 @@ async def trace(arguments: argparse.Namespace) -> None:
 
 def _asked_for_hash() -> str:
     """Of a text that never stands on a command line, where others could read it."""
-    if sys.stdin.isatty():
-        unverified = getpass.getpass("The token (not shown, and not sent anywhere): ")
-    else:
-        unverified = sys.stdin.read()
-    if recognise(unverified.strip(), "at_") is not Shape.WELL_FORMED:
+    unverified = unverified_token("The token (not shown, and not sent anywhere): ")
+    if recognise(unverified, "at_") is not Shape.WELL_FORMED:
         raise Refused("This is no whole access token: it was cut, retyped, or is something else.")
-    return token_hash(unverified.strip()).hex()
+    return token_hash(unverified).hex()
 
 
 async def _receipts(api: HistoryApi, token_id: int) -> AsyncIterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ from tests.history.exports import (
     KEY,
     ORIGIN,
     PRIVATE,
+    line,
     lines_of,
     note_over,
     receipt,
@@ -319,6 +320,36 @@ def test_a_file_that_is_not_there_is_no_verdict(names: tuple[str, ...], tmp_path
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     assert "lost" in done.stderr or "k" * 300 in done.stderr
+
+
+ODD_SEALS: list[Any] = [{"last": "x"}, {"last": None}, {"last": 3, "count": "1"}, {}, [1], None]
+NESTED = '{"specversion":"1.0","type":"ReceiptsSealed","data":' + "[" * 60_000 + "]" * 60_000 + "}"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [line(2, ("ReceiptsSealed", "receipts", data), 1) for data in ODD_SEALS]
+    + ['[{"type":"ReceiptsSealed"}]', NESTED],
+    ids=["text", "null", "count", "empty", "list", "nothing", "no event", "nested"],
+)
+def test_what_was_signed_but_is_no_seal_does_not_crash_it(odd: str, tmp_path: Path) -> None:
+    """As an insider would have it signed, so that nobody gets a verdict any more."""
+    lines = [*LINES[:2], odd]
+    receipts = written(tmp_path / "receipts", RECEIPTS)
+
+    found = verdict(lines, tmp_path, note=note_over(lines), receipts=receipts)
+    assert found == ("altered", None)
+
+
+@pytest.mark.parametrize("data", [[1], {"old_size": "x"}, {"old_size": None}, {}])
+def test_what_was_signed_but_is_no_restore_excuses_nothing(data: Any, tmp_path: Path) -> None:
+    other = f"{ORIGIN}2"
+    if isinstance(data, dict):
+        data = {"old_origin": ORIGIN, "old_root": "0"} | data
+    lines = lines_of([*renames(2), ("LogRestored", "log", data)], origin=other)
+
+    found = verdict(lines, tmp_path, note=note_over(lines, origin=other), kept=NOTE)
+    assert found == ("altered", None)
 
 
 @pytest.mark.parametrize("garbled", ["checkpoint", "previous", "key"])
