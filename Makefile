@@ -8,10 +8,11 @@ CLIENTS_READY := .cache/clients/.ready
 REQUIREMENTS := requirements.txt requirements-embedded.txt requirements-dev.txt
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet --upgrade
-# How many processes run tests: two more than two cores, because many tests wait for processes that
-# they started; neighbours, which share what they started, stay together. How often crash, race and
-# fuzz loops go round (small or full).
-TEST_WORKERS ?= 4
+# How many processes run tests: one more than two cores, because many tests wait for processes that
+# they started. Each costs a minute of the processor by itself (it reads all tests, and starts a
+# system and a browser); neighbours, which share what they started, stay together. How often crash,
+# race and fuzz loops go round (small or full).
+TEST_WORKERS ?= 3
 PUSHGATE_TEST_ROUNDS ?= small
 export PUSHGATE_TEST_ROUNDS
 # Hundreds of short processes are started; without what Python compiled, each takes twice as long.
