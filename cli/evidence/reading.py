@@ -68,6 +68,7 @@ async def diff(arguments: argparse.Namespace) -> None:
     start, end = _bounds(arguments.start, arguments.end)
     async with history_api(target_of(arguments)) as api:
         await _require_there(api, start | end)
+        await _require_order(api, arguments.start, arguments.end)
         found = [event async for event in _events(api, start | end)]
     show(arguments, found, "\n".join(map(sentence, found)) or "nothing changed")
 
@@ -148,8 +149,30 @@ async def _require_there(api: HistoryApi, bounds: Mapping[str, str | int]) -> No
         raise Refused(f"There is no event {max(numbers)}: the log's numbers go from 0 to {last}.")
 
 
+async def _require_order(api: HistoryApi, start: str, end: str) -> None:
+    """A time and a number the wrong way round would look as if nothing had changed.
+
+    Raises Refused; of two numbers ``_bounds`` does, of two times the service.
+    """
+    if (_number(start) is None) == (_number(end) is None):
+        return
+    began, ended = [await _when(api, text) for text in (start, end)]
+    if began and ended and began > ended:
+        raise Refused(f"{start} is after {end}: give the earlier one first.")
+
+
+async def _when(api: HistoryApi, text: str) -> datetime | None:
+    """None of the number before all events, and of one that is not the reader's."""
+    number = _number(text)
+    if number is None:
+        return _moment(text)
+    query: Query = {"after": max(number - 1, -1), "until": number}
+    times = [_moment(event["time"]) async for event in _events(api, query)]
+    return times[0] if times else None
+
+
 def _bounds(start: str, end: str) -> tuple[dict[str, str | int], dict[str, str | int]]:
-    """Raises Refused when the start is after the end, as far as that can be seen here."""
+    """Raises Refused when the start is after the end and both are numbers."""
     number = _number(start)
     last = _number(end)
     if number is not None and last is not None and number > last:

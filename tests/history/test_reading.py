@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpServer
 
-from cli.evidence.reading import _bounds, _fold, _require_there
+from cli.evidence.reading import _bounds, _fold, _require_order, _require_there
 from cli.evidence.sentences import sentence
 from cli.failure import Refused
 from cli.history_api import NotNow, history_api
@@ -137,6 +137,25 @@ async def test_a_number_that_is_not_there_yet_is_refused(
 
         with pytest.raises(Refused, match="from 0 to 6"):
             await _require_there(api, bounds)
+
+
+async def test_a_time_and_a_number_the_wrong_way_round_are_refused(
+    client: Client, database: Database
+) -> None:
+    """It would look as if nothing had changed in between."""
+    await small_history(database)
+    environ = {
+        "PUSHGATE_HISTORY_URL": str(client.make_url("/")).rstrip("/"),
+        "PUSHGATE_CONNECT_TOKEN": AUDITOR,
+    }
+    async with history_api(Target(data_dir=Path(), environ=environ)) as api:
+        for start, end in [("2020-01-01", "5"), ("5", "2999-01-01"), ("-1", "2020-01-01")]:
+            await _require_order(api, start, end)
+
+        with pytest.raises(Refused, match="5 is after 2020-01-01"):
+            await _require_order(api, "5", "2020-01-01")
+        with pytest.raises(Refused, match="2999-01-01 is after 0"):
+            await _require_order(api, "2999-01-01", "0")
 
 
 def test_from_is_not_included_and_to_is() -> None:
