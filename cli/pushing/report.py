@@ -33,16 +33,12 @@ class Problem:
 
     @property
     def advice(self) -> str:
-        if self.outcome is Outcome.UNUSABLE:
-            return "mend these lines and push them"
-        if self.outcome is Outcome.UNSENT:
-            return "push these once that is settled"
-        if self.outcome is Outcome.UNKNOWN:
-            return "push these again: a record that is in already changes nothing by that"
-        if self.outcome is Outcome.HELD:
-            return "nothing is lost: `pushgate outbox DIR --resume` sends them"
-        if self.outcome is Outcome.SET_ASIDE:
-            return "mend the cause, then `pushgate outbox DIR --send-again`; or mend and push these"
+        known = _ADVICE_FOR.get(self.outcome)
+        if known is not None:
+            return known
+        if self.reason.startswith("<") and (self.status or _AWAY) < _AWAY:
+            # A page for people: what answers here is no gate.
+            return _WRONG_ADDRESS
         return _ADVICE.get(self.status or 0, "push these again later")
 
     def __str__(self) -> str:
@@ -51,14 +47,22 @@ class Problem:
         return f"{place}: {self.outcome}{status}: {self.reason}\n    {self.advice}"
 
 
+_ADVICE_FOR = {
+    Outcome.UNUSABLE: "mend these lines and push them",
+    Outcome.UNSENT: "push these once that is settled",
+    Outcome.UNKNOWN: "push these again: a record that is in already changes nothing by that",
+    Outcome.HELD: "nothing is lost: `pushgate outbox DIR --resume` sends them",
+    Outcome.SET_ASIDE: (
+        "mend the cause, then `pushgate outbox DIR --send-again`; or mend and push these"
+    ),
+}
+_AWAY = 500
+_WRONG_ADDRESS = "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these"
 _ADVICE = {
     400: "mend the records: unchanged they are refused again",
     401: "get an active token (`pushgate tokens check` says what this one is), then push these",
     403: "the token belongs to another client: set PUSHGATE_CLIENT_ID to its number, push these",
-    **dict.fromkeys(
-        (301, 302, 303, 307, 308, 404, 405),
-        "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these",
-    ),
+    **dict.fromkeys((301, 302, 303, 307, 308, 404, 405), _WRONG_ADDRESS),
     413: "the record alone is more than the gate takes: make it smaller, push it",
     422: "mend the records: unchanged they are refused again",
 }

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 
 import orjson
+import pytest
 
 from cli.pushing.records import Unusable
 from cli.pushing.report import Outcome, Report
@@ -120,6 +121,15 @@ async def test_a_refused_token_ends_the_push_and_the_rest_is_named() -> None:
     assert report.accepted == 20
     assert places(report) == [(Outcome.REFUSED, 21, 30, 10), (Outcome.UNSENT, 31, 100, 70)]
     assert report.not_accepted == 80
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_page_for_people_ends_the_push_and_says_what_to_check(status: int) -> None:
+    page = "<html>The plain HTTP request was sent to HTTPS port</html>"
+    report, gate = await push(lambda *_: (status, page), requests(9))
+
+    assert (report.accepted, len(gate.bodies)) == (0, 2)
+    assert "check PUSHGATE_IMPORT_URL" in report.merged()[0].advice
 
 
 async def test_the_rest_of_a_stream_is_left_unread() -> None:
