@@ -28,7 +28,7 @@ AXE = """async (rules) => {
 }"""
 
 
-# Tables whose rows are boxes on a narrow screen, and that are wider than it all the same.
+# Tables of which something is out of sight, behind the edge that they scroll under.
 CUT_OFF = """[...document.querySelectorAll(".stacked")]
   .filter((table) => table.scrollWidth > table.parentElement.clientWidth).length"""
 
@@ -122,7 +122,7 @@ class PageChecks:
             wide = await page.evaluate("document.documentElement.scrollWidth")
             if wide > look.width:
                 found.append(f"{at}: the page is {wide} pixels wide")
-            if look.width == NARROW and (cut_off := await page.evaluate(CUT_OFF)):
+            if cut_off := await page.evaluate(CUT_OFF):
                 found.append(f"{at}: {cut_off} tables are cut off")
             file = ARTEFACTS / f"{name}-{look.width}-{look.scheme}.png"
             await page.screenshot(path=file, full_page=whole, animations="disabled")

@@ -241,6 +241,9 @@ async def test_an_address_is_erased_by_whoever_says_so_twice(installation: Insta
     members = installation.handlers.members
     link = await members.invite(installation.caller, email, "member")
     await members.remove(installation.caller, link.member_id)
+    await members.invite(
+        installation.caller, f"{'very.' * 9}long@{'very-' * 6}long.example", "auditor"
+    )
     async with installation.somebody() as ada:
         main = ada.page.locator("main")
         await ada.open("/people")

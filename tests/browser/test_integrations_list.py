@@ -15,7 +15,8 @@ MANY = SHOWN + 5
 async def test_one_of_many_is_found(installation: Installation) -> None:
     for n in range(MANY):
         await installation.handlers.create_integration(installation.caller, f"Shop {n:02}")
-    busy = await installation.create("A shop with a long name of words that must wrap")
+    unbroken = "ö" * 120
+    busy = await installation.create(f"A shop with a long name of words that must wrap {unbroken}")
     assert busy.token is not None
     now = SystemClock().now()
     await journal_rows.use(installation.database, busy.integration_id, busy.token.token_id, now)
