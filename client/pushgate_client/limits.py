@@ -43,7 +43,9 @@ ASIDE_ANSWERS_MAX = 10_000
 
 # Sending. A pause is drawn from the upper half of its length, so that those who were turned away
 # together don't return together.
+# From the end of a body to its answer; and how slowly a line may carry it there.
 REQUEST_SECONDS_MAX = 60.0
+UPLOAD_BYTES_PER_SECOND_MIN = 10_000
 PAUSE_SECONDS = 0.25
 PAUSE_SECONDS_MAX = 30.0
 # A gate that asks for a longer pause (Retry-After) is asked again after this one.

@@ -14,7 +14,11 @@ import aiohttp
 from pushgate_client.address import gate_address
 from pushgate_client.answers import Answer
 from pushgate_client.entries import BATCH, Entry
-from pushgate_client.limits import ANSWER_BYTES_MAX, REQUEST_SECONDS_MAX
+from pushgate_client.limits import (
+    ANSWER_BYTES_MAX,
+    REQUEST_SECONDS_MAX,
+    UPLOAD_BYTES_PER_SECOND_MIN,
+)
 
 _PATHS = {BATCH: "/v2/import/batch", "push": "/v2/import/push"}
 _REDIRECTIONS = range(300, 400)
@@ -30,7 +34,6 @@ class Sender:
 
     async def open(self) -> None:
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS_MAX),
             connector=aiohttp.TCPConnector(limit=self._connections),
         )
 
@@ -50,12 +53,21 @@ class Sender:
                 data=io.BytesIO(entry.body),
                 headers=headers,
                 allow_redirects=False,
+                timeout=_patience(len(entry.body)),
             ) as response:
                 return await _answer(response)
         except aiohttp.ClientConnectorError as error:
             return Answer(None, f"{self.url} can't be reached: {_reason(error.os_error)}")
         except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
             return Answer(None, f"{self.url} gave no answer: {_what_came(error)}", lost=True)
+
+
+def _patience(body_bytes: int) -> aiohttp.ClientTimeout:
+    """Of the answer once all is sent; and of the whole, on the slowest line that the gate bears."""
+    return aiohttp.ClientTimeout(
+        total=REQUEST_SECONDS_MAX + body_bytes / UPLOAD_BYTES_PER_SECOND_MIN,
+        sock_read=REQUEST_SECONDS_MAX,
+    )
 
 
 def _reason(error: OSError) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,40 @@ async def test_a_redirection_is_not_followed_and_holds(tmp_path: Path, status: i
             await eventually(is_held)
             assert outbox.counts().waiting == 1
     assert elsewhere == []
+
+
+async def test_a_slow_line_has_the_time_that_the_gate_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what comes after the body has to come soon: it was never sent whole else."""
+    monkeypatch.setattr("pushgate_client.sending.REQUEST_SECONDS_MAX", 0.3)
+    loop = asyncio.get_running_loop()
+
+    async def read_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun = loop.time()
+
+        async def late() -> bool:
+            return loop.time() > begun + 0.6
+
+        await eventually(late)
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(len(large.body))
+        writer.write(GOOD)
+        writer.close()
+
+    large = replace(entry(1), body=b'[{"a":"%b"}]' % (b"x" * 9_000_000))
+    server = await asyncio.start_server(read_late, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with (
+        server,
+        Outbox.open(tmp_path) as outbox,
+        Delivery(outbox, url=url, token="t") as delivery,
+    ):
+        await outbox.append(large)
+        async with asyncio.timeout(20):
+            await outbox.emptied()
+
+        assert (delivery.requests, outbox.counts().sent) == (1, 1)
 
 
 async def test_a_pause_that_is_asked_for_is_made(tmp_path: Path) -> None:
