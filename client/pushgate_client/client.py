@@ -114,12 +114,11 @@ class PushClient:
     ) -> Pushed:
         """Of two records with equal keys the one pushed later wins, also if it is sent again.
 
-        Raises RecordUnusable for what can't be written as JSON; with an outbox OutboxFull or
-        DiskFull if it was told to, and what ended the sending, should that ever end by itself:
-        ``happened`` may raise; without one Refused and GaveUp.
+        Raises ValueError without a table or keys, and RecordUnusable for what can't be written as
+        JSON; with an outbox OutboxFull or DiskFull if it was told to, and what ended the sending,
+        should that ever end by itself: ``happened`` may raise; without one Refused and GaveUp.
         """
-        if isinstance(keys, (str, bytes)):
-            raise TypeError(f"keys is a list of names: keys=[{keys!r}]")
+        _require_names(table, keys)
         before = before_sequence(self._client_id, table, keys)
         pipeline = Pipeline(self._options.connections)
         count = requests = 0
@@ -202,6 +201,16 @@ class PushClient:
         assert self._straight is not None, "used inside the block"
         await self._straight.append(entry)
         return None
+
+
+def _require_names(table: str, keys: Sequence[str]) -> None:
+    """Without them every record would be refused, one by one, long after."""
+    if isinstance(keys, (str, bytes)):
+        raise TypeError(f"keys is a list of names: keys=[{keys!r}]")
+    if not table.strip():
+        raise ValueError("The table has no name.")
+    if not keys or not all(keys):
+        raise ValueError("keys names the fields that tell one record from another; one at least.")
 
 
 def _client_id(given: int | None) -> int:

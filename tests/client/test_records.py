@@ -135,6 +135,19 @@ async def test_keys_are_a_list_and_not_one_name() -> None:
             await client.push("things", [{"id": 1}], keys="id")
 
 
+@pytest.mark.parametrize(
+    ("table", "keys"), [(" ", ["id"]), ("things", []), ("things", [""]), ("things", ["id", ""])]
+)
+async def test_what_every_record_would_be_refused_for_is_told_at_once(
+    table: str, keys: list[str]
+) -> None:
+    async with Gate() as gate, PushClient(gate.url, token="good", client_id=1) as client:
+        with pytest.raises(ValueError, match=r"one at least|no name"):
+            await client.push(table, [{"id": 1}], keys=keys)
+
+    assert gate.bodies == []
+
+
 async def test_one_mapping_instead_of_many_is_told() -> None:
     async with PushClient("http://127.0.0.1:9", token="good", client_id=1) as client:
         with pytest.raises(RecordUnusable, match="a str is no record"):
