@@ -1,5 +1,10 @@
 """`python -m services.history`: the history service."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until all is read: services/runtime/lifecycle.py
+
 from services.history.app import HistorySettings, build_app
 from services.runtime.lifecycle import main_of
 

@@ -2,6 +2,9 @@
 
 import gc
 
+if __name__ == "__main__":
+    gc.disable()  # until all is read: services/runtime/lifecycle.py
+
 from services.ingest.app import IngestSettings, build_app
 from services.runtime.lifecycle import main_of
 

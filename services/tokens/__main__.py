@@ -1,5 +1,10 @@
 """`python -m services.tokens`: the token service."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until all is read: services/runtime/lifecycle.py
+
 from services.runtime.lifecycle import main_of
 from services.tokens.app import TokensSettings, build_app
 

@@ -1,5 +1,10 @@
 """`python -m services.history.signer`: signs checkpoints of the log."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until all is read: services/runtime/lifecycle.py
+
 from services.history.signer.program import SignerSettings, build_app
 from services.runtime.lifecycle import main_of
 

@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+if __name__ == "__main__":
+    gc.disable()  # until all is read: services/runtime/lifecycle.py
+
 from services.ingest.checking.frames import (
     LENGTHS,
     Question,
@@ -35,6 +38,7 @@ def main() -> None:
         # Where memory runs out, this one ends and not the program: its body is refused with 503.
         Path("/proc/self/oom_score_adj").write_text("500", "ascii")
     gc.freeze()
+    gc.enable()
     gc.set_threshold(GC_ALLOCATIONS)
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     while lengths := questions.read(LENGTHS.size):
