@@ -130,7 +130,8 @@ async def _load_steps(
             if step.load is None:
                 continue
             stamp = Stamp(batched_at=now, version=way.version, received=received, batches=batches)
-            outcome.rows += await way.place.put(step.load, step.keys, stamp)
+            written = await way.place.put(step.load, step.keys, stamp)
+            outcome.rows += 0 if way.waits else written
     rejects.add([Rejected(text, reason) for (_, reason), text in assembly.notes.items()])
     name = assembly.table_name if assembly.table.problem else assembly.table.text
     await rejects.write(connection, order.schema, name, now=now)

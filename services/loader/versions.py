@@ -19,12 +19,14 @@ from services.loader.placing import Place
 class Way:
     """Where the rows of one version go, and what they are stamped with.
 
-    ``moved`` rows of it have come before, from where they waited.
+    ``moved`` rows of it have come before, from where they waited. What ``waits`` is counted when
+    it is activated.
     """
 
     place: Place
     version: int
     moved: int = 0
+    waits: bool = False
 
 
 class Versions:
@@ -57,7 +59,7 @@ class Versions:
         await self._connection.execute(
             f"CREATE SCHEMA IF NOT EXISTS {naming.quote_identifier(schema)}"
         )
-        return Way(self._place.in_schema(schema), wanted)
+        return Way(self._place.in_schema(schema), wanted, waits=True)
 
     async def _active(self) -> int | None:
         """None when the table does not exist: the first version to come is the active one."""

@@ -222,3 +222,16 @@ async def test_a_record_that_a_narrowed_column_refuses_is_rejected_when_its_vers
     assert await gate.rows("t__items", "n") == [(4,), (5,)]
     assert await gate.reasons() == ["integer out of range", "smallint out of range"]
     assert ['"id": 2' in record for _, _, record in await gate.rejected()] == [True, False]
+
+
+async def test_the_rows_of_a_version_are_counted_once_when_they_become_visible(gate: Gate) -> None:
+    await gate.push("t", ["id"], {"id": 1}, version=1)
+    await gate.push("t", ["id"], {"id": 2, "items": [1, 2]}, version=2)
+    await gate.load()
+    before = await gate.journal.fetchval("SELECT rows FROM loader.tables")
+    await gate.batch("t", ["id"], ID, messages=ACTIVATE, version=2)
+
+    await gate.load()
+
+    assert before == 1
+    assert await gate.journal.fetchval("SELECT rows FROM loader.tables") == 4
