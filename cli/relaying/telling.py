@@ -57,10 +57,7 @@ class Telling:
 
     async def reason_not_ready(self) -> str | None:
         """Held is no reason: taking in is what it is there for while nothing goes out."""
-        counts = self._outbox.counts()
-        if counts.bytes < counts.bytes_max:
-            return None
-        return f"The outbox is full: {counts.bytes:,} of {counts.bytes_max:,} bytes."
+        return self._outbox.full
 
     async def status(self, request: web.Request) -> web.Response:
         try:
@@ -69,12 +66,17 @@ class Telling:
             return refused(refusal, "other")
         counts = self._outbox.counts()
         if "text/html" not in request.headers.get("Accept", ""):
-            return web.json_response({"gate": self._url, **asdict(counts)})
+            told = {"gate": self._url, **asdict(counts), "full": self._outbox.full}
+            return web.json_response(told)
         if self._page is None:
             self._page = await asyncio.to_thread(_template)
         rows = [(name.replace("_", " "), *_numbers(counts, name)) for name in STATES]
         text = self._page.render(
-            counts=counts, rows=rows, url=self._url, directory=str(self._directory)
+            counts=counts,
+            rows=rows,
+            full=self._outbox.full,
+            url=self._url,
+            directory=str(self._directory),
         )
         return web.Response(text=text, content_type="text/html", headers=_GUARDS)
 

@@ -73,6 +73,8 @@ class Outbox:
         self._sent = self._sent_records = 0
         self._waiting_for_room = 0
         self._disk_full: DiskFull | None = None
+        # The last append that was told so, where nobody waits; None once there is room again.
+        self._turned_away: OutboxFull | DiskFull | None = None
         self._more_to_read = True
         self._held: str | None = None
         self._last_sequence = self._reserved = 0
@@ -115,7 +117,9 @@ class Outbox:
         self._pending.append(_Pending(entry, size, kept))
         self._pending_bytes += size
         self._write_soon()
-        return await kept
+        id_ = await kept
+        self._turned_away = None
+        return id_
 
     async def next_sequences(self, count: int) -> int:
         """The first of so many: greater than all before, whatever the clock or a crash does."""
@@ -223,9 +227,9 @@ class Outbox:
 
     @property
     def full(self) -> str | None:
-        """Why appends wait now, and what helps; None when none does."""
-        if self._disk_full is not None:
-            return str(self._disk_full)
+        """Why appends wait now, or are turned away, and what helps; None when none is."""
+        if self._disk_full is not None or self._turned_away is not None:
+            return str(self._disk_full or self._turned_away)
         return str(OutboxFull(self.bytes_held, self.bytes_max)) if self._waiting_for_room else None
 
     def say_held(self, why: str | None) -> None:
@@ -317,7 +321,8 @@ class Outbox:
             if fits and (not self._pending or self._pending_bytes + size <= PENDING_BYTES_MAX):
                 return
             if not fits and self._on_full == "raise":
-                raise OutboxFull(self.bytes_held, self.bytes_max)
+                self._turned_away = OutboxFull(self.bytes_held, self.bytes_max)
+                raise self._turned_away
             self._waiting_for_room += not fits
             self._write_soon()
             try:
@@ -393,7 +398,8 @@ class Outbox:
         if marks or self._waiting_for_room:
             make_room = self._waiting_for_room > 0
             with contextlib.suppress(OSError):
-                await self._do(self._store.forget_settled, make_room=make_room)
+                if await self._do(self._store.forget_settled, make_room=make_room):
+                    self._turned_away = None
             self._tell()
 
     def _next_group(self) -> list[_Pending]:
@@ -413,6 +419,7 @@ class Outbox:
             try:
                 await self._rest_or_raise(error)
             except DiskFull as full:
+                self._turned_away = full
                 self._leave(group)
                 for each in group:
                     if not each.kept.done():

@@ -120,6 +120,17 @@ async def test_a_full_outbox_raises_where_that_was_asked_for(tmp_path: Path) -> 
         assert outbox.counts().bytes <= 2_000
 
 
+async def test_who_was_turned_away_is_told_of_until_there_is_room(tmp_path: Path) -> None:
+    async with Outbox.open(tmp_path, bytes_max=800, on_full="raise") as outbox:
+        await outbox.append(entry(1))
+        with pytest.raises(OutboxFull):
+            await outbox.append(entry(1, 2, 3))
+        assert "takes no more" in str(outbox.full)
+
+        await outbox.append(entry(2))
+        assert outbox.full is None
+
+
 async def test_a_full_outbox_waits_until_something_is_sent(tmp_path: Path) -> None:
     async with Outbox.open(tmp_path, bytes_max=2_000) as outbox:
         appending = [asyncio.ensure_future(outbox.append(entry(number))) for number in range(50)]

@@ -205,7 +205,9 @@ async def test_a_full_outbox_asks_for_the_same_request_again(
         first = await post(session, f"{url}/v2/import/push", body)
         async with session.post(f"{url}/v2/import/push", data=body, headers=JSON) as second:
             refusal = await second.read()
-        waiting = (await told(session, url))["waiting"]
+        async with session.get(f"{url}/v2/import/status") as status:
+            reason = (status.status, (await status.json())["reason"])
+        page = await told(session, url)
 
     assert first == (201, ACCEPTED)
     assert (second.status, second.headers["Retry-After"], refusal) == (
@@ -213,7 +215,9 @@ async def test_a_full_outbox_asks_for_the_same_request_again(
         "2",
         b'{"status":"ERROR","message":"Service unavailable; send the same request again later."}',
     )
-    assert waiting == 1
+    assert reason == (503, page["full"])
+    assert "takes no more" in page["full"]
+    assert page["waiting"] == 1
 
 
 async def test_one_who_refuses_a_foreign_client_id_has_its_answer_kept(
