@@ -114,7 +114,7 @@ async def visiting(
         permissions=["clipboard-read", "clipboard-write"],
         service_workers="block",
     )
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(30_000)
     visitor = Visitor(await context.new_page(), origin, checks)
     try:
         yield visitor

@@ -10,6 +10,7 @@ from asyncpg import Connection, Record
 from events.queries import load_queries
 from services.runtime.database import connect
 from tests.database.fixtures import RoleUrl
+from tests.database.kept import KeptConnections
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,10 +26,11 @@ def database_url(emptied_database_url: str) -> str:
 
 
 @pytest.fixture
-async def writer(role_url: RoleUrl) -> AsyncGenerator[Connection[Record]]:
-    connection = await connect(role_url("pushgate_tokens"), application_name="test writer")
-    yield connection
-    await connection.close()
+async def writer(
+    role_url: RoleUrl, kept_connections: KeptConnections
+) -> AsyncGenerator[Connection[Record]]:
+    async with kept_connections.lent(role_url("pushgate_tokens")) as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from services.history.app import HistorySettings, build_app
 from services.history.signer.files import SignerFiles
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
-from services.runtime.database import connect
 from tests.database.fixtures import RoleUrl
+from tests.database.kept import KeptConnections
 from tests.history.appending import connect_token_generated
 from tests.history.auditor import AUDITOR, signed
 
@@ -39,10 +39,11 @@ def database_url(emptied_database_url: str) -> str:
 
 
 @pytest.fixture
-async def signing_role(role_url: RoleUrl) -> AsyncGenerator[Database]:
-    connection = await connect(role_url("pushgate_signer"), application_name="test")
-    yield connection
-    await connection.close()
+async def signing_role(
+    role_url: RoleUrl, kept_connections: KeptConnections
+) -> AsyncGenerator[Database]:
+    async with kept_connections.lent(role_url("pushgate_signer")) as connection:
+        yield connection
 
 
 @pytest.fixture

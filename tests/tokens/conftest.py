@@ -18,7 +18,7 @@ from services.runtime.database import pool
 from services.tokens.app import TokensSettings, build_app
 from services.tokens.authority import Caller, the_system
 from services.tokens.handlers import Handlers, OpenedAccount
-from tests.database.fixtures import RoleUrl
+from tests.database.fixtures import RoleUrl, as_role
 from tests.tokens.connect_client import AnyClient, ConnectClient
 from tests.tokens.person import Person
 
@@ -39,13 +39,19 @@ def database_url(emptied_database_url: str) -> str:
     return emptied_database_url
 
 
-@pytest.fixture
-async def connections(role_url: RoleUrl) -> AsyncGenerator[Pool[Record]]:
-    """As the token service's own role."""
-    async with pool(
-        role_url("pushgate_tokens"), application_name="test tokens", connections_max=10
-    ) as opened:
+@pytest.fixture(scope="session")
+async def kept_pool(shared_database_url: str) -> AsyncGenerator[Pool[Record]]:
+    """For one test after the other (tests/database/kept.py tells why)."""
+    url = as_role(shared_database_url, "pushgate_tokens")
+    async with pool(url, application_name="test tokens", connections_max=10) as opened:
         yield opened
+
+
+@pytest.fixture
+def connections(kept_pool: Pool[Record], database_url: str) -> Pool[Record]:
+    """As the token service's own role, to a database on its first day."""
+    assert database_url
+    return kept_pool
 
 
 @pytest.fixture
