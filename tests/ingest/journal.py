@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from asyncpg import Connection, Record
@@ -41,6 +42,15 @@ class Journal:
             self._integration_id,
         )
         return [dict(row) for row in rows]
+
+    async def moments_of_groups(self) -> list[list[datetime]]:
+        """When the receipts of each group were received, in the order of their numbers."""
+        rows = await self._owner.fetch(
+            "SELECT array_agg(received_at ORDER BY number) FROM journal.receipts"
+            " WHERE integration_id = $1 GROUP BY xmin",
+            self._integration_id,
+        )
+        return [row[0] for row in rows]
 
     async def group_sizes(self) -> Counter[int]:
         """Of the groups that were committed: what one transaction wrote has one xmin."""
