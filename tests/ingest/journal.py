@@ -47,7 +47,7 @@ class Journal:
         """When the receipts of each group were received, in the order of their numbers."""
         rows = await self._owner.fetch(
             "SELECT array_agg(received_at ORDER BY number) FROM journal.receipts"
-            " WHERE integration_id = $1 GROUP BY xmin",
+            " WHERE integration_id = $1 GROUP BY xmin::text",
             self._integration_id,
         )
         return [row[0] for row in rows]
