@@ -148,7 +148,9 @@ async def push_in_hand(role_url: RoleUrl, integration_id: IntegrationId) -> Asyn
 async def waits_for_lock(connections: Pool[Record]) -> bool:
     return bool(
         await connections.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+            # Of this database: the server is shared with the run's other processes.
+            "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+            " WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database())"
         )
     )
 
