@@ -69,7 +69,7 @@ async def test_a_second_token_and_no_third(installation: Installation) -> None:
         second = await token_in(ada)
         await ada.press("Close and Continue")
         await ada.look("settings-two-tokens")
-        await picture(ada, "settings", height=660)
+        await picture(ada, "settings", height=710)
 
         generate = ada.page.get_by_role("button", name="Generate Token")
         await expect(generate).to_be_disabled()
