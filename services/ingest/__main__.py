@@ -14,8 +14,6 @@ GC_ALLOCATIONS = 50_000
 
 
 def collect_seldom() -> None:
-    """What is loaded by now stays, and no collection need look at it again."""
-    gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS)
 
 

@@ -16,7 +16,6 @@ OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 def get_ready() -> None:
     books_sql()
-    gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 

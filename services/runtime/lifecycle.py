@@ -135,8 +135,6 @@ def main_of(
     Whoever calls it has switched the collector off: looking through thousands of new functions and
     classes for garbage is a fifth of a start. They stay; what comes from now on is looked through.
     """
-    gc.freeze()
-    gc.enable()
     configure_logs(program)
     try:
         settings = read_settings(settings_class, os.environ)
@@ -147,6 +145,8 @@ def main_of(
         load_queries(package)
     if before is not None:
         before()
+    gc.freeze()
+    gc.enable()
     clock = SystemClock()
     _exit_with(
         run_program(lambda: build_app(settings, clock=clock), settings, clock=clock, serves=serves)
