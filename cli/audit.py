@@ -19,7 +19,7 @@ from cli.target import target_of
 from events import log
 from events.queries import load_queries
 from events.replay import LOG, Comparison, Difference, compare
-from services.tokens.projections import PROJECTIONS
+from services.tokens.projections import PROJECTIONS, REPLAYED
 
 RECEIPTS_SHOWN = 1_000
 # "after" and "as of" before the first fact, whose number is 0.
@@ -53,7 +53,7 @@ async def replay(arguments: argparse.Namespace) -> int:
         system_database(target_of(arguments)) as database,
         database.transaction(isolation="repeatable_read", readonly=True),
     ):
-        comparison = await compare(database, [LOG, *PROJECTIONS])
+        comparison = await compare(database, REPLAYED)
         checked = await database.fetchval(queries["receipts_count"])
         outside = await database.fetch(queries["receipts_outside"], comparison.size, RECEIPTS_SHOWN)
     document = {

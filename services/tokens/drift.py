@@ -6,14 +6,14 @@ import asyncio
 
 import asyncpg
 
-from events.replay import LOG, Comparison, compare
+from events.replay import Comparison, compare
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
 from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
 from services.runtime.metrics import TOKENS_DRIFT_LOOKED_SECONDS, TOKENS_DRIFT_ROWS
-from services.tokens.projections import PROJECTIONS
+from services.tokens.projections import REPLAYED
 
 REST_SECONDS_MIN = 300.0
 # It takes a fiftieth of the time of one processor at most, however long the log has become.
@@ -52,7 +52,7 @@ class DriftWatch:
         )
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
-                comparison = await compare(connection, [LOG, *PROJECTIONS])
+                comparison = await compare(connection, REPLAYED)
         finally:
             await connection.close(timeout=2)
         self._tell(comparison)

@@ -1,6 +1,6 @@
-"""What the token service projects; `audit replay` compares each table with its fold."""
+"""What the token service projects, and what is held against the log."""
 
-from events.replay import Projection
+from events.replay import LOG, Projection
 
 PROJECTIONS = tuple(
     Projection("services.tokens", table)
@@ -14,3 +14,5 @@ PROJECTIONS = tuple(
         "retired_tokens",
     )
 )
+# Each table with its fold, and the log's own columns with the texts that they are read from.
+REPLAYED = (LOG, *PROJECTIONS)

@@ -33,7 +33,7 @@ from services.tokens.authority import Caller, the_system
 from services.tokens.commands import PauseIntegration, RenameIntegration, ResumeIntegration
 from services.tokens.handlers import GeneratedToken, Handlers
 from services.tokens.limits import ACTIVE_TOKENS_MAX
-from services.tokens.projections import PROJECTIONS
+from services.tokens.projections import REPLAYED
 from services.tokens.refusals import (
     IntegrationNotFound,
     LastOwner,
@@ -346,7 +346,7 @@ class Life(RuleBasedStateMachine):
     async def check(self) -> None:
         auditor, model = self.world.auditor, self.model
         async with auditor.transaction(isolation="repeatable_read", readonly=True):
-            compared = await replay.compare(auditor, [replay.LOG, *PROJECTIONS])
+            compared = await replay.compare(auditor, REPLAYED)
             assert compared.match, compared
             assert await self.rows(INTEGRATIONS) == model.integration_rows()
             assert await self.rows(ACTIVE) == model.active_rows()

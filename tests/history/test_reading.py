@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 from pytest_aiohttp.plugin import AiohttpServer
 
 from cli.evidence.reading import _bounds, _fold, _require_order, _require_there
@@ -24,6 +25,15 @@ from events.sentences import what_happened
 from tests.history.appending import rename, small_history
 from tests.history.auditor import AUDITOR
 from tests.history.conftest import Client, Database
+
+
+def target_of(history: Client | TestServer) -> Target:
+    url = str(history.make_url("/")).rstrip("/")
+    return Target(
+        data_dir=Path(),
+        environ={"PUSHGATE_HISTORY_URL": url, "PUSHGATE_CONNECT_TOKEN": AUDITOR},
+    )
+
 
 DATA: dict[str, dict[str, Any]] = {
     "AccountOpened": {"account_id": 7},
@@ -128,11 +138,7 @@ async def test_a_number_that_is_not_there_yet_is_refused(
     bounds: dict[str, str | int], client: Client, database: Database
 ) -> None:
     await small_history(database)
-    environ = {
-        "PUSHGATE_HISTORY_URL": str(client.make_url("/")).rstrip("/"),
-        "PUSHGATE_CONNECT_TOKEN": AUDITOR,
-    }
-    async with history_api(Target(data_dir=Path(), environ=environ)) as api:
+    async with history_api(target_of(client)) as api:
         await _require_there(api, {"after": -1, "until": 6})
 
         with pytest.raises(Refused, match="from 0 to 6"):
@@ -144,11 +150,7 @@ async def test_a_time_and_a_number_the_wrong_way_round_are_refused(
 ) -> None:
     """It would look as if nothing had changed in between."""
     await small_history(database)
-    environ = {
-        "PUSHGATE_HISTORY_URL": str(client.make_url("/")).rstrip("/"),
-        "PUSHGATE_CONNECT_TOKEN": AUDITOR,
-    }
-    async with history_api(Target(data_dir=Path(), environ=environ)) as api:
+    async with history_api(target_of(client)) as api:
         for start, end in [("2020-01-01", "5"), ("5", "2999-01-01"), ("-1", "2020-01-01")]:
             await _require_order(api, start, end)
 
@@ -177,11 +179,7 @@ def test_the_calendar_ends_where_it_ends() -> None:
 async def following(client: Client, after: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli", "audit", "follow", "--after", str(after), "--json"),
-        env=dict(os.environ)
-        | {
-            "PUSHGATE_HISTORY_URL": str(client.make_url("/")).rstrip("/"),
-            "PUSHGATE_CONNECT_TOKEN": AUDITOR,
-        },
+        env={**os.environ, **target_of(client).environ},
         stdout=PIPE,
         stderr=PIPE,
     )
@@ -214,11 +212,7 @@ async def test_a_connection_that_died_without_a_word_is_given_up(
     app = web.Application()
     app.router.add_get("/events/stream", say_nothing_more)
     server = await aiohttp_server(app)
-    environ = {
-        "PUSHGATE_HISTORY_URL": str(server.make_url("/")).rstrip("/"),
-        "PUSHGATE_CONNECT_TOKEN": AUDITOR,
-    }
-    async with history_api(Target(data_dir=Path(), environ=environ)) as api:
+    async with history_api(target_of(server)) as api:
         events = api.events_as_they_come(-1, {})
         first = await anext(events)
         with pytest.raises(NotNow):

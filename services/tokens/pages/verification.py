@@ -14,10 +14,10 @@ from events.checkpoint import BadCheckpoint, Checkpoint, VerifierKey, open_note
 from events.log import AnyConnection
 from events.merkle import HASH_BYTES
 from events.queries import load_queries
-from events.replay import LOG, Comparison, compare
+from events.replay import Comparison, compare
 from events.tiles import TileBuilder
 from services.runtime.clock import Clock
-from services.tokens.projections import PROJECTIONS
+from services.tokens.projections import REPLAYED
 from services.tokens.refusals import Busy
 
 # A million events take some five seconds; a check holds one connection and stops nobody.
@@ -81,7 +81,7 @@ class Verifier:
         ):
             milliseconds = str(int(CHECK_SECONDS_MAX * 1000))
             await connection.execute(queries["limit_the_check"], milliseconds)
-            comparison = await compare(connection, [LOG, *PROJECTIONS])
+            comparison = await compare(connection, REPLAYED)
             tree = await _tree(connection, comparison.size)
         return Verdict(
             at=self._clock.now(),
