@@ -38,7 +38,7 @@ soak: $(READY) $(CLIENTS_READY) ## all tests, loops at their full counts (an hou
 	PUSHGATE_TEST_ROUNDS=full $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -o timeout=3600
 
 demo: $(READY) ## a throw-away system doing the main job on real data, checked
-	@$(BIN)/python -m cli.demo
+	@$(BIN)/python -m demo
 
 check: $(READY) ## format, lint, imports, types, house rules, all tests, then the compose file
 	$(BIN)/ruff format --check

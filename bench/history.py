@@ -16,21 +16,21 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
+from audit import standalone_verifier
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import Served, serving
-from cli import verify
 from events import log
 from events.ids import new_command_id
 from events.log import AnyConnection
-from events.queries import load_queries
 from events.replay import LOG, compare
+from events.sql_files import load_queries
 from events.types import ConnectTokenGenerated, IntegrationRenamed
 from services.history.signer.files import SignerFiles
 from services.history.signer.signing import Signer
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.runtime.migrations import OWNER, create_roles, migrate
-from services.tokens.projections import PROJECTIONS
+from services.tokens.use_cases.projections import PROJECTIONS
 
 EVENTS = int(os.environ.get("PUSHGATE_BENCH_EVENTS", "1000000"))
 FACTS_A_STREAM = 20
@@ -193,7 +193,14 @@ async def _verify(history: Log, path: Path) -> Measure:
 
     async def check() -> None:
         found = await asyncio.to_thread(
-            verify.verify, path, note, key, kept="", marks="", receipts=None, whole=False
+            standalone_verifier.verify,
+            path,
+            note,
+            key,
+            kept="",
+            marks="",
+            receipts=None,
+            whole=False,
         )
         assert found["verdict"] == "verified", found
 

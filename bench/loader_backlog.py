@@ -7,7 +7,7 @@ import asyncio
 from bench.loading import in_year, journal, loader_environment
 from bench.measure import Context, Measure
 from bench.system import Served, serving
-from cli.demo.flights import FLIGHTS_KEY, archive, flights
+from demo.flights import FLIGHTS_KEY, archive, flights
 from services.runtime.clock import SystemClock
 
 TABLE = "flights"

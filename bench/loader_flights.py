@@ -9,7 +9,7 @@ from statistics import median
 from bench.loading import journal, loader_environment
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import serving
-from cli.demo.flights import FLIGHTS_KEY, Row, archive, flights
+from demo.flights import FLIGHTS_KEY, Row, archive, flights
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 

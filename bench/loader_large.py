@@ -8,8 +8,8 @@ from statistics import median
 from bench.loading import in_year, journal, loader_environment
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import serving
-from cli.demo.flights import FLIGHTS_KEY, archive, flights
-from services.loader.naming import quote_qualified
+from demo.flights import FLIGHTS_KEY, archive, flights
+from services.loader.schema.identifiers import quote_qualified
 from services.runtime.database import connect
 
 TABLE = "flights"

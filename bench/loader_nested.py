@@ -11,8 +11,8 @@ from bench.loading import journal, loader_environment
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import serving
 from bench.webhooks import KEY, Delivery, deliveries, spelled_out, webhooks_archive
-from services.loader.column_types import SUFFIX_OF
-from services.loader.naming import quote_qualified
+from services.loader.schema.column_types import SUFFIX_OF
+from services.loader.schema.identifiers import quote_qualified
 from services.runtime.database import connect
 
 # So often each webhook comes, with a key of its own: so many rows that making tables does not show.

@@ -12,10 +12,10 @@ from typing import Any
 import orjson
 
 from bench.measure import Context
-from cli.demo.flights import Row
+from demo.flights import Row
 from events.ids import new_batch_id
 from events.log import AnyConnection
-from services.ingest.journal.bodies import deflate
+from services.journal.bodies import deflate
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 

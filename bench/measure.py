@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.runtime.embedded_postgres.cluster import Cluster
-from services.tokens.handlers import CreatedIntegration
+from services.launcher.embedded_postgres.cluster import Cluster
+from services.tokens.use_cases.handlers import CreatedIntegration
 
 ROUNDS = 3
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import aiohttp
 
 from bench.measure import Context
+from services.launcher.embedded_postgres.cluster import Cluster, prepare_cluster
+from services.launcher.embedded_postgres.server import running_server
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool
-from services.runtime.embedded_postgres.cluster import Cluster, prepare_cluster
-from services.runtime.embedded_postgres.server import running_server
 from services.runtime.migrations import OWNER, ROLES, create_roles, migrate, open_destination
-from services.tokens.authority import the_system
-from services.tokens.handlers import Handlers
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.permissions import the_system
 
 MAIN, DESTINATION = "pushgate", "pushgate_destination"
 READY_SECONDS_MAX = 30.0

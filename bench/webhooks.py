@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from cli.failure import Refused
+from cli.errors import Refused
 
 PACKAGE = "@octokit/webhooks-examples@7.6.1"
 ARCHIVE = "octokit-webhooks-examples-7.6.1.tgz"

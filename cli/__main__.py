@@ -7,29 +7,29 @@ import logging
 import sys
 from collections.abc import Iterable, Sequence
 
-from cli.frame import Parser, run_command
+from cli.command import Parser, run_command
 from services.runtime.logs import configure_logs
 
 # Which file registers which commands. Only the file of the command that was asked for is read:
 # some stand on half of the system, and reading all of them took most of a short command's time.
 COMMANDS_OF = {
-    "cli.up": ("up",),
-    "cli.accounts": ("accounts",),
-    "cli.connect_tokens": ("connect-tokens",),
-    "cli.members": ("members",),
-    "cli.integrations": ("integrations",),
-    "cli.tokens": ("tokens",),
-    "cli.push": ("push",),
-    "cli.outbox": ("outbox",),
-    "cli.relay": ("relay",),
-    "cli.status": ("status",),
-    "cli.batches": ("batches",),
-    "cli.refusals": ("refusals",),
-    "cli.psql": ("psql",),
-    "cli.audit": ("audit",),
-    "cli.history": ("history",),
-    "cli.migrate": ("migrate",),
-    "cli.programs": ("ingest", "loader"),
+    "cli.commands.up": ("up",),
+    "cli.commands.accounts": ("accounts",),
+    "cli.commands.connect_tokens": ("connect-tokens",),
+    "cli.commands.members": ("members",),
+    "cli.commands.integrations": ("integrations",),
+    "cli.commands.tokens": ("tokens",),
+    "cli.commands.push": ("push",),
+    "cli.commands.outbox": ("outbox",),
+    "cli.commands.relay": ("relay",),
+    "cli.commands.status": ("status",),
+    "cli.commands.batches": ("batches",),
+    "cli.commands.refusals": ("refusals",),
+    "cli.commands.psql": ("psql",),
+    "cli.commands.audit": ("audit",),
+    "cli.commands.history": ("history",),
+    "cli.commands.migrate": ("migrate",),
+    "cli.commands.serve": ("ingest", "loader"),
 }
 
 

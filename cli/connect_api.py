@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from cli.failure import Refused
-from cli.target import Target
+from cli.errors import Refused
+from cli.installation import Target
 
 REQUEST_SECONDS_MAX = 30.0
 

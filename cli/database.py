@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 from asyncpg import Connection, Record
 
-from cli.failure import Refused
-from cli.target import Target
+from cli.errors import Refused
+from cli.installation import Target
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from cli.failure import Refused
-from cli.target import Target
+from cli.errors import Refused
+from cli.installation import Target
 
 ANSWER_SECONDS_MAX = 30.0
 DOWNLOAD_SECONDS_MAX = 3_600.0

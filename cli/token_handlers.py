@@ -9,12 +9,12 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from cli.database import refusing
-from cli.failure import Refused
-from cli.target import Target
+from cli.errors import Refused
+from cli.installation import Target
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
-from services.tokens.handlers import Handlers
 from services.tokens.refusals import Refusal
+from services.tokens.use_cases.handlers import Handlers
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 from events.codec import decode, encode
 from events.errors import ConstraintViolated, EventConflict, LogBusy, LogHalted, StreamMoved
 from events.ids import CommandId, EventId, EventNumber, event_id
-from events.queries import load_queries
+from events.sql_files import load_queries
 from events.types import Fact
 
 AnyConnection: TypeAlias = "Connection[Record] | PoolConnectionProxy[Record]"

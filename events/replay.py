@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from events import log
 from events.log import AnyConnection
-from events.queries import load_queries
+from events.sql_files import load_queries
 
 
 class Projection(NamedTuple):

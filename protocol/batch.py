@@ -18,8 +18,8 @@ from protocol.nesting import within_limits
 from protocol.refusals import Refusal
 from protocol.schemas.compiled import SCHEMAS
 from protocol.sequences import are_sequences
-from protocol.shapes import Checked, refused_early
 from protocol.table_names import storable
+from protocol.validation import Checked, refused_early
 
 _sequence = itemgetter("sequence")
 _action = itemgetter("action")

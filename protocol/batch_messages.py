@@ -19,8 +19,8 @@ from protocol.refusals.batch import (
     SequenceTooLow,
 )
 from protocol.schemas.compiled import SCHEMAS, Compiled
-from protocol.shapes import Checked, refused_late
 from protocol.table_names import storable
+from protocol.validation import Checked, refused_late
 
 Message = dict[str, Any]
 

@@ -20,8 +20,8 @@ from protocol.push_records import check_each
 from protocol.refusals import Refusal
 from protocol.refusals.push import NoRecords, NotAnArray, TooManyRecords
 from protocol.sequences import are_sequences, span_of
-from protocol.shapes import Checked, refused_early
 from protocol.table_names import is_blank, merged, storable
+from protocol.validation import Checked, refused_early
 
 REQUIRED = frozenset({"client_id", "table_name", "sequence", "action", "key_names", "data"})
 OPTIONAL = frozenset({"table_version", "namespace"})

@@ -32,8 +32,8 @@ from protocol.refusals.push import (
     SeveralClients,
 )
 from protocol.sequences import span_of
-from protocol.shapes import Checked, refused_early, refused_late
 from protocol.table_names import is_blank, merged
+from protocol.validation import Checked, refused_early, refused_late
 
 Record = dict[str, Any]
 Reason = dict[str, list[str]]

@@ -47,7 +47,7 @@ MAY_BLOCK = [
     ("tests/system/commands_here.py", {"run_here"}),
 ]
 # The supervisor and what starts Postgres serve nobody.
-MAY_BLOCK_MODULES = ["services.runtime.embedded_postgres", "services.runtime.supervisor"]
+MAY_BLOCK_MODULES = ["services.launcher.embedded_postgres", "services.launcher"]
 
 _held_for_the_run = contextlib.ExitStack()
 

@@ -1,6 +1,5 @@
 """Push records to Pushgate. With an outbox on disk nothing that was refused is lost."""
 
-from pushgate_client.answers import Answer, Fault
 from pushgate_client.blocking import BlockingPushClient
 from pushgate_client.client import Options, PushClient, Pushed
 from pushgate_client.delivery import Delivery, Happening, Held, Resumed, Sent, WasSetAside
@@ -17,9 +16,10 @@ from pushgate_client.errors import (
     Refused,
     TokenUnreadable,
 )
-from pushgate_client.outbox import Outbox
+from pushgate_client.outbox.outbox import Outbox
+from pushgate_client.outbox.viewing import OutboxView
+from pushgate_client.sending.answers import Answer, Fault
 from pushgate_client.tokens import FixedToken, TokenCallback, TokenFile, TokenFromEnvironment
-from pushgate_client.viewing import OutboxView
 
 __all__ = [
     "BATCH",

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pushgate_client.address import gate_address
 from pushgate_client.clock import Clock, SystemClock
 from pushgate_client.delivery import Delivery, Happening
+from pushgate_client.direct import StraightSink
 from pushgate_client.entries import PUSH, Counts, Entry
 from pushgate_client.errors import ClientClosed, RecordUnusable
 from pushgate_client.limits import (
@@ -22,10 +23,9 @@ from pushgate_client.limits import (
     OUTBOX_BYTES_MAX,
     REQUEST_RECORDS,
 )
-from pushgate_client.outbox import OnFull, Outbox
+from pushgate_client.outbox.outbox import OnFull, Outbox
 from pushgate_client.pipeline import Pipeline
 from pushgate_client.records import AnyRecord, Body, Unusable, before_sequence, cut
-from pushgate_client.straight import StraightSink
 from pushgate_client.tokens import AnyToken, TokenFromEnvironment, token_source
 
 

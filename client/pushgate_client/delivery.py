@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
-from pushgate_client.answers import Answer, Course, Fault
 from pushgate_client.clock import Clock, SystemClock
-from pushgate_client.courier import Courier
 from pushgate_client.endings import to_its_end
 from pushgate_client.entries import Entry, Taken
 from pushgate_client.errors import ClientClosed
 from pushgate_client.limits import CONNECTIONS, STOP_SECONDS
-from pushgate_client.outbox import Outbox
-from pushgate_client.sending import Sender
+from pushgate_client.outbox.outbox import Outbox
+from pushgate_client.sending.answers import Answer, Course, Fault
+from pushgate_client.sending.deliverer import Courier
+from pushgate_client.sending.sender import Sender
 from pushgate_client.tokens import AnyToken, token_source
 
 Result = TypeVar("Result")

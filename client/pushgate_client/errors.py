@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pushgate_client.answers import Answer, Fault
     from pushgate_client.entries import Entry
+    from pushgate_client.sending.answers import Answer, Fault
 
 
 class PushgateError(Exception):

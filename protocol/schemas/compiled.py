@@ -16,8 +16,8 @@ from protocol.limits import (
 from protocol.refusals import shown
 from protocol.refusals.batch import SchemaInvalid
 from protocol.schemas.cost import Cost, cost_of
-from protocol.schemas.dialect import Prepared, Schema, prepare
 from protocol.schemas.explanation import explain
+from protocol.schemas.normalise import Prepared, Schema, prepare
 from protocol.schemas.validator import validator
 
 # Measured: compiled schema ÷ its text, and one state of a pattern.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from protocol.limits import NESTING_LEVELS_MAX, SCHEMA_WORK_MAX
 from protocol.refusals.batch import SchemaInvalid
-from protocol.schemas.dialect import Node
+from protocol.schemas.normalise import Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from protocol.limits import VIOLATION_ERRORS_MAX
 from protocol.nesting import members
 from protocol.schemas.cost import Cost
-from protocol.schemas.dialect import KEYWORD_WORK, Schema
+from protocol.schemas.normalise import KEYWORD_WORK, Schema
 from protocol.schemas.validator import validator
 from protocol.schemas.violations import pointer_to, violations
 

@@ -3,7 +3,7 @@
 from jsonschema_rs import Draft4Validator, RegexOptions
 
 from protocol.limits import PATTERN_BYTES_MAX
-from protocol.schemas.dialect import Schema
+from protocol.schemas.normalise import Schema
 
 # Linear in the text: no look-around, no back references, no catastrophe.
 _PATTERNS = RegexOptions(size_limit=PATTERN_BYTES_MAX, dfa_size_limit=PATTERN_BYTES_MAX // 8)

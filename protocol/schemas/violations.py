@@ -15,7 +15,7 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 from protocol.json_types import EXPECTED, found_type
 from protocol.limits import VIOLATION_LINES_MAX
 from protocol.refusals import shown
-from protocol.schemas.dialect import Schema
+from protocol.schemas.normalise import Schema
 
 _Kind = ValidationErrorKind
 _Union = _Kind.AnyOf | _Kind.OneOfNotValid | _Kind.OneOfMultipleValid

@@ -10,7 +10,7 @@ from hashlib import sha256
 from aiohttp import web
 from asyncpg import Pool, Record
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.runtime.database import AWAY
 from services.runtime.http import caller_address
 from services.runtime.logs import Log

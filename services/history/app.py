@@ -12,15 +12,15 @@ from aiohttp import web
 from events.log import AnyConnection
 from services.history import tiles
 from services.history.access import BEHIND_PROXY, POOL, for_readers_only
-from services.history.bell import Bell
-from services.history.feed import Feed
+from services.history.append_notifier import Bell
+from services.history.events_api import Feed
 from services.history.receipts import Receipts
 from services.history.seals import Sealer
 from services.history.traces import Traces
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
-from services.runtime.fitness import check_fitness
+from services.runtime.database_preflight import check_fitness
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 

@@ -7,9 +7,9 @@ from dataclasses import asdict
 import asyncpg
 from aiohttp import web
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.history.access import POOL, only, only_account, others_hashed, refusal, whole_number
-from services.history.feed import BEFORE_ALL, NUMBER_MAX, Feed
+from services.history.events_api import BEFORE_ALL, NUMBER_MAX, Feed
 from services.history.seals import Sealer
 
 LAST_RECEIPT = "Pushgate-Last-Receipt"

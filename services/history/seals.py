@@ -10,7 +10,7 @@ import asyncpg
 from asyncpg import Pool, Record
 
 from events.merkle import Frontier, leaf_hash
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.lifecycle import wait_for

@@ -11,7 +11,7 @@ from asyncpg import Pool, Record
 from events.checkpoint import proof_text
 from events.log import AnyConnection
 from events.merkle import HASH_BYTES, inclusion_spans, root_of
-from events.queries import load_queries
+from events.sql_files import load_queries
 from events.tiles import (
     LEVEL_MAX,
     TILE_WIDTH,
@@ -22,7 +22,7 @@ from events.tiles import (
     span_root,
 )
 from services.history.access import POOL, STARTED, TOLD, only, only_account
-from services.history.feed import LOG_SIZE, log_size
+from services.history.events_api import LOG_SIZE, log_size
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 FRESH = "no-store"

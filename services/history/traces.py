@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import web
 from asyncpg import Record
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.history.access import POOL, BadQuestion, only, only_account, whole_number
-from services.history.feed import BEFORE_ALL, NUMBER_MAX, Feed, clean, moment
+from services.history.events_api import BEFORE_ALL, NUMBER_MAX, Feed, clean, moment
 
 RECEIPTS_AT_MOMENT_MAX = 100
 ID_MAX = 2**31 - 1

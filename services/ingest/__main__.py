@@ -22,6 +22,6 @@ if __name__ == "__main__":
         "ingest",
         IngestSettings,
         build_app,
-        statements=["services.ingest"],
+        statements=["services.ingest", "services.journal"],
         before=collect_seldom,
     )

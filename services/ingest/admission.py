@@ -5,7 +5,7 @@ from typing import NamedTuple
 from protocol.refusals import Refusal
 from protocol.refusals.edge import ConnectionNotActive, TokenUnknown
 from protocol.refusals.push import ForeignClient
-from protocol.shapes import Checked
+from protocol.validation import Checked
 
 
 class Token(NamedTuple):

@@ -14,31 +14,31 @@ from asyncpg import Connection, Pool, Record
 
 from protocol.limits import BODY_BYTES_MAX
 from protocol.refusals.edge import MethodNotAllowed
-from services.ingest.answers import refused
 from services.ingest.batch import BatchIntake
-from services.ingest.beliefs import Beliefs
-from services.ingest.bookkeeping import Bookkeeping
-from services.ingest.checking.checkers import Checkers
-from services.ingest.counts import Counts
-from services.ingest.in_flight import InFlight
+from services.ingest.commit.committer import GroupCommitter
+from services.ingest.commit.transaction import GroupTransaction
 from services.ingest.intake import Gate, Intake
-from services.ingest.journal.partitions import keep_partitions, make_partitions
-from services.ingest.journal.push_lines import PushLines
-from services.ingest.journal.transaction import GroupTransaction
-from services.ingest.journal.writer import GroupCommitter
-from services.ingest.mirror import Mirror
 from services.ingest.push import PushIntake
-from services.ingest.reading import Readings
+from services.ingest.reporting.access_log import PushLines
+from services.ingest.reporting.refusal_reporter import Telling
+from services.ingest.reporting.usage_stats import Counts
+from services.ingest.reporting.usage_writer import Bookkeeping
 from services.ingest.status import Status
-from services.ingest.telling import Telling
-from services.ingest.token_lookup import TokenLookup
+from services.ingest.token_cache.cache import Beliefs
+from services.ingest.token_cache.lookup import TokenLookup
+from services.ingest.token_cache.mirror import Mirror
 from services.ingest.validate import ValidateIntake
+from services.journal.partitions import keep_partitions, make_partitions
+from services.receiving.body_reader import Readings
+from services.receiving.http_answers import refused
+from services.receiving.memory_budget import InFlight
+from services.receiving.validation_workers.pool import Checkers
 from services.runtime import openapi
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool, reason_not_ready
-from services.runtime.fitness import check_fitness
-from services.runtime.guarded_http import MALFORMED, STRAIGHT
+from services.runtime.database_preflight import check_fitness
+from services.runtime.hardened_http import MALFORMED, STRAIGHT
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import (
     LIFECYCLE,

@@ -14,19 +14,19 @@ from protocol.refusals.edge import (
     MethodNotAllowed,
 )
 from protocol.schemas.compiled import TooDearHere
-from protocol.shapes import Checked
+from protocol.validation import Checked
 from services.ingest.admission import admit
-from services.ingest.answers import GoodAnswer
 from services.ingest.auth import presented_hash
-from services.ingest.body_headers import body_coding, media_type_essence
-from services.ingest.checking.checkers import WORK_HERE_MAX, Checkers, is_small
-from services.ingest.checking.frames import Judged, Question, check
-from services.ingest.in_flight import Held, InFlight, unavailable
-from services.ingest.inflate import inflate
-from services.ingest.journal.bodies import Kept
-from services.ingest.reading import Readings
-from services.ingest.telling import Telling
-from services.ingest.token_lookup import PresentedToken, TokenLookup
+from services.ingest.reporting.refusal_reporter import Telling
+from services.ingest.token_cache.lookup import PresentedToken, TokenLookup
+from services.journal.bodies import Kept
+from services.receiving.body_headers import body_coding, media_type_essence
+from services.receiving.body_reader import Readings
+from services.receiving.decompress import inflate
+from services.receiving.http_answers import GoodAnswer
+from services.receiving.memory_budget import Held, InFlight, unavailable
+from services.receiving.validation_workers.ipc import Judged, Question, check
+from services.receiving.validation_workers.pool import WORK_HERE_MAX, Checkers, is_small
 from services.runtime.clock import Clock
 
 

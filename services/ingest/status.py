@@ -6,7 +6,7 @@ import orjson
 from aiohttp import web
 
 from protocol.refusals.edge import MethodNotAllowed
-from services.ingest.answers import refused
+from services.receiving.http_answers import refused
 from services.runtime.clock import Clock
 from services.runtime.metrics import INGEST_REQUESTS
 

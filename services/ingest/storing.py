@@ -3,12 +3,12 @@
 from typing import ClassVar
 
 from protocol.refusals.edge import NotAuthorized
+from services.ingest.commit.columns import Candidate, Endpoint
+from services.ingest.commit.committer import GroupCommitter
+from services.ingest.idempotency import repeatable
 from services.ingest.intake import Gate, Intake, Offer
-from services.ingest.journal.bodies import keep
-from services.ingest.journal.group import Candidate, Endpoint
-from services.ingest.journal.writer import GroupCommitter
-from services.ingest.repeats import repeatable
-from services.ingest.token_lookup import TokenLookup
+from services.ingest.token_cache.lookup import TokenLookup
+from services.journal.bodies import keep
 from services.runtime.http import caller_address, given_request_id
 
 

@@ -6,7 +6,7 @@ if __name__ == "__main__":
     gc.disable()  # until all is read: services/runtime/lifecycle.py
 
 from services.loader.app import LoaderSettings, build_app
-from services.loader.destination import books_sql
+from services.loader.catalog.catalog import books_sql
 from services.runtime.lifecycle import main_of
 
 # Parsed records are many small objects in no cycles: looking for cycles among them every 700
@@ -24,7 +24,7 @@ if __name__ == "__main__":
         "loader",
         LoaderSettings,
         build_app,
-        statements=["services.ingest", "services.loader", "services.loader.books"],
+        statements=["services.journal", "services.loader", "services.loader.catalog"],
         before=get_ready,
         serves=False,
     )

@@ -12,15 +12,15 @@ from aiohttp import web
 from asyncpg import Pool, Record
 
 from events.ids import new_worker_id
-from services.ingest.journal.claim import Claims, session_of
-from services.loader.forgetting import keep_forgetting
-from services.loader.naming import field_name, field_name_from_a_letter
-from services.loader.preparing import Limits
-from services.loader.worker import Worker
+from services.journal.claims import Claims, session_of
+from services.loader.scheduling.prefetch import Limits
+from services.loader.scheduling.retention import keep_forgetting
+from services.loader.scheduling.worker import Worker
+from services.loader.schema.identifiers import field_name, field_name_from_a_letter
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect, pool, reason_not_ready
-from services.runtime.fitness import check_fitness
+from services.runtime.database_preflight import check_fitness
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background, wait_for
 from services.runtime.metrics import (

@@ -14,11 +14,11 @@ from typing import NoReturn, Protocol, TypeVar
 import uvloop
 from aiohttp import web
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.config import BadSettings, read_settings
 from services.runtime.database import AWAY, UnfitDatabase
-from services.runtime.guarded_http import GuardedRunner
+from services.runtime.hardened_http import GuardedRunner
 from services.runtime.http import HEALTH, operations_app
 from services.runtime.logs import Log, configure_logs
 from services.runtime.metrics import EVENT_LOOP_DELAY_SECONDS

@@ -16,7 +16,15 @@ from asyncpg import Connection, Record
 from services.runtime.config import Secret
 from services.runtime.database import connect
 
-PACKAGES = ("events", "services.tokens", "services.ingest", "services.loader", "services.history")
+# In the order in which they are applied: the name that migrations.applied records, and where the
+# files are. The name never changes, or a database that exists would be migrated a second time.
+PACKAGES = {
+    "events": "events",
+    "services.tokens": "services.tokens",
+    "services.ingest": "services.journal",
+    "services.loader": "services.loader",
+    "services.history": "services.history",
+}
 
 OWNER = "pushgate_owner"
 ROLES = (
@@ -65,7 +73,7 @@ def migrations() -> list[Migration]:
 
 
 def _migrations_of(package: str) -> list[Migration]:
-    entries = {entry.name: entry for entry in files(package).joinpath("sql").iterdir()}
+    entries = {entry.name: entry for entry in files(PACKAGES[package]).joinpath("sql").iterdir()}
     return [
         Migration(package, int(match[1]), name, entries[name].read_text("utf-8"))
         for name in sorted(entries)

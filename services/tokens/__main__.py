@@ -13,5 +13,5 @@ if __name__ == "__main__":
         "tokens",
         TokensSettings,
         build_app,
-        statements=["events", "services.tokens", "services.tokens.pages"],
+        statements=["events", "services.tokens", "services.tokens.web"],
     )

@@ -13,24 +13,24 @@ from services.runtime import openapi
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
-from services.runtime.fitness import check_fitness
+from services.runtime.database_preflight import check_fitness
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
-from services.tokens.answering import answering
-from services.tokens.connect_api import HANDLERS, add_connect_api
-from services.tokens.drift import DriftWatch
-from services.tokens.handlers import Handlers
+from services.tokens.connect_api.routes import HANDLERS, add_connect_api
 from services.tokens.limits import BODY_BYTES_MAX, CONNECTIONS_MAX
-from services.tokens.links import Links
-from services.tokens.pages.drawing import load_drawing
-from services.tokens.pages.figures import Figures
-from services.tokens.pages.refusing import page_for_people
-from services.tokens.pages.routes import add_pages
-from services.tokens.pages.site import SITE, Site
-from services.tokens.pages.verification import Verifier
-from services.tokens.passwords import Cost, Passwords
-from services.tokens.sessions import SessionLimits, Sessions
-from services.tokens.sign_in import SignIn
+from services.tokens.middleware import answering
+from services.tokens.sign_in.one_time_links import Links
+from services.tokens.sign_in.passwords import Cost, Passwords
+from services.tokens.sign_in.sessions import SessionLimits, Sessions
+from services.tokens.sign_in.sign_in import SignIn
+from services.tokens.use_cases.drift_monitor import DriftWatch
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.web.data.daily_totals import Figures
+from services.tokens.web.data.verification import Verifier
+from services.tokens.web.error_pages import page_for_people
+from services.tokens.web.routes import add_pages
+from services.tokens.web.site import SITE, Site
+from services.tokens.web.templating import load_drawing
 
 LOOP_STOP_SECONDS = 5.0
 

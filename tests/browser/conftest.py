@@ -9,13 +9,13 @@ from asyncpg import Connection, Record
 from playwright.async_api import Browser, async_playwright
 from pytest_aiohttp.plugin import AiohttpServer
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.tokens.app import TokensSettings, build_app
-from services.tokens.connect_api import HANDLERS
-from services.tokens.pages.drawing import load_drawing
-from services.tokens.pages.site import SITE
+from services.tokens.connect_api.routes import HANDLERS
+from services.tokens.web.site import SITE
+from services.tokens.web.templating import load_drawing
 from tests.browser.checking import HtmlValidator, PageChecks
 from tests.browser.installation import IMPORT_URL, Installation
 from tests.browser.tools import CHROMIUM_FLAGS, Missing, chromium, page_checks
@@ -47,7 +47,7 @@ async def checks() -> AsyncGenerator[PageChecks]:
 @pytest.fixture(scope="session", autouse=True)
 def statements_and_templates_are_read() -> None:
     """As the program does before its event loop starts."""
-    for package in ("events", "services.tokens", "services.tokens.pages", "services.runtime"):
+    for package in ("events", "services.tokens", "services.tokens.web", "services.runtime"):
         load_queries(package)
     load_drawing()
 

@@ -10,10 +10,10 @@ from asyncpg import Connection, Record
 from playwright.async_api import Browser
 
 from events.types import Role
-from services.tokens.authority import Caller, the_system
-from services.tokens.handlers import CreatedIntegration, Handlers, OpenedAccount
-from services.tokens.links import Links
-from services.tokens.pages.headers import SESSION_COOKIE
+from services.tokens.sign_in.one_time_links import Links
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.web.headers import SESSION_COOKIE
 from tests.browser.checking import PageChecks
 from tests.browser.visitor import Visitor, visiting
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Error, Page, expect
 
 from events.types import Role
-from services.tokens.authority import the_system
+from services.tokens.use_cases.permissions import the_system
 from tests.browser.checking import HEIGHT, NARROW, WIDE
 from tests.browser.installation import PASSWORD, Installation
 from tests.browser.test_procedures import token_in

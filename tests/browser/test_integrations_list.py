@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.async_api import expect
 
 from services.runtime.clock import SystemClock
-from services.tokens.pages.integrations import SHOWN
+from services.tokens.web.views.integrations import SHOWN
 from tests.browser.installation import Installation
 from tests.tokens import journal_rows
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from playwright.async_api import Browser, expect
 
-from cli.demo.system import System
+from demo.system import System
 from tests.browser.checking import PageChecks
 from tests.browser.installation import PASSWORD
 from tests.browser.test_procedures import token_in

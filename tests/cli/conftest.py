@@ -9,7 +9,7 @@ from asyncpg import Connection, Record
 
 from cli.connect_api import ConnectApi
 from cli.database import system_database
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.made import Made
 
 

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from cli.demo.system import System
+from demo.system import System
 from events.ids import new_worker_id
-from services.ingest.journal.claim import session_of
+from services.journal.claims import session_of
+from services.launcher.data_directory import DataDirectory
+from services.launcher.databases import as_role
 from services.runtime.database import connect
-from services.runtime.supervisor.data_directory import DataDirectory
-from services.runtime.supervisor.databases import as_role
 from tests.cli.made import Made
 from tests.eventually import eventually
 

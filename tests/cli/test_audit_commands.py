@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from cli.demo.system import System
+from demo.system import System
 from services.runtime.database import connect
 from tests.cli.made import Made
 

@@ -5,10 +5,10 @@ import io
 import orjson
 import pytest
 
-from cli.failure import Refused
-from cli.pushing.csv_rows import ColumnType, column_type, read_csv
-from cli.pushing.records import Record, Unusable
-from cli.pushing.requests import Request, Shape, cut
+from cli.errors import Refused
+from cli.push.csv_input import ColumnType, column_type, read_csv
+from cli.push.json_input import Record, Unusable
+from cli.push.requests import Request, Shape, cut
 
 
 def read(text: str | bytes, **types: ColumnType) -> list[Record | Unusable]:

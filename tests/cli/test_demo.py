@@ -6,13 +6,13 @@ from asyncio.subprocess import PIPE
 
 import pytest
 
-from cli.demo import flights
-from cli.demo.checks import Mismatch, expect
+from demo import flights
+from demo.checks import Mismatch, expect
 
 
 async def test_the_demo_comes_to_a_good_end() -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli.demo", "--records", "5000"), stdout=PIPE, stderr=PIPE
+        *(sys.executable, "-m", "demo", "--records", "5000"), stdout=PIPE, stderr=PIPE
     )
     output, errors = await process.communicate()
     told = output.decode()

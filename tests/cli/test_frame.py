@@ -5,7 +5,7 @@ import sys
 
 TALKATIVE = """
 import argparse
-from cli.frame import run_command
+from cli.command import run_command
 raise SystemExit(run_command(argparse.Namespace(run=lambda _: print("a line" * 100_000))))
 """
 

@@ -2,7 +2,7 @@
 
 import aiohttp
 
-from cli.demo.system import System
+from demo.system import System
 
 
 async def test_an_invited_member_can_open_the_link(system: System) -> None:

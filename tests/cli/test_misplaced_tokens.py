@@ -7,9 +7,9 @@ import argparse
 import pytest
 
 from cli.__main__ import make_parser
-from cli.failure import REFUSED, USAGE, Refused
-from cli.frame import run_command
-from services.tokens.token_text import new_token
+from cli.command import run_command
+from cli.errors import REFUSED, USAGE, Refused
+from services.tokens.use_cases.new_tokens import new_token
 
 TOKEN = new_token("at_").text
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.moments import moment, time_of
+from cli.times import moment, time_of
 
 
 @pytest.mark.parametrize(

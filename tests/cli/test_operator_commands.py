@@ -1,6 +1,6 @@
 """Accounts, Connect tokens and status: what asks the database of a real system."""
 
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.made import Made
 
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import pytest
 
-from cli.pushing.progress import Input, Progress, Standing, line_of
+from cli.push.progress import Input, Progress, Standing, line_of
 from services.runtime.clock import SystemClock
 from tests.eventually import eventually
 
@@ -85,7 +85,7 @@ async def test_on_a_terminal_one_line_is_written_again_and_again_and_then_wiped(
 
 
 async def test_elsewhere_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.pushing.progress.PROGRESS_LINE_SECONDS", 0.01)
+    monkeypatch.setattr("cli.push.progress.PROGRESS_LINE_SECONDS", 0.01)
     log = io.StringIO()
     async with Progress(SystemClock(), to=log, of=lambda: 0.5).shown(lambda: HALF):
 

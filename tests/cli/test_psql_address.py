@@ -1,4 +1,4 @@
-from cli.psql import without_password
+from cli.commands.psql import without_password
 from services.runtime.config import Secret
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import asyncpg
 
-from cli.demo.system import Command, System
+from demo.system import Command, System
 from services.runtime.database import connect
 from tests.cli.made import Made
 from tests.eventually import eventually

@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from cli.pushing.records import Unusable
-from cli.pushing.report import Outcome, Report
-from cli.pushing.requests import Request
-from cli.pushing.through_outbox import Items, Way, send_through
+from cli.push.json_input import Unusable
+from cli.push.outbox import Items, Way, send_through
+from cli.push.report import Outcome, Report
+from cli.push.requests import Request
 from pushgate_client import FixedToken, OutboxView
 from services.runtime.clock import SystemClock
 from tests.cli.gate import ScriptedGate

@@ -4,9 +4,9 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.pushing.report import Outcome
-from cli.pushing.requests import Request
-from cli.pushing.through_outbox import Way, send_through
+from cli.push.outbox import Way, send_through
+from cli.push.report import Outcome
+from cli.push.requests import Request
 from pushgate_client.tokens import FixedToken
 from services.runtime.clock import SystemClock
 from tests.cli.gate import ScriptedGate

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from cli.connect_api import ConnectApi
-from cli.demo.system import Command, System
+from demo.system import Command, System
 from tests.cli.made import Made
 from tests.cli.test_push_command import rows
 from tests.eventually import eventually

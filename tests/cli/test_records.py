@@ -4,8 +4,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.pushing.limits import RECORD_BYTES_MAX
-from cli.pushing.records import Record, Unusable, read_records
+from cli.push.json_input import Record, Unusable, read_records
+from cli.push.limits import RECORD_BYTES_MAX
 
 scalars = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8)
 objects = st.dictionaries(st.text(max_size=5), scalars | st.lists(scalars, max_size=3), max_size=4)

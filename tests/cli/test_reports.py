@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncpg import Connection, Record
 
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.loading import another_loader, list_again, load_one, set_aside
 from tests.cli.made import Made
 

@@ -4,8 +4,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.pushing.records import Record, Unusable
-from cli.pushing.requests import Request, Shape, cut
+from cli.push.json_input import Record, Unusable
+from cli.push.requests import Request, Shape, cut
 
 SHAPE = Shape(client_id=7, table="t", keys=("id",), sequence_from=100)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 import orjson
 import pytest
 
-from cli.pushing.records import Unusable
-from cli.pushing.report import Outcome, Report
-from cli.pushing.requests import Request
-from cli.pushing.straight import Gate, send_all
+from cli.push.direct import Gate, send_all
+from cli.push.json_input import Unusable
+from cli.push.report import Outcome, Report
+from cli.push.requests import Request
 from pushgate_client import FixedToken
 from tests.cli.gate import Script, ScriptedGate
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.failure import Refused
-from cli.pushing.address import gate_of
-from cli.pushing.tokens import token_source_of
-from cli.target import Target, find_target
+from cli.errors import Refused
+from cli.installation import Target, find_target
+from cli.push.address import gate_of
+from cli.push.token_source import token_source_of
 
 RUN = {
     "tokens": {"url": "http://127.0.0.1:8800", "pid": 1},

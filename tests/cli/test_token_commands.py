@@ -7,7 +7,7 @@ import re
 import aiohttp
 from asyncpg import Connection, Record
 
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.made import Made
 from tests.eventually import eventually
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncpg import Connection, Record
 
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.loading import nothing_waits
 from tests.cli.made import Made
 from tests.eventually import eventually

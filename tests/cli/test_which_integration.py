@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from cli.failure import Refused
-from cli.which_integration import which_integration
+from cli.commands.which_integration import which_integration
+from cli.errors import Refused
 
 
 def source(number: int, name: str, display: str, *, deleted: bool = False) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pushgate_client.log import Place
-from pushgate_client.marks import Mark
-from pushgate_client.store import Store
+from pushgate_client.outbox.acks import Mark
+from pushgate_client.outbox.segment_log import Place
+from pushgate_client.outbox.store import Store
 from tests.client.made import entry, ids_of
 from tests.rounds import rounds
 

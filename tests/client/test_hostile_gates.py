@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pushgate_client import Delivery, Outbox
-from pushgate_client.sending import retry_after
+from pushgate_client.sending.sender import retry_after
 from tests.client.gate import ACCEPTED, UNAVAILABLE, Gate
 from tests.client.made import entry
 from tests.eventually import eventually
@@ -170,7 +170,7 @@ async def test_a_slow_line_has_the_time_that_the_gate_gives_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only what comes after the body has to come soon: it was never sent whole else."""
-    monkeypatch.setattr("pushgate_client.sending.REQUEST_SECONDS_MAX", 0.3)
+    monkeypatch.setattr("pushgate_client.sending.sender.REQUEST_SECONDS_MAX", 0.3)
     loop = asyncio.get_running_loop()
 
     async def read_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

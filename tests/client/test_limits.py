@@ -2,7 +2,7 @@
 
 from protocol import limits as gate
 from pushgate_client import limits
-from services.ingest.reading import BODY_BYTES_PER_SECOND_MIN
+from services.receiving.body_reader import BODY_BYTES_PER_SECOND_MIN
 
 
 def test_the_clients_limits_are_the_gates() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pushgate_client.entries import SetAside
-from pushgate_client.log import Appending
-from pushgate_client.store import Store
+from pushgate_client.outbox.segment_log import Appending
+from pushgate_client.outbox.store import Store
 from tests.client.made import entry
 
 ENTRIES = 24

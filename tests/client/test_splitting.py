@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocol.transit import decode
 from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Entry
-from pushgate_client.splitting import each_record, halves
+from pushgate_client.sending.splitting import each_record, halves
 from tests.client.made import entry
 from tests.protocol.transit_writer import compact, plain, verbose
 

@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
-from pushgate_client.log import Place
-from pushgate_client.window import Waiting, Window
+from pushgate_client.outbox.ready_queue import Waiting, Window
+from pushgate_client.outbox.segment_log import Place
 
 _numbers = count(1)
 ROOM = 1_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.made import Made
 from tests.clients.recorder import Recorder
 from tests.clients.singer import Target

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.made import Made
 from tests.clients.conftest import Tables
 from tests.clients.environments import program

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from cli.connect_api import ConnectApi
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.made import Made
 from tests.clients.conftest import Tables
 

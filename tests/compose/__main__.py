@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from cli.demo.checks import Mismatch, expect
+from demo.checks import Mismatch, expect
 from tests.compose.image import check_image
 from tests.compose.stack import IMAGE, PROGRAMS, Stack, StackFailed, reason_to_skip, run
 

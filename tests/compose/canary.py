@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from cli.demo.checks import expect
+from demo.checks import expect
 from tests.compose.stack import PROGRAMS, Stack, run
 
 DATABASES = ("pushgate", "pushgate_destination")

@@ -6,8 +6,8 @@ The commands are those of deploy/README.md.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from cli.demo.checks import Mismatch, expect
-from cli.demo.system import System
+from demo.checks import Mismatch, expect
+from demo.system import System
 from tests.compose.stack import Stack, StackFailed, run
 from tests.eventually import eventually
 

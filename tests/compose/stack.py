@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.target import RUN_FILE
+from cli.installation import RUN_FILE
 from services.runtime.private_files import write_private_json
 
 PROJECT = "pushgate-test"

@@ -12,13 +12,13 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from cli.demo.checks import Mismatch, expect
-from cli.demo.flights import archive
-from cli.demo.journey import Journey
-from cli.demo.pusher import Pusher
-from cli.demo.system import System
-from cli.failure import Refused
-from cli.target import find_target
+from cli.errors import Refused
+from cli.installation import find_target
+from demo.checks import Mismatch, expect
+from demo.flights import archive
+from demo.journey import Journey
+from demo.pusher import Pusher
+from demo.system import System
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from tests.compose.canary import look_everywhere

@@ -6,7 +6,7 @@ import docker
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import testcontainers_config
 
-from services.runtime.embedded_postgres.tuning import CONNECTIONS_MAX, THROW_AWAY
+from services.launcher.embedded_postgres.tuning import CONNECTIONS_MAX, THROW_AWAY
 
 IMAGE = "postgres:18"
 ASKED_FOR_VARIABLE = "PUSHGATE_TEST_CONTAINERS"

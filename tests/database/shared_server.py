@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
+from services.launcher.embedded_postgres.cluster import prepare_cluster
+from services.launcher.embedded_postgres.orphans import stop_orphans
+from services.launcher.embedded_postgres.server import Server, start_server
 from services.runtime.database import connect
-from services.runtime.embedded_postgres.cluster import prepare_cluster
-from services.runtime.embedded_postgres.orphans import stop_orphans
-from services.runtime.embedded_postgres.server import Server, start_server
 from tests.secrecy import refuse_tokens_in_files
 
 SERVER_VARIABLE = "PUSHGATE_TEST_DATABASE_URL"

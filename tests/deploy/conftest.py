@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.demo.system import System
+from demo.system import System
 from tests.deploy.watched import Watched
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.history.app import HistorySettings
 from services.history.app import build_app as build_history
 from services.ingest.app import IngestSettings
@@ -16,7 +16,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.tokens.app import TokensSettings
 from services.tokens.app import build_app as build_tokens
-from services.tokens.pages.drawing import load_drawing
+from services.tokens.web.templating import load_drawing
 from tests.docs.settings import INHERITED, PROGRAMS, fields_by_variable
 
 # Decided by the image, or of no use to a program that serves nobody.
@@ -79,9 +79,10 @@ def paths_of(app: web.Application) -> set[str]:
 @pytest.fixture
 def statements_and_templates_are_read() -> None:
     """As the programs do before their event loops start."""
-    for package in ("events", "services.tokens", "services.tokens.pages", "services.history"):
+    for package in ("events", "services.tokens", "services.tokens.web", "services.history"):
         load_queries(package)
     load_queries("services.ingest")
+    load_queries("services.journal")
     load_drawing()
 
 

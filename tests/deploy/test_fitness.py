@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.runtime.database import UnfitDatabase, connect
-from services.runtime.fitness import WRITTEN_SCHEMAS, check_fitness, check_server
+from services.runtime.database_preflight import WRITTEN_SCHEMAS, check_fitness, check_server
 from tests.database.fixtures import RoleUrl, with_database
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

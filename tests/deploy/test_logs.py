@@ -5,7 +5,7 @@ import json
 import asyncpg
 import pytest
 
-from cli.demo.system import System
+from demo.system import System
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cli.demo.system import System, throw_away_system
+from demo.system import System, throw_away_system
 from tests.docs.quickstart import Block, Shell, blocks, is_as_told
 from tests.eventually import eventually
 from tests.system.commands_here import commands_here

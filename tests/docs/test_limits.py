@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import cli.pushing.limits
+import cli.push.limits
 import protocol.limits
 import pushgate_client.limits
 import services.tokens.limits
@@ -15,7 +15,7 @@ import services.tokens.limits
 PAGE = Path("docs/reference/limits.md").read_text("utf-8")
 ROW = re.compile(r"^\| [^|]+ \| (-?[\d,.]+) \| [^|]*\| `([\w.]+)` \|$", re.MULTILINE)
 ROWS = [(name, value) for value, name in ROW.findall(PAGE)]
-FILES = (protocol.limits, services.tokens.limits, cli.pushing.limits, pushgate_client.limits)
+FILES = (protocol.limits, services.tokens.limits, cli.push.limits, pushgate_client.limits)
 
 
 def value_in_the_code(name: str) -> object:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cli.demo.system import throw_away_system
+from demo.system import throw_away_system
 from tests.docs.quickstart import Block, Ran, Shell, blocks, follow, is_as_told
 
 PAGE = Path("docs/quickstart.md")

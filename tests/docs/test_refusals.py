@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import protocol.refusals as import_refusals
 from services.tokens import refusals as connect_refusals
-from services.tokens.connect_answers import ERROR_OF
+from services.tokens.connect_api.answers import ERROR_OF
 
 PAGE = Path("docs/reference/refusals.md").read_text("utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| (\d+) \|(?: `(\w+)` \|)?", re.MULTILINE)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cli.demo.system import System
+from demo.system import System
 from tests.docs.quickstart import Block, Shell, blocks, follow
 
 PAGE = Path("docs/rotate-without-losing-a-record.md")

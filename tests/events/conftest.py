@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from asyncpg import Connection, Record
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.runtime.database import connect
 from tests.database.fixtures import RoleUrl
 from tests.database.kept import KeptConnections

@@ -11,7 +11,7 @@ from asyncpg import Connection, Record
 
 from events import log
 from events.ids import new_batch_id, new_command_id
-from events.queries import load_queries
+from events.sql_files import load_queries
 from events.types import (
     Fact,
     IntegrationDeleted,

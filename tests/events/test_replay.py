@@ -25,15 +25,12 @@ from hypothesis.stateful import (
 from events import log, replay
 from events.errors import EventConflict, StreamMoved
 from events.ids import TokenId, new_command_id
-from events.queries import load_queries
+from events.sql_files import load_queries
 from events.types import IntegrationRenamed, Role, TokenGenerated
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
-from services.tokens.authority import Caller, the_system
-from services.tokens.commands import PauseIntegration, RenameIntegration, ResumeIntegration
-from services.tokens.handlers import GeneratedToken, Handlers
+from services.tokens.domain.commands import PauseIntegration, RenameIntegration, ResumeIntegration
 from services.tokens.limits import ACTIVE_TOKENS_MAX
-from services.tokens.projections import REPLAYED
 from services.tokens.refusals import (
     IntegrationNotFound,
     LastOwner,
@@ -42,6 +39,9 @@ from services.tokens.refusals import (
     TokenLimitReached,
     TokenNotFound,
 )
+from services.tokens.use_cases.handlers import GeneratedToken, Handlers
+from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.projections import REPLAYED
 from tests.database.emptying import empty
 from tests.database.fixtures import RoleUrl
 from tests.events.plain_model import PlainIntegration, PlainMember, PlainModel

@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import ClientSession
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from cli.evidence.memory import Memory
-from cli.evidence.verifying import verify_live
-from cli.target import Target
+from audit.trust_store import Memory
+from cli.audit.verify import verify_live
+from cli.installation import Target
 from services.history.app import HistorySettings, build_app
 from services.history.signer.files import SignerFiles
 from services.history.signer.signing import Signer

@@ -11,7 +11,7 @@ from aiohttp.web import Application, Request
 from asyncpg import Connection, Record
 from pytest_aiohttp.plugin import AiohttpClient
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.history.app import HistorySettings, build_app
 from services.history.signer.files import SignerFiles
 from services.runtime.clock import SystemClock

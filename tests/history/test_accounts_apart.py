@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.verify import verify
+from audit.standalone_verifier import verify
 from events.checkpoint import read_unverified_note
 from events.merkle import root_of
 from tests.history.appending import (

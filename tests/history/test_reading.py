@@ -15,11 +15,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pytest_aiohttp.plugin import AiohttpServer
 
-from cli.evidence.reading import _bounds, _fold, _require_order, _require_there
-from cli.evidence.sentences import sentence
-from cli.failure import Refused
+from cli.audit.format import sentence
+from cli.audit.log import _bounds, _fold, _require_order, _require_there
+from cli.errors import Refused
 from cli.history_api import NotNow, history_api
-from cli.target import Target
+from cli.installation import Target
 from events.catalogue import CLASS_OF
 from events.sentences import what_happened
 from tests.history.appending import rename, small_history

@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cli import history as history_commands
+from cli.commands import history as history_commands
 from services.history.signer.files import SignerFiles
 from services.history.signer.signing import LogDoesNotExtend
+from services.launcher.embedded_postgres.binaries import find_program
+from services.launcher.embedded_postgres.cluster import prepare_cluster
+from services.launcher.embedded_postgres.server import running_server
 from services.runtime.config import Secret
 from services.runtime.database import connect
-from services.runtime.embedded_postgres.binaries import find_program
-from services.runtime.embedded_postgres.cluster import prepare_cluster
-from services.runtime.embedded_postgres.server import running_server
 from services.runtime.migrations import OWNER, ROLES, create_roles
 from tests.database.fixtures import ROLE_PASSWORD, as_role, with_database
 from tests.database.shared_server import own_directory_of_a_run

@@ -12,7 +12,7 @@ from asyncpg import Pool, Record
 from prometheus_client import REGISTRY
 
 from events.merkle import leaf_hash, root_of
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.history.seals import Sealer
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli import history as history_commands
-from cli.failure import Refused
+from cli.commands import history as history_commands
+from cli.errors import Refused
 from events.checkpoint import VerifierKey, open_note
 from events.errors import LogHalted
 from events.merkle import leaf_hash, root_of

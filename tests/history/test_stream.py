@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from events.types import ConnectTokenRevoked
-from services.history import bell, feed
+from services.history import append_notifier, events_api
 from services.runtime.lifecycle import LIFECYCLE
 from tests.history.appending import append, rename, small_history, token_generated
 from tests.history.conftest import Client, Database
@@ -104,8 +104,8 @@ async def test_a_quiet_stream_gives_a_sign_of_life_however_often_the_bell_rings(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else whatever stands between takes it for dead, and nobody notices a reader who is gone."""
-    monkeypatch.setattr(feed, "HEARTBEAT_SECONDS", 0.3)
-    monkeypatch.setattr(bell, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(events_api, "HEARTBEAT_SECONDS", 0.3)
+    monkeypatch.setattr(append_notifier, "POLL_SECONDS", 0.05)
     await small_history(database)
     async with client.get("/events/stream?after=5") as answer:
         await take(answer, 1)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli import verify
+from audit import standalone_verifier
 from events.checkpoint import Checkpoint, sign
 from events.merkle import leaf_hash
 from tests.history.exports import (
@@ -43,7 +43,7 @@ def verdict(
 
 def verified(path: Path, *, note: str = NOTE, key: str = KEY, **others: Any) -> dict[str, Any]:
     nothing: dict[str, Any] = {"kept": "", "marks": "", "receipts": None, "whole": False}
-    return verify.verify(path, note, key, **nothing | others)
+    return standalone_verifier.verify(path, note, key, **nothing | others)
 
 
 def with_line(place: int, line: str) -> list[str]:
@@ -54,10 +54,14 @@ def renumbered(lines: list[str], *, times: bool) -> list[str]:
     """As somebody would do who changes the rows of the table."""
     texts = []
     for number, one in enumerate(lines):
-        start, stop = verify.SEQUENCE.start, verify.SEQUENCE.stop
+        start, stop = standalone_verifier.SEQUENCE.start, standalone_verifier.SEQUENCE.stop
         text = one[:start] + f"{number:020d}" + one[stop:]
-        start, stop = verify.TIME.start, verify.TIME.stop
-        time = LINES[min(number, 19)][verify.TIME] if times else text[verify.TIME]
+        start, stop = standalone_verifier.TIME.start, standalone_verifier.TIME.stop
+        time = (
+            LINES[min(number, 19)][standalone_verifier.TIME]
+            if times
+            else text[standalone_verifier.TIME]
+        )
         texts.append(text[:start] + time + text[stop:])
     return texts
 
@@ -195,7 +199,7 @@ NEW_ORIGIN = "pushgate/f00d"
 
 def restored(kept: int, *, old_size: int = 20, old_root: str | None = None) -> list[str]:
     """The log put back with its first ``kept`` events, going on under another origin."""
-    signed = verify.open_note(NOTE, verify.read_key(KEY))
+    signed = standalone_verifier.open_note(NOTE, standalone_verifier.read_key(KEY))
     assert signed is not None
     root = old_root or signed.root.hex()
     fact = ("LogRestored", "log", {"old_origin": ORIGIN, "old_size": old_size, "old_root": root})
@@ -278,7 +282,7 @@ def test_seals_follow_each_other(tmp_path: Path) -> None:
 
 def test_it_runs_alone_on_files(tmp_path: Path) -> None:
     """As an auditor would: the file copied somewhere, nothing else of ours around."""
-    (tmp_path / "verify.py").write_bytes(Path(verify.__file__).read_bytes())
+    (tmp_path / "verify.py").write_bytes(Path(standalone_verifier.__file__).read_bytes())
     written(tmp_path / "export.ndjson", LINES)
     (tmp_path / "checkpoint").write_text(NOTE)
     command = [sys.executable, "-I", "verify.py", "export.ndjson", "checkpoint", KEY]
@@ -291,7 +295,14 @@ def test_it_runs_alone_on_files(tmp_path: Path) -> None:
 def test_it_says_no_with_its_exit_code(tmp_path: Path) -> None:
     written(tmp_path / "export.ndjson", LINES[:-1])
     (tmp_path / "checkpoint").write_text(NOTE)
-    command = [sys.executable, "-I", verify.__file__, "export.ndjson", "checkpoint", KEY]
+    command = [
+        sys.executable,
+        "-I",
+        standalone_verifier.__file__,
+        "export.ndjson",
+        "checkpoint",
+        KEY,
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
@@ -314,7 +325,7 @@ def test_a_file_that_is_not_there_is_no_verdict(names: tuple[str, ...], tmp_path
     """A mistyped name must neither accuse a log nor leave something unlooked at."""
     written(tmp_path / "export.ndjson", LINES)
     (tmp_path / "checkpoint").write_text(NOTE)
-    command = [sys.executable, "-I", verify.__file__, *names]
+    command = [sys.executable, "-I", standalone_verifier.__file__, *names]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -358,7 +369,7 @@ def test_a_file_that_is_no_text_signs_nothing(garbled: str, tmp_path: Path) -> N
     for name, text in files.items():
         (tmp_path / name).write_bytes(b"\x81\xff" if name == garbled else text.encode())
     written(tmp_path / "export", LINES)
-    command = [sys.executable, "-I", verify.__file__, "export", "checkpoint", "key"]
+    command = [sys.executable, "-I", standalone_verifier.__file__, "export", "checkpoint", "key"]
     done = subprocess.run(
         [*command, "--previous", "previous"],
         cwd=tmp_path,
@@ -372,7 +383,7 @@ def test_a_file_that_is_no_text_signs_nothing(garbled: str, tmp_path: Path) -> N
 
 def test_an_auditor_can_read_it_whole() -> None:
     """One file of less than 250 lines, the standard library and one well known package."""
-    text = Path(verify.__file__).read_text()
+    text = Path(standalone_verifier.__file__).read_text()
     imported = {
         name.partition(".")[0]
         for node in ast.walk(ast.parse(text))
@@ -388,11 +399,11 @@ def test_an_auditor_can_read_it_whole() -> None:
 
 
 def test_times_of_made_lines_stand_where_the_verifier_looks() -> None:
-    assert LINES[0][verify.SEQUENCE] == "0" * 20
-    assert LINES[0][verify.TIME] == BEGAN.strftime("%Y-%m-%dT%H:%M:%S.") + "000001Z"
+    assert LINES[0][standalone_verifier.SEQUENCE] == "0" * 20
+    assert LINES[0][standalone_verifier.TIME] == BEGAN.strftime("%Y-%m-%dT%H:%M:%S.") + "000001Z"
 
 
 def test_a_signature_over_an_empty_log_verifies_an_empty_export(tmp_path: Path) -> None:
-    empty = sign(Checkpoint(origin=ORIGIN, size=0, root=verify.root_of([])), PRIVATE)
+    empty = sign(Checkpoint(origin=ORIGIN, size=0, root=standalone_verifier.root_of([])), PRIVATE)
 
     assert verdict([], tmp_path, note=empty) == ("verified", None)

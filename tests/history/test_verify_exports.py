@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from cli.evidence.memory import Memory
-from cli.evidence.verifying import _file_to_write, _told, _verify_export
-from cli.failure import Refused
+from audit.trust_store import Memory
+from cli.audit.verify import _file_to_write, _told, _verify_export
+from cli.errors import Refused
 from tests.history.exports import KEY, hash_of, lines_of, note_over, renames, written
 
 LINES = lines_of(renames(6))

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator
 import asyncpg
 import pytest
 
-from events.queries import load_queries
-from services.loader.destination import books_sql
+from events.sql_files import load_queries
+from services.loader.catalog.catalog import books_sql
 from services.runtime.database import connect
 from tests.database.fixtures import as_role, fresh_database, fresh_destination
 from tests.house.sources import ROOT
@@ -20,17 +20,18 @@ ROLE_OF = {
     "events": "pushgate_tokens",
     "services.history": "pushgate_history",
     "services.ingest": "pushgate_ingest",
+    "services.journal": "pushgate_ingest",
     "services.loader": "pushgate_loader",
     "services.runtime": "pushgate_ingest",
     "services.tokens": "pushgate_tokens",
-    "services.tokens.pages": "pushgate_tokens",
+    "services.tokens.web": "pushgate_tokens",
 }
 # Run in the destination, on what the loader makes there at its start.
-IN_DESTINATION = "services.loader.books"
+IN_DESTINATION = "services.loader.catalog"
 # Statements that stand with one program's and are run by another, by the code that names them:
 # the one door between two services, and the signer's, which is of the history package.
 RUN_BY_ANOTHER = {
-    "services.ingest": ("services/ingest/journal/claim.py", "pushgate_loader"),
+    "services.journal": ("services/journal/claims.py", "pushgate_loader"),
     "services.history": ("services/history/signer/*.py", "pushgate_signer"),
 }
 GENERIC_PLAN_SINCE = (16,)

@@ -11,14 +11,14 @@ import aiohttp
 import pytest
 from asyncpg import Connection, Record
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.ingest.app import IngestSettings
-from services.ingest.journal.partitions import make_partitions
+from services.journal.partitions import make_partitions
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool
-from services.tokens.authority import Caller, the_system
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller, the_system
 from tests.database.fixtures import RoleUrl, as_role, fresh_database
 from tests.ingest.gate import ImportClient, Served, served
 from tests.ingest.journal import Journal
@@ -31,7 +31,13 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session", autouse=True)
 def statements_are_read() -> None:
     """As the programs do before their event loops start."""
-    for package in ("events", "services.tokens", "services.ingest", "services.runtime"):
+    for package in (
+        "events",
+        "services.tokens",
+        "services.ingest",
+        "services.journal",
+        "services.runtime",
+    ):
         load_queries(package)
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from services.ingest.app import IngestSettings, build_app
 from services.runtime.clock import SystemClock
-from services.runtime.guarded_http import HEADERS_SECONDS_MAX, GuardedRunner
+from services.runtime.hardened_http import HEADERS_SECONDS_MAX, GuardedRunner
 
 OK = (201, b'{"status":"OK","message":"Batch Accepted!"}')
 VALID = (200, b'{"status":"OK","message":"Batch is valid!"}')

@@ -8,7 +8,7 @@ from protocol.refusals import Refusal
 from protocol.refusals.batch import NoMessages
 from protocol.refusals.edge import ConnectionNotActive, MalformedBody, TokenUnknown
 from protocol.refusals.push import ForeignClient, RecordsRefused
-from protocol.shapes import Checked
+from protocol.validation import Checked
 from services.ingest.admission import ASSUMED_ACTIVE, Token, admit
 
 TOKEN = Token(token_id=3, integration_id=2, client_id=7723, state="active")

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import pytest
 from asyncpg import Connection, Record
 
-from services.tokens.authority import Caller
-from services.tokens.commands import PauseIntegration, ResumeIntegration
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.eventually import eventually
 from tests.ingest.gate import NOT_ACTIVE, NOT_AUTHORIZED, OK, ImportClient
 from tests.ingest.journal import Journal

@@ -6,11 +6,11 @@ import asyncio
 
 from protocol.token_text import token_hash
 from services.ingest.admission import Token
-from services.ingest.beliefs import ABSENT_MAX, TOKENS_MAX, Absent, Beliefs
-from services.ingest.counts import NOBODY
-from services.tokens.authority import Caller
-from services.tokens.commands import PauseIntegration, ResumeIntegration
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.ingest.reporting.usage_stats import NOBODY
+from services.ingest.token_cache.cache import ABSENT_MAX, TOKENS_MAX, Absent, Beliefs
+from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.ingest.gate import NOT_ACTIVE, NOT_AUTHORIZED, OK, ImportClient
 from tests.ingest.journal import Journal
 

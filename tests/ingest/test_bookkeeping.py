@@ -11,12 +11,12 @@ from asyncpg import Connection, Pool, Record
 
 from protocol.token_text import token_text
 from services.ingest.admission import Token
-from services.ingest.bookkeeping import Bookkeeping
-from services.ingest.counts import Counts, Whose
+from services.ingest.reporting.usage_stats import Counts, Whose
+from services.ingest.reporting.usage_writer import Bookkeeping
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
-from services.tokens.authority import Caller
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.database.fixtures import RoleUrl
 from tests.ingest.cable import Cable
 from tests.ingest.conftest import Serve

@@ -13,16 +13,16 @@ import pytest
 from protocol.refusals import Refusal
 from protocol.refusals.edge import CheckTooLong, ServiceUnavailable
 from protocol.schemas.compiled import TooDearHere
-from services.ingest.checking import checkers as checking
-from services.ingest.checking.checkers import (
+from services.journal.bodies import inflate
+from services.receiving.validation_workers import pool as checking
+from services.receiving.validation_workers.ipc import Question, check, judge
+from services.receiving.validation_workers.pool import (
     DEAR_HERE_BYTES_MAX,
     JSON_HERE_BYTES_MAX,
     WORK_HERE_MAX,
     Checkers,
     is_small,
 )
-from services.ingest.checking.frames import Question, check, judge
-from services.ingest.journal.bodies import inflate
 from tests.ingest.gate import OK, VALID, ImportClient
 from tests.ingest.journal import Journal
 

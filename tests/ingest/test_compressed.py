@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from protocol.refusals.edge import BodyTooLarge, BrokenCoding
 from protocol.token_text import token_text
-from services.ingest.inflate import inflate
-from services.ingest.journal.bodies import inflate as kept_inflated
+from services.journal.bodies import inflate as kept_inflated
+from services.receiving.decompress import inflate
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient
 from tests.ingest.journal import Journal

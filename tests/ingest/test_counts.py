@@ -4,9 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.ingest import counts as counting
 from services.ingest.admission import Token
-from services.ingest.counts import KINDS_A_MINUTE_MAX, NOBODY, Counts, Kind, Refused, Use, Whose
+from services.ingest.reporting import usage_stats as counting
+from services.ingest.reporting.usage_stats import (
+    KINDS_A_MINUTE_MAX,
+    NOBODY,
+    Counts,
+    Kind,
+    Refused,
+    Use,
+    Whose,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.ids import new_batch_ids
-from services.ingest.journal.bodies import deflate, inflate, keep
-from services.ingest.journal.group import Arrivals
+from services.ingest.commit.columns import Arrivals
+from services.journal.bodies import deflate, inflate, keep
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -11,19 +11,19 @@ import pytest
 from asyncpg import Connection, Record
 
 from protocol.refusals.edge import NotStorable, ServiceUnavailable, TokenUnknown
-from protocol.shapes import Checked
 from protocol.token_text import token_hash, token_text
-from services.ingest.beliefs import Beliefs
-from services.ingest.counts import Counts
-from services.ingest.journal.group import Candidate
-from services.ingest.journal.push_lines import PushLines
-from services.ingest.journal.transaction import GroupTransaction
-from services.ingest.journal.writer import GROUP_REQUESTS_MAX, GroupCommitter
+from protocol.validation import Checked
+from services.ingest.commit.columns import Candidate
+from services.ingest.commit.committer import GROUP_REQUESTS_MAX, GroupCommitter
+from services.ingest.commit.transaction import GroupTransaction
+from services.ingest.reporting.access_log import PushLines
+from services.ingest.reporting.usage_stats import Counts
+from services.ingest.token_cache.cache import Beliefs
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.runtime.lifecycle import Lifecycle, background
-from services.tokens.authority import Caller
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.database.fixtures import RoleUrl
 from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient
 from tests.ingest.journal import Journal

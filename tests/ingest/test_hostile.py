@@ -11,9 +11,9 @@ import pytest
 import structlog
 
 from protocol.token_text import token_text
-from services.ingest.journal.bodies import inflate
+from services.journal.bodies import inflate
 from services.runtime.logs import LogEvent
-from services.tokens.handlers import CreatedIntegration
+from services.tokens.use_cases.handlers import CreatedIntegration
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient, say
 from tests.ingest.journal import Journal

@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 
 from protocol.refusals import Refusal
 from protocol.token_text import token_text
-from services.ingest.in_flight import Held, InFlight
-from services.ingest.reading import Readings
-from services.runtime.guarded_http import GuardedRunner
+from services.receiving.body_reader import Readings
+from services.receiving.memory_budget import Held, InFlight
+from services.runtime.hardened_http import GuardedRunner
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import ImportClient, say
 from tests.ingest.journal import Journal

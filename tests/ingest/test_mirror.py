@@ -10,16 +10,16 @@ from asyncpg import Connection, Record
 
 from protocol.refusals.edge import ServiceUnavailable, TokenRevoked, TokenUnknown
 from protocol.token_text import token_hash, token_text
-from services.ingest import mirror as mirroring
-from services.ingest.beliefs import Beliefs
-from services.ingest.counts import NOBODY, Whose
-from services.ingest.mirror import Mirror
-from services.ingest.token_lookup import TokenLookup
+from services.ingest.reporting.usage_stats import NOBODY, Whose
+from services.ingest.token_cache import mirror as mirroring
+from services.ingest.token_cache.cache import Beliefs
+from services.ingest.token_cache.lookup import TokenLookup
+from services.ingest.token_cache.mirror import Mirror
 from services.runtime.database import connect, pool
 from services.runtime.lifecycle import Lifecycle, background
-from services.tokens.authority import Caller
-from services.tokens.commands import PauseIntegration
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.tokens.domain.commands import PauseIntegration
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.ingest.cable import Cable

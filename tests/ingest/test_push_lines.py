@@ -9,11 +9,11 @@ import structlog
 
 from events.ids import new_batch_id
 from protocol.refusals.edge import TokenUnknown
-from protocol.shapes import Checked
+from protocol.validation import Checked
 from services.ingest.admission import Token
-from services.ingest.counts import Whose
-from services.ingest.journal.group import Candidate
-from services.ingest.journal.push_lines import LINES_MAX, PushLines
+from services.ingest.commit.columns import Candidate
+from services.ingest.reporting.access_log import LINES_MAX, PushLines
+from services.ingest.reporting.usage_stats import Whose
 from services.runtime.clock import SystemClock
 
 CLOCK = SystemClock()

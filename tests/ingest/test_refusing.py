@@ -10,9 +10,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from protocol.token_text import token_text
-from services.tokens.authority import Caller
-from services.tokens.commands import PauseIntegration
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.tokens.domain.commands import PauseIntegration
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import NOT_ACTIVE, NOT_AUTHORIZED, UNAVAILABLE, ImportClient
 from tests.ingest.journal import Journal

@@ -11,18 +11,18 @@ import pytest
 from asyncpg import Connection, Record
 
 from protocol.refusals.edge import IdempotencyKeyReused
-from protocol.shapes import Checked
 from protocol.token_text import token_hash
-from services.ingest.beliefs import Beliefs
-from services.ingest.counts import Counts
-from services.ingest.journal.group import Candidate
-from services.ingest.journal.push_lines import PushLines
-from services.ingest.journal.transaction import GroupTransaction
-from services.ingest.repeats import Repeatable
+from protocol.validation import Checked
+from services.ingest.commit.columns import Candidate
+from services.ingest.commit.transaction import GroupTransaction
+from services.ingest.idempotency import Repeatable
+from services.ingest.reporting.access_log import PushLines
+from services.ingest.reporting.usage_stats import Counts
+from services.ingest.token_cache.cache import Beliefs
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
-from services.tokens.authority import Caller
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.ingest.cable import Cable

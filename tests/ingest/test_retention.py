@@ -11,14 +11,15 @@ import pytest
 from asyncpg import Connection, Pool, Record
 
 from events.ids import new_batch_id
-from events.queries import load_queries
-from services.ingest.journal.partitions import drop_old_bodies, keep_partitions
+from events.sql_files import load_queries
+from services.journal.partitions import drop_old_bodies, keep_partitions
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 
 load_queries("services.ingest")
+load_queries("services.journal")
 KEPT = 14
 OLD, OLDER = timedelta(days=20), timedelta(days=30)
 

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from protocol.token_text import token_text
 from services.runtime.http import HEALTH
-from services.tokens.authority import Caller
-from services.tokens.commands import PauseIntegration
-from services.tokens.handlers import CreatedIntegration, Handlers
+from services.tokens.domain.commands import PauseIntegration
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.ingest.cable import Cable

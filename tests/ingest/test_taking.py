@@ -10,8 +10,8 @@ import pytest
 from asyncpg import Connection, Record
 
 from events import log
-from services.ingest.journal.bodies import inflate
-from services.tokens.handlers import CreatedIntegration
+from services.journal.bodies import inflate
+from services.tokens.use_cases.handlers import CreatedIntegration
 from tests.ingest.gate import OK, VALID, ImportClient
 from tests.ingest.journal import Journal
 

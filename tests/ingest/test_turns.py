@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.ingest.checking.turns import Turns
+from services.receiving.validation_workers.fair_queue import Turns
 
 GREEDY, MODEST, THIRD = 1, 2, 3
 

@@ -6,16 +6,16 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from events.queries import load_queries
-from services.loader.destination import books_sql
+from events.sql_files import load_queries
+from services.loader.catalog.catalog import books_sql
 from services.runtime.database import connect
 from tests.database.fixtures import fresh_database, fresh_destination
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 
 # As the program does before its loop begins: these are read from disk.
 for package in (
-    *("events", "services.runtime", "services.tokens", "services.ingest"),
-    *("services.loader", "services.loader.books"),
+    *("events", "services.runtime", "services.tokens", "services.journal"),
+    *("services.loader", "services.loader.catalog"),
 ):
     load_queries(package)
 books_sql()

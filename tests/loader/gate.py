@@ -14,11 +14,16 @@ import asyncpg
 import orjson
 
 from events.ids import BatchId, new_batch_id, new_worker_id
-from services.ingest.journal.bodies import deflate
-from services.ingest.journal.claim import Claims, session_of
-from services.loader.naming import FieldName, field_name, quote_identifier, quote_qualified
-from services.loader.preparing import Limits
-from services.loader.worker import Connect, Worker
+from services.journal.bodies import deflate
+from services.journal.claims import Claims, session_of
+from services.loader.scheduling.prefetch import Limits
+from services.loader.scheduling.worker import Connect, Worker
+from services.loader.schema.identifiers import (
+    FieldName,
+    field_name,
+    quote_identifier,
+    quote_qualified,
+)
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool
 from tests.database.fixtures import as_role

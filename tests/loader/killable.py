@@ -9,9 +9,9 @@ import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+from services.launcher.embedded_postgres.cluster import Cluster, prepare_cluster
+from services.launcher.embedded_postgres.server import Server, start_server
 from services.runtime.config import Secret
-from services.runtime.embedded_postgres.cluster import Cluster, prepare_cluster
-from services.runtime.embedded_postgres.server import Server, start_server
 from services.runtime.migrations import ROLES, create_roles
 from tests.database.fixtures import ROLE_PASSWORD, fresh_destination
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.loader.naming import field_name_from_a_letter
-from services.tokens.schema_name import derive_schema_name
+from services.loader.schema.identifiers import field_name_from_a_letter
+from services.tokens.domain.schema_name import derive_schema_name
 from tests.eventually import eventually
 from tests.loader.gate import Gate
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from bench.webhooks import KEY, deliveries, webhooks_archive
-from cli.demo.flights import WEATHER_KEY, archive, weather
-from cli.failure import Refused
+from cli.errors import Refused
+from demo.flights import WEATHER_KEY, archive, weather
 from services.runtime.database import connect
 from tests.database.fixtures import as_role
 from tests.eventually import eventually

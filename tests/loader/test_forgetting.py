@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.loader.forgetting import (
+from services.loader.scheduling.retention import (
     DAY_SECONDS,
     LOADS_KEPT_DAYS,
     SOON_SECONDS,
@@ -45,7 +45,7 @@ async def test_old_loads_are_forgotten_and_the_sums_stay(gate: Gate) -> None:
 async def test_more_than_one_step_takes_the_oldest_first(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.loader.forgetting.LOADS_AT_ONCE", 1)
+    monkeypatch.setattr("services.loader.scheduling.retention.LOADS_AT_ONCE", 1)
     await loads_of_ages(gate, LOADS_KEPT_DAYS + 1, LOADS_KEPT_DAYS + 2)
 
     seconds = await forget(gate)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.loader.values import date_time
+from services.loader.parsing.conversion import date_time
 from tests.eventually import eventually
 from tests.loader.contents import contents
 from tests.loader.gate import Gate

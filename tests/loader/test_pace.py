@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.loader import pace
-from services.loader.pace import Pace
-from services.loader.placing import Place
-from services.loader.rejects import Rejects
-from services.loader.versions import Versions
+from services.loader.parsing import parse_throttle
+from services.loader.parsing.parse_throttle import Pace
+from services.loader.writing.rejects import Rejects
+from services.loader.writing.table_writer import Place
+from services.loader.writing.version_routing import Versions
 from tests.eventually import eventually
 from tests.loader.gate import SCHEMA, Gate
 
@@ -42,13 +42,13 @@ async def test_reading_rests_until_the_load_is_over() -> None:
         resting = asyncio.create_task(seconds_of_rest(paced))
         assert await is_resting(resting)
 
-    assert SHORT_SECONDS <= await resting < pace.REST_SECONDS_MAX
+    assert SHORT_SECONDS <= await resting < parse_throttle.REST_SECONDS_MAX
 
 
 async def test_a_rest_ends_at_once_when_what_is_read_is_wanted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pace, "REST_SECONDS_MAX", 100 * SHORT_SECONDS)
+    monkeypatch.setattr(parse_throttle, "REST_SECONDS_MAX", 100 * SHORT_SECONDS)
     paced, wanted = Pace(), asyncio.Event()
     with paced.hurry():
         resting = asyncio.create_task(seconds_of_rest(paced, wanted))
@@ -120,7 +120,7 @@ async def test_a_statement_that_fails_leaves_the_load_in_a_hurry(gate: Gate) -> 
 async def test_of_many_loads_one_always_hurries_so_rest_has_an_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pace, "REST_SECONDS_MAX", SHORT_SECONDS)
+    monkeypatch.setattr(parse_throttle, "REST_SECONDS_MAX", SHORT_SECONDS)
     paced = Pace()
     with paced.hurry(), paced.hurry():
         assert SHORT_SECONDS <= await seconds_of_rest(paced) < 10 * SHORT_SECONDS

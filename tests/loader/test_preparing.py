@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from events.ids import new_worker_id
-from services.ingest.journal.claim import Claims, TableKey, session_of
-from services.loader import pace, source
-from services.loader.naming import field_name
-from services.loader.preparing import Limits, Preparing, Shared
+from services.journal.claims import Claims, TableKey, session_of
+from services.loader.parsing import parse_throttle, stored_bodies
+from services.loader.scheduling.prefetch import Limits, Preparing, Shared
+from services.loader.schema.identifiers import field_name
 from services.runtime.database import pool
 from tests.database.fixtures import as_role
 from tests.loader.gate import INTEGRATION, Gate
@@ -24,8 +24,8 @@ SECONDS_MAX = 10.0
 
 @pytest.fixture(autouse=True)
 def a_rest_after_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "REST_SECONDS_MAX", REST_SECONDS)
-    monkeypatch.setattr(source, "BYTES_IN_ONE_GO", 1)
+    monkeypatch.setattr(parse_throttle, "REST_SECONDS_MAX", REST_SECONDS)
+    monkeypatch.setattr(stored_bodies, "BYTES_IN_ONE_GO", 1)
 
 
 @pytest.fixture

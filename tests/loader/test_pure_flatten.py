@@ -7,10 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.loader.column_types import Kind
-from services.loader.flatten import TooManyColumns, flatten
-from services.loader.rows import ORDINAL, Rows, TableLoad
-from services.loader.typing_rules import BY_VALUE, rule_of
+from services.loader.parsing.flatten import TooManyColumns, flatten
+from services.loader.parsing.rows import ORDINAL, Rows, TableLoad
+from services.loader.parsing.type_rules import BY_VALUE, rule_of
+from services.loader.schema.column_types import Kind
 
 SCALARS = (
     st.none()

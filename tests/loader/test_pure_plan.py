@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.loader import naming
-from services.loader.column_types import SUFFIX_OF, Kind
-from services.loader.plan import (
+from services.loader.parsing.rows import CellKey
+from services.loader.schema import identifiers
+from services.loader.schema.column_types import SUFFIX_OF, Kind
+from services.loader.schema.plan import (
     ExistingColumn,
     ExistingTable,
     Plan,
@@ -18,7 +19,6 @@ from services.loader.plan import (
     Wanted,
     plan_table,
 )
-from services.loader.rows import CellKey
 
 # Few names, among them such as a split or an object of another name makes.
 BASES = st.sampled_from(["a", "b", "a__st", "a__bi", "a__st__bi", "b__ti"])
@@ -27,7 +27,7 @@ KEY = {"id": Kind.BIGINT}
 
 
 def wanted(cells: Iterable[CellKey]) -> Wanted:
-    return Wanted(cells=frozenset(cells), key=KEY, system={naming.SEQUENCE: Kind.BIGINT})
+    return Wanted(cells=frozenset(cells), key=KEY, system={identifiers.SEQUENCE: Kind.BIGINT})
 
 
 def carried_out(existing: ExistingTable | None, plan: Plan) -> ExistingTable:
@@ -136,15 +136,15 @@ def test_dropped_columns_count() -> None:
 
 @given(st.text(max_size=80))
 def test_canonical_names_are_ascii_and_stay_as_they_are(raw: str) -> None:
-    name = naming.canonical(raw)
+    name = identifiers.canonical(raw)
 
     assert re.fullmatch(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_ ]*[A-Za-z0-9_])?)?", name)
-    assert naming.canonical(name) == name
+    assert identifiers.canonical(name) == name
 
 
 @given(st.text(max_size=80))
 def test_a_field_name_is_allowed_or_has_a_reason(raw: str) -> None:
-    name = naming.field_name(raw)
+    name = identifiers.field_name(raw)
     lowered = name.text.lower()
 
     reserved = lowered.endswith(tuple(SUFFIX_OF.values())) or lowered.startswith("_rjm")
@@ -153,7 +153,7 @@ def test_a_field_name_is_allowed_or_has_a_reason(raw: str) -> None:
 
 @given(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=80))
 def test_a_quoted_name_is_one_identifier(name: str) -> None:
-    quoted = naming.quote_identifier(name)
+    quoted = identifiers.quote_identifier(name)
 
     assert re.fullmatch(r'"(?:[^"]|"")*"', quoted, re.DOTALL)
     assert quoted[1:-1].replace('""', '"') == name
@@ -162,7 +162,7 @@ def test_a_quoted_name_is_one_identifier(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "a\0b"])
 def test_what_is_no_identifier_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="identifier"):
-        naming.quote_identifier(name)
+        identifiers.quote_identifier(name)
 
 
 @pytest.mark.parametrize(
@@ -178,4 +178,4 @@ def test_what_is_no_identifier_is_refused(name: str) -> None:
     ],
 )
 def test_names_of_the_documentation(raw: str, name: str) -> None:
-    assert naming.field_name(raw) == naming.Name(name)
+    assert identifiers.field_name(raw) == identifiers.Name(name)

@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.demo import flights
-from cli.demo.flights import Row
-from cli.failure import Refused
-from services.loader.naming import quote_qualified
+from cli.errors import Refused
+from demo import flights
+from demo.flights import Row
+from services.loader.schema.identifiers import quote_qualified
 from tests.loader.gate import Gate
 from tests.loader.through_ingest import Pushed, pushed_through_ingest
 from tests.rounds import rounds

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from bench.webhooks import KEY, Delivery, deliveries, spelled_out, webhooks_archive
-from cli.failure import Refused
-from services.loader.naming import quote_qualified
+from cli.errors import Refused
+from services.loader.schema.identifiers import quote_qualified
 from tests.loader import plain_webhooks as plain
 from tests.loader.gate import SCHEMA, Gate
 from tests.rounds import rounds

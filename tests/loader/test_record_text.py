@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from protocol.bodies import exact_push
 from protocol.exact_values import ExactDecimal, Tagged, Timestamp
-from services.loader.record_text import text_of
+from services.loader.parsing.record_text import text_of
 from tests.loader.gate import Gate
 
 JSON, TRANSIT = "application/json", "application/transit+json"

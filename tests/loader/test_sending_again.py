@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from cli.reloading import Chosen, reload_batches
-from events.queries import load_queries
+from cli.commands.reloading import Chosen, reload_batches
+from events.sql_files import load_queries
 from tests.loader.gate import INTEGRATION, Gate
 
 QUERIES = load_queries("cli")
@@ -146,7 +146,7 @@ async def test_bodies_that_are_no_longer_kept_are_counted(gate: Gate) -> None:
 async def test_more_receipts_than_one_step_are_all_reloaded(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.reloading.RECEIPTS_AT_ONCE", 2)
+    monkeypatch.setattr("cli.commands.reloading.RECEIPTS_AT_ONCE", 2)
     for n in range(5):
         await gate.push("many", ["id"], {"id": n})
     await gate.load()

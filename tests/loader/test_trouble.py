@@ -8,9 +8,9 @@ import functools
 import pytest
 
 from events.ids import new_worker_id
-from services.ingest.journal.claim import session_of
-from services.loader.destination import Books
-from services.loader.preparing import Limits
+from services.journal.claims import session_of
+from services.loader.catalog.catalog import Books
+from services.loader.scheduling.prefetch import Limits
 from tests.eventually import eventually
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 

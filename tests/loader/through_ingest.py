@@ -13,8 +13,8 @@ from services.ingest.app import IngestSettings
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import pool
-from services.tokens.authority import the_system
-from services.tokens.handlers import Handlers
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.permissions import the_system
 from tests.database.fixtures import as_role
 from tests.ingest.gate import ImportClient, served
 

@@ -11,7 +11,7 @@ import aiohttp
 import jsonschema_rs
 import pytest
 
-from cli.demo.system import System
+from demo.system import System
 from protocol import limits
 from protocol.refusals import Refusal, batch, edge, push
 from protocol.token_text import PUBLISHED_PATTERN, token_text
@@ -22,7 +22,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.tokens.app import TokensSettings
 from services.tokens.app import build_app as build_tokens
-from services.tokens.connect_answers import ERROR_OF
+from services.tokens.connect_api.answers import ERROR_OF
 from services.tokens.limits import ACTIVE_TOKENS_MAX, SCHEMA_NAME_CHARACTERS_MAX
 from tests.openapi.document import DOCUMENT, faults, is_valid_request
 from tests.wire.cases import CASES, Case

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.connect_api import connect_api
-from cli.demo.system import System
+from demo.system import System
 from tests.clients.environments import program
 from tests.clients.recorder import Recorder
 from tests.clients.singer import run

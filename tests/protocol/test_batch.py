@@ -8,7 +8,7 @@ from hypothesis import given
 from protocol.batch import _check_as_columns, check_batch
 from protocol.batch_messages import check_each
 from protocol.bodies import exact_batch
-from protocol.shapes import Checked
+from protocol.validation import Checked
 from tests.protocol.test_push import seen
 from tests.protocol.values import mutated
 from tests.wire.bodies import batch, batch_of, text, without

@@ -10,7 +10,7 @@ import pytest
 
 from protocol.batch import check_batch
 from protocol.push import check_push
-from protocol.shapes import Checked
+from protocol.validation import Checked
 from tests.protocol.fuzzing import BATCHES, JSON, PUSHES, TRANSIT, fuzzed
 from tests.rounds import rounds
 

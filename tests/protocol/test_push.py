@@ -24,7 +24,7 @@ from protocol.refusals.push import (
     UNKNOWN_KEY,
     RecordsRefused,
 )
-from protocol.shapes import Checked
+from protocol.validation import Checked
 from tests.protocol.values import mutated
 from tests.wire.bodies import nested, record, text, without
 

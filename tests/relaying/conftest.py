@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from cli.demo.system import System
-from cli.relaying.serving import RelaySettings, relaying
+from demo.system import System
+from services.relay.app import RelaySettings, relaying
 from services.runtime.clock import SystemClock
 from tests.cli.made import Made
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.made import Made
 from tests.eventually import eventually
 from tests.relaying.conftest import RelayProcess

@@ -14,9 +14,9 @@ import orjson
 import pytest
 
 from cli.connect_api import ConnectApi
-from cli.demo.system import System
-from cli.relaying.serving import RelaySettings
+from demo.system import System
 from pushgate_client import OutboxView
+from services.relay.app import RelaySettings
 from services.runtime.config import Secret
 from tests.cli.made import Made
 from tests.eventually import eventually

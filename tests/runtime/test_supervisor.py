@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import asyncpg
 import pytest
 
-from services.runtime.embedded_postgres.orphans import read_postmaster_pid
-from services.runtime.supervisor.up import START_ORDER
+from services.launcher.embedded_postgres.orphans import read_postmaster_pid
+from services.launcher.stack import START_ORDER
 from tests.database.shared_server import own_directory_of_a_run
 from tests.eventually import eventually
 from tests.runtime.installation import Installation, is_alive, parent_of

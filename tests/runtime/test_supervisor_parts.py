@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.embedded_postgres.unprivileged import UnixUser, grant_passage
+from services.launcher.child import PAUSE_SECONDS_MAX, WELL_SECONDS, Pauses
+from services.launcher.child_registry import note_child, stop_orphans
+from services.launcher.data_directory import DataDirectory
+from services.launcher.embedded_postgres.unprivileged import UnixUser, grant_passage
+from services.launcher.log_files import bound, open_log
+from services.launcher.process_identity import started
+from services.launcher.sockets import PortTaken, listening
 from services.runtime.migrations import ROLES
 from services.runtime.private_files import read_private_json, write_private_json
-from services.runtime.supervisor.child import PAUSE_SECONDS_MAX, WELL_SECONDS, Pauses
-from services.runtime.supervisor.children_file import note_child, stop_orphans
-from services.runtime.supervisor.data_directory import DataDirectory
-from services.runtime.supervisor.log_files import bound, open_log
-from services.runtime.supervisor.process_identity import started
-from services.runtime.supervisor.sockets import PortTaken, listening
 from tests.runtime.installation import is_alive
 
 SOMEBODY = UnixUser(uid=os.getuid() + 1, gid=os.getgid() + 1, name="somebody")

@@ -5,11 +5,11 @@ import secrets
 import sys
 from pathlib import Path
 
-from services.runtime.supervisor.data_directory import AlreadyUp
-from services.runtime.supervisor.databases import Databases
-from services.runtime.supervisor.run_file import Account
-from services.runtime.supervisor.sockets import SERVED_PORTS
-from services.runtime.supervisor.up import (
+from services.launcher.data_directory import AlreadyUp
+from services.launcher.databases import Databases
+from services.launcher.run_file import Account
+from services.launcher.sockets import SERVED_PORTS
+from services.launcher.stack import (
     START_ORDER,
     Options,
     everything,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from events.types import Fact
-from services.tokens.domain import ACCOUNT, INTEGRATION, Decider
+from services.tokens.domain.decider import ACCOUNT, INTEGRATION, Decider
 from services.tokens.refusals import Refusal
 
 

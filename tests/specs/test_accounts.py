@@ -1,6 +1,6 @@
 from events.ids import AccountId, ConnectTokenId
 from events.types import AccountOpened, ConnectTokenGenerated, ConnectTokenRevoked
-from services.tokens.commands import GenerateConnectToken, OpenAccount, RevokeConnectToken
+from services.tokens.domain.commands import GenerateConnectToken, OpenAccount, RevokeConnectToken
 from services.tokens.refusals import AccountNotFound, ConnectTokenNotFound
 from tests.specs.scenario import given_account
 

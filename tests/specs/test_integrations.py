@@ -8,7 +8,7 @@ from events.types import (
     IntegrationRenamed,
     IntegrationResumed,
 )
-from services.tokens.commands import (
+from services.tokens.domain.commands import (
     CreateIntegration,
     DeleteIntegration,
     PauseIntegration,

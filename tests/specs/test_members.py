@@ -6,7 +6,7 @@ from events.types import (
     MemberRemoved,
     MemberRoleChanged,
 )
-from services.tokens.commands import (
+from services.tokens.domain.commands import (
     AddMember,
     ChangeMemberRole,
     MakeMemberLink,

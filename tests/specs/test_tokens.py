@@ -6,7 +6,7 @@ from events.types import (
     TokenGenerated,
     TokenRevoked,
 )
-from services.tokens.commands import CreateIntegration, GenerateToken, RevokeToken
+from services.tokens.domain.commands import CreateIntegration, GenerateToken, RevokeToken
 from services.tokens.refusals import IntegrationNotFound, TokenLimitReached, TokenNotFound
 from tests.specs.scenario import given
 

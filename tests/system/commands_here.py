@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import structlog
 
 from cli.__main__ import main
-from cli.demo.system import Command, System, environment
+from demo.system import Command, System, environment
 
 PROCESSES = frozenset({"up", "relay", "psql", "ingest", "loader", "migrate"})
 SERVING = frozenset(

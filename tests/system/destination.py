@@ -3,7 +3,7 @@
 from typing import Any
 
 from cli.database import connection_to, system_database
-from cli.demo.system import System
+from demo.system import System
 from tests.cli.loading import nothing_waits
 from tests.cli.made import Made
 from tests.eventually import eventually

@@ -10,7 +10,7 @@ import pytest
 
 from cli.connect_api import ConnectApi, connect_api
 from cli.database import system_database
-from cli.demo.system import System, throw_away_system
+from demo.system import System, throw_away_system
 from tests.cli.made import Made
 from tests.secrecy import refuse_tokens_in_files, refuse_tokens_in_rows
 from tests.system.commands_here import commands_here

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from cli.connect_api import connect_api
-from cli.demo.system import System, throw_away_system
+from demo.system import System, throw_away_system
 from services.runtime.private_files import read_private_json
 from tests.eventually import eventually
 from tests.rounds import rounds

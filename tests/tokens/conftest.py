@@ -10,14 +10,14 @@ from aiohttp import web
 from asyncpg import Pool, Record
 from pytest_aiohttp.plugin import AiohttpClient
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from events.types import Role
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import pool
 from services.tokens.app import TokensSettings, build_app
-from services.tokens.authority import Caller, the_system
-from services.tokens.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller, the_system
 from tests.database.fixtures import RoleUrl, as_role
 from tests.tokens.connect_client import AnyClient, ConnectClient
 from tests.tokens.person import Person
@@ -30,7 +30,7 @@ Join = Callable[[Caller, Role], Awaitable[Person]]
 @pytest.fixture(scope="session", autouse=True)
 def statements_are_read() -> None:
     """As the program does before its event loop starts."""
-    for package in ("events", "services.tokens", "services.tokens.pages", "services.runtime"):
+    for package in ("events", "services.tokens", "services.tokens.web", "services.runtime"):
         load_queries(package)
 
 

@@ -8,14 +8,14 @@ from asyncpg import Pool, Record
 from events import log
 from events.ids import AccountId, ConnectTokenId
 from events.types import AccountOpened, ConnectTokenGenerated, Role
-from services.tokens.authority import Caller, the_system
-from services.tokens.handlers import Handlers, OpenedAccount
 from services.tokens.refusals import (
     AccountNameUnusable,
     AccountNotFound,
     ConnectTokenNotFound,
     RoleForbids,
 )
+from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller, the_system
 
 
 async def test_an_opened_account_has_an_owners_token(handlers: Handlers) -> None:

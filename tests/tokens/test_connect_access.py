@@ -10,10 +10,10 @@ from asyncpg import Pool, Record
 
 from events.types import Role
 from protocol.token_text import Prefix
-from services.tokens.authority import Caller
-from services.tokens.handlers import Handlers, OpenedAccount
 from services.tokens.limits import BODY_BYTES_MAX
-from services.tokens.token_text import new_token
+from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.new_tokens import new_token
+from services.tokens.use_cases.permissions import Caller
 from tests.tokens.connect_client import Answer, ConnectClient
 from tests.tokens.test_sources import assert_refused
 

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.runtime.clock import SystemClock
-from services.tokens.drift import DriftWatch
+from services.tokens.use_cases.drift_monitor import DriftWatch
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 

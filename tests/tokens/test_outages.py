@@ -17,12 +17,12 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import pool
 from services.runtime.http import HEALTH
-from services.tokens.answering import answering
 from services.tokens.app import TokensSettings, build_app
-from services.tokens.authority import Caller
-from services.tokens.handlers import CreatedIntegration, Handlers, OpenedAccount
 from services.tokens.limits import Patience
+from services.tokens.middleware import answering
 from services.tokens.refusals import DatabaseAway
+from services.tokens.use_cases.handlers import CreatedIntegration, Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.tokens.connect_client import ConnectClient

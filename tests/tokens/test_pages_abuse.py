@@ -14,12 +14,12 @@ import pytest
 from asyncpg import Connection, Record
 from structlog.testing import capture_logs
 
-from services.tokens.authority import Caller, the_system
-from services.tokens.handlers import Handlers, OpenedAccount
-from services.tokens.pages.door import own_path
 from services.tokens.refusals import MemberNotFound
-from services.tokens.sessions import form_key as key_of_forms
-from services.tokens.token_text import new_token
+from services.tokens.sign_in.sessions import form_key as key_of_forms
+from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.new_tokens import new_token
+from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.web.views.sign_in import own_path
 from tests.tokens.conftest import PASSWORD, Join
 from tests.tokens.connect_client import AnyClient
 from tests.tokens.person import Person

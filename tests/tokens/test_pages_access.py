@@ -10,9 +10,9 @@ import pytest
 from asyncpg import Connection, Record
 from structlog.testing import capture_logs
 
-from services.tokens.authority import Caller
-from services.tokens.handlers import Handlers
-from services.tokens.pages import facts
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.permissions import Caller
+from services.tokens.web.data import activity
 from tests.tokens.person import Person
 
 
@@ -80,7 +80,7 @@ async def test_who_may_not_read_is_recorded_as_refused(member: Person, lines: li
 async def test_an_export_that_is_cut_off_is_recorded(
     auditor: Person, monkeypatch: pytest.MonkeyPatch, lines: list[Any]
 ) -> None:
-    monkeypatch.setattr(facts, "EXPORT_SECONDS_MAX", 0.0)
+    monkeypatch.setattr(activity, "EXPORT_SECONDS_MAX", 0.0)
     with pytest.raises(aiohttp.ClientError):
         await auditor.get("/audit/export")
 

@@ -14,14 +14,14 @@ from asyncpg import Connection, Record
 from structlog.testing import capture_logs
 
 from protocol.token_text import PUBLISHED_PATTERN
-from services.tokens.handlers import OpenedAccount
+from services.tokens.domain.schema_name import derive_schema_name, is_usable
 from services.tokens.limits import SCHEMA_NAME_CHARACTERS_MAX
-from services.tokens.schema_name import derive_schema_name, is_usable
+from services.tokens.use_cases.handlers import OpenedAccount
 from tests.tokens.person import Person, Seen
 
 ADD = "/integrations/add/import-api"
 TOKEN = re.compile(PUBLISHED_PATTERN)
-RULE = Path("services/tokens/static/schema_name.js")
+RULE = Path("services/tokens/web/static/schema_name.js")
 
 NAMES = [
     "Web Shop",

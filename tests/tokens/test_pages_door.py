@@ -9,10 +9,10 @@ import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 from structlog.testing import capture_logs
 
-from services.tokens import attempts
-from services.tokens.authority import Caller
-from services.tokens.handlers import Handlers, OpenedAccount
-from services.tokens.sessions import form_key as key_of_forms
+from services.tokens.sign_in import login_throttle
+from services.tokens.sign_in.sessions import form_key as key_of_forms
+from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller
 from tests.database.fixtures import RoleUrl
 from tests.tokens.conftest import PASSWORD, application
 from tests.tokens.person import Person, Seen
@@ -258,7 +258,7 @@ async def test_failures_from_one_place_lead_to_a_no_even_for_the_right_password(
     browsers: Browsers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(attempts, "SLOWED_SECONDS_MAX", 0.0)
+    monkeypatch.setattr(login_throttle, "SLOWED_SECONDS_MAX", 0.0)
     person = browsers()
     seen = await person.get("/sign-in")
     with capture_logs() as lines:

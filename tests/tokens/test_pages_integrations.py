@@ -8,10 +8,10 @@ from asyncpg import Connection, Pool, Record
 
 from events.ids import new_batch_id
 from services.runtime.clock import SystemClock
-from services.tokens.authority import Caller
-from services.tokens.handlers import Handlers, OpenedAccount
-from services.tokens.pages import figures
-from services.tokens.pages.figures import Figures, Pushed
+from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller
+from services.tokens.web.data import daily_totals
+from services.tokens.web.data.daily_totals import Figures, Pushed
 from tests.eventually import eventually
 from tests.tokens import journal_rows
 from tests.tokens.person import Person
@@ -146,7 +146,7 @@ async def test_a_receipt_that_became_visible_late_is_counted(
     clock = SetClock(NOW)
     day = Figures(connections, clock)
     await _looked(day)
-    clock.goes_on(seconds=figures.FRESH_SECONDS + 1)
+    clock.goes_on(seconds=daily_totals.FRESH_SECONDS + 1)
     await receipt(database, 3, NOW - timedelta(seconds=20), 9)
 
     async def counted() -> bool:

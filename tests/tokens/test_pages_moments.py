@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tokens.pages.chart import BAR_HEIGHT_MIN, HOURS, Hour, draw, last_hours
-from services.tokens.pages.moments import (
+from services.tokens.web.data.chart import BAR_HEIGHT_MIN, HOURS, Hour, draw, last_hours
+from services.tokens.web.times import (
     as_typed,
     how_long_ago,
     in_address,

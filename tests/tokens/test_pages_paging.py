@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.tokens.pages.paging import PAGES_MAX, page_number
+from services.tokens.web.paging import PAGES_MAX, page_number
 from tests.tokens.person import Person
 
 

@@ -8,8 +8,8 @@ import orjson
 import pytest
 from asyncpg import Connection, Record
 
-from services.tokens.authority import Caller
-from services.tokens.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller
 from tests.tokens.conftest import PASSWORD, Join
 from tests.tokens.person import Person, Seen
 

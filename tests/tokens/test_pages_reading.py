@@ -12,16 +12,9 @@ import pytest
 from asyncpg import Connection, Pool, Record
 
 from events.ids import IntegrationId, TokenId
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.runtime.clock import SystemClock
-from services.tokens.authority import Caller, the_system
-from services.tokens.commands import PauseIntegration, ResumeIntegration
-from services.tokens.handlers import GeneratedToken, Handlers, OpenedAccount
-from services.tokens.pages import audit_pages, facts
-from services.tokens.pages.facts import Filters, account_facts, activity
-from services.tokens.pages.receipts import last_day
-from services.tokens.pages.token_lists import active_tokens, revoked_tokens
-from services.tokens.pages.verification import Verdict, Verifier
+from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
 from services.tokens.refusals import (
     Busy,
     IntegrationNotFound,
@@ -29,6 +22,14 @@ from services.tokens.refusals import (
     TokenLabelUnusable,
     TokenNotFound,
 )
+from services.tokens.use_cases.handlers import GeneratedToken, Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.web.data import activity as facts
+from services.tokens.web.data.activity import Filters, account_facts, activity
+from services.tokens.web.data.receipts import last_day
+from services.tokens.web.data.tokens import active_tokens, revoked_tokens
+from services.tokens.web.data.verification import Verdict, Verifier
+from services.tokens.web.views import audit
 from tests.history.appending import unguarded
 from tests.tokens.journal_rows import PEER, Push, keep, refuse, thousand_pushes
 from tests.tokens.person import Person
@@ -279,7 +280,7 @@ async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
 
     for until in range(size + 1):
         told = await shop.connections.fetch(
-            load_queries("services.tokens.pages")["tokens_that_could_write_of_account"],
+            load_queries("services.tokens.web")["tokens_that_could_write_of_account"],
             until,
             shop.caller.account_id,
             100,
@@ -301,7 +302,7 @@ async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
 async def test_a_long_list_of_who_could_write_is_turned_over(
     monkeypatch: pytest.MonkeyPatch, auditor: Person, shop: Shop
 ) -> None:
-    monkeypatch.setattr(audit_pages, "TOKENS_SHOWN", 2)
+    monkeypatch.setattr(audit, "TOKENS_SHOWN", 2)
     ids = [shop.token_id, *[(await shop.other(f"Other {n}")).token_id for n in range(2)]]
     at = "/audit/as-of?moment=2999-01-01T00:00:00"
 

@@ -8,10 +8,10 @@ import pytest
 from asyncpg import Connection, Record
 
 from services.runtime.clock import SystemClock
-from services.tokens.authority import Caller
-from services.tokens.handlers import Handlers
-from services.tokens.pages.rotation import STILL, OldUse, old_use
-from services.tokens.pages.token_lists import ActiveToken
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.permissions import Caller
+from services.tokens.web.data.tokens import ActiveToken
+from services.tokens.web.views.rotate import STILL, OldUse, old_use
 from tests.tokens.journal_rows import PEER, use
 from tests.tokens.person import Person
 

@@ -15,11 +15,11 @@ from events import log
 from events.ids import IntegrationId
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
-from services.tokens.authority import Caller, the_system
-from services.tokens.commands import PauseIntegration, ResumeIntegration
-from services.tokens.handlers import Handlers, OpenedAccount
+from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
 from services.tokens.limits import Patience
 from services.tokens.refusals import Busy, IntegrationNotFound, NameTaken, TokenLimitReached
+from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.permissions import Caller, the_system
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.tokens.connect_client import Answer, ConnectClient

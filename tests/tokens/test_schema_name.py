@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tokens.schema_name import derive_schema_name, is_usable
+from services.tokens.domain.schema_name import derive_schema_name, is_usable
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 
 from services.runtime.clock import SystemClock
 from services.tokens import refusals
-from services.tokens.answering import answering
-from services.tokens.connect_answers import ERROR_OF
-from services.tokens.token_text import new_token
+from services.tokens.connect_api.answers import ERROR_OF
+from services.tokens.middleware import answering
+from services.tokens.use_cases.new_tokens import new_token
 from tests.tokens.connect_client import ConnectClient
 
 CANARY = new_token("ac_").text

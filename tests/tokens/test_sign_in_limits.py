@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from asyncpg import Connection, Pool, Record
 
-from services.tokens.attempts import Attempts
-from services.tokens.authority import Caller
-from services.tokens.email_address import usable_email
-from services.tokens.handlers import Handlers
+from services.tokens.domain.email_address import usable_email
 from services.tokens.limits import FAILURES_OF_PAIR_MAX, LINK_HOURS, SLOWED_SECONDS_MAX
-from services.tokens.links import Links
-from services.tokens.passwords import Cost, Passwords
 from services.tokens.refusals import Busy, EmailUnusable, LinkUnknown, TooManyAttempts
-from services.tokens.sessions import SessionLimits, Sessions
+from services.tokens.sign_in.login_throttle import Attempts
+from services.tokens.sign_in.one_time_links import Links
+from services.tokens.sign_in.passwords import Cost, Passwords
+from services.tokens.sign_in.sessions import SessionLimits, Sessions
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.permissions import Caller
 from tests.tokens.setclock import SetClock
 
 EMAIL, ATTACKER, HOME = "ada@example.com", "203.0.113.9", "198.51.100.7"

@@ -14,7 +14,7 @@ from protocol.token_text import (
     token_hash,
     token_text,
 )
-from services.tokens.token_text import new_token
+from services.tokens.use_cases.new_tokens import new_token
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # If these change, every token that was ever handed out turns mangled, or unknown.

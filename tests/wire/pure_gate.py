@@ -3,7 +3,7 @@
 from protocol.batch import check_batch
 from protocol.push import check_push
 from protocol.refusals import JSON_TYPE
-from protocol.shapes import Checked
+from protocol.validation import Checked
 from tests.wire.cases import BATCH, PUSH, VALIDATE
 
 ACCEPTED = b'{"status":"OK","message":"Batch Accepted!"}'

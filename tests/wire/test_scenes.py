@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from cli.connect_api import connect_api
-from cli.demo.system import System
+from demo.system import System
 from tests.openapi.document import faults
 from tests.wire.scene import SCENES, filled, steps_of
 

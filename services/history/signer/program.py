@@ -11,13 +11,13 @@ from pathlib import Path
 from aiohttp import web
 from asyncpg import Connection, Record
 
-from events.queries import load_queries
+from events.sql_files import load_queries
 from services.history.signer.files import BadKeyFile, SignerFiles
 from services.history.signer.signing import LogDoesNotExtend, RecordMissing, Signer
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
-from services.runtime.fitness import check_fitness
+from services.runtime.database_preflight import check_fitness
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.runtime.logs import Log

@@ -18,7 +18,7 @@ from events.checkpoint import (
 )
 from events.log import AnyConnection
 from events.merkle import HASH_BYTES, leaf_hash
-from events.queries import load_queries
+from events.sql_files import load_queries
 from events.tiles import FullTile, TileBuilder
 from services.history.signer.files import SignerFiles
 from services.runtime.clock import Clock

@@ -1,0 +1,68 @@
+"""How a command is added and run; each group of commands has a file of its own."""
+
+import argparse
+import asyncio
+import inspect
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from cli.errors import CUT_OFF, DONE, INTERRUPTED, REFUSED, Refused
+from protocol.token_text import masked
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no other
+else:
+    Subparsers = Any
+
+Run = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int | None] | None]
+
+
+class Parser(argparse.ArgumentParser):
+    """Also of all commands in it. What it says of wrong use holds no token."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(masked(message))
+
+
+def add_command(
+    subparsers: Subparsers, name: str, run: Run, *, summary: str, inner: bool = False
+) -> argparse.ArgumentParser:
+    """A command with ``--data-dir``; ``run`` returns an exit code (None: 0) or raises Refused.
+
+    ``inner``: of a group that is a command itself; what was said to that stays said.
+    """
+    parser = subparsers.add_parser(name, help=summary, description=summary)
+    parser.add_argument(
+        "--data-dir",
+        metavar="D",
+        default=argparse.SUPPRESS if inner else None,
+        help="default: PUSHGATE_DATA_DIR, else .pushgate in this directory",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_group(subparsers: Subparsers, name: str, *, summary: str) -> Subparsers:
+    """Where the commands of a group are added."""
+    parser = subparsers.add_parser(name, help=summary, description=summary)
+    return parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    try:
+        result = arguments.run(arguments)
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
+        sys.stdout.flush()
+    except Refused as refused:
+        print(f"pushgate: {masked(str(refused))}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # As of `pushgate … | head`. Python would complain once more of what it still holds.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_OFF
+    return DONE if result is None else int(result)

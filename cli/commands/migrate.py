@@ -1,0 +1,83 @@
+"""Bringing a database to this version."""
+
+import argparse
+import os
+
+import asyncpg
+
+from cli.command import Subparsers, add_command
+from cli.commands.first_account import account_of_empty_log, first_sign_in
+from cli.errors import Refused
+from cli.installation import find_target
+from services.launcher.data_directory import DataDirectory
+from services.launcher.databases import Databases, prepare_server
+from services.launcher.run_file import Account
+from services.runtime.config import Secret
+from services.runtime.database import AWAY
+from services.runtime.migrations import OWNER, MigrationRefused
+from services.runtime.migrations import migrate as apply_migrations
+
+
+def register(subparsers: Subparsers) -> None:
+    parser = add_command(
+        subparsers, "migrate", migrate, summary="apply what the database still misses"
+    )
+    parser.add_argument(
+        "--roles",
+        action="store_true",
+        help="first make the databases and the roles, or set the roles' passwords;"
+        " the user must be allowed to",
+    )
+    parser.add_argument(
+        "--first-account",
+        action="store_true",
+        help="with --roles, on an empty log: open an account, print its Connect token and a link to"
+        " sign in with, once",
+    )
+    parser.add_argument(
+        "--database-url", metavar="U", help="default: PUSHGATE_DATABASE_URL, else that of `up`"
+    )
+
+
+async def migrate(arguments: argparse.Namespace) -> None:
+    target = find_target(arguments.data_dir, os.environ)
+    url = Secret(arguments.database_url) if arguments.database_url else target.database_url()
+    try:
+        if not arguments.roles:
+            await _apply(url)
+            return
+        databases = await _prepare(url, DataDirectory(target.data_dir))
+        await _apply(databases.url(OWNER))
+        if arguments.first_account:
+            _show(await account_of_empty_log(databases))
+            _show_sign_in(await first_sign_in(databases))
+    except (MigrationRefused, asyncpg.PostgresError, *AWAY) as error:
+        raise Refused(str(error)) from error
+
+
+async def _prepare(admin: Secret, directory: DataDirectory) -> Databases:
+    elsewhere = os.environ.get("PUSHGATE_DESTINATION_URL")
+    passwords = directory.passwords(os.environ)
+    databases = await prepare_server(
+        admin, passwords, destination=Secret(elsewhere) if elsewhere else None
+    )
+    print(f"roles: {', '.join(passwords)}")
+    return databases
+
+
+async def _apply(url: Secret) -> None:
+    applied = await apply_migrations(url)
+    print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+
+
+def _show_sign_in(path: str | None) -> None:
+    """Databases are made before there is an address; then the path alone has to do."""
+    if path is not None:
+        pages = os.environ.get("PUSHGATE_PAGES_URL", "").rstrip("/")
+        print(f"one-time link to sign in: {pages}{path}")
+
+
+def _show(account: Account | None) -> None:
+    if account is not None:
+        print(f"client id: {account.client_id}")
+        print(f"Connect token: {account.connect_token}  (shown this once: keep it now)")

@@ -1,0 +1,51 @@
+"""``pushgate psql``: the destination in PostgreSQL's own terminal."""
+
+import argparse
+import os
+import shutil
+import sys
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from cli.command import Subparsers, add_command
+from cli.errors import Refused
+from cli.installation import target_of
+from services.launcher.embedded_postgres.binaries import BinariesMissing, find_program
+from services.runtime.config import Secret
+
+
+def register(subparsers: Subparsers) -> None:
+    parser = add_command(subparsers, "psql", psql, summary="open the destination with psql")
+    parser.add_argument(
+        "psql_arguments", metavar="ARGS", nargs="*", help="after --: arguments for psql itself"
+    )
+
+
+def psql(arguments: argparse.Namespace) -> None:
+    url, password = without_password(target_of(arguments).destination_url())
+    environment = dict(os.environ)
+    if password is not None:
+        # Other users of the machine can read a command line, but not an environment.
+        environment["PGPASSWORD"] = password.reveal()
+    program = _program()
+    sys.stdout.flush()
+    os.execve(program, [program, f"--dbname={url}", *arguments.psql_arguments], environment)  # noqa: S606 — ours or PostgreSQL's own
+
+
+def without_password(url: Secret) -> tuple[str, Secret | None]:
+    """The same address without its password, and the password, as written before quoting."""
+    parts = urlsplit(url.reveal())
+    if parts.password is None:
+        return url.reveal(), None
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, _ = user.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{name}@{host}")), Secret(unquote(parts.password))
+
+
+def _program() -> str:
+    try:
+        return str(find_program("psql"))
+    except BinariesMissing as missing:
+        found = shutil.which("psql")
+        if found is None:
+            raise Refused(f"There is no psql here. {missing}") from missing
+        return found

@@ -1,0 +1,77 @@
+"""What was refused, of whom and why: what has to be sent again by somebody."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime
+from typing import Any
+
+from asyncpg import Connection, Record
+
+from cli.command import Subparsers, add_command
+from cli.commands.which_integration import which_integration
+from cli.database import system_database
+from cli.installation import target_of
+from cli.output import add_json, columns, show
+from cli.times import MOMENT_HELP, moment, told
+from events.sql_files import load_queries
+
+SINCE = "24h"
+LISTED = 1_000
+
+
+def register(subparsers: Subparsers) -> None:
+    parser = add_command(
+        subparsers, "refusals", list_refusals, summary="what was refused, of whom, why, how often"
+    )
+    parser.add_argument(
+        "--since", metavar="T", type=moment, default=SINCE, help=f"{MOMENT_HELP} (default: {SINCE})"
+    )
+    parser.add_argument(
+        "--integration", metavar="I", help="of this one only: its id, schema name or display name"
+    )
+    parser.add_argument("--limit", metavar="N", type=int, default=LISTED, help="at most so many")
+    add_json(parser)
+
+
+async def list_refusals(arguments: argparse.Namespace) -> None:
+    since: datetime = arguments.since
+    async with system_database(target_of(arguments)) as database:
+        integration_id = await _integration_id(database, arguments.integration)
+        rows = await database.fetch(
+            load_queries("cli")["refused"],
+            since.replace(second=0, microsecond=0),
+            integration_id,
+            arguments.limit + 1,
+        )
+    found = [_told(row) for row in rows[: arguments.limit]]
+    names = ("reason", "integration_id", "schema_name", "token_id", "requests", "bytes")
+    text = columns(
+        ("reason", "id", "schema", "token", "requests", "bytes", "first", "last", "from"),
+        [[item[name] for name in (*names, "first_at", "last_at", "last_peer")] for item in found],
+    )
+    show(arguments, found, text)
+    if len(rows) > len(found):
+        print("pushgate: these are the latest; there are more: see --limit", file=sys.stderr)
+
+
+async def _integration_id(database: Connection[Record], wanted: str | None) -> int | None:
+    if wanted is None:
+        return None
+    called = await database.fetch(load_queries("cli")["integrations_called"], wanted)
+    return int(which_integration([dict(row) for row in called], wanted)["id"])
+
+
+def _told(row: Record) -> dict[str, Any]:
+    return {
+        "reason": row["reason"],
+        "integration_id": row["integration_id"],
+        "schema_name": row["schema_name"],
+        "token_id": row["token_id"],
+        "first_at": told(row["first_at"]),
+        "last_at": told(row["last_at"]),
+        "requests": row["requests"],
+        "bytes": row["bytes"],
+        "last_peer": row["last_peer"],
+    }

@@ -1,0 +1,78 @@
+"""How the system stands: what waits, what failed, how long the log is."""
+
+from __future__ import annotations
+
+import argparse
+
+from asyncpg import Connection, Record
+
+from cli.command import Subparsers, add_command
+from cli.database import system_database
+from cli.installation import target_of
+from cli.output import add_json, facts, show
+from events import log
+from events.sql_files import load_queries
+
+# Those put back last.
+PUT_BACK_TOLD = 20
+
+
+def register(subparsers: Subparsers) -> None:
+    parser = add_command(
+        subparsers, "status", status, summary="what waits for the loader, and what failed"
+    )
+    add_json(parser)
+
+
+async def status(arguments: argparse.Namespace) -> None:
+    async with system_database(target_of(arguments)) as database:
+        size = await log.size(database)
+        backlog = await database.fetchrow(load_queries("cli")["backlog"])
+        halt = await database.fetchrow(load_queries("cli")["halt"])
+        troubles = await _troubles(database)
+    assert backlog is not None, "an aggregate without GROUP BY always gives a row"
+    oldest = backlog["oldest_pending_seconds"]
+    document = {
+        "size": size,
+        "pending": backlog["pending"],
+        "failed": backlog["failed"],
+        "oldest_pending_seconds": None if oldest is None else round(float(oldest), 3),
+    }
+    age = "" if oldest is None else f"  (the oldest for {float(oldest):.1f} s)"
+    halted = []
+    if halt is not None:
+        # The signer wrote it: the log does not extend what was signed (docs/operations/restore.md).
+        document["halted"] = halt["reason"]
+        halted = [("THE LOG IS HALTED", f"{halt['reason']}; since {halt['halted_at']}")]
+    text = facts(
+        [
+            *halted,
+            ("facts in the log", f"{size:,}"),
+            ("batches waiting to be loaded", f"{backlog['pending']:,}{age}"),
+            ("batches set aside as failed", f"{backlog['failed']:,}"),
+            *troubles,
+        ]
+    )
+    show(arguments, document, text)
+
+
+async def _troubles(database: Connection[Record]) -> list[tuple[str, str]]:
+    """Why batches wait longer than they should."""
+    queries = load_queries("cli")
+    away = await database.fetchrow(queries["destination_away"])
+    told = []
+    if away is not None:
+        told = [
+            (
+                "THE DESTINATION IS AWAY",
+                f"since {away['since']:%Y-%m-%d %H:%M:%S}: {away['reason']}",
+            )
+        ]
+    tables = await database.fetch(queries["put_back"], PUT_BACK_TOLD)
+    return told + [
+        (
+            "a table that can't be loaded",
+            f"{schema}.{name}, at {at:%Y-%m-%d %H:%M:%S}: {reason}",
+        )
+        for schema, name, at, reason in tables
+    ]

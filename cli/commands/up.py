@@ -1,0 +1,141 @@
+"""Everything on this machine, until it is told to stop."""
+
+import argparse
+import asyncio
+import os
+
+import asyncpg
+
+from cli.command import Subparsers, add_command
+from cli.commands.first_account import Beginning
+from cli.connect_api import connect_api
+from cli.errors import Refused
+from cli.installation import find_target
+from services.launcher.data_directory import AlreadyUp
+from services.launcher.embedded_postgres.binaries import BinariesMissing
+from services.launcher.embedded_postgres.cluster import ClusterUnusable
+from services.launcher.embedded_postgres.server import ServerFailed
+from services.launcher.run_file import Account
+from services.launcher.sockets import SERVED_PORTS, PortTaken
+from services.launcher.stack import Options, Running, everything, until_signalled
+from services.runtime.config import Secret
+from services.runtime.database import AWAY
+from services.runtime.migrations import MigrationRefused
+
+REASONS_NOT_TO_START = (
+    AlreadyUp,
+    BinariesMissing,
+    ClusterUnusable,
+    MigrationRefused,
+    PortTaken,
+    ServerFailed,
+    asyncpg.PostgresError,
+    *AWAY,
+)
+
+QUICKSTART = """
+  tokens   {tokens}
+  ingest   {ingest}
+  history  {history}
+
+This installation's Connect token, for making integrations and tokens (client id {client_id}):
+
+  {connect_token}
+
+The integration "{name}" has a token for you to push with. Paste this:
+
+curl {ingest}/v2/import/push \\
+  -H 'Authorization: Bearer {access_token}' \\
+  -H 'Content-Type: application/json' \\
+  -d '[{{"client_id": {client_id}, "table_name": "greetings", "key_names": ["id"],
+        "action": "upsert", "sequence": 1, "data": {{"id": 1, "text": "Hello from curl"}}}}]'
+
+and see where it went:
+
+.venv/bin/pushgate psql --data-dir '{data_dir}' -- -c 'SELECT * FROM {schema}.greetings'
+"""
+QUICKSTART_NAME = "Quickstart"
+
+
+def register(subparsers: Subparsers) -> None:
+    parser = add_command(
+        subparsers, "up", up, summary="run all programs on this machine, with an embedded Postgres"
+    )
+    for program, port in SERVED_PORTS.items():
+        parser.add_argument(
+            f"--{program}-port",
+            type=int,
+            default=port,
+            metavar="P",
+            help=f"default: {port}; 0: a free one",
+        )
+    parser.add_argument(
+        "--database-url",
+        metavar="U",
+        help="instead of the embedded Postgres; the user must be allowed to create roles",
+    )
+    parser.add_argument(
+        "--destination-url",
+        metavar="U",
+        help="where the tables go; default: a database beside the other one",
+    )
+    parser.add_argument(
+        "--quickstart",
+        action="store_true",
+        help="at the first start, make an integration and print a push to paste",
+    )
+
+
+async def up(arguments: argparse.Namespace) -> None:
+    beginning = Beginning()
+    options = Options(
+        data_directory=find_target(arguments.data_dir, os.environ).data_dir,
+        ports={program: getattr(arguments, f"{program}_port") for program in SERVED_PORTS},
+        database_url=_secret(arguments.database_url),
+        destination_url=_secret(arguments.destination_url),
+        first_account=beginning.account,
+    )
+    try:
+        await until_signalled(_serve(options, beginning, quickstart=arguments.quickstart))
+    except REASONS_NOT_TO_START as reason:
+        raise Refused(str(reason) or type(reason).__name__) from reason
+
+
+async def _serve(options: Options, beginning: Beginning, *, quickstart: bool) -> None:
+    async with everything(options) as running:
+        print("ready", *(f"{name}={url}" for name, url in running.urls.items()), flush=True)
+        if quickstart and running.new_account is not None:
+            await _print_quickstart(running, running.new_account)
+        _print_sign_in(running.urls["tokens"], beginning.sign_in_path)
+        print(f"Logs: {running.directory.logs}. Ctrl-C stops everything.", flush=True)
+        await asyncio.Event().wait()
+
+
+def _print_sign_in(pages: str, path: str | None) -> None:
+    if path is None:
+        print(f"Pages: {pages}", flush=True)
+    else:
+        print(f"Sign in for the first time, once, at:\n\n  {pages}{path}\n", flush=True)
+
+
+async def _print_quickstart(running: Running, account: Account) -> None:
+    """Over the API that everybody uses: what it prints has been tried up to the push itself."""
+    # Only run.json counts: variables may name another installation.
+    target = find_target(str(running.directory.path), environ={})
+    async with connect_api(target) as api:
+        source = await api.create_source(QUICKSTART_NAME)
+        token = await api.create_token(source["id"])
+    text = QUICKSTART.format(
+        **running.urls,
+        client_id=account.client_id,
+        connect_token=account.connect_token,
+        name=QUICKSTART_NAME,
+        access_token=token["access_token"],
+        schema=source["name"],
+        data_dir=running.directory.path,
+    )
+    print(text, flush=True)
+
+
+def _secret(text: str | None) -> Secret | None:
+    return Secret(text) if text else None

@@ -1,0 +1,36 @@
+"""Commands of whoever operates the installation: they act for an account, in its database."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import AsyncIterator
+
+from cli.installation import target_of
+from cli.output import add_json
+from cli.token_handlers import token_handlers
+from events.ids import AccountId
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.permissions import Caller, the_system
+
+
+def add_account(parser: argparse.ArgumentParser) -> None:
+    """And ``--json``, which they all have."""
+    parser.add_argument(
+        "--client-id",
+        metavar="N",
+        type=int,
+        help="whose account; default: PUSHGATE_CLIENT_ID, else that of `up`",
+    )
+    add_json(parser)
+
+
+@contextlib.asynccontextmanager
+async def acting_for_account(
+    arguments: argparse.Namespace,
+) -> AsyncIterator[tuple[Handlers, Caller]]:
+    """Whoever can read the database's password may act for any account in it."""
+    target = target_of(arguments)
+    async with token_handlers(target) as handlers:
+        number = target.client_id() if arguments.client_id is None else arguments.client_id
+        yield handlers, the_system(AccountId(number))

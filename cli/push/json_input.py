@@ -1,0 +1,117 @@
+"""Records out of a file: NDJSON as a stream, or one JSON array, each with the text it was given.
+
+The text of a record is passed on untouched: a number keeps the digits that somebody wrote.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple, NoReturn
+
+import orjson
+
+from cli.push.limits import RECORD_BYTES_MAX
+
+_BLANK = b" \t\r\n"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value; write null")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+class Record(NamedTuple):
+    """``number`` counts from 1: the line of an NDJSON file, the place in an array."""
+
+    number: int
+    text: bytes
+    data: dict[str, Any]
+
+
+class Unusable(NamedTuple):
+    """Something that stands where a record should; ``ends``: nothing after it can be read."""
+
+    number: int
+    reason: str
+    ends: bool = False
+
+
+def read_records(stream: BinaryIO) -> Iterator[Record | Unusable]:
+    """An array is read whole, NDJSON line by line. Blank lines count, but are no records."""
+    first = stream.readline(RECORD_BYTES_MAX + 1).removeprefix(_BYTE_ORDER_MARK)
+    number = 1
+    while first and not first.strip(_BLANK):
+        first = stream.readline(RECORD_BYTES_MAX + 1)
+        number += 1
+    if first.lstrip(_BLANK).startswith(b"["):
+        yield from _array(first + stream.read())
+    else:
+        yield from _lines(first, number, stream)
+
+
+def _lines(line: bytes, number: int, stream: BinaryIO) -> Iterator[Record | Unusable]:
+    while line:
+        if len(line) > RECORD_BYTES_MAX:
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(RECORD_BYTES_MAX + 1)
+            yield Unusable(number, f"the line is longer than {RECORD_BYTES_MAX:,} bytes")
+        elif text := line.strip(_BLANK):
+            yield _line(number, text)
+        line = stream.readline(RECORD_BYTES_MAX + 1)
+        number += 1
+
+
+def _line(number: int, text: bytes) -> Record | Unusable:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # Numbers out of a double's range and half a surrogate pair: the gate decides on those.
+        try:
+            value = _DECODER.decode(text.decode())
+        except (ValueError, RecursionError) as error:
+            return Unusable(number, f"not JSON: {error}")
+    if not isinstance(value, dict):
+        return Unusable(number, "not a JSON object")
+    return Record(number, text, value)
+
+
+def _array(raw: bytes) -> Iterator[Record | Unusable]:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        yield Unusable(1, f"not UTF-8: {error.reason} at byte {error.start:,}", ends=True)
+        return
+    at, number = _after_blanks(text, text.index("[") + 1), 1
+    if text.startswith("]", at):
+        yield from _nothing_follows(text, at, number)
+        return
+    while True:
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            yield Unusable(number, f"not JSON: {error}", ends=True)
+            return
+        if isinstance(value, dict):
+            yield Record(number, text[at:end].encode(), value)
+        else:
+            yield Unusable(number, "not a JSON object")
+        at, number = _after_blanks(text, end), number + 1
+        if not text.startswith(",", at):
+            yield from _nothing_follows(text, at, number)
+            return
+        at = _after_blanks(text, at + 1)
+
+
+def _nothing_follows(text: str, at: int, number: int) -> Iterator[Unusable]:
+    if not text.startswith("]", at):
+        yield Unusable(number, f"',' or ']' expected at character {at:,}", ends=True)
+    elif text[at + 1 :].strip():
+        yield Unusable(number, "something follows the end of the array", ends=True)
+
+
+def _after_blanks(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at

@@ -1,0 +1,135 @@
+"""How far a push is: a live line with a bar on a terminal; elsewhere a plain line, now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO, NamedTuple, TextIO
+
+from cli.output import printable
+from cli.push.limits import PROGRESS_LINE_SECONDS, PROGRESS_SECONDS
+from services.runtime.clock import Clock
+
+_BAR_CHARACTERS = 24
+_CLEAR = "\r\033[K"
+# Before that a guess at what is left says nothing.
+_GUESS_SECONDS_MIN = 1.0
+_HUNDRED = 100
+
+
+class Standing(NamedTuple):
+    """Records. ``read`` None: of no file, but of what waits. ``why``: what holds it up now."""
+
+    read: int | None
+    accepted: int
+    waiting: int = 0
+    why: str | None = None
+
+
+class Input:
+    """How much of what is read is behind us, where that can be known: of a file, not of a pipe."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._descriptor: int | None = None
+        self._size = 0
+        with contextlib.suppress(OSError, ValueError):
+            found = os.fstat(stream.fileno())
+            if stat.S_ISREG(found.st_mode) and found.st_size:
+                self._descriptor, self._size = stream.fileno(), found.st_size
+
+    def __call__(self) -> float | None:
+        """The part, from 0 to 1."""
+        if self._descriptor is None:
+            return None
+        return min(1.0, os.lseek(self._descriptor, 0, os.SEEK_CUR) / self._size)
+
+
+class Progress:
+    """``of``: the part of the input that is read, None where nobody knows.
+
+    ``to``: standard error unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        to: TextIO | None = None,
+        of: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self._clock = clock
+        self._to = to or sys.stderr
+        self._of = of
+        self._live = self._to.isatty()
+
+    @contextlib.asynccontextmanager
+    async def shown(self, standing: Callable[[], Standing]) -> AsyncIterator[None]:
+        """While the block runs."""
+        telling = asyncio.create_task(self._tell(standing))
+        try:
+            yield
+        finally:
+            telling.cancel()
+            if self._live:
+                self._write(_CLEAR)
+
+    def note(self, sentence: str) -> None:
+        """A line that stays."""
+        self._write(f"{_CLEAR if self._live else ''}pushgate: {sentence}\n")
+
+    async def _tell(self, standing: Callable[[], Standing]) -> None:
+        began = self._clock.monotonic()
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS if self._live else PROGRESS_LINE_SECONDS)
+            part = self._of() if self._live else None
+            line = line_of(standing(), part, self._clock.monotonic() - began)
+            if self._live:
+                self._write(_CLEAR + line[: shutil.get_terminal_size().columns - 1])
+            else:
+                self.note(line)
+
+    def _write(self, text: str) -> None:
+        # Whoever closed standard error does not want to hear.
+        with contextlib.suppress(OSError, ValueError):
+            self._to.write(text)
+            self._to.flush()
+
+
+@contextlib.asynccontextmanager
+async def shown(progress: Progress | None, standing: Callable[[], Standing]) -> AsyncIterator[None]:
+    """Where nobody looks, nothing is shown."""
+    async with contextlib.AsyncExitStack() as lives:
+        if progress is not None:
+            await lives.enter_async_context(progress.shown(standing))
+        yield
+
+
+def line_of(standing: Standing, part: float | None, seconds: float) -> str:
+    words = [] if standing.read is None else [f"{standing.read:,} records read"]
+    words.append(f"{standing.accepted:,} accepted")
+    if standing.waiting:
+        words.append(f"{standing.waiting:,} waiting")
+    if standing.why:
+        words.append(printable(standing.why))
+    elif seconds > 0:
+        words.append(f"{standing.accepted / seconds:,.0f}/s")
+    line = ", ".join(words)
+    if part is None:
+        return line
+    done = int(part * _BAR_CHARACTERS)
+    bar = "█" * done + "░" * (_BAR_CHARACTERS - done)
+    left = "" if standing.why else _left(part, seconds)
+    return f"{bar} {part * _HUNDRED:3.0f} %  {line}{left}"
+
+
+def _left(part: float, seconds: float) -> str:
+    if seconds < _GUESS_SECONDS_MIN or not 0 < part < 1:
+        return ""
+    left = round(seconds / part - seconds)
+    minutes, seconds_left = divmod(left, 60)
+    return f", {minutes}:{seconds_left:02} left"

@@ -1,0 +1,104 @@
+"""The head of the queue, and which entry in it may be sent now. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pushgate_client.entries import Entry
+from pushgate_client.outbox.segment_log import Place
+
+
+@dataclass
+class Waiting:
+    """``entry`` is at hand when its body is small, else it is read when it is sent."""
+
+    place: Place
+    tables: tuple[str, ...]
+    in_order: bool
+    records: int
+    created: int
+    body_bytes: int
+    sequences: tuple[int, int] | None = None
+    entry: Entry | None = None
+    taken: bool = False
+
+
+class Window:
+    """In the order of the queue. An entry leaves when it is settled."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Waiting] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def inline_bytes(self) -> int:
+        return sum(each.body_bytes for each in self._entries.values() if each.entry is not None)
+
+    @property
+    def oldest(self) -> int | None:
+        """When the first was created that is not settled."""
+        return next((waiting.created for waiting in self._entries.values()), None)
+
+    def add(self, waiting: Waiting) -> None:
+        self._entries[waiting.place.id] = waiting
+
+    def take(self, room_bytes: int) -> Waiting | None:
+        """The oldest that nothing before it holds back; None when all wait for others.
+
+        Also None when its body has no room: what comes later must not overtake it for ever.
+        """
+        before = _Before()
+        for waiting in self._entries.values():
+            if not waiting.taken and not before.holds_back(waiting):
+                if waiting.body_bytes > room_bytes:
+                    return None
+                waiting.taken = True
+                return waiting
+            before.add(waiting)
+        return None
+
+    def give_back(self, id_: int) -> None:
+        self._entries[id_].taken = False
+
+    def settle(self, id_: int) -> Waiting:
+        return self._entries.pop(id_)
+
+
+class _Before:
+    """What stands before an entry and is not settled, by table."""
+
+    def __init__(self) -> None:
+        # The least and the greatest sequence of all; None where somebody has no such thing.
+        self._sequences: dict[str, tuple[int, int] | None] = {}
+        self._in_order: set[str] = set()
+
+    def add(self, waiting: Waiting) -> None:
+        for table in waiting.tables:
+            known = self._sequences.get(table, waiting.sequences)
+            self._sequences[table] = _joined(known, waiting.sequences)
+        if waiting.in_order:
+            self._in_order.update(waiting.tables)
+
+    def holds_back(self, waiting: Waiting) -> bool:
+        """Whether one of them shares a table with it, and the order matters."""
+        if not waiting.in_order:
+            return not self._in_order.isdisjoint(waiting.tables)
+        return any(
+            not _apart(self._sequences[table], waiting.sequences)
+            for table in waiting.tables
+            if table in self._sequences
+        )
+
+
+def _joined(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+    if one is None or other is None:
+        return None
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
+def _apart(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
+    if one is None or other is None:
+        return False
+    return one[1] < other[0] or other[1] < one[0]

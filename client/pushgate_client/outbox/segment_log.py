@@ -1,0 +1,181 @@
+"""A log of segments in one directory: appended to at the end, forgotten from the beginning.
+
+All of it blocks, and belongs to one thread at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pushgate_client.entries import Entry
+from pushgate_client.limits import IDLE_SEGMENT_BYTES, SEGMENT_ENTRIES_MAX
+from pushgate_client.outbox.acks import Mark
+from pushgate_client.outbox.files import flush_directory, make_directory
+from pushgate_client.outbox.frames import Frame, frame_of, read_frame
+from pushgate_client.outbox.segments import Segment, load_segment, segment_ids
+
+_PARTS_MAX = 512  # of one write, well below what any system allows
+
+
+class Appending(NamedTuple):
+    """``more`` goes into the header beside what the entry itself says."""
+
+    entry: Entry
+    more: dict[str, Any]
+
+
+class Place(NamedTuple):
+    """Where an entry lies: the name of its segment, the place in it, its id."""
+
+    segment: int
+    offset: int
+    id: int
+
+
+class SegmentLog:
+    """``said`` is told in words what was found and mended."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        segment_bytes_max: int,
+        said: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.directory = directory
+        self.segments: dict[int, Segment] = {}
+        self._segment_bytes_max = segment_bytes_max
+        self._said = said
+        self._file = -1
+
+    def open(self) -> None:
+        """Cuts off what was half written when the last process ended."""
+        make_directory(self.directory)
+        for first_id in segment_ids(self.directory):
+            self.segments[first_id] = load_segment(self.directory, first_id)
+        if not self.segments:
+            self.segments[1] = Segment(self.directory, 1)
+        self._cut_torn_tail(self.active)
+        self._file = os.open(self.active.path, os.O_WRONLY | os.O_CREAT, 0o600)
+        flush_directory(self.directory)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    @property
+    def active(self) -> Segment:
+        """The one that is appended to."""
+        return self.segments[max(self.segments)]
+
+    @property
+    def bytes_on_disk(self) -> int:
+        return sum(segment.bytes_on_disk for segment in self.segments.values())
+
+    def append(self, appending: Sequence[Appending]) -> list[Place]:
+        """On disk when it returns; raises OSError with none of them kept."""
+        if self._is_large(self.active):
+            self.rotate()
+        segment = self.active
+        at, parts, places, sizes = segment.size, [], [], []
+        for id_, (entry, more) in enumerate(appending, start=segment.last_id + 1):
+            frame = frame_of(entry.header(id_, **more), entry.body)
+            places.append(Place(segment.first_id, at, id_))
+            sizes.append(sum(map(len, frame)))
+            at += sizes[-1]
+            parts += frame
+        self._write(parts, segment.size)
+        for (entry, _), place, size in zip(appending, places, sizes, strict=True):
+            segment.add(place.id, records=entry.records, created=entry.created, size=size)
+        return places
+
+    def settle(self, segment_id: int, marks: list[Mark]) -> None:
+        self.segments[segment_id].write_marks(marks)
+
+    def read(self, place: Place) -> Frame:
+        """Raises LookupError when it can't be read."""
+        segment = self.segments.get(place.segment)
+        if segment is not None:
+            with segment.path.open("rb") as file:
+                frame = read_frame(file, place.offset)
+            if frame is not None and frame.header["id"] == place.id:
+                return frame
+        raise LookupError(f"entry {place.id} can't be read")
+
+    def settled_segments(self, *, make_room: bool) -> list[Segment]:
+        """Those with nothing left to do; with ``make_room`` also the one that is appended to."""
+        active = self.active
+        if (
+            active.entries
+            and not active.waiting
+            and (make_room or active.size > IDLE_SEGMENT_BYTES)
+        ):
+            self.rotate()
+        return [
+            segment
+            for segment in self.segments.values()
+            if segment is not self.active and not segment.waiting
+        ]
+
+    def delete(self, segment: Segment) -> None:
+        segment.delete()
+        del self.segments[segment.first_id]
+
+    def rotate(self) -> None:
+        """A new file for what comes. Its name keeps the count of ids, whatever is deleted."""
+        old = self.active
+        new = Segment(self.directory, old.last_id + 1, last_id=old.last_id)
+        if new.first_id == old.first_id:
+            return
+        descriptor = os.open(new.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            flush_directory(self.directory)
+            old.seal()
+        except OSError:
+            os.close(descriptor)
+            new.delete()
+            raise
+        os.close(self._file)
+        self._file = descriptor
+        self.segments[new.first_id] = new
+
+    def _is_large(self, segment: Segment) -> bool:
+        return segment.size >= self._segment_bytes_max or segment.entries >= SEGMENT_ENTRIES_MAX
+
+    def _write(self, parts: list[bytes], offset: int) -> None:
+        try:
+            at = offset
+            for first in range(0, len(parts), _PARTS_MAX):
+                at += _write_all(self._file, parts[first : first + _PARTS_MAX], at)
+            os.fdatasync(self._file)
+        except OSError:
+            os.ftruncate(self._file, offset)
+            raise
+
+    def _cut_torn_tail(self, segment: Segment) -> None:
+        whole = segment.size - segment.torn
+        if not segment.torn:
+            return
+        self._said(
+            f"{segment.path}: the last {segment.torn:,} bytes were not written whole when the"
+            " process or the machine stopped; nobody was told that they are safe. They are cut off."
+        )
+        with segment.path.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+        segment.size, segment.torn = whole, 0
+
+
+def _write_all(file: int, parts: list[bytes], offset: int) -> int:
+    """A disk that fills up takes a part; asked for the rest it tells why."""
+    size = sum(map(len, parts))
+    written = os.pwritev(file, parts, offset)
+    if written < size:
+        rest = memoryview(b"".join(parts))
+        while written < size:
+            written += os.pwrite(file, rest[written:], offset + written)
+    return size

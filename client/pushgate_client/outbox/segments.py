@@ -1,0 +1,196 @@
+"""One segment: a file of frames, the marks beside it, and what is known of both."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from pushgate_client.limits import BODY_BYTES_MAX
+from pushgate_client.outbox.acks import Mark, mark_bytes, read_marks, whole_marks_bytes
+from pushgate_client.outbox.files import delete, write_whole
+from pushgate_client.outbox.frames import Damage, Frame, read_frames
+
+ENTRIES_SUFFIX, MARKS_SUFFIX, TOTALS_SUFFIX = ".entries", ".marks", ".totals"
+_NAME_DIGITS = 20
+_TOTALS = ("entries", "records", "last_id", "oldest", "size", "damaged")
+
+
+@dataclass
+class Segment:
+    """``first_id`` names it: no entry in it has a smaller id. ``size`` is what is on disk for sure.
+
+    ``oldest``: when its first entry was created, None while it has none. ``torn``: bytes at its
+    end that are no whole frame. ``marked`` counts settled entries, ``sent`` those of which at
+    least one record was accepted.
+    """
+
+    directory: Path
+    first_id: int
+    size: int = 0
+    entries: int = 0
+    records: int = 0
+    last_id: int = 0
+    oldest: int | None = None
+    damaged: int = 0
+    torn: int = 0
+    marked: int = 0
+    marked_records: int = 0
+    sent: int = 0
+    sent_records: int = 0
+    marks_size: int = 0
+    unwritten: list[Mark] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        return self._named(ENTRIES_SUFFIX)
+
+    @property
+    def marks_path(self) -> Path:
+        return self._named(MARKS_SUFFIX)
+
+    @property
+    def totals_path(self) -> Path:
+        return self._named(TOTALS_SUFFIX)
+
+    @property
+    def waiting(self) -> int:
+        return self.entries - self.marked
+
+    @property
+    def waiting_records(self) -> int:
+        return self.records - self.marked_records
+
+    @property
+    def bytes_on_disk(self) -> int:
+        return self.size + self.marks_size
+
+    def add(self, id_: int, *, records: int, created: int, size: int) -> None:
+        self.entries += 1
+        self.records += records
+        self.last_id = max(self.last_id, id_)
+        self.size += size
+        if self.oldest is None:
+            self.oldest = created
+
+    def frames(
+        self, offset: int = 0, *, bodies_max: int = BODY_BYTES_MAX
+    ) -> Iterator[Frame | Damage]:
+        with self.path.open("rb") as file:
+            yield from read_frames(file, offset, self.size, bodies_max=bodies_max)
+
+    def settled(self) -> set[int]:
+        return {*read_marks(self.marks_path), *(mark.id for mark in self.unwritten)}
+
+    def write_marks(self, marks: list[Mark]) -> None:
+        """They count at once.
+
+        On a full disk they are written with the next ones: until then a crash means that their
+        entries are sent again, and that is all.
+        """
+        self.count_marks(marks)
+        self.unwritten += marks
+        packed = mark_bytes(self.unwritten)
+        try:
+            descriptor = os.open(self.marks_path, os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError:
+            return
+        try:
+            with contextlib.suppress(OSError):
+                if os.pwrite(descriptor, packed, self.marks_size) == len(packed):
+                    self.marks_size += len(packed)
+                    self.unwritten = []
+        finally:
+            os.close(descriptor)
+
+    def recount(self) -> list[Damage]:
+        """By what can be read; returns what can't. Damage up to the end is ``torn``."""
+        self.entries = self.records = self.damaged = self.torn = 0
+        self.marked = self.marked_records = self.sent = self.sent_records = 0
+        size, self.size, self.oldest = self.size, 0, None
+        marks = read_marks(self.marks_path) | {mark.id: mark for mark in self.unwritten}
+        damages = []
+        with self.path.open("rb") as file:
+            for found in read_frames(file, 0, size):
+                if isinstance(found, Damage):
+                    damages.append(found)
+                    self.size = found.end
+                else:
+                    header, id_ = found.header, found.header["id"]
+                    self.add(
+                        id_,
+                        records=header["records"],
+                        created=header["created"],
+                        size=found.end - found.offset,
+                    )
+                    self.count_marks([marks[id_]] if id_ in marks else [])
+        self.damaged = len(damages)
+        # An id is never given twice, whatever became of its entry: a mark would settle the second.
+        self.last_id = max([self.last_id, *marks])
+        return damages
+
+    def seal(self) -> None:
+        """Nothing will be added: what it holds is written beside it, so that opening is quick.
+
+        It can be done without, so a full disk is no reason to stop.
+        """
+        totals = {name: getattr(self, name) for name in _TOTALS}
+        with contextlib.suppress(OSError):
+            write_whole(self.totals_path, orjson.dumps(totals))
+
+    def reseal(self) -> None:
+        if self.totals_path.exists():
+            self.seal()
+
+    def delete(self) -> None:
+        """Marks last: without them the entries would be sent again."""
+        for path in (self.totals_path, self.path, self.marks_path):
+            delete(path)
+
+    def count_marks(self, marks: Iterable[Mark]) -> None:
+        for mark in marks:
+            self.marked += 1
+            self.marked_records += mark.records
+            self.sent += mark.sent > 0
+            self.sent_records += mark.sent
+
+    def _named(self, suffix: str) -> Path:
+        return self.directory / f"{self.first_id:0{_NAME_DIGITS}}{suffix}"
+
+
+def segment_ids(directory: Path) -> list[int]:
+    """The names of the segments in a directory, oldest first."""
+    return sorted(int(path.stem) for path in directory.glob(f"*{ENTRIES_SUFFIX}"))
+
+
+def load_segment(directory: Path, first_id: int) -> Segment:
+    """What is there, without changing anything. A sealed segment is not read through."""
+    segment = Segment(directory, first_id, last_id=first_id - 1)
+    size = segment.path.stat().st_size
+    segment.marks_size = whole_marks_bytes(segment.marks_path)
+    if _take_totals(segment, size):
+        marks = read_marks(segment.marks_path)
+        segment.count_marks(marks.values())
+        return segment
+    segment.size = size
+    damages = segment.recount()
+    if damages and damages[-1].end == size:
+        segment.torn = size - damages[-1].offset
+        segment.damaged -= 1
+    return segment
+
+
+def _take_totals(segment: Segment, size: int) -> bool:
+    try:
+        totals = orjson.loads(segment.totals_path.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return False
+    if totals.get("size") != size or any(name not in totals for name in _TOTALS):
+        return False
+    for name in _TOTALS:
+        setattr(segment, name, totals[name])
+    return True

@@ -1,0 +1,364 @@
+"""Everything of an outbox that is on disk. All of it blocks, and belongs to one thread at a time.
+
+``queue/``: what waits to be sent. ``aside/``: what the gate refused for good, each with its answer.
+``sequences``: up to where they may have been given out. ``tally``: what was sent by segments that
+are deleted. ``counts``: how it stands, for other processes. ``damaged/``: bytes nobody could read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from pushgate_client.entries import Entry, SetAside, entry_of, sequences_of
+from pushgate_client.errors import OutboxUnusable
+from pushgate_client.limits import (
+    GROUP_BYTES_MAX,
+    GROUP_ENTRIES_MAX,
+    IDLE_SEGMENT_BYTES,
+    INLINE_BODY_BYTES,
+    LIVE_PART_MIN,
+    RECENT_SET_ASIDE,
+    WINDOW_BYTES,
+    WINDOW_ENTRIES,
+)
+from pushgate_client.outbox.acks import Mark
+from pushgate_client.outbox.files import flush_directory, make_directory, read_small, write_whole
+from pushgate_client.outbox.frames import Damage, Frame
+from pushgate_client.outbox.lock import DirectoryLock
+from pushgate_client.outbox.ready_queue import Waiting
+from pushgate_client.outbox.segment_log import Appending, Place, SegmentLog
+from pushgate_client.outbox.segments import Segment
+
+UNTALLIED: dict[str, Any] = {"sent": 0, "sent_records": 0, "damaged": 0, "forgotten": []}
+
+
+class Store:
+    def __init__(
+        self, directory: Path, *, segment_bytes_max: int, said: Callable[[str], None]
+    ) -> None:
+        self.directory = directory
+        self._said = said
+        self._lock = DirectoryLock(directory)
+        self.queue = SegmentLog(directory / "queue", segment_bytes_max=segment_bytes_max, said=said)
+        self.aside = SegmentLog(directory / "aside", segment_bytes_max=segment_bytes_max, said=said)
+        self.tally: dict[str, Any] = dict(UNTALLIED)
+        # Entries and records that waited and can't be read any more, since it was opened.
+        self.lost = self.lost_records = 0
+        self._next: tuple[int, int] = (0, 0)
+        self._settled: tuple[int, set[int]] = (0, set())
+        self._recent: dict[_Key, None] = {}
+
+    def open(self) -> None:
+        """Raises OutboxLocked and OutboxUnusable."""
+        try:
+            self._open()
+        except OSError as error:
+            self.close()
+            raise OutboxUnusable(self.directory, error.strerror or str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        make_directory(self.directory)
+        self._lock.take()
+        self._read_tally()
+        for log in (self.queue, self.aside):
+            log.open()
+        flush_directory(self.directory)
+        flush_directory(self.directory.absolute().parent)
+        self._forget_what_was_counted()
+        for segment in [*self.queue.segments.values(), *self.aside.segments.values()]:
+            if segment.damaged:
+                self._mend(segment)
+        self._remember_recent()
+        self.lost = self.lost_records = 0
+
+    def close(self) -> None:
+        self.queue.close()
+        self.aside.close()
+        self._lock.let_go()
+
+    # --- the queue ---------------------------------------------------------------------------
+
+    def append(self, entries: Iterable[Entry]) -> list[Place]:
+        """On disk when it returns; raises OSError with none of them kept."""
+        return self.queue.append([Appending(entry, {}) for entry in entries])
+
+    def read_on(self, room: int = WINDOW_ENTRIES, room_bytes: int = WINDOW_BYTES) -> list[Waiting]:
+        """The next entries of the queue that are not settled, each once, in its order."""
+        found: list[Waiting] = []
+        for segment_id in sorted(self.queue.segments):
+            at, offset = self._next
+            if segment_id < at:
+                continue
+            offset = offset if segment_id == at else 0
+            segment = self.queue.segments[segment_id]
+            if self._settled[0] != segment_id:
+                self._settled = (segment_id, segment.settled())
+            for frame in segment.frames(offset, bodies_max=INLINE_BODY_BYTES):
+                self._next = (segment_id, frame.end)
+                if isinstance(frame, Damage):
+                    self._mend(segment)
+                    continue
+                if frame.header["id"] in self._settled[1]:
+                    continue
+                waiting = _waiting(segment_id, frame)
+                found.append(waiting)
+                room_bytes -= waiting.body_bytes if waiting.entry is not None else 0
+                if len(found) >= room or room_bytes <= 0:
+                    return found
+        return found
+
+    def read(self, place: Place) -> Entry | None:
+        """None when it can't be read any more: then it was counted as damaged."""
+        try:
+            frame = self.queue.read(place)
+        except LookupError:
+            self._mend(self.queue.segments[place.segment])
+            return None
+        return entry_of(frame.header, frame.whole_body)
+
+    def settle(self, settled: list[tuple[Place, Mark]]) -> None:
+        by_segment: dict[int, list[Mark]] = defaultdict(list)
+        for place, mark in settled:
+            by_segment[place.segment].append(mark)
+        for segment_id, marks in by_segment.items():
+            self.queue.settle(segment_id, marks)
+
+    def forget_settled(self, *, make_room: bool) -> bool:
+        """Whether room was made."""
+        gone = self.queue.settled_segments(make_room=make_room)
+        for segment in gone:
+            self.tally["sent"] += segment.sent
+            self.tally["sent_records"] += segment.sent_records
+        if gone:
+            self.tally["forgotten"] = [segment.first_id for segment in gone]
+            # On a full disk it can't be written, and only deleting helps.
+            with contextlib.suppress(OSError):
+                self._write_tally()
+        for segment in gone:
+            self.queue.delete(segment)
+        return bool(gone)
+
+    # --- what was set aside ------------------------------------------------------------------
+
+    def set_aside(
+        self, entry: Entry, from_id: int, status: int, reason: str, *, place: int = 0
+    ) -> None:
+        """On disk when it returns. What a crash made come again is not kept twice."""
+        key = _Key(from_id, place, entry.records, zlib.crc32(entry.body))
+        if key in self._recent:
+            return
+        more = {"from": from_id, "place": place, "status": status, "reason": reason}
+        self.aside.append([Appending(entry, more)])
+        self._recent[key] = None
+        if len(self._recent) > RECENT_SET_ASIDE:
+            del self._recent[next(iter(self._recent))]
+
+    def set_aside_entries(self, after: int, most: int) -> list[SetAside]:
+        """In the order of their ids, those above ``after``."""
+        found: list[SetAside] = []
+        for segment_id in sorted(self.aside.segments):
+            for frame in _unsettled(self.aside.segments[segment_id]):
+                if frame.header["id"] > after:
+                    found.append(set_aside_of(frame))
+                if len(found) == most:
+                    return found
+        return found
+
+    def take_from_aside(self, ids: set[int], *, back_to_queue: bool) -> tuple[int, int]:
+        """Each to the end of the queue, or gone. Returns how many they were, and their records.
+
+        On a full disk as many as fit; raises OSError when none does.
+        """
+        entries = records = 0
+        try:
+            for some in self._moved_from_aside(ids, back_to_queue=back_to_queue):
+                entries += len(some)
+                records += sum(frame.header["records"] for frame in some)
+        except OSError:
+            if not entries:
+                raise
+        # Tidiness needs room of its own, and can wait until there is some.
+        with contextlib.suppress(OSError):
+            self._tidy_aside()
+        return entries, records
+
+    def _moved_from_aside(self, ids: set[int], *, back_to_queue: bool) -> Iterator[list[Frame]]:
+        for segment in list(self.aside.segments.values()):
+            for some in _groups(_unsettled(segment, ids)):
+                if back_to_queue:
+                    self.append(entry_of(frame.header, frame.whole_body) for frame in some)
+                self.aside.settle(segment.first_id, [_mark(frame) for frame in some])
+                for frame in some:
+                    self._recent.pop(_key(frame), None)
+                yield some
+
+    def _tidy_aside(self) -> None:
+        """A few that stay must not keep many megabytes: they are written anew, at the end."""
+        for segment in list(self.aside.segments.values()):
+            few = segment.waiting < segment.entries * LIVE_PART_MIN
+            if not few or segment is self.aside.active or segment.size < IDLE_SEGMENT_BYTES:
+                continue
+            for some in _groups(_unsettled(segment)):
+                self.aside.append([_again(frame) for frame in some])
+                self.aside.settle(segment.first_id, [_mark(frame) for frame in some])
+        for segment in self.aside.settled_segments(make_room=True):
+            self.aside.delete(segment)
+
+    # --- the small files ---------------------------------------------------------------------
+
+    def last_sequence(self) -> int:
+        """0 where nobody knows it any more: then the clock alone decides."""
+        return int(self._small_file("sequences", {"last": 0})["last"])
+
+    def write_last_sequence(self, last: int) -> None:
+        write_whole(self.directory / "sequences", orjson.dumps({"last": last}))
+
+    def write_counts(self, counts: dict[str, Any]) -> None:
+        """For readers only: not flushed."""
+        write_whole(self.directory / "counts", orjson.dumps(counts), flush=False)
+
+    def _write_tally(self) -> None:
+        write_whole(self.directory / "tally", orjson.dumps(self.tally))
+
+    def _read_tally(self) -> None:
+        self.tally = self._small_file("tally", self.tally)
+
+    def _small_file(self, name: str, unwritten: dict[str, Any]) -> dict[str, Any]:
+        """Begun anew when it is damaged: no record hangs on it."""
+        path = self.directory / name
+        found = read_small(path, unwritten)
+        if found is None:
+            self._said(f"{path} can't be read, the disk has changed it; it is begun anew.")
+        return unwritten if found is None else found
+
+    def _forget_what_was_counted(self) -> None:
+        """A crash came between counting a segment's entries and deleting it."""
+        for segment in list(self.queue.segments.values()):
+            if segment.first_id in self.tally["forgotten"]:
+                self.queue.delete(segment)
+
+    def _remember_recent(self) -> None:
+        for segment_id in sorted(self.aside.segments)[-2:]:
+            for frame in _whole(self.aside.segments[segment_id], 0):
+                self._recent[_key(frame)] = None
+        for key in list(self._recent)[:-RECENT_SET_ASIDE]:
+            del self._recent[key]
+
+    def _mend(self, segment: Segment) -> None:
+        """Counts what can be read, and keeps what can't beside."""
+        waiting, records = segment.waiting, segment.waiting_records
+        damages = segment.recount()
+        if segment.directory == self.queue.directory:
+            self.lost += waiting - segment.waiting
+            self.lost_records += records - segment.waiting_records
+        segment.reseal()
+        directory = self.directory / "damaged"
+        make_directory(directory)
+        for damage in damages:
+            name = f"{segment.directory.name}-{segment.first_id}-{damage.offset}"
+            if (directory / name).exists():
+                continue
+            # A disk may be full as well: then they stay where they are, as long as the rest does.
+            with segment.path.open("rb") as file, contextlib.suppress(OSError):
+                file.seek(damage.offset)
+                write_whole(directory / name, file.read(damage.end - damage.offset))
+            self.tally["damaged"] += 1
+            self._said(
+                f"{segment.path}: {damage.end - damage.offset:,} bytes can't be read, the disk has"
+                f" changed them; they are kept in {directory / name}, and everything else goes on."
+            )
+        with contextlib.suppress(OSError):
+            self._write_tally()
+
+
+def _whole(segment: Segment, offset: int) -> Iterable[Frame]:
+    return (found for found in segment.frames(offset) if not isinstance(found, Damage))
+
+
+def _waiting(segment_id: int, frame: Frame) -> Waiting:
+    header = frame.header
+    return Waiting(
+        place=Place(segment_id, frame.offset, header["id"]),
+        tables=tuple(header["tables"]),
+        in_order=header["in_order"],
+        sequences=sequences_of(header),
+        records=header["records"],
+        created=header["created"],
+        body_bytes=frame.body_bytes,
+        entry=None if frame.body is None else entry_of(header, frame.body),
+    )
+
+
+def set_aside_of(frame: Frame) -> SetAside:
+    header = frame.header
+    return SetAside(
+        id=header["id"],
+        from_id=header["from"],
+        entry=entry_of(header, frame.whole_body),
+        status=header["status"],
+        reason=header["reason"],
+    )
+
+
+def _mark(frame: Frame) -> Mark:
+    return Mark(frame.header["id"], frame.header["records"], 0)
+
+
+class _Key(NamedTuple):
+    """By which a part is known again: two records at fault may be equal, their places are not."""
+
+    from_id: int
+    place: int
+    records: int
+    crc32: int
+
+
+def _key(frame: Frame) -> _Key:
+    header = frame.header
+    return _Key(header["from"], _place(header), header["records"], zlib.crc32(frame.whole_body))
+
+
+def _place(header: dict[str, Any]) -> int:
+    """0 also in what was written before it was kept."""
+    return int(header.get("place", 0))
+
+
+def _again(frame: Frame) -> Appending:
+    more = {name: frame.header[name] for name in ("from", "status", "reason")}
+    more["place"] = _place(frame.header)
+    return Appending(entry_of(frame.header, frame.whole_body), more)
+
+
+def _unsettled(segment: Segment, ids: set[int] | None = None) -> Iterator[Frame]:
+    """Of these ids, or of all."""
+    if not segment.waiting or (ids is not None and segment.last_id < min(ids, default=0)):
+        return
+    settled = segment.settled()
+    for frame in _whole(segment, 0):
+        id_ = frame.header["id"]
+        if id_ not in settled and (ids is None or id_ in ids):
+            yield frame
+
+
+def _groups(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    """As many as share one flush."""
+    group: list[Frame] = []
+    size = 0
+    for frame in frames:
+        group.append(frame)
+        size += frame.body_bytes
+        if len(group) == GROUP_ENTRIES_MAX or size > GROUP_BYTES_MAX:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

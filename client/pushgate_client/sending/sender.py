@@ -1,0 +1,120 @@
+"""One request over HTTP, and whatever comes back as an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+
+from pushgate_client.address import gate_address
+from pushgate_client.entries import BATCH, Entry
+from pushgate_client.limits import (
+    ANSWER_BYTES_MAX,
+    REQUEST_SECONDS_MAX,
+    UPLOAD_BYTES_PER_SECOND_MIN,
+)
+from pushgate_client.sending.answers import Answer
+
+_PATHS = {BATCH: "/v2/import/batch", "push": "/v2/import/push"}
+_REDIRECTIONS = range(300, 400)
+
+
+class Sender:
+    """``url`` is the gate's address. Raises ValueError for what is none."""
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        self.url = gate_address(url)
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections),
+        )
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, entry: Entry, token: str) -> Answer:
+        """Never raises for what the network or the gate does."""
+        assert self._session is not None, "it was opened"
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": entry.media_type}
+        if entry.idempotency_key:
+            headers["Idempotency-Key"] = entry.idempotency_key
+        try:
+            async with self._session.post(
+                self.url + _PATHS[entry.endpoint],
+                data=io.BytesIO(entry.body),
+                headers=headers,
+                allow_redirects=False,
+                timeout=_patience(len(entry.body)),
+            ) as response:
+                return await _answer(response)
+        except aiohttp.ClientConnectorError as error:
+            return Answer(None, f"{self.url} can't be reached: {_reason(error.os_error)}")
+        except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
+            return Answer(None, f"{self.url} gave no answer: {_what_came(error)}", lost=True)
+
+
+def _patience(body_bytes: int) -> aiohttp.ClientTimeout:
+    """Of the answer once all is sent; and of the whole, on the slowest line that the gate bears."""
+    return aiohttp.ClientTimeout(
+        total=REQUEST_SECONDS_MAX + body_bytes / UPLOAD_BYTES_PER_SECOND_MIN,
+        sock_read=REQUEST_SECONDS_MAX,
+    )
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error.strerror or error)
+
+
+def _what_came(error: Exception) -> str:
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
+        return f"nothing came within {REQUEST_SECONDS_MAX:g} s"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "what came can't be read as HTTP"
+    if isinstance(error, (aiohttp.ServerDisconnectedError, ConnectionError)):
+        return "the connection was closed"
+    return type(error).__name__
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Answer:
+    """Its status says what to do; a text that breaks off is only less to quote."""
+    if response.status in _REDIRECTIONS and (leads_to := response.headers.get("Location")):
+        return Answer(
+            response.status,
+            f"it leads to {leads_to}, and no redirection is followed: if that is the gate, set"
+            " its address",
+        )
+    text = b""
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError):
+        text = await _beginning(response.content)
+    return Answer(response.status, text.decode("utf-8", "replace"), retry_after(response.headers))
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """In seconds; 0 when nothing is said. A date counts from that of the answer."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text) - parsedate_to_datetime(headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    return max(0.0, until.total_seconds())
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """All of an answer, or as much of it as is ever of use."""
+    text = b""
+    while len(text) < ANSWER_BYTES_MAX and (more := await content.readany()):
+        text += more
+    return text

@@ -1,0 +1,164 @@
+"""A body in two halves, record by record, without touching a byte of any record.
+
+Numbers keep their digits and sequences stay what they are, because nothing is parsed and written
+again: the places between the records are looked for, and that is all. Of transit, whose records
+lean on those before them, the codes are written out first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Entry
+from pushgate_client.sending.json_scan import tokens
+from pushgate_client.sending.transit_codes import without_codes
+
+# How much of the name of the whole stands in that of a part, and how much of a digest after it.
+_NAME_CHARACTERS, _DIGEST_CHARACTERS = 64, 32
+_OPENING, _CLOSING = b"{[", b"}]"
+_ARRAY, _COMMA, _COLON = b"[,:"
+
+
+def halves(entry: Entry) -> tuple[Entry, Entry] | None:
+    """None when it can't be halved: a single record, or nothing that we know how to read."""
+    places = record_places(entry)
+    if places is None or len(places) < 2:  # noqa: PLR2004 - two halves
+        return None
+    middle = len(places) // 2
+    return places.part(0, middle), places.part(middle, len(places))
+
+
+def each_record(entry: Entry) -> list[Entry] | None:
+    """Every record on its own."""
+    places = record_places(entry)
+    return None if places is None else [places.part(at, at + 1) for at in range(len(places))]
+
+
+def joined(parts: Sequence[Entry]) -> Entry | None:
+    """All their records, between what stands around those of the first."""
+    places = [record_places(part) for part in parts]
+    found = [each for each in places if each is not None]
+    if len(found) < len(parts):
+        return None
+    return found[0].around([member for each in found for member in each.members()])
+
+
+class Places:
+    """Where each record of a body begins and ends. Eight bytes each: there may be many."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._name = _name_of_whole(entry)
+        self._starts = array("Q")
+        self._ends = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def add(self, start: int, end: int) -> None:
+        self._starts.append(start)
+        self._ends.append(end)
+
+    def part(self, first: int, last: int) -> Entry:
+        """Those records, between what stands around all of them."""
+        body = self._entry.body
+        before, after = body[: self._starts[0]], body[self._ends[-1] :]
+        kept = body[self._starts[first] : self._ends[last - 1]]
+        part = before + kept + after
+        return replace(
+            self._entry,
+            body=part,
+            records=last - first,
+            idempotency_key=self._name_of(part, first, last),
+        )
+
+    def members(self) -> list[bytes]:
+        body = self._entry.body
+        return [body[start:end] for start, end in zip(self._starts, self._ends, strict=True)]
+
+    def around(self, members: Sequence[bytes]) -> Entry:
+        """These records instead of its own."""
+        body = self._entry.body
+        whole = body[: self._starts[0]] + b",".join(members) + body[self._ends[-1] :]
+        return replace(
+            self._entry,
+            body=whole,
+            records=len(members),
+            idempotency_key=self._name_of(whole, 0, len(members)),
+        )
+
+    def _name_of(self, part: bytes, first: int, last: int) -> str:
+        """The same whenever it is cut again, and of no other part, be it equal."""
+        if not self._name:
+            return ""
+        digest = hashlib.sha256(f"{self._name}:{first}:{last}:".encode() + part).hexdigest()
+        return f"{self._name[:_NAME_CHARACTERS]}:{digest[:_DIGEST_CHARACTERS]}"
+
+
+def _name_of_whole(entry: Entry) -> str:
+    """Of a batch without one its bytes, by which the gate knows it again if it has no keys.
+
+    Without a name its parts would be known by theirs, and two that are equal be taken for one.
+    """
+    if entry.idempotency_key or entry.endpoint != BATCH:
+        return entry.idempotency_key
+    return hashlib.sha256(entry.body).hexdigest()
+
+
+def record_places(entry: Entry) -> Places | None:
+    """None when the body is not as it should be."""
+    media_type = entry.media_type.partition(";")[0].strip().lower()
+    if media_type == TRANSIT and entry.endpoint == PUSH:
+        written = without_codes(entry.body)
+        if written is None:
+            return None
+        entry = replace(entry, body=written)
+    elif media_type != JSON:
+        return None
+    start = _messages(entry.body) if entry.endpoint == BATCH else _array(entry.body)
+    return None if start is None else _elements(entry, start)
+
+
+def _array(body: bytes) -> int | None:
+    start, _ = next(tokens(body), (None, 0))
+    return start if start is not None and body[start] == _ARRAY else None
+
+
+def _messages(body: bytes) -> int | None:
+    """Where the array begins that is the value of the outermost key ``messages``."""
+    depth = 0
+    is_next = False
+    before = slice(0, 0)
+    for start, end in tokens(body):
+        mark = body[start]
+        if mark in _OPENING:
+            if is_next and mark == _ARRAY:
+                return start
+            depth += 1
+        elif mark in _CLOSING:
+            depth -= 1
+        is_next = depth == 1 and mark == _COLON and body[before] == b'"messages"'
+        before = slice(start, end)
+    return None
+
+
+def _elements(entry: Entry, start: int) -> Places | None:
+    places = Places(entry)
+    depth, first = 0, start + 1
+    for at, end in tokens(entry.body, start):
+        mark = entry.body[at]
+        if mark in _OPENING:
+            depth += 1
+        elif mark in _CLOSING:
+            depth -= 1
+            if depth == 0:
+                if entry.body[first:at].strip():
+                    places.add(first, at)
+                return places
+        elif mark == _COMMA and depth == 1:
+            places.add(first, at)
+            first = end
+    return None

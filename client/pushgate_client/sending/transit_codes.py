@@ -1,0 +1,87 @@
+"""Transit+JSON without its codes, so that each record can be read without those before it.
+
+A writer gives a short code to each map key and tag it repeats; here every code is replaced by what
+it stands for. Nothing else is touched: not a digit, not the order of anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from pushgate_client.limits import BODY_BYTES_MAX
+from pushgate_client.sending.json_scan import tokens
+
+_MAP = b"^ "
+_GIVEN_TO_ALL = (b"~#", b"~:", b"~$")
+_CHARACTERS_MIN = 4
+_DIGITS, _FIRST_DIGIT = 44, 48
+
+
+@dataclass
+class _Array:
+    """One that is open: whether it is a map, and which of its members comes next."""
+
+    is_map: bool = False
+    member: int = 0
+
+
+def without_codes(body: bytes) -> bytes | None:
+    """None for what is no array of maps, and for what would be too large."""
+    if not re.match(rb'\s*\[\s*[^"\s]', body):
+        return None
+    codes, open_arrays, parts, copied = _Codes(), [_Array()], list[bytes](), 0
+    for start, end in tokens(body):
+        token, array = body[start:end], open_arrays[-1]
+        if token in (b"[", b"{"):
+            open_arrays.append(_Array())
+        elif token in (b"]", b"}"):
+            open_arrays.pop()
+            if not open_arrays:
+                return None
+        elif token in (b",", b":"):
+            array.member += token == b","
+        elif token[1:-1] == _MAP:
+            array.is_map = array.member == 0
+        elif token[1:2] == b"^" and len(token) > len('"^"'):
+            meaning = codes.meanings.get(token[1:-1])
+            if meaning is None:
+                return None
+            parts += [body[copied:start], meaning]
+            copied = end
+        else:
+            codes.see(token, is_key=array.is_map and array.member % 2 == 1)
+    written = b"".join([*parts, body[copied:]])
+    return written if len(written) <= BODY_BYTES_MAX else None
+
+
+class _Codes:
+    """In the order in which a writer gives them out; after the last it begins again."""
+
+    def __init__(self) -> None:
+        self.meanings: dict[bytes, bytes] = {}
+        self._next = 0
+
+    def see(self, token: bytes, *, is_key: bool) -> None:
+        """A string, with its quotes, that is no code: it may get one now."""
+        if not is_key and token[1:3] not in _GIVEN_TO_ALL:
+            return
+        if _characters(token) < _CHARACTERS_MIN:
+            return
+        if self._next == _DIGITS * _DIGITS:
+            self._next = 0
+            self.meanings.clear()
+        high, low = divmod(self._next, _DIGITS)
+        digits = [high, low] if high else [low]
+        self.meanings[b"^" + bytes(_FIRST_DIGIT + digit for digit in digits)] = token
+        self._next += 1
+
+
+def _characters(token: bytes) -> int:
+    if token.isascii() and b"\\" not in token:
+        return len(token) - 2
+    try:
+        return len(json.loads(token))
+    except ValueError:
+        return 0

@@ -1,0 +1,57 @@
+"""``make demo``: a throw-away system does the main job on real data, and every step is checked.
+
+Exit code 0 when everything is as it must be, else 1 with what is not.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+
+from cli.errors import DONE, REFUSED, Refused
+from demo.checks import Mismatch
+from demo.flights import FLIGHTS, archive
+from demo.journey import Journey, say
+from demo.system import throw_away_system
+from services.runtime.clock import SystemClock
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m demo", description="The main job, checked")
+    parser.add_argument(
+        "--records",
+        type=int,
+        default=FLIGHTS,
+        metavar="N",
+        help=f"how many flights, at most {FLIGHTS:,} (default: all)",
+    )
+    arguments = parser.parse_args()
+    if not 1 <= arguments.records <= FLIGHTS:
+        parser.error(f"--records goes from 1 to {FLIGHTS:,}")
+    try:
+        asyncio.run(_run(arguments.records))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return REFUSED
+    except (Mismatch, Refused) as reason:
+        print(f"demo: {reason}", file=sys.stderr)
+        return REFUSED
+    return DONE
+
+
+async def _run(flights_count: int) -> None:
+    this = asyncio.current_task()
+    assert this is not None, "asyncio.run runs it in a task"
+    # Its system is taken down with it, however it is ended.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    clock = SystemClock()
+    kept = await asyncio.to_thread(archive)
+    began = clock.monotonic()
+    say("Starting a throw-away system ...")
+    async with throw_away_system() as system:
+        say(f"  It is up after {clock.monotonic() - began:.1f} s.")
+        await Journey(system, kept, flights_count=flights_count, clock=clock).run()
+    say(f"\nAll is as it must be, after {clock.monotonic() - began:.0f} s.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

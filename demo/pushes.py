@@ -1,0 +1,62 @@
+"""What the demo pushes: rows into requests, and a stream of small ones that goes on until told."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+import orjson
+
+from cli.push.json_input import Record
+from cli.push.requests import Request, Shape, cut
+from demo.flights import Row
+
+
+def requests_of(rows: Iterable[Row], shape: Shape) -> list[Request]:
+    items = list(cut(_records(rows), shape))
+    assert all(isinstance(item, Request) for item in items), "every row has its key"
+    return [item for item in items if isinstance(item, Request)]
+
+
+def _records(rows: Iterable[Row]) -> Iterator[Record]:
+    for number, row in enumerate(rows, start=1):
+        yield Record(number, orjson.dumps(row), dict(row))
+
+
+class Rounds:
+    """The same rows again and again, each time with higher sequences, until ``go_on`` is False.
+
+    ``newest`` tells, for each row's key, the sequence that was sent last.
+    """
+
+    def __init__(self, rows: Sequence[Row], key: str, shape: Shape) -> None:
+        self.newest: dict[object, int] = {}
+        self.go_on = True
+        self.begun = 0
+        self._rows = rows
+        self._key = key
+        self._shape = shape
+        self._numbers = itertools.count(shape.sequence_from)
+
+    def one(self) -> Request:
+        """The next few rows as one request."""
+        size = self._shape.records_max
+        number = next(self._numbers)
+        first = number * size % len(self._rows)
+        rows = self._rows[first : first + size]
+        shape = Shape(
+            client_id=self._shape.client_id,
+            table=self._shape.table,
+            keys=self._shape.keys,
+            # Higher than in any round before; the last of a round may be short.
+            sequence_from=number * size,
+            records_max=size,
+        )
+        (request,) = requests_of(rows, shape)
+        for place, row in enumerate(rows):
+            self.newest[row[self._key]] = number * size + place
+        self.begun += 1
+        # Alone it is all there is; nothing is left unsent when it is refused.
+        return request._replace(ends=True)
+
+    def __iter__(self) -> Iterator[Request]:
+        while self.go_on:
+            yield self.one()._replace(ends=False)

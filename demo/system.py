@@ -1,0 +1,132 @@
+"""A throw-away system: `pushgate up` on free ports, in a directory that is removed afterwards."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.errors import Refused
+from cli.installation import Target, find_target
+
+# Less than the time-out of a test, so that a system that does not come up is still taken down.
+READY_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+COMMAND_SECONDS_MAX = 300
+LINES_KEPT = 100
+FREE_PORTS = ("--tokens-port", "0", "--ingest-port", "0", "--history-port", "0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    exit_code: int
+    output: str
+    errors: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """``said``: the last lines that `up` printed, the one that begins with "ready" among them."""
+
+    data_dir: Path
+    target: Target
+    pid: int
+    said: deque[str]
+
+    async def command(self, *words: str, given: str | None = None, **variables: str) -> Command:
+        """`pushgate WORDS`, as a person would type it here; ``given`` is its standard input."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli", *words),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=environment(self.data_dir) | variables,
+        )
+        async with asyncio.timeout(COMMAND_SECONDS_MAX):
+            output, errors = await process.communicate((given or "").encode())
+        assert process.returncode is not None, "communicate waits for the end"
+        return Command(exit_code=process.returncode, output=output.decode(), errors=errors.decode())
+
+    async def asked(self, *words: str) -> Any:
+        """The JSON document that a command answers with; raises Refused when it fails."""
+        command = await self.command(*words, "--json")
+        if command.exit_code != 0:
+            raise Refused(f"`pushgate {' '.join(words)}` failed: {command.errors.strip()}")
+        return command.document
+
+
+@contextlib.asynccontextmanager
+async def throw_away_system(*options: str) -> AsyncIterator[System]:
+    """``options`` are for `up`. Raises Refused, with what it said, when it does not come up."""
+    data_dir = Path(tempfile.mkdtemp(prefix="pushgate-"))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "up", *FREE_PORTS, *options),
+        stdout=PIPE,
+        stderr=STDOUT,
+        env=environment(data_dir),
+    )
+    said = deque[str](maxlen=LINES_KEPT)
+    if not await _is_ready(process, said):
+        await _stop(process)
+        # Its logs are what one needs now.
+        raise Refused(f"`pushgate up` did not become ready in {data_dir}:\n" + "\n".join(said))
+    try:
+        target = await asyncio.to_thread(find_target, str(data_dir), {})
+        listening = asyncio.create_task(_listen(process, said))
+        yield System(data_dir=data_dir, target=target, pid=process.pid, said=said)
+        listening.cancel()
+    finally:
+        await _stop(process)
+        await asyncio.to_thread(shutil.rmtree, data_dir, ignore_errors=True)
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """Nothing of the caller's own settings: they would lead to another system."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("PUSHGATE_")}
+    return kept | {"PUSHGATE_DATA_DIR": str(data_dir)}
+
+
+async def _is_ready(process: Process, said: deque[str]) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            async for line in _lines(process):
+                said.append(line)
+                if line.startswith("ready "):
+                    return True
+    return False
+
+
+async def _listen(process: Process, said: deque[str]) -> None:
+    """To the end: a full pipe would stop it."""
+    async for line in _lines(process):
+        said.append(line)
+
+
+async def _lines(process: Process) -> AsyncIterator[str]:
+    assert process.stdout is not None, "it was started with a pipe"
+    async for line in process.stdout:
+        yield line.decode(errors="replace").rstrip("\n")
+
+
+async def _stop(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

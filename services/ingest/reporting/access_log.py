@@ -1,0 +1,111 @@
+"""One log line for every push, written together by a thread: none of it is on a push's way."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from events.ids import BatchId
+from protocol.refusals import Refusal
+from services.ingest.admission import Token
+from services.ingest.commit.columns import Candidate
+from services.ingest.reporting.usage_stats import Whose
+from services.runtime.clock import Clock
+from services.runtime.logs import Log, LogEvent, lines_text, write_text
+
+LINES_SECONDS = 1.0
+# Of pushes in that time; the rest is counted, and stands in the metrics like all others.
+LINES_MAX = 20_000
+
+
+class PushLines:
+    """Of a push nothing is kept here but what its line tells: no body, no token."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._due: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Future[None] | None = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._texts: list[bytes] = []
+        self._room = LINES_MAX
+        self._dropped = 0
+
+    def accepted(
+        self,
+        admitted: Sequence[tuple[Token, Candidate]],
+        batch_ids: Sequence[BatchId],
+        received: Sequence[datetime],
+    ) -> None:
+        self._keep(
+            "batch.accepted",
+            [
+                {
+                    "timestamp": moment,
+                    "batch_id": batch_id,
+                    "request_id": candidate.request_id,
+                    "endpoint": candidate.endpoint,
+                    "integration_id": token.integration_id,
+                    "token_id": token.token_id,
+                    "records": candidate.checked.records,
+                    "bytes": candidate.body_bytes,
+                }
+                for (token, candidate), batch_id, moment in zip(
+                    admitted, batch_ids, received, strict=True
+                )
+            ],
+        )
+
+    def repeated(self, token: Token, candidate: Candidate, first_batch_id: UUID) -> None:
+        line = {
+            "timestamp": self._clock.now(),
+            "batch_id": str(first_batch_id),
+            "request_id": candidate.request_id,
+            "endpoint": candidate.endpoint,
+            "integration_id": token.integration_id,
+            "token_id": token.token_id,
+        }
+        self._keep("batch.repeated", [line])
+
+    def refused(
+        self, refusal: Refusal, *, endpoint: str, request_id: str | None, whose: Whose
+    ) -> None:
+        line = {
+            "timestamp": self._clock.now(),
+            "request_id": request_id,
+            "endpoint": endpoint,
+            "integration_id": whose.integration_id,
+            "token_id": whose.token_id,
+            "status": refusal.status,
+            "code": refusal.code,
+        }
+        self._keep("batch.refused", [line])
+
+    def _keep(self, event: LogEvent, lines: Sequence[dict[str, Any]]) -> None:
+        kept = lines[: self._room]
+        self._room -= len(kept)
+        self._dropped += len(lines) - len(kept)
+        if kept:
+            self._texts.append(lines_text(event, "info", kept))
+        if self._due is None:
+            loop = asyncio.get_running_loop()
+            self._due = loop.call_later(LINES_SECONDS, self._begin_to_write, loop)
+
+    def _begin_to_write(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._due = None
+        if text := self._text():
+            self._writing = loop.run_in_executor(None, write_text, text)
+
+    def write(self) -> None:
+        """What was kept until now, in the caller's thread."""
+        if text := self._text():
+            write_text(text)
+
+    def _text(self) -> bytes:
+        if self._dropped:
+            Log().warning("lines.dropped", lines=self._dropped)
+        text = b"".join(self._texts)
+        self._begin_anew()
+        return text

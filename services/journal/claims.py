@@ -1,0 +1,164 @@
+"""How a loader takes batches from the journal: the one door that the loader uses.
+
+A table is worked on by one loader at a time, under a lease that ends with its time or with the
+holder's last connection, whichever is first. The lease only saves work: what keeps a batch from
+being loaded twice is the destination's own transaction (design, promise 8). Losing a lease is
+therefore never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from asyncpg import Pool, Record
+
+from events.log import AnyConnection
+from events.sql_files import load_queries
+from services.journal.bodies import inflate
+
+# Batches of one claim; with one record each that is a load of some 5 MB.
+BATCHES_MAX = 5_000
+
+
+class TableKey(NamedTuple):
+    """Which table of the journal; the hash stands for its name, which may be any length."""
+
+    integration_id: int
+    table_hash: int
+
+
+FIRST_TABLE = TableKey(-1, 0)
+
+
+class Mark(NamedTuple):
+    """One table's part of one batch."""
+
+    batch_id: UUID
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``number`` is the receipt's: the order of acceptance. ``bytes`` is of the whole body."""
+
+    mark: Mark
+    number: int
+    table_name: str
+    records: int
+    bytes: int
+    received_at: datetime
+    attempts: int
+    endpoint: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    media_type: str
+    deflated: bytes
+
+    def inflated(self) -> bytes:
+        """Exactly as parsed when the batch was accepted."""
+        return inflate(self.deflated)
+
+
+class Figures(NamedTuple):
+    """Of what waits; counted to 100,000 batches at most."""
+
+    batches: int
+    bytes: int
+    failed: int
+    oldest_seconds: float
+
+
+def session_of(holder: UUID) -> str:
+    """What a loader's connections to the journal must call themselves (application_name).
+
+    By it others see that the holder of a lease lives; without it the lease is worth nothing.
+    """
+    return f"pushgate loader {holder}"
+
+
+class Claims:
+    """One loader's view of the journal. ``holder`` names the loader in its leases."""
+
+    def __init__(self, pool: Pool[Record], holder: UUID) -> None:
+        self._pool = pool
+        self._holder = holder
+        self._queries = load_queries("services.journal")
+
+    async def tables_with_work(self, after: TableKey, limit: int) -> list[TableKey]:
+        """Tables nobody holds a lease on, in order, beginning behind ``after`` (not wrapping)."""
+        rows = await self._pool.fetch(self._queries["tables_with_work"], *after, limit)
+        return [TableKey(*row) for row in rows]
+
+    async def take(self, table: TableKey, lease_seconds: float) -> bool:
+        """Takes or prolongs the lease; False when another loader has it."""
+        row = await self._pool.fetchval(
+            self._queries["take_lease"], *table, self._holder, lease_seconds
+        )
+        return row is not None
+
+    async def release(self, table: TableKey | None = None) -> None:
+        """Gives back the lease of ``table``, or all of them."""
+        key = (None, None) if table is None else tuple(table)
+        await self._pool.execute(self._queries["release_leases"], self._holder, *key)
+
+    async def batches(self, table: TableKey) -> list[Batch]:
+        """The oldest batches that wait, in order of acceptance, at most BATCHES_MAX."""
+        rows = await self._pool.fetch(self._queries["claim_batches"], *table, BATCHES_MAX)
+        return [Batch(Mark(row["batch_id"], row["place"]), *tuple(row)[2:]) for row in rows]
+
+    async def bodies(self, batches: Sequence[Batch]) -> dict[UUID, Body]:
+        """Without those that are no longer kept."""
+        rows = await self._pool.fetch(
+            self._queries["claimed_bodies"],
+            [batch.mark.batch_id for batch in batches],
+            [batch.received_at for batch in batches],
+        )
+        return {row["batch_id"]: Body(row["media_type"], row["body"]) for row in rows}
+
+    async def still_pending(self, marks: Sequence[Mark]) -> set[Mark]:
+        return await self._marks("still_pending", marks)
+
+    async def listed(self, marks: Sequence[Mark]) -> set[Mark]:
+        """Those the journal still holds, set aside or not."""
+        return await self._marks("pending_places", marks)
+
+    async def _marks(self, query: str, marks: Sequence[Mark]) -> set[Mark]:
+        rows = await self._pool.fetch(self._queries[query], *columns_of(marks))
+        return {Mark(*row) for row in rows}
+
+    async def finish(self, marks: Sequence[Mark], connection: AnyConnection) -> set[Mark]:
+        """They are loaded: off the list, in the caller's transaction. Again changes nothing.
+
+        Those that were on the list until now.
+        """
+        rows = await connection.fetch(self._queries["finish_batches"], *columns_of(marks))
+        return {Mark(*row) for row in rows}
+
+    async def count_attempt(self, marks: Sequence[Mark], reason: str) -> None:
+        await self._pool.execute(self._queries["count_attempt"], *columns_of(marks), reason)
+
+    async def set_aside(self, marks: Sequence[Mark], reason: str) -> None:
+        """Not claimed any more until somebody sends them again."""
+        await self._pool.execute(self._queries["set_aside"], *columns_of(marks), reason)
+
+    async def figures(self) -> Figures:
+        row = await self._pool.fetchrow(self._queries["pending_figures"])
+        assert row is not None
+        return Figures(row["batches"], row["bytes"], row["failed"], row["oldest_seconds"] or 0.0)
+
+    async def schema_name(self, integration_id: int) -> str | None:
+        """None: the integration is not there (any more)."""
+        name: str | None = await self._pool.fetchval(self._queries["schema_name"], integration_id)
+        return name
+
+
+def columns_of(marks: Iterable[Mark]) -> tuple[list[UUID], list[int]]:
+    pairs = list(marks)
+    return [mark.batch_id for mark in pairs], [mark.place for mark in pairs]

@@ -1,0 +1,98 @@
+-- Statements of the journal: partitions (run by ingest) and claims (run by the loader).
+
+-- name: make_partitions
+SELECT journal.make_partitions($1::date, $2);
+
+-- name: drop_partition
+SELECT journal.drop_partition($1::date);
+
+-- name: tables_with_work
+-- From index entry to index entry, so that a backlog of millions costs as much as one of tens.
+-- Goes on after table $1, $2, so that no table can stand before all others for ever.
+WITH RECURSIVE work AS (
+    (SELECT p.integration_id, p.table_hash FROM journal.pending p
+      WHERE p.failed_at IS NULL AND (p.integration_id, p.table_hash) > ($1::int, $2::bigint)
+      ORDER BY p.integration_id, p.table_hash LIMIT 1)
+    UNION ALL
+    SELECT further.integration_id, further.table_hash
+      FROM work CROSS JOIN LATERAL (
+        SELECT p.integration_id, p.table_hash FROM journal.pending p
+         WHERE p.failed_at IS NULL
+           AND (p.integration_id, p.table_hash) > (work.integration_id, work.table_hash)
+         ORDER BY p.integration_id, p.table_hash LIMIT 1) AS further
+)
+SELECT work.integration_id, work.table_hash FROM work
+ WHERE NOT EXISTS (SELECT FROM journal.leases l
+                    WHERE l.integration_id = work.integration_id
+                      AND l.table_hash = work.table_hash AND l.until > now()
+                      AND EXISTS (SELECT FROM pg_stat_activity a
+                                   WHERE a.application_name = 'pushgate loader ' || l.holder))
+ LIMIT $3::int;
+
+-- name: take_lease
+-- A loader that is no longer connected does not come back to its tables (claim.py, session_of).
+INSERT INTO journal.leases AS mine (integration_id, table_hash, holder, until)
+VALUES ($1, $2, $3, now() + make_interval(secs => $4::double precision))
+ON CONFLICT (integration_id, table_hash) DO UPDATE
+   SET holder = excluded.holder, until = excluded.until
+ WHERE mine.until <= now() OR mine.holder = excluded.holder
+    OR NOT EXISTS (SELECT FROM pg_stat_activity a
+                    WHERE a.application_name = 'pushgate loader ' || mine.holder)
+RETURNING true;
+
+-- name: release_leases
+DELETE FROM journal.leases
+ WHERE holder = $1 AND ($2::int IS NULL OR (integration_id = $2 AND table_hash = $3::bigint));
+
+-- name: claim_batches
+SELECT p.batch_id, p.place, p.number, p.table_name, p.records, p.bytes, p.received_at, p.attempts,
+       r.endpoint, p.request_id
+  FROM journal.pending p JOIN journal.receipts r ON r.number = p.number
+ WHERE p.integration_id = $1 AND p.table_hash = $2 AND p.failed_at IS NULL
+ ORDER BY p.number LIMIT $3;
+
+-- name: claimed_bodies
+SELECT b.batch_id, b.media_type, b.body
+  FROM unnest($1::uuid[], $2::timestamptz[]) AS asked (batch_id, received_at)
+  JOIN journal.bodies b USING (batch_id, received_at);
+
+-- name: still_pending
+SELECT p.batch_id, p.place FROM journal.pending p
+  JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place)
+ WHERE p.failed_at IS NULL;
+
+-- name: pending_places
+-- Set aside or not: what may still be loaded one day.
+SELECT p.batch_id, p.place FROM journal.pending p
+  JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place);
+
+-- name: finish_batches
+DELETE FROM journal.pending p USING unnest($1::uuid[], $2::int[]) AS done (batch_id, place)
+ WHERE p.batch_id = done.batch_id AND p.place = done.place
+RETURNING p.batch_id, p.place;
+
+-- name: count_attempt
+UPDATE journal.pending p SET attempts = p.attempts + 1, reason = $3
+  FROM unnest($1::uuid[], $2::int[]) AS tried (batch_id, place)
+ WHERE p.batch_id = tried.batch_id AND p.place = tried.place;
+
+-- name: set_aside
+UPDATE journal.pending p SET failed_at = now(), reason = $3
+  FROM unnest($1::uuid[], $2::int[]) AS failed (batch_id, place)
+ WHERE p.batch_id = failed.batch_id AND p.place = failed.place;
+
+-- name: pending_figures
+-- Counts to a limit only: a gauge is not worth a scan of millions. Batch ids grow with time, so
+-- the first one is the oldest.
+SELECT (SELECT count(*) FROM (SELECT FROM journal.pending
+                               WHERE failed_at IS NULL LIMIT 100000) AS counted) AS batches,
+       (SELECT coalesce(sum(bytes), 0)::bigint
+          FROM (SELECT bytes FROM journal.pending
+                 WHERE failed_at IS NULL LIMIT 100000) AS counted) AS bytes,
+       (SELECT count(*) FROM (SELECT FROM journal.pending
+                               WHERE failed_at IS NOT NULL LIMIT 100000) AS counted) AS failed,
+       (SELECT extract(epoch FROM now() - received_at)::double precision FROM journal.pending
+         WHERE failed_at IS NULL ORDER BY batch_id LIMIT 1) AS oldest_seconds;
+
+-- name: schema_name
+SELECT schema_name FROM tokens.integrations WHERE integration_id = $1;

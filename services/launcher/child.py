@@ -1,0 +1,127 @@
+"""One program as a child: started, started again when it ends, stopped within a limit."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.launcher.log_files import open_log
+from services.runtime.logs import Log
+
+PAUSE_SECONDS_MIN = 0.1
+PAUSE_SECONDS_MAX = 10.0
+# After this long a program counts as well, and its next end as a first one.
+WELL_SECONDS = 30.0
+# More than a program's own limits for finishing what is in hand.
+STOP_SECONDS_MAX = 20.0
+# "Starting me again would do harm": a person has to look.
+EXIT_DO_NOT_RESTART = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """``environment``: all that the program gets; ``descriptors``: what it inherits."""
+
+    name: str
+    module: str
+    environment: Mapping[str, str]
+    descriptors: tuple[int, ...]
+    log_path: Path
+
+
+@contextlib.asynccontextmanager
+async def kept_running(
+    program: Program, *, started: Callable[[str, int], None]
+) -> AsyncGenerator[None]:
+    """The program runs for the length of the block; ``started(name, pid)`` is told each time."""
+    keeping = asyncio.create_task(_keep_running(program, started), name=program.name)
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def _keep_running(program: Program, started: Callable[[str, int], None]) -> None:
+    pauses = Pauses()
+    while True:
+        began = time.monotonic()
+        code = None
+        # A full disk or process table ends one attempt, not the supervision.
+        with contextlib.suppress(OSError):
+            code = await _run_once(program, started)
+        Log().warning("child.ended", program=program.name, exit_code=code)
+        if code == EXIT_DO_NOT_RESTART:
+            return
+        await asyncio.sleep(pauses.after_running(time.monotonic() - began))
+
+
+async def _run_once(program: Program, started: Callable[[str, int], None]) -> int:
+    process = await _start(program)
+    try:
+        Log().info("child.started", program=program.name, pid=process.pid)
+        started(program.name, process.pid)
+        return await process.wait()
+    finally:
+        await _stop(process)
+
+
+async def _start(program: Program) -> Process:
+    with open_log(program.log_path) as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # a directory called "services" where somebody runs us is not ours
+            "-m",
+            program.module,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=program.environment,
+            pass_fds=program.descriptors,
+            # Ctrl-C in a terminal is for the supervisor, which stops things in order.
+            start_new_session=True,
+        )
+
+
+async def _stop(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+class Pauses:
+    """Growing rests between restarts, so that a broken program does not eat the machine."""
+
+    def __init__(self) -> None:
+        self._next_seconds = PAUSE_SECONDS_MIN
+
+    def after_running(self, seconds: float) -> float:
+        if seconds >= WELL_SECONDS:
+            self._next_seconds = PAUSE_SECONDS_MIN
+        pause = self._next_seconds
+        self._next_seconds = min(pause * 2, PAUSE_SECONDS_MAX)
+        return pause
+
+
+def base_environment() -> dict[str, str]:
+    """Ours, without what is a secret or belongs to one program only."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not (
+            name.startswith("PUSHGATE_")
+            and name.endswith(("_URL", "_TOKEN", "_PASSWORD", "_FD", "_PORT", "_HOST"))
+        )
+    }
+    return kept | {"PYTHONPATH": str(Path(__file__).parents[2])}

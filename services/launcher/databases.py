@@ -1,0 +1,106 @@
+"""Which databases an installation uses, made and migrated, and each program's own URL of them."""
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+
+from services.launcher.data_directory import DataDirectory
+from services.launcher.embedded_postgres.cluster import prepare_cluster
+from services.launcher.postgres_child import kept_postgres
+from services.runtime.config import Secret
+from services.runtime.database import connect
+from services.runtime.migrations import OWNER, create_roles, migrate, open_destination
+
+DATABASE = "pushgate"
+DESTINATION = "pushgate_destination"
+LOADER = "pushgate_loader"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Databases:
+    """``main``: without user and password; ``destination``: with those of its owner."""
+
+    main: str
+    destination: Secret
+    passwords: Mapping[str, Secret]
+
+    def url(self, role: str) -> Secret:
+        return as_role(self.main, role, self.passwords[role])
+
+
+@contextlib.asynccontextmanager
+async def embedded_admin(
+    directory: DataDirectory,
+    *,
+    say: Callable[[str], None],
+    started: Callable[[str, int], None],
+) -> AsyncGenerator[Secret]:
+    """The superuser's URL of the embedded server, which runs for the length of the block."""
+    cluster = prepare_cluster(directory.path, durable=True, say=say)
+    async with kept_postgres(cluster, directory, started=started):
+        yield Secret(cluster.url(DATABASE))
+
+
+async def prepare_databases(
+    admin: Secret, passwords: Mapping[str, Secret], *, destination: Secret | None
+) -> Databases:
+    """Makes what is missing: databases, roles with these passwords, the schema. Safe to repeat.
+
+    ``admin`` must be allowed to create roles, and databases unless they are there.
+    ``destination=None``: a database of its own beside the main one.
+    """
+    databases = await prepare_server(admin, passwords, destination=destination)
+    await migrate(databases.url(OWNER))
+    return databases
+
+
+async def prepare_server(
+    admin: Secret, passwords: Mapping[str, Secret], *, destination: Secret | None
+) -> Databases:
+    """The same without the schema."""
+    await create_database(admin)
+    await create_roles(admin, passwords)
+    main = _without_user(admin.reveal())
+    if destination is None:
+        beside = Secret(_in_database(admin.reveal(), DESTINATION))
+        await create_database(beside)
+        await open_destination(beside)
+        destination = as_role(_in_database(main, DESTINATION), LOADER, passwords[LOADER])
+    return Databases(main=main, destination=destination, passwords=passwords)
+
+
+async def create_database(url: Secret) -> None:
+    """The database that ``url`` names, unless it is there."""
+    name = urlsplit(url.reveal()).path.lstrip("/")
+    with contextlib.suppress(asyncpg.InvalidCatalogNameError):
+        await (await connect(url, application_name="pushgate up")).close()
+        return
+    gate = await connect(
+        Secret(_in_database(url.reveal(), "postgres")), application_name="pushgate up"
+    )
+    try:
+        quoted = await gate.fetchval("SELECT quote_ident($1)", name)
+        with contextlib.suppress(asyncpg.DuplicateDatabaseError):
+            await gate.execute(f"CREATE DATABASE {quoted} TEMPLATE template0 ENCODING 'UTF8'")
+    finally:
+        await gate.close()
+
+
+def as_role(url: str, role: str, password: Secret) -> Secret:
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    return Secret(
+        urlunsplit(parts._replace(netloc=f"{role}:{quote(password.reveal(), safe='')}@{where}"))
+    )
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _in_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))

@@ -1,0 +1,93 @@
+"""A small process between the supervisor and Postgres that stops Postgres when its caller dies.
+
+It watches a pipe or FIFO whose other end the caller holds: end of file means that the caller has
+gone, however it went. (PR_SET_PDEATHSIG would not do: the kernel clears it when Postgres's process
+changes its user.) SIGTERM stops Postgres too. Exit code: that of Postgres.
+
+Run as ``python -m services.launcher.embedded_postgres.keeper WATCH_FD UID GID COMMAND...``;
+UID -1 keeps the user.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+# Fast shutdown writes a checkpoint, which may be large; after that recovery has to do.
+FAST_SECONDS_MAX = 20.0
+IMMEDIATE_SECONDS_MAX = 5.0
+# Nothing of the caller's environment, which holds passwords, is Postgres's business.
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+
+def keep(command: Sequence[str], *, watch_fd: int, uid: int, gid: int) -> int:
+    with _signals_as_bytes() as woken:
+        postgres = _start(command, uid=uid, gid=gid)
+        while postgres.poll() is None:
+            readable, _, _ = select.select([watch_fd, woken.fileno()], [], [])
+            told = woken.fileno() in readable and signal.SIGTERM in woken.recv(64)
+            if told or (watch_fd in readable and not os.read(watch_fd, 64)):
+                os.close(watch_fd)
+                return _stop(postgres)
+        return _code(postgres)
+
+
+def _start(command: Sequence[str], *, uid: int, gid: int) -> subprocess.Popen[bytes]:
+    same = uid < 0
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+        cwd="/",
+        user=None if same else uid,
+        group=None if same else gid,
+        extra_groups=None if same else [],
+    )
+
+
+def _stop(postgres: subprocess.Popen[bytes]) -> int:
+    steps = ((signal.SIGINT, FAST_SECONDS_MAX), (signal.SIGQUIT, IMMEDIATE_SECONDS_MAX))
+    for number, seconds in steps:
+        postgres.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            postgres.wait(seconds)
+            return _code(postgres)
+    postgres.kill()
+    postgres.wait()
+    return _code(postgres)
+
+
+def _code(postgres: subprocess.Popen[bytes]) -> int:
+    """As a shell would say it: 128 and the signal's number when a signal ended it."""
+    return postgres.returncode if postgres.returncode >= 0 else 128 - postgres.returncode
+
+
+@contextlib.contextmanager
+def _signals_as_bytes() -> Iterator[socket.socket]:
+    """Signals become readable bytes, so that one ``select`` waits for everything."""
+    woken, waker = socket.socketpair()
+    waker.settimeout(0)
+    signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+    # Ctrl-C in a terminal is for the supervisor, which stops things in order. A handler, because
+    # "ignored" would be inherited by Postgres.
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    try:
+        yield woken
+    finally:
+        signal.set_wakeup_fd(-1)
+        woken.close()
+        waker.close()
+
+
+def main(arguments: Sequence[str]) -> int:
+    watch_fd, uid, gid, *command = arguments
+    return keep(command, watch_fd=int(watch_fd), uid=int(uid), gid=int(gid))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,62 @@
+"""``run.json``: what runs where, for the other commands on this machine (design section 7)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.launcher.child_registry import note_child
+from services.launcher.data_directory import DataDirectory
+from services.launcher.databases import Databases
+from services.launcher.sockets import Listening
+from services.runtime.private_files import read_private_json, write_private_json
+
+KEPT_FROM_START_TO_START = {"client_id", "connect_token"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    client_id: int
+    connect_token: str = field(repr=False)
+
+
+class RunFile:
+    """Written anew, in one step, whenever a child has another process number."""
+
+    def __init__(self, directory: DataDirectory) -> None:
+        self._directory = directory
+        before = read_private_json(directory.run_file)
+        self._content: dict[str, Any] = {
+            key: before[key] for key in KEPT_FROM_START_TO_START if key in before
+        }
+
+    @property
+    def account(self) -> Account | None:
+        if self._content.keys() >= KEPT_FROM_START_TO_START:
+            return Account(**{key: self._content[key] for key in KEPT_FROM_START_TO_START})
+        return None
+
+    def keep_account(self, account: Account) -> None:
+        """At once: the token is nowhere else."""
+        self._content |= {"client_id": account.client_id, "connect_token": account.connect_token}
+        self._write()
+
+    def set_addresses(self, listening: Mapping[str, Listening]) -> None:
+        for program, sockets in listening.items():
+            if program == "signer":  # known by its process only: nobody calls it
+                continue
+            urls = {} if sockets.url is None else {"url": sockets.url}
+            self._content[program] = urls | {"ops_url": sockets.operations_url}
+
+    def set_databases(self, databases: Databases) -> None:
+        self._content["database_url"] = databases.url("pushgate_owner").reveal()
+        self._content["destination_url"] = databases.destination.reveal()
+
+    def started(self, program: str, pid: int) -> None:
+        self._content.setdefault(program, {})["pid"] = pid
+        note_child(self._directory, program, pid)
+        # Postgres starts first; until the databases are known the file of the last run stays.
+        if "database_url" in self._content:
+            self._write()
+
+    def _write(self) -> None:
+        write_private_json(self._directory.run_file, self._content)

@@ -1,0 +1,190 @@
+"""Everything together, started and stopped in order."""
+
+import asyncio
+import contextlib
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from services.launcher.child import Program, base_environment, kept_running
+from services.launcher.child_registry import stop_orphans
+from services.launcher.data_directory import DataDirectory, held
+from services.launcher.databases import Databases, embedded_admin, prepare_databases
+from services.launcher.log_files import keep_bounded, open_log_text
+from services.launcher.run_file import Account, RunFile
+from services.launcher.sockets import Listening, listening
+from services.runtime.config import Secret
+from services.runtime.logs import configure_logs
+
+# The order of starting; stopping goes the other way, so that nothing is accepted any more while
+# what was accepted is still being loaded, and Postgres goes last.
+START_ORDER = ("history", "signer", "tokens", "loader", "ingest")
+MODULES = {program: f"services.{program}" for program in START_ORDER} | {
+    "signer": "services.history.signer"
+}
+# A signer that refuses to go on stops appends, and nothing else.
+WAITED_FOR = tuple(program for program in START_ORDER if program != "signer")
+
+READY_POLL_SECONDS = 0.05
+READY_PATIENCE_SECONDS = 20.0
+READY_ANSWER_SECONDS_MAX = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """``ports`` by program; ``first_account``: a new one, or None when the kept one is good."""
+
+    data_directory: Path
+    ports: Mapping[str, int]
+    database_url: Secret | None = None
+    destination_url: Secret | None = None
+    first_account: Callable[[Databases, Account | None], Awaitable[Account | None]]
+    modules: Mapping[str, str] = field(default_factory=lambda: MODULES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    directory: DataDirectory
+    urls: Mapping[str, str]
+    databases: Databases
+    # None when the one of an earlier start is kept.
+    new_account: Account | None
+
+
+@contextlib.asynccontextmanager
+async def everything(options: Options) -> AsyncGenerator[Running]:
+    """Serves for the length of the block; every program answers from its beginning on.
+
+    Raises AlreadyUp, PortTaken, ServerFailed, ClusterUnusable or MigrationRefused.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        directory = stack.enter_context(held(options.data_directory))
+        # What happens to the children is for reading later; the terminal is for sentences.
+        configure_logs("up", stack.enter_context(open_log_text(directory.log_path("up"))))
+        await asyncio.to_thread(stop_orphans, directory, say)
+        run_file = RunFile(directory)
+        sockets = stack.enter_context(listening(options.ports))
+        run_file.set_addresses(sockets)
+        await stack.enter_async_context(_in_background(keep_bounded(directory.logs)))
+        databases = await _databases(options, directory, run_file, stack)
+        run_file.set_databases(databases)
+        account = await options.first_account(databases, run_file.account)
+        if account is not None:
+            run_file.keep_account(account)
+        for program in _programs(options, directory, databases, sockets, stack):
+            await stack.enter_async_context(kept_running(program, started=run_file.started))
+        await _until_ready(sockets, directory)
+        urls = {name: own.url for name, own in sockets.items() if own.url is not None}
+        yield Running(directory=directory, urls=urls, databases=databases, new_account=account)
+
+
+async def _databases(
+    options: Options, directory: DataDirectory, run_file: RunFile, stack: contextlib.AsyncExitStack
+) -> Databases:
+    admin = options.database_url
+    if admin is None:
+        admin = await stack.enter_async_context(
+            embedded_admin(directory, say=say, started=run_file.started)
+        )
+    passwords = directory.passwords(os.environ)
+    return await prepare_databases(admin, passwords, destination=options.destination_url)
+
+
+def _programs(
+    options: Options,
+    directory: DataDirectory,
+    databases: Databases,
+    sockets: Mapping[str, Listening],
+    stack: contextlib.ExitStack | contextlib.AsyncExitStack,
+) -> list[Program]:
+    """Each with the environment, the sockets and the database role of its own, in start order."""
+    parent, alive = os.pipe()
+    stack.callback(os.close, parent)
+    stack.callback(os.close, alive)
+    programs = []
+    for name in START_ORDER:
+        own = sockets[name]
+        descriptors = {"PUSHGATE_PARENT_FD": parent, "PUSHGATE_OPS_FD": own.operations.fileno()}
+        if own.served is not None:
+            descriptors["PUSHGATE_LISTEN_FD"] = own.served.fileno()
+        environment = base_environment() | {
+            "PUSHGATE_DATABASE_URL": databases.url(f"pushgate_{name}").reveal(),
+            **{variable: str(number) for variable, number in descriptors.items()},
+        }
+        if name == "loader":
+            environment["PUSHGATE_DESTINATION_URL"] = databases.destination.reveal()
+        if name == "tokens":
+            environment["PUSHGATE_IMPORT_URL"] = sockets["ingest"].url or ""
+        if name == "signer":
+            environment["PUSHGATE_SIGNER_DIR"] = str(directory.signer)
+        programs.append(
+            Program(
+                name=name,
+                module=options.modules[name],
+                environment=environment,
+                descriptors=tuple(descriptors.values()),
+                log_path=directory.log_path(name),
+            )
+        )
+    return programs
+
+
+async def _until_ready(sockets: Mapping[str, Listening], directory: DataDirectory) -> None:
+    """No limit: a program that ends is started again, and a person may mend what it lacks."""
+    limit = aiohttp.ClientTimeout(total=READY_ANSWER_SECONDS_MAX)
+    async with aiohttp.ClientSession(timeout=limit) as session:
+        for program in WAITED_FOR:
+            own = sockets[program]
+            patience = time.monotonic() + READY_PATIENCE_SECONDS
+            while not await _is_ready(session, own.operations_url):
+                await asyncio.sleep(READY_POLL_SECONDS)
+                if time.monotonic() > patience:
+                    say(f"{program} is not ready yet; see {directory.log_path(program)}")
+                    patience = math.inf
+
+
+async def _is_ready(session: aiohttp.ClientSession, operations_url: str) -> bool:
+    try:
+        async with session.get(f"{operations_url}/health/ready") as answer:
+            return answer.status == HTTPStatus.OK
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+@contextlib.asynccontextmanager
+async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
+    """Runs ``work``; the first SIGTERM or SIGINT cancels it, wherever it is, later ones nothing."""
+    task = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()

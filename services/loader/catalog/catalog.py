@@ -1,0 +1,234 @@
+"""The destination as it is: tables, columns, and what our books there say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple, TypeAlias
+
+from asyncpg import Connection, Record
+
+from events.sql_files import load_queries
+from services.journal.claims import Mark, columns_of
+from services.loader.schema import identifiers
+from services.loader.schema.column_types import family_of
+from services.loader.schema.plan import ExistingColumn, ExistingTable, Plan
+
+Destination: TypeAlias = "Connection[Record]"
+
+# relkind of what rows can be put into: ordinary and partitioned tables.
+_TABLE_KINDS = ("r", "p")
+
+
+_BOOKS = ("0001_books.sql", "0002_counts.sql")
+
+
+@cache
+def books_sql() -> str:
+    """Read once, at start-up, in the caller's thread."""
+    directory = files("services.loader.catalog").joinpath("sql")
+    return "".join([directory.joinpath(name).read_text("utf-8") for name in _BOOKS])
+
+
+class Counts(NamedTuple):
+    """What a load wrote, sub-tables included, and what it rejected."""
+
+    rows: int
+    rejected: int
+
+
+@dataclass(slots=True)
+class Standing:
+    """What stands in a schema under the names that a load asks about.
+
+    ``in_the_way`` are names taken by something that is no table (an index, a view).
+    """
+
+    tables: dict[str, ExistingTable] = field(default_factory=dict)
+    in_the_way: set[str] = field(default_factory=set)
+    # Booked tables of the same root, and the root each asked name is booked under.
+    root_of: dict[str, str] = field(default_factory=dict)
+    active_version: int | None = None
+
+    def is_taken(self, name: str, *, root: str) -> bool:
+        """By what is no table, or by a table of another root (OP-43)."""
+        if name in self.in_the_way:
+            return True
+        return name in self.tables and self.root_of.get(name, root) != root
+
+
+class Books:
+    """Our bookkeeping in one destination, in the transaction that its connection is in."""
+
+    def __init__(self, connection: Destination) -> None:
+        self._connection = connection
+        self._queries = load_queries("services.loader.catalog")
+
+    async def open(self) -> None:
+        """Makes what is missing; several loaders may do so at once."""
+        async with self._connection.transaction():
+            await self._connection.execute("SELECT pg_advisory_xact_lock(4, 0)")
+            await self._connection.execute(books_sql())
+
+    async def lock_table(self, schema: str, table: str) -> None:
+        await self._connection.execute(self._queries["lock_table"], schema, table)
+
+    async def lock_holders(self, schema: str, table: str) -> list[str]:
+        """Who holds locks on the table now, in words."""
+        rows = await self._connection.fetch(self._queries["lock_holders"], schema, table)
+        return [f"session {pid} of {user} ({name})" for pid, user, name in rows]
+
+    async def marked(self, marks: Sequence[Mark]) -> dict[Mark, Counts]:
+        """Those that are, and the counts that stand beside them."""
+        rows = await self._connection.fetch(self._queries["marked"], *columns_of(marks))
+        return {Mark(*row[:2]): Counts(*row[2:]) for row in rows}
+
+    async def mark(
+        self, marks: Sequence[Mark], schema: str, counts: Counts, *, now: datetime
+    ) -> None:
+        await self._connection.execute(
+            self._queries["mark"], *columns_of(marks), schema, now, *counts
+        )
+
+    async def unmark(self, marks: Iterable[Mark]) -> None:
+        await self._connection.execute(self._queries["unmark"], *columns_of(marks))
+
+    async def all_marks(self) -> list[Mark]:
+        return [Mark(*row) for row in await self._connection.fetch(self._queries["all_marks"])]
+
+    async def standing(self, schema: str, root: str, names: Iterable[str]) -> Standing:
+        """The root, its sub-tables in the books, and whatever else has one of ``names``."""
+        asked = {root, *names}
+        found = Standing()
+        booked = await self._connection.fetch(
+            self._queries["known_tables"], schema, root, list(asked)
+        )
+        for row in booked:
+            found.root_of[row["table_name"]] = row["root_name"]
+            if row["table_name"] == root:
+                found.active_version = row["active_version"]
+        asked.update(found.root_of)
+        relations = await self._connection.fetch(self._queries["relations"], schema, list(asked))
+        tables = {row["oid"]: row for row in relations if row["kind"] in _TABLE_KINDS}
+        found.in_the_way = {row["name"] for row in relations} - {
+            row["name"] for row in tables.values()
+        }
+        found.tables = await self._tables(schema, tables)
+        return found
+
+    async def _tables(self, schema: str, relations: dict[int, Record]) -> dict[str, ExistingTable]:
+        if not relations:
+            return {}
+        oids = list(relations)
+        columns: dict[int, dict[str, ExistingColumn]] = {oid: {} for oid in oids}
+        for row in await self._connection.fetch(self._queries["columns"], oids, schema):
+            columns[row["oid"]][row["name"]] = ExistingColumn(
+                row["name"],
+                family_of(row["type"]),
+                row["base_name"],
+                row["type"],
+                row["fills_itself"],
+                row["full_type"],
+            )
+        keys = {
+            row["oid"]: tuple(sorted(row["columns"]))
+            for row in await self._connection.fetch(self._queries["primary_keys"], oids)
+        }
+        return {
+            row["name"]: ExistingTable(columns[oid], keys.get(oid), row["attributes"])
+            for oid, row in relations.items()
+        }
+
+    async def has_schema(self, schema: str) -> bool:
+        rejected = identifiers.quote_qualified(schema, identifiers.REJECTED_TABLE)
+        return await self._connection.fetchval("SELECT to_regclass($1)", rejected) is not None
+
+    async def make_schema(self, schema: str) -> None:
+        """One at a time: of two that begin together, IF NOT EXISTS lets the later one fail.
+
+        The later one looks itself before: IF NOT EXISTS trusts what the session was told before it
+        waited, until a catalog is opened.
+        """
+        rejected = identifiers.quote_qualified(schema, identifiers.REJECTED_TABLE)
+        async with self._connection.transaction():
+            await self.lock_table(schema, "")
+            if await self._connection.fetch(
+                self._queries["relations"], schema, [identifiers.REJECTED_TABLE]
+            ):
+                return
+            await self._connection.execute(
+                f"CREATE SCHEMA IF NOT EXISTS {identifiers.quote_identifier(schema)};"
+                f"CREATE TABLE IF NOT EXISTS {rejected} (record text, reason text, table_name text,"
+                f" _sdc_rejected_at timestamp with time zone)"
+            )
+
+    async def carry_out(self, schema: str, table: str, plan: Plan) -> None:
+        """The plan's DDL, and what it changes in the books."""
+        for statement in statements_of(schema, table, plan):
+            await self._connection.execute(statement)
+        if plan.create:
+            await self._connection.execute(self._queries["unbook_table"], schema, table)
+        if plan.renames:
+            old = [before for before, _ in plan.renames]
+            await self._connection.execute(self._queries["unbook_columns"], schema, table, old)
+        renamed = [column for _, column in plan.renames]
+        booked = [*plan.create, *plan.adds, *plan.adopted, *renamed]
+        if booked:
+            names = [column.name for column in booked]
+            bases = [column.base for column in booked]
+            await self._connection.execute(
+                self._queries["book_columns"], schema, table, names, bases
+            )
+
+    async def active_version(self, schema: str, table: str) -> int | None:
+        found: int | None = await self._connection.fetchval(
+            self._queries["active_version"], schema, table
+        )
+        return found
+
+    async def stage_version(self, schema: str, table: str, version: int) -> int:
+        """The number of its staging schema; the same one when asked again."""
+        number: int = await self._connection.fetchval(
+            self._queries["stage_version"], schema, table, version
+        )
+        return number
+
+    async def staged_versions(self, schema: str, table: str, until: int) -> dict[int, int]:
+        """The numbers of staging schemas, by version."""
+        rows = await self._connection.fetch(self._queries["staged_versions"], schema, table, until)
+        return {row["version"]: row["number"] for row in rows}
+
+    async def unstage_versions(self, schema: str, table: str, until: int) -> None:
+        await self._connection.execute(self._queries["unstage_versions"], schema, table, until)
+
+    async def unbook_schema(self, schema: str) -> None:
+        await self._connection.execute(self._queries["unbook_schema"], schema)
+
+    async def book_table(
+        self, schema: str, table: str, *, root: str, active_version: int | None
+    ) -> None:
+        await self._connection.execute(
+            self._queries["book_table"], schema, table, root, active_version
+        )
+
+
+def statements_of(schema: str, table: str, plan: Plan) -> list[str]:
+    """DDL in the order in which it must run."""
+    quoted = identifiers.quote_qualified(schema, table)
+    if plan.create:
+        columns = [f"{identifiers.quote_identifier(c.name)} {c.kind}" for c in plan.create]
+        if plan.primary_key:
+            columns.append(f"PRIMARY KEY ({identifiers.quote_list(plan.primary_key)})")
+        return [f"CREATE TABLE {quoted} ({', '.join(columns)})"]
+    statements = [
+        f"ALTER TABLE {quoted} RENAME COLUMN {identifiers.quote_identifier(before)}"
+        f" TO {identifiers.quote_identifier(after.name)}"
+        for before, after in plan.renames
+    ]
+    if plan.adds:
+        adds = [f"ADD COLUMN {identifiers.quote_identifier(c.name)} {c.kind}" for c in plan.adds]
+        statements.append(f"ALTER TABLE {quoted} {', '.join(adds)}")
+    return statements

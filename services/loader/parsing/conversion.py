@@ -1,0 +1,204 @@
+"""Turning a column of parsed JSON into a column of one kind, value by value only where needed.
+
+Rules: loading behaviour 1.2, 1.3 and 5.3. What is returned goes into the staging table:
+timestamps and decimals as text, which PostgreSQL parses (exactly); all else as it is. Pure.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from protocol.exact_values import ExactDecimal, Timestamp
+from services.loader.schema.column_types import BIGINT_MAX, BIGINT_MIN, Kind
+
+# PostgreSQL's limits of an unconstrained numeric.
+DIGITS_BEFORE_POINT_MAX = 131_072
+DIGITS_AFTER_POINT_MAX = 16_383
+# Of a timestamp, from 1970.
+MICROSECONDS_MIN = -210_866_803_200_000_000
+MICROSECONDS_MAX = 9_224_318_015_999_999_999
+# Years of any length are of no use to anybody who reads a reason.
+_CALENDAR_MICROSECONDS_MAX = 10 * MICROSECONDS_MAX
+
+_DATE_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?",
+    re.ASCII,
+)
+_DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?", re.ASCII)
+# What nearly all are: ``date_time`` gives it back as it is, if there is such a day.
+_ORDINARY_DATE_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,15})?"
+    r"(?:[Zz]|[+-](?:0\d|1[0-5]):?[0-5]\d)?)?",
+    re.ASCII,
+)
+_DATE_CHARACTERS = len("2026-11-23")
+# PostgreSQL reads no offset of that many hours or more; RFC 3339 has them up to 23:59.
+_OFFSET_HOURS = 16
+_LEAP_SECOND = 60
+_SECOND_MICROSECONDS = 1_000_000
+_DAYS_UNTIL_1970 = date(1970, 1, 1).toordinal()
+# More digits than PostgreSQL keeps, fewer than make its date parser refuse the text.
+_FRACTION_CHARACTERS_MAX = 16
+
+Convert = Callable[[Any], Any]
+
+
+class OutOfRange(Exception):
+    """The value can't be stored; the reason stands in the words of loading behaviour 5.3."""
+
+
+def date_time(text: str) -> str | None:
+    """A text that PostgreSQL reads as that time, or None when it is no accepted spelling.
+
+    The spellings are those of OP-32; without an offset the time is UTC, as the session is.
+    """
+    match = _DATE_TIME.fullmatch(text)
+    if match is None or not _is_date(match[1]):
+        return None
+    if match[2] is None:
+        return text
+    hour, minute, second = int(match[2]), int(match[3]), int(match[4])
+    if hour > 23 or minute > 59 or second > _LEAP_SECOND:  # noqa: PLR2004 — a clock's
+        return None
+    if second == _LEAP_SECOND or abs(_offset_minutes(match[6])) >= 60 * _OFFSET_HOURS:
+        return _counted(match).text()
+    if match[5] and len(match[5]) > _FRACTION_CHARACTERS_MAX:
+        return text.replace(match[5], match[5][:_FRACTION_CHARACTERS_MAX], 1)
+    return text
+
+
+def _counted(match: re.Match[str]) -> Timestamp:
+    """The moment, of a spelling that PostgreSQL does not read."""
+    days = date.fromisoformat(match[1]).toordinal() - _DAYS_UNTIL_1970
+    minutes = (days * 24 + int(match[2])) * 60 + int(match[3]) - _offset_minutes(match[6])
+    fraction = round(float(match[5] or 0) * _SECOND_MICROSECONDS)
+    return Timestamp((minutes * 60 + int(match[4])) * _SECOND_MICROSECONDS + fraction)
+
+
+def _offset_minutes(text: str | None) -> int:
+    if text is None or text in {"Z", "z"}:
+        return 0
+    minutes = int(text[1:3]) * 60 + int(text[-2:])
+    return -minutes if text[0] == "-" else minutes
+
+
+def are_ordinary_date_times(texts: Sequence[str]) -> bool:
+    """True when ``date_time`` gives each of them back: told without a step of Python for each."""
+    return all(map(_ORDINARY_DATE_TIME.fullmatch, texts)) and all(
+        map(_is_date, {text[:_DATE_CHARACTERS] for text in texts})
+    )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def decimal(text: str) -> str | None:
+    """The text itself when it is a decimal that a numeric column holds, else None."""
+    match = _DECIMAL.fullmatch(text)
+    if match is None or not (match[2] or match[3]):
+        return None
+    exponent = int(match[4] or 0)
+    before = len(match[2].lstrip("0")) + exponent
+    after = len(match[3] or "") - exponent
+    if before > DIGITS_BEFORE_POINT_MAX or after > DIGITS_AFTER_POINT_MAX:
+        return None
+    return text
+
+
+def moment(value: Timestamp) -> str:
+    """PostgreSQL's range: 4713 BC (Julian day 0, 24 November) to the end of 294276."""
+    if MICROSECONDS_MIN <= value.microseconds <= MICROSECONDS_MAX:
+        return value.text()
+    raise OutOfRange(f"timestamp out of range for PostgreSQL on {_moment_text(value)}")
+
+
+def _moment_text(value: Timestamp) -> str:
+    return (
+        value.text()
+        if abs(value.microseconds) < _CALENDAR_MICROSECONDS_MAX
+        else "~m" + str(value.microseconds // 1000)
+    )
+
+
+def integer(value: int) -> int:
+    if BIGINT_MIN <= value <= BIGINT_MAX:
+        return value
+    raise OutOfRange(f"integer out of range for PostgreSQL on {value}")
+
+
+def _whole(value: float | Decimal) -> int:
+    # NaN is not between them, nor is an infinity.
+    if BIGINT_MIN <= value <= BIGINT_MAX and value == int(value):
+        return integer(int(value))
+    raise OutOfRange(f"integer out of range for PostgreSQL on {as_written(value)}")
+
+
+def _double(value: float | Decimal) -> float:
+    try:
+        found = float(value)
+    except OverflowError:
+        found = float("inf")
+    if found in (float("inf"), float("-inf")):
+        raise OutOfRange(f"decimal out of range for PostgreSQL on {as_written(value)}")
+    return found
+
+
+def as_written(value: float | Decimal | str) -> str:
+    """``1e400``, as JSON has it, for what Python writes as ``1E+400``."""
+    return str(value).replace("E", "e").replace("e+", "e")
+
+
+def _numeric(value: float | Decimal) -> str:
+    # repr of a float is the shortest text that reads back as it: what was written, up to 15 digits.
+    text = repr(value) if isinstance(value, float) else str(value)
+    if decimal(text) is None:
+        raise OutOfRange(f"decimal out of range for PostgreSQL on {as_written(text)}")
+    return text
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+# By exact Python type (bool is a subclass of int) and wanted kind.
+_CONVERSIONS: dict[tuple[type, Kind], Convert] = {
+    (int, Kind.BIGINT): integer,
+    (int, Kind.DOUBLE): _double,
+    (int, Kind.NUMERIC): str,
+    (float, Kind.BIGINT): _whole,
+    (float, Kind.DOUBLE): _as_it_is,
+    (float, Kind.NUMERIC): _numeric,
+    (Decimal, Kind.BIGINT): _whole,
+    (Decimal, Kind.DOUBLE): _double,
+    (Decimal, Kind.NUMERIC): _numeric,
+    (ExactDecimal, Kind.NUMERIC): _numeric,
+}
+
+
+def conversion(value_type: type, kind: Kind) -> Convert:
+    """Raises KeyError for a pair that no rule makes."""
+    return _CONVERSIONS[value_type, kind]
+
+
+def text_kind(text: str, choices: tuple[Kind, ...]) -> tuple[Kind, str]:
+    """The first choice that takes the text, and what to store; raises OutOfRange when none does.
+
+    U+0000, which PostgreSQL's text cannot hold, is dropped before (OP-30).
+    """
+    text = text.replace("\0", "")
+    for kind in choices:
+        if kind is Kind.TEXT:
+            return kind, text
+        found = date_time(text) if kind is Kind.TIMESTAMP else decimal(text)
+        if found is not None:
+            return kind, found
+    what = "timestamp" if choices[-1] is Kind.TIMESTAMP else "decimal"
+    raise OutOfRange(f"{what} out of range for PostgreSQL on {text}")

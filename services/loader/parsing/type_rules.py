@@ -1,0 +1,249 @@
+"""Which column kind a value of JSON takes: by value for a push, by its schema for a batch. Pure.
+
+Rules: loading behaviour 1.2 and 1.3. A rule looks at the JSON type of values, which is the same
+for thousands of them. Strings that may be dates or decimals are answered as an ordered choice; only
+where alternatives limit their values (``enum``, ``maximum``, …) does each value tell who takes it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol
+
+from protocol.schemas.validator import validator
+from services.loader.parsing.conversion import date_time, decimal
+from services.loader.schema.column_types import Kind
+
+# How many `$ref`s may follow one another before the schema counts as saying nothing.
+REFERENCES_MAX = 100
+# Alternatives that the schema of one place may lay out. Each may double them.
+BRANCHES_MAX = 1_000
+
+
+class Rule(Protocol):
+    """What a schema (or its absence) says about the values in one place of the records."""
+
+    @property
+    def boolean(self) -> Kind: ...
+
+    @property
+    def integer(self) -> Kind: ...
+
+    @property
+    def number(self) -> Kind: ...
+
+    @property
+    def decimal(self) -> Kind:
+        """Of a number that was read exactly (a Decimal): one that no double holds."""
+
+    @property
+    def texts(self) -> tuple[Kind, ...]:
+        """Tried in order; the first that the text can be parsed as takes it."""
+
+    def field(self, name: str, /) -> "Rule": ...
+
+    def elements(self) -> "Rule": ...
+
+    @property
+    def alternatives(self) -> Sequence["Alternative"]:
+        """In written order, if a value has to be asked which of them takes it."""
+
+
+class Alternative(NamedTuple):
+    accepts: Callable[[Any], bool]
+    rule: Rule
+
+
+class ByValue:
+    """No schema: the JSON token decides, and strings are never parsed."""
+
+    boolean = Kind.BOOLEAN
+    integer = Kind.BIGINT
+    number = Kind.DOUBLE
+    decimal = Kind.DOUBLE
+    texts: tuple[Kind, ...] = (Kind.TEXT,)
+    alternatives: tuple[Alternative, ...] = ()
+
+    def field(self, _: str) -> Rule:
+        return self
+
+    def elements(self) -> Rule:
+        return self
+
+
+BY_VALUE = ByValue()
+
+
+def rule_of(schema: Mapping[str, Any] | None) -> Rule:
+    return BY_VALUE if schema is None else _Declared((schema,), schema)
+
+
+class _Declared:
+    """Several schemas stand for branches of ``anyOf``/``oneOf``, in written order."""
+
+    def __init__(self, schemas: tuple[Any, ...], root: Any) -> None:
+        self._root = root
+        laying = _Laying(root)
+        self._branches = [branch for schema in schemas for branch in laying.branches(schema)]
+        self._fields: dict[str, Rule] = {}
+        self._elements: Rule | None = None
+        self.boolean = Kind.BOOLEAN
+        self.integer = self._first_number("integer")
+        self.number = self._first_number("number")
+        self.decimal = self.number
+        self.texts = self._texts()
+        self.alternatives = self._alternatives()
+
+    def _first_number(self, value_type: str) -> Kind:
+        """A literal with a point or exponent goes to an integer branch only when no other is."""
+        by_value = Kind.BIGINT if value_type == "integer" else Kind.DOUBLE
+        fallback = None
+        for branch in self._branches:
+            types = _types(branch)
+            if "number" in types:
+                return Kind.NUMERIC if "multipleOf" in branch else Kind.DOUBLE
+            if not types:
+                return fallback or by_value
+            if "integer" in types and value_type == "integer":
+                return Kind.BIGINT
+            if "integer" in types:
+                fallback = Kind.BIGINT
+        return fallback or by_value
+
+    def _texts(self) -> tuple[Kind, ...]:
+        found: list[Kind] = []
+        for branch in self._branches:
+            types = _types(branch)
+            if types and "string" not in types:
+                continue
+            found.append(
+                _TEXT_FORMATS.get(str(branch.get("format")), Kind.TEXT) if types else Kind.TEXT
+            )
+            if found[-1] is Kind.TEXT:
+                break
+        return tuple(dict.fromkeys(found)) or (Kind.TEXT,)
+
+    def _alternatives(self) -> tuple[Alternative, ...]:
+        if len(self._branches) == 1 or _LIMITS.isdisjoint(set().union(*self._branches)):
+            return ()
+        return tuple(
+            Alternative(_acceptance(branch), _Declared((branch,), self._root))
+            for branch in self._branches
+        )
+
+    def field(self, name: str) -> Rule:
+        rule = self._fields.get(name)
+        if rule is None:
+            declared = [
+                properties[name]
+                for branch in self._branches
+                if isinstance(properties := branch.get("properties"), dict) and name in properties
+            ]
+            rule = _Declared(tuple(declared), self._root) if declared else BY_VALUE
+            self._fields[name] = rule
+        return rule
+
+    def elements(self) -> Rule:
+        if self._elements is None:
+            items: list[Any] = []
+            for branch in self._branches:
+                declared = branch.get("items")
+                # One schema for each place: which of them a value meets, its type tells.
+                items += declared if isinstance(declared, list) else [declared]
+            items = [schema for schema in items if isinstance(schema, dict)]
+            self._elements = _Declared(tuple(items), self._root) if items else BY_VALUE
+        return self._elements
+
+
+_COMBINING = ("allOf", "anyOf", "oneOf")
+# Keywords that let only some values of a type pass. ``multipleOf`` is not one: it marks decimals.
+_LIMITS = frozenset(
+    {
+        *("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+        *("minLength", "maxLength", "pattern"),
+    }
+)
+_TEXT_FORMATS = {"date-time": Kind.TIMESTAMP, "singer.decimal": Kind.NUMERIC}
+
+
+def _types(branch: Mapping[str, Any]) -> frozenset[str]:
+    """Empty when the branch does not restrict the type (``null`` alone restricts nothing else)."""
+    given = branch.get("type")
+    return frozenset([given] if isinstance(given, str) else given or ()) - {"null"}
+
+
+def _acceptance(branch: Mapping[str, Any]) -> Callable[[Any], bool]:
+    """Whether a scalar may be one of the branch's."""
+    kept = {"type", *_LIMITS}.intersection(branch)
+    try:
+        compiled = validator({keyword: branch[keyword] for keyword in kept})
+    except ValueError:  # a keyword of a later draft, which says something else in ours
+        compiled = validator({keyword: branch[keyword] for keyword in kept - _LIMITS})
+    parse = {"date-time": date_time, "singer.decimal": decimal}.get(str(branch.get("format")))
+
+    def accepts(value: Any) -> bool:
+        if type(value) is str and parse is not None and parse(value) is None:
+            return False
+        return compiled.is_valid(float(value) if type(value) is Decimal else value)
+
+    return accepts
+
+
+class _Laying:
+    """``$ref`` followed, ``allOf`` merged, ``anyOf`` and ``oneOf`` laid out in written order.
+
+    What goes beyond BRANCHES_MAX says nothing.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._steps = 0
+
+    def branches(self, schema: Any, depth: int = 0) -> list[Mapping[str, Any]]:
+        self._steps += 1
+        if not isinstance(schema, dict) or depth > REFERENCES_MAX or self._steps > BRANCHES_MAX:
+            return [{}]
+        if isinstance(reference := schema.get("$ref"), str):
+            return self.branches(_referred(reference, self._root), depth + 1)
+        found: list[Mapping[str, Any]] = [
+            {key: value for key, value in schema.items() if key not in _COMBINING}
+        ]
+        for part in schema.get("allOf") or ():
+            laid = self.branches(part, depth + 1)
+            found = self._each([(one, other) for other in found for one in laid])
+        alternatives = [*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())]
+        if not alternatives:
+            return found
+        laid = [
+            branch
+            for alternative in alternatives
+            for branch in self.branches(alternative, depth + 1)
+            if _types(branch) or branch.get("type") is None
+        ]
+        return self._each([(around, branch) for around in found for branch in laid])
+
+    def _each(
+        self, pairs: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    ) -> list[Mapping[str, Any]]:
+        self._steps += len(pairs)
+        return [_merged(*pair) for pair in pairs[:BRANCHES_MAX]]
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """``other`` wins, except that the declared properties of both hold."""
+    merged = {**one, **other}
+    if isinstance(one.get("properties"), dict) and isinstance(other.get("properties"), dict):
+        merged["properties"] = {**one["properties"], **other["properties"]}
+    return merged
+
+
+def _referred(reference: str, root: Any) -> Any:
+    found = root
+    for step in reference.removeprefix("#").split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+            found = found[int(key)]
+        elif isinstance(found, dict) and key in found:
+            found = found[key]
+        else:
+            return {}
+    return found

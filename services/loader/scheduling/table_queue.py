@@ -1,0 +1,56 @@
+"""Which table a loader works on next."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.journal.claims import FIRST_TABLE, Claims, TableKey
+
+# Tables asked for at once.
+TABLES_MAX = 64
+
+
+class Choice:
+    """Goes round all tables with work, so that none can stand before the others for ever.
+
+    Safe for several tasks of one process; between processes the leases decide.
+    """
+
+    def __init__(self, claims: Claims, *, lease_seconds: float) -> None:
+        self._claims = claims
+        self._lease_seconds = lease_seconds
+        self._choosing = asyncio.Lock()
+        self._candidates: list[TableKey] = []
+        self._last = FIRST_TABLE
+        self._in_hand: set[TableKey] = set()
+
+    @asynccontextmanager
+    async def next_table(self) -> AsyncIterator[TableKey | None]:
+        """A table with work, leased to us and not in hand elsewhere in this process, or None."""
+        async with self._choosing:
+            table = await self._choose()
+        try:
+            yield table
+        finally:
+            if table is not None:
+                self._in_hand.discard(table)
+
+    async def _choose(self) -> TableKey | None:
+        if not self._candidates:
+            self._candidates = await self._ask()
+        while self._candidates:
+            table = self._candidates.pop(0)
+            self._last = table
+            if table in self._in_hand:
+                continue
+            if await self._claims.take(table, self._lease_seconds):
+                self._in_hand.add(table)
+                return table
+        return None
+
+    async def _ask(self) -> list[TableKey]:
+        behind = await self._claims.tables_with_work(self._last, TABLES_MAX)
+        if behind or self._last == FIRST_TABLE:
+            return behind
+        self._last = FIRST_TABLE
+        return await self._claims.tables_with_work(FIRST_TABLE, TABLES_MAX)

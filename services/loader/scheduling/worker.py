@@ -1,0 +1,149 @@
+"""The loader's slots: each has a connection to the destination and loads table after table.
+
+A destination that is away costs time only: batches wait, and the loader tries again with pauses
+that grow to a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
+
+from asyncpg import Connection, Pool, Record
+
+from events.sql_files import load_queries
+from services.journal.claims import Claims
+from services.loader.catalog.catalog import Books, Destination
+from services.loader.scheduling.prefetch import Limits, Shared
+from services.loader.scheduling.table_loader import Turns
+from services.loader.scheduling.table_queue import Choice
+from services.loader.schema.identifiers import FieldName, field_name
+from services.runtime.clock import Clock
+from services.runtime.database import AWAY
+from services.runtime.lifecycle import wait_for
+from services.runtime.logs import Log
+from services.runtime.metrics import LOADER_DESTINATION_AWAY
+
+# How long to wait when nothing was found. Found work is loaded at once.
+IDLE_SECONDS = 0.1
+# After the destination or the journal could not be reached; the last one repeats.
+AWAY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+
+Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
+
+
+class JournalAway(Exception):
+    """The journal broke off, not the destination. The text is the error's class."""
+
+
+class Worker:
+    def __init__(
+        self,
+        journal: Pool[Record],
+        claims: Claims,
+        connect: Connect,
+        *,
+        clock: Clock,
+        limits: Limits,
+        slots: int,
+        field_name: FieldName = field_name,
+    ) -> None:
+        self._journal = journal
+        self._claims = claims
+        self._connect = connect
+        self._clock = clock
+        self._slots = slots
+        self._choice = Choice(claims, lease_seconds=limits.lease_seconds)
+        self._shared = Shared(limits, field_name)
+        self._away: str | None = None
+
+    async def reason_not_ready(self) -> str | None:
+        return self._away
+
+    async def run(self, ending: asyncio.Event) -> None:
+        """Until told to end, and then to the end of the loads in hand; leases are handed back."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._slots):
+                group.create_task(self._slot(ending))
+        with contextlib.suppress(*AWAY):
+            await self._claims.release()
+
+    async def _slot(self, ending: asyncio.Event) -> None:
+        pauses = iter(AWAY_PAUSES_SECONDS)
+        while not ending.is_set():
+            try:
+                async with self._destination() as destination:
+                    await self._tell_there()
+                    pauses = iter(AWAY_PAUSES_SECONDS)
+                    await self._work(destination, ending)
+            except JournalAway as error:
+                self._away = f"the journal cannot be reached: {error}"
+                Log().warning("journal.unreachable", error=str(error))
+                await wait_for(ending, next(pauses, AWAY_PAUSES_SECONDS[-1]))
+            except AWAY as error:
+                name, seconds = type(error).__name__, next(pauses, AWAY_PAUSES_SECONDS[-1])
+                Log().warning("destination.unreachable", error=name, retry_seconds=seconds)
+                await self._tell_away(name)
+                await wait_for(ending, seconds)
+
+    @contextlib.asynccontextmanager
+    async def _destination(self) -> AsyncIterator[Destination]:
+        """A connection, once it is known that the destination can be used."""
+        connection = await self._connect()
+        try:
+            await Books(connection).open()
+            yield connection
+        except AWAY as error:
+            if connection.is_closed():
+                raise
+            # Ours is whole, so the other database is the one that cannot be reached.
+            raise JournalAway(type(error).__name__) from error
+        finally:
+            connection.terminate()
+
+    async def _tell_there(self) -> None:
+        self._away = None
+        LOADER_DESTINATION_AWAY.set(0)
+        await self._note("tell_there")
+
+    async def _tell_away(self, reason: str) -> None:
+        self._away = f"the destination cannot be reached: {reason}"
+        LOADER_DESTINATION_AWAY.set(1)
+        await self._note("tell_away", self._clock.now(), reason)
+
+    async def _note(self, query: str, *values: object) -> None:
+        """For `pushgate status`. Loading does not depend on it."""
+        with contextlib.suppress(*AWAY):
+            await self._journal.execute(load_queries("services.loader")[query], *values)
+
+    async def _work(self, destination: Destination, ending: asyncio.Event) -> None:
+        await self._sweep(destination)
+        turns = Turns(
+            self._journal,
+            self._claims,
+            destination,
+            self._shared,
+            clock=self._clock,
+        )
+        while not ending.is_set():
+            async with self._choice.next_table() as table:
+                if table is not None:
+                    await turns.take(table)
+            if table is None:
+                await self._forget_finished(destination)
+                await wait_for(ending, IDLE_SECONDS)
+        await self._forget_finished(destination)
+
+    async def _sweep(self, destination: Destination) -> None:
+        """Marks that a loader left behind when it died between the journal and here."""
+        books = Books(destination)
+        marks = await books.all_marks()
+        listed = await self._claims.listed(marks)
+        await books.unmark([mark for mark in marks if mark not in listed])
+
+    async def _forget_finished(self, destination: Destination) -> None:
+        finished, self._shared.finished = self._shared.finished, []
+        if finished:
+            await Books(destination).unmark(finished)

@@ -1,0 +1,114 @@
+"""Large bodies are checked by processes beside the program, so that nobody waits for them.
+
+Parsing and checking hold the interpreter: a body of 20 MB for half a second, the worst one for ten
+(docs/decisions/0024). Small bodies are checked where they arrive: a trip would cost more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+
+from protocol.media_types import is_transit
+from protocol.refusals.edge import CheckTooLong
+from services.receiving.memory_budget import unavailable
+from services.receiving.validation_workers.fair_queue import Turns, Whose
+from services.receiving.validation_workers.ipc import LENGTHS, Judged, Question, head, judged_of
+from services.runtime.logs import Log
+
+# A body of this size holds up the others for a few milliseconds, for tens of them at the worst.
+JSON_HERE_BYTES_MAX = 512 * 1024
+# The same for what is dearer: transit, and decimals that a schema counts exactly.
+DEAR_HERE_BYTES_MAX = 64 * 1024
+
+# Work of checking against a schema, in the unit of SCHEMA_WORK_MAX: 40 ms.
+WORK_HERE_MAX = 10_000_000
+
+CHECKERS_MAX = 2
+CHECK_SECONDS_MAX = 60.0
+# One that has grown larger than this is replaced: what it took it never gives back.
+RESIDENT_KILOBYTES_MAX = 256 * 1024
+# Of a pipe's buffer in this process: no body is larger.
+PIPE_BYTES = 1024 * 1024
+
+
+def is_small(endpoint: str, body: bytes, media_type: str) -> bool:
+    """Whether it is checked at once, where it arrived."""
+    size = len(body)
+    if size <= DEAR_HERE_BYTES_MAX:
+        return True
+    if size > JSON_HERE_BYTES_MAX or is_transit(media_type):
+        return False
+    return endpoint != "batch" or b"multipleOf" not in body
+
+
+class Checkers:
+    """Started when they are needed, at most CHECKERS_MAX; who comes then waits for a turn."""
+
+    def __init__(self, *, check_seconds_max: float = CHECK_SECONDS_MAX) -> None:
+        self._check_seconds_max = check_seconds_max
+        self._turns = Turns(CHECKERS_MAX)
+        self._idle: list[Process] = []
+
+    async def judge(self, question: Question, body: bytes, whose: Whose = None) -> Judged:
+        """Raises CheckTooLong, and ServiceUnavailable when a checker cannot be had or died."""
+        async with self._turns.place(whose):
+            try:
+                checker = self._idle.pop() if self._idle else await _started()
+            except OSError:
+                raise unavailable() from None
+            may_go_on = False
+            try:
+                async with asyncio.timeout(self._check_seconds_max):
+                    judged, resident_kilobytes = await _asked(checker, question, body)
+                may_go_on = resident_kilobytes <= RESIDENT_KILOBYTES_MAX
+            except TimeoutError:
+                Log().warning("checker.ended", why="it took too long", bytes=len(body))
+                raise CheckTooLong from None
+            except (OSError, asyncio.IncompleteReadError):
+                Log().warning("checker.ended", why="it died", bytes=len(body))
+                raise unavailable() from None
+            finally:
+                if may_go_on:
+                    self._idle.append(checker)
+                else:
+                    await _end(checker)
+            return judged
+
+    async def close(self) -> None:
+        """When nobody asks any more."""
+        while self._idle:
+            await _end(self._idle.pop())
+
+
+async def _started() -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.receiving.validation_workers"),
+        stdin=PIPE,
+        stdout=PIPE,
+        # None of the settings: passwords are among them.
+        env={name: text for name, text in os.environ.items() if not name.startswith("PUSHGATE_")},
+        limit=PIPE_BYTES,
+    )
+
+
+async def _asked(checker: Process, question: Question, body: bytes) -> tuple[Judged, int]:
+    assert checker.stdin is not None
+    assert checker.stdout is not None
+    for part in (head(question, body), body):
+        checker.stdin.write(part)
+        await checker.stdin.drain()
+    header_bytes, body_bytes = LENGTHS.unpack(await checker.stdout.readexactly(LENGTHS.size))
+    header = json.loads(await checker.stdout.readexactly(header_bytes))
+    kept = await checker.stdout.readexactly(body_bytes)
+    return judged_of(header, kept), header["resident_kilobytes"]
+
+
+async def _end(checker: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        checker.kill()
+    await checker.wait()

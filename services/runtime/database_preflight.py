@@ -1,0 +1,94 @@
+"""May this program work on this database? Asked once, before it does anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from asyncpg import Record
+
+from events.log import AnyConnection
+from events.sql_files import load_queries
+from services.runtime.database import UnfitDatabase
+from services.runtime.logs import Log
+from services.runtime.migrations import migrations
+
+VERSION_MIN = 150000  # PostgreSQL 15; tests run on it and on 18
+
+# The schemas that a role writes: its own, and those where it was given single tables.
+WRITTEN_SCHEMAS = {
+    "pushgate_tokens": ("tokens",),
+    "pushgate_ingest": ("journal",),
+    "pushgate_loader": ("journal", "loader"),
+    "pushgate_history": ("history",),
+    "pushgate_signer": ("ledger", "history"),
+}
+
+
+async def check_server(connection: AnyConnection) -> None:
+    """For any database that we write, the destination too; raises UnfitDatabase."""
+    queries = await asyncio.to_thread(load_queries, "services.runtime")
+    settings = await connection.fetchrow(queries["settings"])
+    assert settings is not None
+    _refuse(_unfit_settings(settings))
+    for name in ("fsync", "full_page_writes"):
+        if settings[name] != "on":
+            Log().warning("database.unsafe", setting=name, value=settings[name])
+
+
+async def check_fitness(connection: AnyConnection, *, role: str) -> None:
+    """For the main database: ``role`` says which program asks. Raises UnfitDatabase.
+
+    All that is wrong is told at once: settings that would break a promise, a schema of another
+    version than this code's, rights that the program does not need. A role that may do more than
+    its work is refused, because a hole in one program would then open everything.
+    """
+    await check_server(connection)
+    if unfit := await _unfit_schema(connection):
+        raise UnfitDatabase(unfit)
+    queries = await asyncio.to_thread(load_queries, "services.runtime")
+    rights = await connection.fetch(queries["excess_rights"], list(WRITTEN_SCHEMAS[role]))
+    user = await connection.fetchval("SELECT current_user")
+    if rights:
+        found = ", ".join(sorted(row["may"] for row in rights))
+        raise UnfitDatabase(
+            f"the database role {user} has too many rights for this program: it {found}; "
+            f"use the role {role}, made by `pushgate migrate --roles`"
+        )
+
+
+def _unfit_settings(settings: Record) -> Iterable[str]:
+    if settings["version"] < VERSION_MIN:
+        yield f"the server is older than PostgreSQL {VERSION_MIN // 10000}; upgrade it"
+    if settings["encoding"] != "UTF8":
+        yield f"the database's encoding is {settings['encoding']}; create it with UTF8"
+    if settings["synchronous_commit"] != "on":
+        yield (
+            f"synchronous_commit is {settings['synchronous_commit']}; "
+            "acknowledged must mean durable: set it on"
+        )
+
+
+async def _unfit_schema(connection: AnyConnection) -> str | None:
+    if await connection.fetchval("SELECT to_regclass('migrations.applied')") is None:
+        return "the database has no schema of ours; run `pushgate migrate` first"
+    rows = await connection.fetch("SELECT package, number FROM migrations.applied")
+    applied = {(row["package"], row["number"]) for row in rows}
+    files = await asyncio.to_thread(migrations)
+    known = {(migration.package, migration.number) for migration in files}
+    for package, number in sorted(applied - known):
+        return (
+            f"the schema is newer than this program: it has migration {number} of {package}; "
+            "run the version that made it, or a later one"
+        )
+    for package, number in sorted(known - applied):
+        return (
+            f"the schema is older than this program: migration {number} of {package} is missing; "
+            "run `pushgate migrate`"
+        )
+    return None
+
+
+def _refuse(sentences: Iterable[str]) -> None:
+    if found := "; ".join(sentences):
+        raise UnfitDatabase(found)

@@ -1,0 +1,154 @@
+"""The Connect API v4: E5 to E13 of the wire contract, over the handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from events.ids import IntegrationId, TokenId
+from protocol.refusals.edge import SeveralAuthorizations, TokenInUrl
+from protocol.token_text import PUBLISHED_PATTERN
+from services.tokens.connect_api import bodies, views
+from services.tokens.connect_api.answers import NOT_AUTHORIZED, answer
+from services.tokens.limits import BODY_SECONDS_MAX
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.permissions import Caller, Right, require
+
+HANDLERS: web.AppKey[Handlers] = web.AppKey("handlers", Handlers)
+
+ID_MAX = 2**31 - 1
+
+_TOKEN = re.compile(PUBLISHED_PATTERN)
+
+Endpoint = Callable[[web.Request, Handlers, Caller], Awaitable[web.Response]]
+
+
+def add_connect_api(app: web.Application) -> None:
+    """A path with an id that is no number matches nothing and is answered 404 (S18)."""
+    source = "/v4/sources/{source_id:[0-9]+}"
+    token = source + "/tokens/{token_id:[0-9]+}"
+    app.router.add_routes(
+        [
+            web.get("/v4/source-types/import_api", _for_caller(show_type), allow_head=False),
+            web.get("/v4/sources", _for_caller(list_sources), allow_head=False),
+            web.post("/v4/sources", _for_caller(create_source)),
+            web.get(source, _for_caller(show_source), allow_head=False),
+            web.put(source, _for_caller(update_source)),
+            web.delete(source, _for_caller(delete_source)),
+            web.get(source + "/tokens", _for_caller(list_tokens), allow_head=False),
+            web.post(source + "/tokens", _for_caller(generate_token)),
+            web.delete(token, _for_caller(revoke_token)),
+        ]
+    )
+
+
+def _for_caller(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """S12: without a valid Connect token nothing further is looked at."""
+
+    async def authenticated(request: web.Request) -> web.Response:
+        handlers = request.app[HANDLERS]
+        unverified = bearer_credentials(request)
+        caller = None if unverified is None else await handlers.directory.authenticate(unverified)
+        if caller is None:
+            return answer(NOT_AUTHORIZED, status=401, **{"WWW-Authenticate": "Bearer"})
+        return await endpoint(request, handlers, caller)
+
+    return authenticated
+
+
+def bearer_credentials(request: web.Request) -> str | None:
+    """Unverified. Raises SeveralAuthorizations, and TokenInUrl for a token in the query."""
+    if "?" in request.raw_path and _TOKEN.search(request.raw_path):
+        raise TokenInUrl
+    values = request.headers.getall("Authorization", ())
+    if len(values) > 1:
+        raise SeveralAuthorizations
+    match "".join(values).split():
+        # The original's reference tables print "Bearer:"; a reader of them is understood (X5).
+        case [scheme, credentials] if scheme.lower().removesuffix(":") == "bearer":
+            return credentials
+        case _:
+            return None
+
+
+async def show_type(_: web.Request, __: Handlers, caller: Caller) -> web.Response:
+    require(caller, Right.READ)
+    return answer(views.SOURCE_TYPE_CARD)
+
+
+async def list_sources(_: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+    return answer([views.source(entry) for entry in await handlers.directory.integrations(caller)])
+
+
+async def create_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+    display_name = bodies.display_name_of_post(await _body(request))
+    created = await handlers.create_integration(caller, display_name)
+    return await _source(handlers, caller, created.integration_id)
+
+
+async def show_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+    return await _source(handlers, caller, _source_id(request))
+
+
+async def update_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+    changes = bodies.changes_of_put(await _body(request))
+    source_id = _source_id(request)
+    await handlers.change_integration(caller, source_id, changes)
+    return await _source(handlers, caller, source_id)
+
+
+async def delete_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+    source_id = _source_id(request)
+    await handlers.delete_integration(caller, source_id)
+    return await _source(handlers, caller, source_id)
+
+
+async def list_tokens(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+    tokens = await handlers.directory.active_tokens(caller, _source_id(request))
+    return answer(views.token_list(tokens))
+
+
+async def generate_token(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+    label = bodies.label_of_post(await _body(request))
+    token = await handlers.generate_token(caller, _source_id(request), label=label)
+    return answer(views.generated_token(token))
+
+
+async def revoke_token(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+    source_id = _source_id(request)
+    await handlers.revoke_token(caller, source_id, _token_id(request))
+    return await _source(handlers, caller, source_id)
+
+
+async def _source(handlers: Handlers, caller: Caller, source_id: IntegrationId) -> web.Response:
+    return answer(views.source(await handlers.directory.integration(caller, source_id)))
+
+
+async def _body(request: web.Request) -> bytes:
+    if "Content-Encoding" in request.headers:
+        raise web.HTTPUnsupportedMediaType
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+
+
+def _source_id(request: web.Request) -> IntegrationId:
+    return IntegrationId(_id(request.match_info["source_id"]))
+
+
+def _token_id(request: web.Request) -> TokenId:
+    return TokenId(_id(request.match_info["token_id"]))
+
+
+def _id(digits: str) -> int:
+    """A number that no id can be becomes 0, which is nobody's: then it is unknown like others."""
+    significant = digits.lstrip("0") or "0"
+    if len(significant) > len(str(ID_MAX)):
+        return 0
+    number = int(significant)
+    return number if number <= ID_MAX else 0

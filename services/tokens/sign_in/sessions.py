@@ -1,0 +1,127 @@
+"""Who is signed in. A session ends when it was idle too long, is too old, or its member goes."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+from asyncpg import Pool, Record
+
+from events.ids import AccountId, MemberId
+from events.sql_files import load_queries
+from services.runtime.clock import Clock
+from services.tokens.sign_in.secrets import new_secret, secret_hash
+from services.tokens.use_cases.permissions import Caller
+
+# How far behind the time of the last visit may be: not every page writes it.
+SEEN_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionLimits:
+    idle_seconds: int
+    seconds_max: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignedIn:
+    """``notice``: what the page before this one left to be told, once."""
+
+    member_id: MemberId
+    email: str
+    caller: Caller
+    secret: str = field(repr=False)
+    notice: dict[str, Any] | None = None
+
+    @property
+    def form_key(self) -> str:
+        return form_key(self.secret)
+
+    def with_secret(self, secret: str) -> SignedIn:
+        """The same member in the session that goes on."""
+        return replace(self, secret=secret)
+
+
+class OpenSession(NamedTuple):
+    key: bytes
+    begun_at: datetime
+    seen_at: datetime
+    peer: str | None
+
+
+def form_key(secret: str) -> str:
+    """What every form carries, so that no other site's form is taken for ours."""
+    return hmac.digest(secret.encode("utf-8", "surrogatepass"), b"form", "sha256").hex()
+
+
+class Sessions:
+    def __init__(self, pool: Pool[Record], clock: Clock, limits: SessionLimits) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._limits = limits
+        self._queries = load_queries("services.tokens")
+
+    async def begin(self, member_id: MemberId, *, peer: str | None, replaces: str | None) -> str:
+        """Always a new secret: one that was there before may be somebody else's too.
+
+        Returns it. ``replaces``: the secret that the browser came with.
+        """
+        secret, now = new_secret(), self._clock.now()
+        async with self._pool.acquire() as connection, connection.transaction():
+            if replaces is not None:
+                await connection.execute(self._queries["end_session"], secret_hash(replaces))
+            await connection.execute(
+                self._queries["begin_session"], secret_hash(secret), member_id, now, peer
+            )
+            begun_after = now - timedelta(seconds=self._limits.seconds_max)
+            await connection.execute(self._queries["forget_old_sessions"], begun_after)
+            await connection.execute(self._queries["forget_old_forms"], begun_after)
+        return secret
+
+    async def find(self, secret: str) -> SignedIn | None:
+        now = self._clock.now()
+        row = await self._pool.fetchrow(
+            self._queries["session"], secret_hash(secret), *self._good_after(now)
+        )
+        if row is None:
+            return None
+        if now - row["seen_at"] > timedelta(seconds=SEEN_SECONDS):
+            await self._pool.execute(self._queries["session_was_seen"], secret_hash(secret), now)
+        return SignedIn(
+            member_id=row["member_id"],
+            email=row["email"] or f"Member {row['member_id']}",
+            caller=Caller(
+                account_id=AccountId(row["account_id"]),
+                role=row["role"],
+                actor=f"member/{row['member_id']}",
+            ),
+            secret=secret,
+            notice=None if row["notice"] is None else orjson.loads(row["notice"]),
+        )
+
+    async def of_member(self, member_id: MemberId) -> list[OpenSession]:
+        """Newest first."""
+        rows = await self._pool.fetch(
+            self._queries["sessions_of_member"], member_id, *self._good_after(self._clock.now())
+        )
+        return [OpenSession(*row) for row in rows]
+
+    async def tell_next(self, signed_in: SignedIn, notice: dict[str, Any] | None) -> None:
+        text = None if notice is None else orjson.dumps(notice).decode()
+        await self._pool.execute(self._queries["set_notice"], secret_hash(signed_in.secret), text)
+
+    async def end(self, secret: str) -> None:
+        await self._pool.execute(self._queries["end_session"], secret_hash(secret))
+
+    async def end_all(self, member_id: MemberId) -> None:
+        """Sign out everywhere."""
+        await self._pool.execute(self._queries["end_sessions_of_member"], member_id)
+
+    def _good_after(self, now: datetime) -> tuple[datetime, datetime]:
+        return (
+            now - timedelta(seconds=self._limits.seconds_max),
+            now - timedelta(seconds=self._limits.idle_seconds),
+        )

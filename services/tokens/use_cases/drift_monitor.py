@@ -1,0 +1,66 @@
+"""Whether the live tables are what the log says, looked at again and again without being asked."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from events.replay import Comparison, compare
+from services.runtime.clock import Clock
+from services.runtime.config import Secret
+from services.runtime.database import AWAY, connect
+from services.runtime.lifecycle import wait_for
+from services.runtime.logs import Log
+from services.runtime.metrics import TOKENS_DRIFT_LOOKED_SECONDS, TOKENS_DRIFT_ROWS
+from services.tokens.use_cases.projections import REPLAYED
+
+REST_SECONDS_MIN = 300.0
+# It takes a fiftieth of the time of one processor at most, however long the log has become.
+REST_FACTOR = 50
+CHECK_SECONDS_MAX = 600.0
+
+
+class DriftWatch:
+    def __init__(
+        self,
+        database_url: str | Secret,
+        clock: Clock,
+        *,
+        rest_seconds_min: float = REST_SECONDS_MIN,
+    ) -> None:
+        self._database_url = database_url
+        self._clock = clock
+        self._rest_seconds_min = rest_seconds_min
+
+    async def run(self, ending: asyncio.Event) -> None:
+        rest = self._rest_seconds_min
+        while not await wait_for(ending, rest):
+            began = self._clock.monotonic()
+            try:
+                await self.look()
+            except (*AWAY, asyncpg.PostgresError) as error:
+                Log().warning("drift.unknown", reason=repr(error))
+            rest = max(self._rest_seconds_min, REST_FACTOR * (self._clock.monotonic() - began))
+
+    async def look(self) -> None:
+        """In one snapshot, over a connection of its own, so that nobody waits for it."""
+        connection = await connect(
+            self._database_url,
+            application_name="pushgate tokens drift",
+            command_seconds_max=CHECK_SECONDS_MAX,
+        )
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                comparison = await compare(connection, REPLAYED)
+        finally:
+            await connection.close(timeout=2)
+        self._tell(comparison)
+
+    def _tell(self, comparison: Comparison) -> None:
+        rows = {*comparison.only_in_fold, *comparison.only_in_table}
+        TOKENS_DRIFT_ROWS.set(len(rows))
+        TOKENS_DRIFT_LOOKED_SECONDS.set(self._clock.now().timestamp())
+        if rows:
+            tables = sorted({row.table for row in rows})
+            Log().error("drift.found", rows=len(rows), tables=tables, size=comparison.size)

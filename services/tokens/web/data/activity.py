@@ -1,0 +1,170 @@
+"""Facts in sentences, with who and when: an integration's activity, and an auditor's list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from asyncpg import Pool, Record
+
+from events.ids import AccountId, IntegrationId
+from events.sentences import what_happened
+from events.sql_files import load_queries
+
+FACTS_SHOWN = 50
+ACTORS_SHOWN = 100
+EXPORT_ROWS_AT_ONCE = 1_000
+EXPORT_SECONDS_MAX = 600.0
+NUMBER_MAX = 2**63 - 1
+VERSION_MAX = 2**31 - 1
+
+_INTEGRATION = "integration/"
+_MEMBER = re.compile(r"\bmember ([1-9][0-9]*)\b")
+
+
+class Told(NamedTuple):
+    """``place``: what comes before it is asked for with; the number, or the stream's version."""
+
+    number: int
+    place: int
+    at: datetime
+    type: str
+    who: str
+    what: str
+    integration_id: int | None
+
+
+class Page(NamedTuple):
+    """``older``: the place to go on from, None at the end."""
+
+    facts: list[Told]
+    older: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filters:
+    """``since`` is included, ``until`` is not. None: any."""
+
+    type: str | None = None
+    actor: str | None = None
+    integration_id: IntegrationId | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        stream = None if self.integration_id is None else f"{_INTEGRATION}{self.integration_id}"
+        return self.type, self.actor, stream, self.since, self.until
+
+
+def called(actor: str, names: Mapping[str, str]) -> str:
+    """``names``: of the actors that have one a person would know; they may have been erased."""
+    if actor in names:
+        return names[actor]
+    kind, _, number = actor.partition("/")
+    match kind:
+        case "system":
+            return "The operator"
+        case "connect-token":
+            return f"Connect token {number}"
+        case "member":
+            return f"Member {number}"
+        case _:
+            return actor
+
+
+async def activity(
+    pool: Pool[Record],
+    integration_id: IntegrationId,
+    names: Mapping[str, str],
+    *,
+    before: int = VERSION_MAX,
+) -> Page:
+    """Of one integration that the reader may see, newest first."""
+    query = load_queries("services.tokens.web")["facts_of_stream"]
+    stream = f"{_INTEGRATION}{integration_id}"
+    rows = await pool.fetch(query, stream, before, FACTS_SHOWN + 1)
+    called_by = {stream: "this integration"}
+    return _page([_told(row, names, called_by, place=row["version"]) for row in rows])
+
+
+async def account_facts(
+    pool: Pool[Record],
+    account_id: AccountId,
+    filters: Filters,
+    names: Mapping[str, str],
+    *,
+    before: int = NUMBER_MAX,
+) -> Page:
+    """Of all the account's streams, and what the log states about itself; newest first."""
+    queries = load_queries("services.tokens.web")
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        await connection.execute(queries["plan_each_question"])
+        rows = await connection.fetch(
+            queries["facts_of_account"], account_id, before, *filters.values, FACTS_SHOWN + 1
+        )
+        about = {_integration_of(row["stream"]) for row in rows} - {None}
+        entries = await connection.fetch(queries["display_names"], account_id, list(about))
+    called_by = {f"{_INTEGRATION}{row['integration_id']}": row["display_name"] for row in entries}
+    return _page([_told(row, names, called_by, place=row["number"]) for row in rows])
+
+
+async def actors(pool: Pool[Record], account_id: AccountId) -> list[str]:
+    query = load_queries("services.tokens.web")["actors_of_account"]
+    return ["system", *(row["actor"] for row in await pool.fetch(query, account_id, ACTORS_SHOWN))]
+
+
+async def stored_lines(
+    pool: Pool[Record], account_id: AccountId, filters: Filters
+) -> AsyncIterator[bytes]:
+    """What ``account_facts`` tells, as stored, oldest first: one event a line, in big pieces."""
+    queries = load_queries("services.tokens.web")
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        await connection.execute(queries["plan_each_question"])
+        cursor = await connection.cursor(
+            queries["records_of_account"],
+            account_id,
+            NUMBER_MAX,
+            *filters.values,
+            timeout=EXPORT_SECONDS_MAX,
+        )
+        while rows := await cursor.fetch(EXPORT_ROWS_AT_ONCE):
+            yield "".join(f"{row['record']}\n" for row in rows).encode()
+
+
+def _page(told: list[Told]) -> Page:
+    """One more was asked for than is shown, to know whether there are older ones."""
+    more = len(told) > FACTS_SHOWN
+    shown = told[:FACTS_SHOWN]
+    return Page(shown, shown[-1].place if more else None)
+
+
+def _told(
+    row: Record, names: Mapping[str, str], called_by: Mapping[str, str], *, place: int
+) -> Told:
+    stream: str = row["stream"]
+    what = what_happened(row["type"], row["data"], stream, subject=called_by.get(stream))
+    if row["type"].startswith("Member"):
+        what = _MEMBER.sub(lambda found: _named(found, names), what)
+    return Told(
+        number=row["number"],
+        place=place,
+        at=row["recorded_at"],
+        type=row["type"],
+        who=called(row["actor"], names),
+        what=what,
+        integration_id=_integration_of(stream),
+    )
+
+
+def _integration_of(stream: str) -> int | None:
+    return int(stream.removeprefix(_INTEGRATION)) if stream.startswith(_INTEGRATION) else None
+
+
+def _named(member: re.Match[str], names: Mapping[str, str]) -> str:
+    """``member 3``, with the address where it is kept."""
+    name = names.get(f"member/{member[1]}")
+    return member[0] if name is None else f"{member[0]} ({name})"

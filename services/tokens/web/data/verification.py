@@ -1,0 +1,139 @@
+"""*Verify now*: the live tables against the log, and the log against its signed checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+from asyncpg import Pool, Record
+
+from events.checkpoint import BadCheckpoint, Checkpoint, VerifierKey, open_note
+from events.log import AnyConnection
+from events.merkle import HASH_BYTES
+from events.replay import Comparison, compare
+from events.sql_files import load_queries
+from events.tiles import TileBuilder
+from services.runtime.clock import Clock
+from services.tokens.refusals import Busy
+from services.tokens.use_cases.projections import REPLAYED
+
+# A million events take some five seconds; a check holds one connection and stops nobody.
+CHECK_SECONDS_MAX = 60.0
+LEAVES_AT_ONCE = 16_384
+
+
+class Tree(NamedTuple):
+    """``holds``: whether the events are those that were signed; ``told``: in a sentence."""
+
+    holds: bool
+    told: str
+    key_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """``differences``: how many rows of which table are not what the log says."""
+
+    at: datetime
+    seconds: float
+    events: int
+    differences: dict[str, int]
+    tree: Tree
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences and self.tree.holds
+
+
+class Verifier:
+    """One check at a time for a process; the last verdict is kept for whoever looks next."""
+
+    def __init__(self, pool: Pool[Record], clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._running = False
+        self.last: Verdict | None = None
+
+    async def verify(self) -> Verdict:
+        """Raises Busy while another check runs, or when this one takes too long."""
+        if self._running:
+            raise Busy
+        self._running = True
+        try:
+            async with asyncio.timeout(CHECK_SECONDS_MAX):
+                self.last = await self._verdict()
+        except (TimeoutError, asyncpg.QueryCanceledError):
+            raise Busy from None
+        finally:
+            self._running = False
+        return self.last
+
+    async def _verdict(self) -> Verdict:
+        """In one snapshot, so that facts which come meanwhile are no difference."""
+        began = self._clock.monotonic()
+        queries = load_queries("services.tokens.web")
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            milliseconds = str(int(CHECK_SECONDS_MAX * 1000))
+            await connection.execute(queries["limit_the_check"], milliseconds)
+            comparison = await compare(connection, REPLAYED)
+            tree = await _tree(connection, comparison.size)
+        return Verdict(
+            at=self._clock.now(),
+            seconds=round(self._clock.monotonic() - began, 2),
+            events=comparison.size,
+            differences=_differences(comparison),
+            tree=tree,
+        )
+
+
+def _differences(comparison: Comparison) -> dict[str, int]:
+    found: dict[str, set[str]] = {}
+    for difference in (*comparison.only_in_fold, *comparison.only_in_table):
+        found.setdefault(difference.table, set()).add(difference.id)
+    return {table: len(ids) for table, ids in found.items()}
+
+
+async def _tree(connection: AnyConnection, size: int) -> Tree:
+    row = await connection.fetchrow(load_queries("services.tokens.web")["newest_checkpoint"])
+    if row is None:
+        return Tree(holds=False, told="No checkpoint was signed yet: is the signer running?")
+    try:
+        key = VerifierKey.parse(row["key"])
+        checkpoint = open_note(row["note"], key)
+    except (BadCheckpoint, ValueError) as error:
+        return Tree(holds=False, told=f"The newest checkpoint cannot be read: {error}.")
+    key_id = key.key_id.hex()
+    if checkpoint.size > size:
+        told = f"{checkpoint.size:,} events were signed, and {size:,} are there: some are missing."
+        return Tree(holds=False, told=told, key_id=key_id)
+    if await _root_at(connection, checkpoint.size) != checkpoint.root:
+        told = f"The first {checkpoint.size:,} events are not those that were signed."
+        return Tree(holds=False, told=told, key_id=key_id)
+    return Tree(holds=True, told=_held(checkpoint, size), key_id=key_id)
+
+
+def _held(checkpoint: Checkpoint, size: int) -> str:
+    younger = size - checkpoint.size
+    told = f"The first {checkpoint.size:,} events are those that were signed"
+    return f"{told}; {younger:,} younger than the signature." if younger else f"{told}."
+
+
+async def _root_at(connection: AnyConnection, size: int) -> bytes | None:
+    """Anew from the texts; None when a number is missing. Hashing leaves the loop to others."""
+    query, tree = load_queries("services.tokens.web")["leaf_hashes_from_texts"], TileBuilder()
+    while tree.size < size:
+        start, end = tree.size, min(tree.size + LEAVES_AT_ONCE, size)
+        row = await connection.fetchrow(query, start, end)
+        if row is None or row["found"] != end - start:
+            return None
+        leaves = [
+            row["hashes"][at : at + HASH_BYTES] for at in range(0, len(row["hashes"]), HASH_BYTES)
+        ]
+        await asyncio.to_thread(tree.extend, leaves)
+    return tree.root()

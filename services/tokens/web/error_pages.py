@@ -1,0 +1,90 @@
+"""How people are told no: a page with a sentence and a way on. Programs get JSON, as ever."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+from aiohttp import web
+
+from services.runtime.database import AWAY
+from services.tokens import refusals
+from services.tokens.limits import RETRY_AFTER_SECONDS
+from services.tokens.refusals import Refusal
+from services.tokens.web import headers
+from services.tokens.web.site import SITE
+
+UNDER_THE_API = "/v4/"
+
+
+class No(NamedTuple):
+    status: int
+    title: str
+    sentence: str
+
+
+NOT_FOUND = No(404, "Not found", "There is no such page, or it is not yours to see.")
+_CRASHED = No(
+    500,
+    "Something went wrong here",
+    "It was noted, with the number below. Try again; if it stays, tell whoever runs this.",
+)
+
+_TITLE_OF: dict[type[Refusal], tuple[int, str]] = {
+    refusals.IntegrationNotFound: (404, "Not found"),
+    refusals.TokenNotFound: (404, "Not found"),
+    refusals.MemberNotFound: (404, "Not found"),
+    refusals.LinkUnknown: (404, "This link does not work any more"),
+    refusals.RoleForbids: (403, "Your role does not allow this"),
+    refusals.ForeignForm: (403, "This form can't be taken"),
+    refusals.FormUsed: (409, "This was done before"),
+    refusals.Busy: (503, "Busy at the moment"),
+    refusals.DatabaseAway: (503, "Away for a moment"),
+    refusals.LogHalted: (503, "The log is halted"),
+    refusals.TooManyAttempts: (503, "Slow down"),
+}
+_WORDS_OF: dict[type[Refusal], str] = {
+    refusals.RoleForbids: (
+        "Owners do everything, members manage integrations and tokens, auditors read. "
+        "Ask an owner of your account for another role."
+    ),
+}
+
+
+def page_for_people(request: web.Request, no: Exception, request_id: str) -> web.Response | None:
+    """None when it was not a person's browser that asked."""
+    if not is_a_browser(request):
+        return None
+    found = _no(no)
+    text = request.app[SITE].drawing.draw(
+        "no.html",
+        {"title": found.title, "sentence": found.sentence, "request_id": request_id},
+    )
+    response = headers.page(text, status=found.status)
+    if found.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def is_a_browser(request: web.Request) -> bool:
+    """Only what says that it wants pages; and before the site is there, nobody."""
+    return (
+        not request.path.startswith(UNDER_THE_API)
+        and "text/html" in request.headers.get("Accept", "")
+        and SITE in request.app
+    )
+
+
+def _no(no: Exception) -> No:
+    match no:
+        case Refusal():
+            status, title = _TITLE_OF.get(type(no), (400, "This can't be done"))
+            return No(status, title, _WORDS_OF.get(type(no), no.message))
+        case web.HTTPException(status=404 | 405):
+            return NOT_FOUND
+        case web.HTTPException():
+            return No(no.status, "This can't be taken", f"The request was refused: {no.reason}.")
+        case _ if isinstance(no, AWAY):
+            return _no(refusals.DatabaseAway())
+        case _:
+            return _CRASHED

@@ -1,0 +1,83 @@
+"""What all pages share: the parts that they ask, and who is at the door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from asyncpg import Pool, Record
+
+from services.runtime.clock import Clock
+from services.runtime.http import caller_address
+from services.tokens.sign_in.one_time_links import Links
+from services.tokens.sign_in.sessions import Sessions, SignedIn
+from services.tokens.sign_in.sign_in import SignIn
+from services.tokens.use_cases.handlers import Handlers
+from services.tokens.web.data.daily_totals import Figures
+from services.tokens.web.data.verification import Verifier
+from services.tokens.web.headers import (
+    SESSION_COOKIE,
+    cookie_of,
+    drop_cookie,
+    is_https,
+    set_cookie,
+)
+from services.tokens.web.templating import Drawing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """``import_url``: where apps push to; ``pages_url``: where people reach the pages.
+
+    None when nobody has said it.
+    """
+
+    handlers: Handlers
+    pool: Pool[Record]
+    clock: Clock
+    sessions: Sessions
+    sign_in: SignIn
+    links: Links
+    drawing: Drawing
+    figures: Figures
+    verifier: Verifier
+    behind_proxy: bool
+    session_seconds_max: int
+    import_url: str | None
+    pages_url: str | None
+
+    def https(self, request: web.Request) -> bool:
+        """As the browser sees it."""
+        if self.pages_url is not None and self.pages_url.lower().startswith("https://"):
+            return True
+        return is_https(request, behind_proxy=self.behind_proxy)
+
+    def address(self, request: web.Request) -> str:
+        """Of the pages, to hand to somebody."""
+        scheme = "https" if self.https(request) else "http"
+        return self.pages_url or f"{scheme}://{request.host}"
+
+    def peer(self, request: web.Request) -> str | None:
+        return caller_address(request, behind_proxy=self.behind_proxy)
+
+    def session_secret(self, request: web.Request) -> str | None:
+        return cookie_of(request, SESSION_COOKIE, https=self.https(request))
+
+    async def signed_in(self, request: web.Request) -> SignedIn | None:
+        secret = self.session_secret(request)
+        return None if secret is None else await self.sessions.find(secret)
+
+    def keep_session(self, response: web.StreamResponse, request: web.Request, secret: str) -> None:
+        set_cookie(
+            response,
+            SESSION_COOKIE,
+            secret,
+            https=self.https(request),
+            seconds=self.session_seconds_max,
+        )
+
+    def drop_session(self, response: web.StreamResponse, request: web.Request) -> None:
+        drop_cookie(response, SESSION_COOKIE, https=self.https(request))
+
+
+SITE: web.AppKey[Site] = web.AppKey("site", Site)

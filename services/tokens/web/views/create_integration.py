@@ -1,0 +1,73 @@
+"""Add an integration: choose its kind, name it, save, and get its first token."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from services.tokens.domain.schema_name import derive_schema_name, is_usable
+from services.tokens.limits import DISPLAY_NAME_CHARACTERS_MAX, SCHEMA_NAME_CHARACTERS_MAX
+from services.tokens.refusals import FormUsed, NameTaken, NameUnusable
+from services.tokens.use_cases.permissions import Right, require
+from services.tokens.web.context import Visit
+from services.tokens.web.forms import once, once_of
+from services.tokens.web.views.token_dialog import show_token, shown_before
+
+
+async def choose(visit: Visit) -> web.Response:
+    require(visit.caller, Right.MANAGE_INTEGRATIONS)
+    return visit.page("add.html")
+
+
+async def show(visit: Visit) -> web.Response:
+    """Without scripts the button *Show the schema name* asks for this page with the name so far."""
+    require(visit.caller, Right.MANAGE_INTEGRATIONS)
+    return _form(visit, visit.request.query.get("name", ""), form_id=once())
+
+
+async def add(visit: Visit) -> web.Response:
+    name = visit.form.get("name", "").strip()
+    if "preview" in visit.form:
+        require(visit.caller, Right.MANAGE_INTEGRATIONS)
+        return _form(visit, name, form_id=str(once_of(visit.form)))
+    try:
+        created = await visit.handlers.create_integration(
+            visit.caller, name, with_token=True, once=once_of(visit.form)
+        )
+    except (NameTaken, NameUnusable) as no:
+        return _form(visit, name, form_id=once(), error=_words(no), status=422)
+    except FormUsed:
+        return shown_before(visit, back="/integrations")
+    assert created.token is not None, "it was asked for"
+    integration = await visit.handlers.directory.integration(visit.caller, created.integration_id)
+    close = f"/integrations/{created.integration_id}"
+    return show_token(visit, integration, created.token, close=close)
+
+
+def _form(
+    visit: Visit, name: str, *, form_id: str, error: str | None = None, status: int = 200
+) -> web.Response:
+    schema_name = derive_schema_name(name)
+    return visit.page(
+        "add_import_api.html",
+        status=status,
+        name=name,
+        schema_name=schema_name,
+        usable=is_usable(schema_name),
+        error=error,
+        form_id=form_id,
+        characters_max=DISPLAY_NAME_CHARACTERS_MAX,
+        schema_characters_max=SCHEMA_NAME_CHARACTERS_MAX,
+    )
+
+
+def _words(no: NameTaken | NameUnusable) -> str:
+    if isinstance(no, NameTaken):
+        return f"The schema name {no.schema_name} is in use. Choose another name."
+    if not no.schema_name:
+        return "This name leaves no schema name: use some of the letters a to z."
+    if is_usable(no.schema_name):
+        return f"A name has 1 to {DISPLAY_NAME_CHARACTERS_MAX} characters on one line."
+    return (
+        f"{no.schema_name} can't be a schema's name: that has at most {SCHEMA_NAME_CHARACTERS_MAX}"
+        " characters, begins with a letter or an underscore, and is none of PostgreSQL's own."
+    )
