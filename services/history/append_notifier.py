@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from services.runtime.clock import wait_for
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
-from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
 
 # A lost notification costs this much; a database that is away is asked for this often.

@@ -27,8 +27,7 @@ from services.history.access import (
     whole_number,
 )
 from services.history.append_notifier import Bell
-from services.runtime.clock import Clock
-from services.runtime.lifecycle import wait_for
+from services.runtime.clock import Clock, wait_for
 from services.runtime.metrics import HISTORY_STREAMS
 
 NUMBER_MAX = 2**63 - 1

@@ -11,9 +11,8 @@ from asyncpg import Pool, Record
 
 from events.merkle import Frontier, leaf_hash
 from events.sql_files import load_queries
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, wait_for
 from services.runtime.database import AWAY
-from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
 from services.runtime.metrics import HISTORY_SEALED_RECEIPT
 

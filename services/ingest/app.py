@@ -34,7 +34,7 @@ from services.receiving.http_answers import refused
 from services.receiving.memory_budget import InFlight
 from services.receiving.validation_workers.pool import Checkers
 from services.runtime import openapi
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, wait_for
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool, reason_not_ready
 from services.runtime.database_preflight import check_fitness
@@ -45,7 +45,6 @@ from services.runtime.lifecycle import (
     Lifecycle,
     ServerSettings,
     background,
-    wait_for,
 )
 from services.runtime.metrics import INGEST_IN_FLIGHT_BYTES
 

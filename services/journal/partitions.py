@@ -9,9 +9,8 @@ import asyncpg
 from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, wait_for
 from services.runtime.database import AWAY
-from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
 
 DAYS_AHEAD = 7

@@ -17,12 +17,12 @@ from services.loader.scheduling.prefetch import Limits
 from services.loader.scheduling.retention import keep_forgetting
 from services.loader.scheduling.worker import Worker
 from services.loader.schema.identifiers import field_name, field_name_from_a_letter
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, wait_for
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect, pool, reason_not_ready
 from services.runtime.database_preflight import check_fitness
 from services.runtime.http import HEALTH, Health
-from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background, wait_for
+from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.runtime.metrics import (
     LOADER_FAILED_BATCHES,
     LOADER_PENDING_BATCHES,

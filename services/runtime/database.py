@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import asyncpg
 from asyncpg import Connection, Pool, Record
@@ -21,6 +22,9 @@ _SESSION = {
     "synchronous_commit": "on",
     "idle_in_transaction_session_timeout": "30s",
 }
+
+# Opens a connection that its caller closes. Raises one of AWAY when the server cannot be reached.
+ConnectFunction: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
 
 # What a connection that broke, or a server that is away, shows itself as.
 AWAY = (

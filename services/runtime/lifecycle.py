@@ -100,16 +100,6 @@ async def background(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def wait_for(event: asyncio.Event, seconds: float) -> bool:
-    """True as soon as the event is set, False when ``seconds`` have passed without."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
-
-
 ServerSettingsT = TypeVar("ServerSettingsT", bound=ServerSettings)
 ServerSettingsT_contra = TypeVar("ServerSettingsT_contra", bound=ServerSettings, contravariant=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from services.runtime.lifecycle import wait_for
+from services.runtime.clock import wait_for
 
 CONNECTIONS = 6
 RECORDS_A_PUSH = 3

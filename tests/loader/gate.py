@@ -17,7 +17,7 @@ from events.ids import BatchId, new_batch_id, new_worker_id
 from services.journal.bodies import deflate
 from services.journal.claims import Claims, session_of
 from services.loader.scheduling.prefetch import Limits
-from services.loader.scheduling.worker import Connect, Worker
+from services.loader.scheduling.worker import Worker
 from services.loader.schema.identifiers import (
     FieldName,
     field_name,
@@ -25,7 +25,7 @@ from services.loader.schema.identifiers import (
     quote_qualified,
 )
 from services.runtime.clock import SystemClock
-from services.runtime.database import connect, pool
+from services.runtime.database import ConnectFunction, connect, pool
 from tests.database.fixtures import as_role
 from tests.eventually import eventually
 
@@ -181,7 +181,7 @@ class Gate:
         *,
         slots: int = 1,
         lease_seconds: float = 5.0,
-        connect_to: Connect | None = None,
+        connect_to: ConnectFunction | None = None,
         field_name: FieldName = field_name,
     ) -> AsyncIterator[asyncio.Task[None]]:
         ending = asyncio.Event()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import orjson
 
-from services.runtime.lifecycle import wait_for
+from services.runtime.clock import wait_for
 
 CONNECTIONS = 6
 RECORDS_A_PUSH = 20

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias, get_args
+from typing import get_args
 
 import asyncpg
 from asyncpg import Connection, Record
@@ -23,8 +23,8 @@ from services.ingest.commit.transaction import (
     Outcome,
 )
 from services.receiving.memory_budget import unavailable
-from services.runtime.database import AWAY
-from services.runtime.lifecycle import wait_for
+from services.runtime.clock import wait_for
+from services.runtime.database import AWAY, ConnectFunction
 from services.runtime.logs import Log
 from services.runtime.metrics import INGEST_REQUESTS
 
@@ -59,8 +59,6 @@ _UNSTORABLE = (
 # Counted for a whole group: one by one it would cost as much as deciding about them.
 _TAKEN = {endpoint: INGEST_REQUESTS.labels(endpoint, "201") for endpoint in get_args(Endpoint)}
 
-Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
-
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
@@ -85,7 +83,7 @@ class GroupCommitter:
     """
 
     def __init__(
-        self, connect: Connect, transaction: GroupTransaction, *, outcome_seconds_max: float
+        self, connect: ConnectFunction, transaction: GroupTransaction, *, outcome_seconds_max: float
     ) -> None:
         self._connect = connect
         self._transaction = transaction

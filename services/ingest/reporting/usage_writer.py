@@ -10,9 +10,8 @@ from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
 from services.ingest.reporting.usage_stats import Counted, Counts
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, wait_for
 from services.runtime.database import AWAY
-from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
 
 WRITE_SECONDS = 5.0

@@ -7,16 +7,16 @@ integration, whose rows are read again; after each reconnect the whole table is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import Any
 
 from asyncpg import Connection, Record
 
 from events.sql_files import load_queries
 from services.ingest.admission import Token
 from services.ingest.token_cache.cache import TOKENS_MAX, Beliefs
-from services.runtime.database import AWAY
-from services.runtime.lifecycle import wait_for
+from services.runtime.clock import wait_for
+from services.runtime.database import AWAY, ConnectFunction
 from services.runtime.logs import Log
 
 CHANNEL = "tokens"
@@ -30,11 +30,9 @@ PAGE_ROWS = 2_000
 
 _ID_MAX = 2**31 - 1
 
-Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
-
 
 class Mirror:
-    def __init__(self, connect: Connect, beliefs: Beliefs) -> None:
+    def __init__(self, connect: ConnectFunction, beliefs: Beliefs) -> None:
         # Set while the copy is as new as its notifications.
         self.following = asyncio.Event()
         self._connect = connect

@@ -8,9 +8,8 @@ from datetime import timedelta
 from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, wait_for
 from services.runtime.database import AWAY
-from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
 
 # A year and a month, so that a yearly audit still sees which loads rejected records.

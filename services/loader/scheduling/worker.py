@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import AsyncIterator
 
-from asyncpg import Connection, Pool, Record
+from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
 from services.journal.claims import Claims
@@ -20,9 +19,8 @@ from services.loader.scheduling.prefetch import Limits, Shared
 from services.loader.scheduling.table_loader import Turns
 from services.loader.scheduling.table_queue import Choice
 from services.loader.schema.identifiers import FieldName, field_name
-from services.runtime.clock import Clock
-from services.runtime.database import AWAY
-from services.runtime.lifecycle import wait_for
+from services.runtime.clock import Clock, wait_for
+from services.runtime.database import AWAY, ConnectFunction
 from services.runtime.logs import Log
 from services.runtime.metrics import LOADER_DESTINATION_AWAY
 
@@ -30,8 +28,6 @@ from services.runtime.metrics import LOADER_DESTINATION_AWAY
 IDLE_SECONDS = 0.1
 # After the destination or the journal could not be reached; the last one repeats.
 AWAY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-
-Connect: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
 
 
 class JournalAway(Exception):
@@ -43,7 +39,7 @@ class Worker:
         self,
         journal: Pool[Record],
         claims: Claims,
-        connect: Connect,
+        connect: ConnectFunction,
         *,
         clock: Clock,
         limits: Limits,

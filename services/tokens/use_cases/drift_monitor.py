@@ -7,10 +7,9 @@ import asyncio
 import asyncpg
 
 from events.replay import Comparison, compare
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, wait_for
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
-from services.runtime.lifecycle import wait_for
 from services.runtime.logs import Log
 from services.runtime.metrics import TOKENS_DRIFT_LOOKED_SECONDS, TOKENS_DRIFT_ROWS
 from services.tokens.use_cases.projections import REPLAYED
