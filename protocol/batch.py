@@ -9,9 +9,9 @@ from operator import countOf, itemgetter
 from typing import Any
 
 from protocol.batch_envelope import check_envelope
-from protocol.batch_messages import check_each, is_switch
-from protocol.bodies import exact_batch, quick_batch, quick_batch_is_exact
-from protocol.json_text import may_hold_long_decimals
+from protocol.batch_messages import check_each_message, is_version_switch
+from protocol.bodies import fast_batch_is_lossless, parse_batch_fast, parse_batch_lossless
+from protocol.json_text import may_contain_long_decimals
 from protocol.key_columns import keys_in_order
 from protocol.limits import SCHEMA_WORK_MAX
 from protocol.nesting import within_limits
@@ -19,7 +19,7 @@ from protocol.refusals import Refusal
 from protocol.schemas.compiled import SCHEMAS
 from protocol.sequences import are_sequences
 from protocol.table_names import storable
-from protocol.validation import Checked, refused_early
+from protocol.validation import Validated, refused_before_owner_check
 
 _sequence = itemgetter("sequence")
 _action = itemgetter("action")
@@ -29,43 +29,43 @@ _REQUIRED = frozenset({"action", "sequence", "data"})
 _OPTIONAL = frozenset({"time_extracted"})
 
 
-def check_batch(body: bytes, *, work_max: int = SCHEMA_WORK_MAX) -> Checked:
+def check_batch(body: bytes, *, work_max: int = SCHEMA_WORK_MAX) -> Validated:
     """Never raises for anything in ``body``.
 
     But for a ``work_max`` below the limit (in its unit): then TooDearHere, when it might be more.
     """
     try:
-        request = quick_batch(body)
+        request = parse_batch_fast(body)
     except Refusal as refusal:
-        return refused_early(refusal)
-    checked = _check_as_columns(request, body, work_max)
+        return refused_before_owner_check(refusal)
+    checked = _check_columns(request, body, work_max)
     if checked is not None:
         return checked
-    exact = request if quick_batch_is_exact(body) else exact_batch(body)
-    return check_each(exact, body, work_max)
+    exact = request if fast_batch_is_lossless(body) else parse_batch_lossless(body)
+    return check_each_message(exact, body, work_max)
 
 
-def _check_as_columns(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Checked | None:
+def _check_columns(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Validated | None:
     """None for whatever is not ordinary: wrong or not."""
     try:
         check_envelope(request)
-        return _ordinary(request, body, work_max)
+        return _check_ordinary_batch(request, body, work_max)
     except (Refusal, KeyError):
         return None
 
 
-def _ordinary(request: dict[str, Any], body: bytes, work_max: int) -> Checked | None:
+def _check_ordinary_batch(request: dict[str, Any], body: bytes, work_max: int) -> Validated | None:
     messages = request["messages"]
     # target-stitch ends a table's last batch with the switch to its version.
-    upserts = messages[:-1] if is_switch(messages[-1]) else messages
+    upserts = messages[:-1] if is_version_switch(messages[-1]) else messages
     if not upserts or not _upserts_ordinary(upserts):
         return None
     datas = list(map(_data, upserts))
     if set(map(type, datas)) != {dict}:
         return None
     schema = SCHEMAS.compiled(request["schema"])
-    schema.refuse_costly(datas, body, work_max)
-    if schema.counts_in_decimals and may_hold_long_decimals(body):
+    schema.refuse_if_too_expensive(datas, body, work_max)
+    if schema.needs_exact_decimals and may_contain_long_decimals(body):
         return None
     if (
         not within_limits(datas)
@@ -75,7 +75,7 @@ def _ordinary(request: dict[str, Any], body: bytes, work_max: int) -> Checked | 
     ):
         return None
     tables = ((storable(request["table_name"]), len(messages)),)
-    return Checked(
+    return Validated(
         len(messages), tables, None, None, None, append_only=not request.get("key_names")
     )
 

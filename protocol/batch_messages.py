@@ -18,9 +18,9 @@ from protocol.refusals.batch import (
     SequenceTooHigh,
     SequenceTooLow,
 )
-from protocol.schemas.compiled import SCHEMAS, Compiled
+from protocol.schemas.compiled import SCHEMAS, CompiledSchema
 from protocol.table_names import storable
-from protocol.validation import Checked, refused_late
+from protocol.validation import Validated, refused_after_owner_check
 
 Message = dict[str, Any]
 
@@ -31,7 +31,7 @@ _OPTIONAL_KEYS = ("time_extracted",)
 _UPSERT_TYPES: dict[str, type] = {"sequence": int, "data": dict, "time_extracted": str}
 
 
-def check_each(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Checked:
+def check_each_message(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Validated:
     """Everything, in the order of section 2.5; numbers must be exact. ``body`` is its text."""
     try:
         check_envelope(request)
@@ -40,17 +40,17 @@ def check_each(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Ch
         schema = SCHEMAS.compiled(request["schema"])
         indexes = [index for index, message in enumerate(messages) if "data" in message]
         datas = [messages[index]["data"] for index in indexes]
-        schema.refuse_costly(datas, body, work_max)
+        schema.refuse_if_too_expensive(datas, body, work_max)
         _check_records(request, schema, indexes, datas)
     except Refusal as refusal:
-        return refused_late(refusal)
+        return refused_after_owner_check(refusal)
     tables = ((storable(request["table_name"]), len(messages)),)
-    return Checked(
+    return Validated(
         len(messages), tables, None, None, None, append_only=not request.get("key_names")
     )
 
 
-def is_switch(message: Any) -> bool:
+def is_version_switch(message: Any) -> bool:
     """Whether it is a faultless version switch."""
     return type(message) is dict and not _switch_violations(message)
 
@@ -115,7 +115,7 @@ _WORDS: dict[type, str] = {
 
 
 def _check_records(
-    request: dict[str, Any], schema: Compiled, indexes: list[int], datas: list[dict[str, Any]]
+    request: dict[str, Any], schema: CompiledSchema, indexes: list[int], datas: list[dict[str, Any]]
 ) -> None:
     """Raises for the first record that fails: nesting and size, conformity, keys."""
     excess = first_excess(datas)
@@ -134,7 +134,7 @@ def _check_records(
         raise (RecordTooDeep if too_deep else RecordTooManyPoints)(indexes[place])
 
 
-def _first_not_conforming(datas: list[dict[str, Any]], schema: Compiled) -> int | None:
+def _first_not_conforming(datas: list[dict[str, Any]], schema: CompiledSchema) -> int | None:
     if schema.accepts(datas):
         return None
     return next(place for place, data in enumerate(datas) if not schema.accepts([data]))

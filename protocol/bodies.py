@@ -10,44 +10,44 @@ All raise MalformedBody and TooManyContainers; of an accepted body none raises a
 from typing import Any
 
 from protocol.json_text import (
-    may_hold_big_integers,
-    may_hold_long_decimals,
-    may_hold_other_spellings,
+    may_contain_big_integers,
+    may_contain_long_decimals,
+    may_contain_noncanonical_numbers,
     parse,
-    parse_exact,
+    parse_lossless,
 )
 from protocol.media_types import is_transit
 from protocol.transit import decode
 
 
-def quick_push(body: bytes, media_type: str) -> Any:
+def parse_push_fast(body: bytes, media_type: str) -> Any:
     return decode(body) if is_transit(media_type) else parse(body)
 
 
-def exact_push(body: bytes, media_type: str) -> Any:
-    return decode(body) if is_transit(media_type) else parse_exact(body)
+def parse_push_lossless(body: bytes, media_type: str) -> Any:
+    return decode(body) if is_transit(media_type) else parse_lossless(body)
 
 
-def quick_batch(body: bytes) -> Any:
+def parse_batch_fast(body: bytes) -> Any:
     return parse(body)
 
 
-def exact_batch(body: bytes) -> Any:
+def parse_batch_lossless(body: bytes) -> Any:
     """Decimals are as written too where ``multipleOf`` marks them (loading behaviour 1.3)."""
-    return parse_exact(body, decimals=_needs_decimals(body))
+    return parse_lossless(body, decimals=_needs_decimals(body))
 
 
-def quick_push_is_exact(body: bytes, media_type: str) -> bool:
+def fast_push_is_lossless(body: bytes, media_type: str) -> bool:
     """True when reading it exactly would give the same."""
-    return is_transit(media_type) or not may_hold_big_integers(body)
+    return is_transit(media_type) or not may_contain_big_integers(body)
 
 
-def quick_batch_is_exact(body: bytes) -> bool:
+def fast_batch_is_lossless(body: bytes) -> bool:
     """True when reading it exactly would give the same."""
-    return not may_hold_big_integers(body) and not _needs_decimals(body)
+    return not may_contain_big_integers(body) and not _needs_decimals(body)
 
 
 def _needs_decimals(body: bytes) -> bool:
     return b"multipleOf" in body and (
-        may_hold_long_decimals(body) or may_hold_other_spellings(body)
+        may_contain_long_decimals(body) or may_contain_noncanonical_numbers(body)
     )

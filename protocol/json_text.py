@@ -26,7 +26,7 @@ _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 # Up to and with the next number that might be infinite, which has 210 digits or more in a row or
 # an exponent of three. Its first digits are kept and an exponent is dropped: that leaves a number
 # well formed if it was, and ill formed if it was.
-_UNTIL_HUGE = re.compile(
+_UP_TO_HUGE_NUMBER = re.compile(
     rb"""((?:[^"0-9]++
           |"(?:[^"\\]++|\\.)*+"
           |[0-9]{1,209}+(?![0-9])(?![eE]\+?[0-9]{3}))*+
@@ -35,7 +35,7 @@ _UNTIL_HUGE = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 # A number that a double gives back as another text: with zeros at its end, or an exponent.
-_WRITTEN_OTHERWISE = re.compile(rb"(?:\.[0-9]+0|[eE][+-]?[0-9]+)[\s,\]}]")
+_NONCANONICAL_NUMBER = re.compile(rb"(?:\.[0-9]+0|[eE][+-]?[0-9]+)[\s,\]}]")
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _NUMBERS_TO_ZERO = bytes.maketrans(b"123456789.", b"0000000000")
 
@@ -49,56 +49,56 @@ def parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        return _without_infinity(body, str(error))
+        return _parse_with_huge_numbers(body, str(error))
 
 
-def parse_exact(body: bytes, *, decimals: bool = False) -> Any:
+def parse_lossless(body: bytes, *, decimals: bool = False) -> Any:
     """The same with every integer exact; with ``decimals``, every other number is a Decimal.
 
     An integer of more than 4,300 digits is a Decimal too. Raises what ``parse`` raises.
     """
     value = parse(body)
-    if decimals or may_hold_big_integers(body):
+    if decimals or may_contain_big_integers(body):
         return _parse_keeping_digits(body, decimals=decimals, inexact=value)
     return value
 
 
 def refuse_too_many_containers(body: bytes) -> None:
     """Raises TooManyContainers. Counted in the text, because parsing is what costs memory."""
-    if len(body) <= 2 * CONTAINERS_MAX or _openings(body) <= CONTAINERS_MAX:
+    if len(body) <= 2 * CONTAINERS_MAX or _count_openings(body) <= CONTAINERS_MAX:
         return
-    if _openings(_STRINGS.sub(b"", body)) > CONTAINERS_MAX:
+    if _count_openings(_STRINGS.sub(b"", body)) > CONTAINERS_MAX:
         raise TooManyContainers
 
 
-def may_hold_big_integers(body: bytes) -> bool:
+def may_contain_big_integers(body: bytes) -> bool:
     """False when no integer of ``body`` lies outside 64 bits."""
     digits = body.translate(_DIGITS_TO_ZERO)
     return b"0" * 20 in digits or b"-" + b"0" * 19 in digits
 
 
-def may_hold_long_decimals(body: bytes) -> bool:
+def may_contain_long_decimals(body: bytes) -> bool:
     """False when every number of ``body`` has so few digits that a double gives them back."""
     return b"0" * 17 in body.translate(_NUMBERS_TO_ZERO)
 
 
-def may_hold_other_spellings(body: bytes) -> bool:
+def may_contain_noncanonical_numbers(body: bytes) -> bool:
     """False when a double gives back every number of ``body`` that it holds as it is written.
 
     What a double calls zero is among the spellings: such a number has an exponent.
     """
-    return _WRITTEN_OTHERWISE.search(body) is not None
+    return _NONCANONICAL_NUMBER.search(body) is not None
 
 
-def _openings(text: bytes) -> int:
+def _count_openings(text: bytes) -> int:
     return text.count(b"[") + text.count(b"{")
 
 
-def _without_infinity(body: bytes, parser_text: str) -> Any:
+def _parse_with_huge_numbers(body: bytes, parser_text: str) -> Any:
     """The value of a body that is well formed but for the size of its numbers."""
     tamed: list[bytes] = []
     end = 0
-    while len(tamed) < HUGE_NUMBERS_MAX and (match := _UNTIL_HUGE.match(body, end)):
+    while len(tamed) < HUGE_NUMBERS_MAX and (match := _UP_TO_HUGE_NUMBER.match(body, end)):
         tamed.append(match[1])
         end = match.end()
     try:

@@ -12,16 +12,16 @@ from operator import countOf, itemgetter
 from types import NoneType
 from typing import Any
 
-from protocol.bodies import exact_push, quick_push, quick_push_is_exact
+from protocol.bodies import fast_push_is_lossless, parse_push_fast, parse_push_lossless
 from protocol.key_columns import keys_in_order, too_long
 from protocol.limits import DATA_POINTS_MAX, RECORDS_MAX, SEQUENCE_MAX, SEQUENCE_MIN
 from protocol.nesting import within_limits
-from protocol.push_records import check_each
+from protocol.push_records import check_each_record
 from protocol.refusals import Refusal
 from protocol.refusals.push import NoRecords, NotAnArray, TooManyRecords
-from protocol.sequences import are_sequences, span_of
+from protocol.sequences import are_sequences, sequence_range
 from protocol.table_names import is_blank, merged, storable
-from protocol.validation import Checked, refused_early
+from protocol.validation import Validated, refused_before_owner_check
 
 REQUIRED = frozenset({"client_id", "table_name", "sequence", "action", "key_names", "data"})
 OPTIONAL = frozenset({"table_version", "namespace"})
@@ -39,17 +39,21 @@ _namespace = itemgetter("namespace")
 _KEY_LISTS_MAX = 16
 
 
-def check_push(body: bytes, media_type: str) -> Checked:
+def check_push(body: bytes, media_type: str) -> Validated:
     """Never raises for anything in ``body``. ``media_type`` is one of the two that push takes."""
     try:
-        records = _records(quick_push(body, media_type))
+        records = _records(parse_push_fast(body, media_type))
     except Refusal as refusal:
-        return refused_early(refusal)
-    checked = _check_as_columns(records)
+        return refused_before_owner_check(refusal)
+    checked = _check_columns(records)
     if checked is not None:
         return checked
-    exact = records if quick_push_is_exact(body, media_type) else exact_push(body, media_type)
-    return check_each(exact)
+    exact = (
+        records
+        if fast_push_is_lossless(body, media_type)
+        else parse_push_lossless(body, media_type)
+    )
+    return check_each_record(exact)
 
 
 def _records(records: Any) -> list[Any]:
@@ -63,15 +67,19 @@ def _records(records: Any) -> list[Any]:
     return records
 
 
-def _check_as_columns(records: list[Any]) -> Checked | None:
+def _check_columns(records: list[Any]) -> Validated | None:
     """None for whatever is not ordinary: wrong or not."""
     try:
-        return _ordinary(records) if len(records) > 1 else _ordinary_one(records[0])
+        return (
+            _check_ordinary_push(records)
+            if len(records) > 1
+            else _check_ordinary_record(records[0])
+        )
     except (KeyError, TypeError):
         return None  # an argument or a key is absent, or something is no record
 
 
-def _ordinary_one(record: Any) -> Checked | None:
+def _check_ordinary_record(record: Any) -> Validated | None:
     """A push of one flat record is the commonest of all; columns only pay from two on."""
     if type(record) is not dict or record.keys() != REQUIRED:
         return None
@@ -93,7 +101,7 @@ def _ordinary_one(record: Any) -> Checked | None:
         value = data[name]
         if value is None or too_long(value):
             return None
-    return Checked(
+    return Validated(
         1,
         ((storable(table), 1),),
         record["client_id"],
@@ -103,12 +111,12 @@ def _ordinary_one(record: Any) -> Checked | None:
     )
 
 
-def _ordinary(records: list[Any]) -> Checked | None:
+def _check_ordinary_push(records: list[Any]) -> Validated | None:
     if type(records[0]) is not dict:
         return None
     arguments = records[0].keys()
     client_ids = list(map(_client_id, records))
-    sequences = span_of(list(map(_sequence, records)))
+    sequences = sequence_range(list(map(_sequence, records)))
     if (
         not REQUIRED <= arguments <= REQUIRED | OPTIONAL
         or set(map(len, records)) != {len(arguments)}
@@ -128,7 +136,7 @@ def _ordinary(records: list[Any]) -> Checked | None:
         or not within_limits(datas)
     ):
         return None
-    return Checked(
+    return Validated(
         len(records),
         merged(tables),
         client_ids[0],

@@ -31,35 +31,35 @@ from protocol.refusals.push import (
     RecordsRefused,
     SeveralClients,
 )
-from protocol.sequences import span_of
+from protocol.sequences import sequence_range
 from protocol.table_names import is_blank, merged
-from protocol.validation import Checked, refused_early, refused_late
+from protocol.validation import Validated, refused_after_owner_check, refused_before_owner_check
 
-Record = dict[str, Any]
-Reason = dict[str, list[str]]
+PushRecord = dict[str, Any]
+RecordErrors = dict[str, list[str]]
 
 _DIGITS_MAX = 19
 _EXCESS = {Excess.LEVELS: TOO_DEEP, Excess.POINTS: TOO_MANY_POINTS}
 
 
-def check_each(records: list[Any]) -> Checked:
+def check_each_record(records: list[Any]) -> Validated:
     """Every record on its own, in the order of section 2.5; integers must be exact."""
     if any(type(record) is not dict for record in records):
-        return refused_early(NotAnArray())
+        return refused_before_owner_check(NotAnArray())
     first = records[0].get("client_id")
     if _blank(first):
-        return refused_early(ClientIdMissing())
+        return refused_before_owner_check(ClientIdMissing())
     client_id = client_id_of(first)
     if client_id is not None and not all(_same_client(record, client_id) for record in records):
-        return refused_late(SeveralClients(client_id), client_id)
+        return refused_after_owner_check(SeveralClients(client_id), client_id)
     if reasons := _reasons(records):
-        return refused_late(RecordsRefused(reasons), client_id)
+        return refused_after_owner_check(RecordsRefused(reasons), client_id)
     tables = Counter(record["table_name"] for record in records)
     plain = all(
         record["action"] == "upsert" and "table_version" not in record for record in records
     )
-    sequences = span_of([record["sequence"] for record in records]) if plain else None
-    return Checked(len(records), merged(tables), client_id, None, None, sequences=sequences)
+    sequences = sequence_range([record["sequence"] for record in records]) if plain else None
+    return Validated(len(records), merged(tables), client_id, None, None, sequences=sequences)
 
 
 def client_id_of(value: Any) -> int | None:
@@ -71,13 +71,13 @@ def client_id_of(value: Any) -> int | None:
     return None
 
 
-def _same_client(record: Record, client_id: int) -> bool:
+def _same_client(record: PushRecord, client_id: int) -> bool:
     """An id of another type is no other client; it is refused as what it is."""
     value = record.get("client_id")
     return value is None or value == client_id or client_id_of(value) == client_id
 
 
-def _reasons(records: list[Record]) -> list[Reason]:
+def _reasons(records: list[PushRecord]) -> list[RecordErrors]:
     """What is wrong with each bad record, in order; at most as many as an answer holds."""
     datas = [data for record in records if type(data := record.get("data")) is dict]
     excess_possible = not within_limits(datas)
@@ -91,8 +91,8 @@ def _reasons(records: list[Record]) -> list[Reason]:
     return reasons
 
 
-def _reason(record: Record, *, excess_possible: bool) -> Reason:
-    reason: Reason = {}
+def _reason(record: PushRecord, *, excess_possible: bool) -> RecordErrors:
+    reason: RecordErrors = {}
     for argument, check in _CHECKS.items():
         if wrong := check(record.get(argument)):
             reason[argument] = wrong

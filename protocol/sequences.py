@@ -7,10 +7,10 @@ from protocol.limits import SEQUENCE_MAX, SEQUENCE_MIN
 
 def are_sequences(column: list[Any]) -> bool:
     """Whether every one is an integer in range; ``True`` and ``1.0`` are none."""
-    return span_of(column) is not None
+    return sequence_range(column) is not None
 
 
-def span_of(column: list[Any]) -> tuple[int, int] | None:
+def sequence_range(column: list[Any]) -> tuple[int, int] | None:
     """The least and the greatest; None when they are not all sequences."""
     if set(map(type, column)) != {int}:
         return None

@@ -28,7 +28,7 @@ _TO_BE_MASKED = re.compile(r"(a[tc])_[0-9A-Za-z]{20,}")
 _BODY = re.compile(r"[0-9A-Za-z]{49}")
 
 
-class Shape(StrEnum):
+class TokenShape(StrEnum):
     WELL_FORMED = "well formed"
     MANGLED = "mangled"
     NOT_OURS = "not ours"
@@ -42,17 +42,17 @@ def token_text(prefix: Prefix, randomness: int) -> str:
     return body + _checksum(body)
 
 
-def recognise(unverified: str, prefix: Prefix) -> Shape:
+def recognise_token(unverified: str, prefix: Prefix) -> TokenShape:
     """Never raises, whatever the text. Well formed says nothing about being known or active.
 
     A token of the other kind is not ours here.
     """
     if not unverified.startswith(prefix):
-        return Shape.NOT_OURS
+        return TokenShape.NOT_OURS
     if not _BODY.fullmatch(unverified, len(prefix)):
-        return Shape.MANGLED
+        return TokenShape.MANGLED
     body, checksum = unverified[:-CHECKSUM_CHARACTERS], unverified[-CHECKSUM_CHARACTERS:]
-    return Shape.WELL_FORMED if checksum == _checksum(body) else Shape.MANGLED
+    return TokenShape.WELL_FORMED if checksum == _checksum(body) else TokenShape.MANGLED
 
 
 def token_hash(well_formed: str) -> bytes:

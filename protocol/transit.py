@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from protocol.exact_values import ExactDecimal, Tagged, Timestamp
-from protocol.json_text import exact_decimal, exact_float, exact_integer, parse_exact
+from protocol.json_text import exact_decimal, exact_float, exact_integer, parse_lossless
 from protocol.limits import RECORDS_MAX
 from protocol.refusals.edge import MalformedBody
 
@@ -49,14 +49,14 @@ def decode(body: bytes) -> Any:
 
     An array of more than RECORDS_MAX comes back as it was written: its length refuses it.
     """
-    parsed = parse_exact(body)
+    parsed = parse_lossless(body)
     if type(parsed) is list and len(parsed) > RECORDS_MAX and parsed[0] != MAP_MARKER:
         return parsed
     try:
         try:
-            return _Reader(remember=True).value(parsed)
+            return _TransitReader(remember=True).value(parsed)
         except _CacheRestarted:
-            return _Reader(remember=False).value(parsed)
+            return _TransitReader(remember=False).value(parsed)
     except RecursionError:
         raise MalformedBody("nested too deeply") from None
 
@@ -65,7 +65,7 @@ class _CacheRestarted(Exception):
     """Codes change their meaning from here on; what is remembered about them is worthless."""
 
 
-class _Reader:
+class _TransitReader:
     """One body's cache, and the walk through it in the order of the document."""
 
     def __init__(self, *, remember: bool) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from protocol.refusals import Refusal
 
 
-class Checked(NamedTuple):
+class Validated(NamedTuple):
     """One body, checked. With ``early`` or ``late`` set, the counts may be zero.
 
     The wire contract (2.5) puts two checks that need the token's row between ours: does the
@@ -19,8 +19,8 @@ class Checked(NamedTuple):
     tables: tuple[tuple[str, int], ...]
     # The first record's; push only. None also when it is not an integer, which ``late`` refuses.
     client_id: int | None
-    early: Refusal | None
-    late: Refusal | None
+    refusal_before_owner_check: Refusal | None
+    refusal_after_owner_check: Refusal | None
     # Without keys, so that a repeat would be loaded as rows of its own; batch only.
     append_only: bool = False
     # The least and the greatest, where nothing but sequences decides between this push and others:
@@ -28,9 +28,9 @@ class Checked(NamedTuple):
     sequences: tuple[int, int] | None = None
 
 
-def refused_early(refusal: Refusal) -> Checked:
-    return Checked(0, (), None, refusal, None)
+def refused_before_owner_check(refusal: Refusal) -> Validated:
+    return Validated(0, (), None, refusal, None)
 
 
-def refused_late(refusal: Refusal, client_id: int | None = None) -> Checked:
-    return Checked(0, (), client_id, None, refusal)
+def refused_after_owner_check(refusal: Refusal, client_id: int | None = None) -> Validated:
+    return Validated(0, (), client_id, None, refusal)

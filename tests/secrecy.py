@@ -15,7 +15,7 @@ from pathlib import Path
 
 from asyncpg import Connection, Record
 
-from protocol.token_text import PUBLISHED_PATTERN, Prefix, Shape, recognise
+from protocol.token_text import PUBLISHED_PATTERN, Prefix, TokenShape, recognise_token
 
 # The published pattern, also where something stands directly before it, as in "%20at_…".
 _TOKEN = re.compile(PUBLISHED_PATTERN.removeprefix(r"\b").removesuffix(r"\b"))
@@ -47,7 +47,9 @@ def tokens_in(text: str) -> set[str]:
         binascii.unhexlify(match).decode("latin-1") for match in _IN_HEXADECIMAL.findall(text)
     }
     found = {*_TOKEN.findall(text), *hidden}
-    return {one for one in found if recognise(one, _PREFIXES[one[:2]]) is Shape.WELL_FORMED}
+    return {
+        one for one in found if recognise_token(one, _PREFIXES[one[:2]]) is TokenShape.WELL_FORMED
+    }
 
 
 async def refuse_tokens_in_rows(connection: Connection[Record]) -> None:

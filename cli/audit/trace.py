@@ -17,7 +17,7 @@ from cli.history_api import HistoryApi, history_api
 from cli.ids import token_id
 from cli.installation import Target, target_of
 from cli.output import add_json, counted, facts, show
-from protocol.token_text import Shape, recognise, token_hash
+from protocol.token_text import TokenShape, recognise_token, token_hash
 from services.loader.schema.identifiers import root_table_name
 
 ROWS_SHOWN = 20
@@ -60,7 +60,7 @@ async def trace(arguments: argparse.Namespace) -> None:
 def _asked_for_hash() -> str:
     """Of a text that never stands on a command line, where others could read it."""
     unverified = unverified_token("The token (not shown, and not sent anywhere): ")
-    if recognise(unverified, "at_") is not Shape.WELL_FORMED:
+    if recognise_token(unverified, "at_") is not TokenShape.WELL_FORMED:
         raise Refused("This is no whole access token: it was cut, retyped, or is something else.")
     return token_hash(unverified).hex()
 

@@ -9,7 +9,7 @@ from cli.errors import DONE, REFUSED, Refused
 from cli.installation import target_of
 from cli.output import show
 from events.sql_files import load_queries
-from protocol.token_text import Prefix, Shape, recognise, token_hash
+from protocol.token_text import Prefix, TokenShape, recognise_token, token_hash
 
 _MEANING = {
     "active": "it may push",
@@ -17,8 +17,8 @@ _MEANING = {
     "deleted": "its integration is deleted: pushes are refused",
     "revoked": "it was revoked: pushes are refused for good",
     "unknown": "well formed, but this system never made it",
-    Shape.MANGLED: "the checksum does not fit: it was cut, retyped or changed",
-    Shape.NOT_OURS: "no access token: those begin with at_",
+    TokenShape.MANGLED: "the checksum does not fit: it was cut, retyped or changed",
+    TokenShape.NOT_OURS: "no access token: those begin with at_",
 }
 
 
@@ -26,7 +26,7 @@ async def check(arguments: argparse.Namespace) -> int:
     """Exit code 0 means that the token may push."""
     text = _read()
     prefix: Prefix = "at_"
-    shape = recognise(text, prefix)
+    shape = recognise_token(text, prefix)
     document: dict[str, Any] = {
         "form": shape,
         "state": None,
@@ -34,7 +34,7 @@ async def check(arguments: argparse.Namespace) -> int:
         "integration_id": None,
         "schema_name": None,
     }
-    if shape is Shape.WELL_FORMED:
+    if shape is TokenShape.WELL_FORMED:
         async with system_database(target_of(arguments)) as database:
             row = await database.fetchrow(load_queries("cli")["token_state"], token_hash(text))
         document |= dict(row) if row is not None else {"state": "unknown"}

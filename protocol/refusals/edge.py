@@ -84,7 +84,7 @@ class TokenUnknown(NotAuthorized):
     code = "token_unknown"
 
 
-class TokenRevoked(NotAuthorized):
+class RevokedTokenUsed(NotAuthorized):
     """It was made here, and revoked; ``integration_id`` and ``token_id`` say whose it was."""
 
     code = "token_revoked"

@@ -15,9 +15,9 @@ from protocol.limits import (
 )
 from protocol.refusals import shown
 from protocol.refusals.batch import SchemaInvalid
-from protocol.schemas.cost import Cost, cost_of
+from protocol.schemas.cost import SchemaCost, cost_of
 from protocol.schemas.explanation import explain
-from protocol.schemas.normalise import Prepared, Schema, prepare
+from protocol.schemas.normalise import NormalisedSchema, Schema, normalise
 from protocol.schemas.validator import validator
 
 # Measured: compiled schema ÷ its text, and one state of a pattern.
@@ -25,23 +25,23 @@ _MEMORY_PER_BYTE = 40
 _MEMORY_PER_STATE = 1_500
 
 
-class TooDearHere(Exception):
+class TooExpensiveInline(Exception):
     """Nothing is wrong so far; the check may only take longer than the caller can wait."""
 
 
-class Compiled:
+class CompiledSchema:
     """A schema ready to be applied. ``bytes`` is an estimate of the memory it holds."""
 
     def __init__(self, schema: Schema) -> None:
         """Raises SchemaInvalid and its kin."""
-        prepared = prepare(schema)
-        self.cost: Cost = cost_of(prepared.nodes)
+        prepared = normalise(schema)
+        self.cost: SchemaCost = cost_of(prepared.nodes)
         text = _text(prepared.schema)
-        self.counts_in_decimals = b"multipleOf" in text
+        self.needs_exact_decimals = b"multipleOf" in text
         self.bytes = len(text) * _MEMORY_PER_BYTE + prepared.pattern_states * _MEMORY_PER_STATE
         self._validator = _compile(prepared)
 
-    def refuse_costly(
+    def refuse_if_too_expensive(
         self, datas: Sequence[Any], body: bytes, work_max: int = SCHEMA_WORK_MAX
     ) -> None:
         """Raises SchemaInvalid if checking ``datas``, those of ``body``, might take too long.
@@ -56,7 +56,7 @@ class Compiled:
         if fixed + self.cost.value * values > SCHEMA_WORK_MAX:
             raise SchemaInvalid("too costly for so much data; send fewer records a request")
         if fixed + self.cost.value * values > work_max:
-            raise TooDearHere
+            raise TooExpensiveInline
 
     def accepts(self, datas: Sequence[Any]) -> bool:
         """Whether every one conforms; none may be nested beyond our own limit."""
@@ -64,10 +64,10 @@ class Compiled:
 
     def violations(self, data: Any, schema: Schema) -> list[str]:
         """The lines that say why one ``data`` does not conform to ``schema``, this one's source."""
-        return explain(prepare(schema).schema, self.cost, data)
+        return explain(normalise(schema).schema, self.cost, data)
 
 
-def _compile(prepared: Prepared) -> Draft4Validator:
+def _compile(prepared: NormalisedSchema) -> Draft4Validator:
     try:
         return validator(prepared.schema)
     except ValueError:
@@ -95,10 +95,10 @@ class SchemaCache:
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._kept: OrderedDict[bytes, Compiled] = OrderedDict()
+        self._kept: OrderedDict[bytes, CompiledSchema] = OrderedDict()
         self._lock = Lock()
 
-    def compiled(self, schema: Schema) -> Compiled:
+    def compiled(self, schema: Schema) -> CompiledSchema:
         """Raises SchemaInvalid and its kin; a schema that cannot be used is not remembered."""
         text = _text(schema)
         with self._lock:
@@ -107,12 +107,12 @@ class SchemaCache:
                 return found
         if len(text) > SCHEMA_BYTES_MAX:
             raise SchemaInvalid(f"larger than {SCHEMA_BYTES_MAX} bytes")
-        compiled = Compiled(schema)
+        compiled = CompiledSchema(schema)
         with self._lock:
             self._keep(text, compiled)
         return compiled
 
-    def _keep(self, text: bytes, compiled: Compiled) -> None:
+    def _keep(self, text: bytes, compiled: CompiledSchema) -> None:
         if text in self._kept:
             return
         self._kept[text] = compiled

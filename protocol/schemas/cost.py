@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from protocol.limits import NESTING_LEVELS_MAX, SCHEMA_WORK_MAX
 from protocol.refusals.batch import SchemaInvalid
-from protocol.schemas.normalise import Node
+from protocol.schemas.normalise import SchemaNode
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class SchemaCost:
     """In units of some 4 ns, at most.
 
     ``record``: on ``data`` and on those of its members that the schema names, of which a record
@@ -26,39 +26,45 @@ class Cost:
     character: int
 
 
-def cost_of(nodes: list[Node]) -> Cost:
+def cost_of(nodes: list[SchemaNode]) -> SchemaCost:
     """Of the first node. Raises SchemaInvalid when references lead in a circle or explode."""
-    root, ordered = nodes[0], _targets_first(nodes)
-    work = _summed(ordered, lambda node: node.work)
-    states = _summed(ordered, lambda node: node.pattern_states)
-    named = _summed(ordered, lambda node: sum(work[member] for member in node.properties))
-    unnamed = _summed(ordered, lambda node: sum(work[member] for member in node.any_member))
-    deeper = list(_worst_by_level(root, ordered, work))[2:]
-    return Cost(
+    root, ordered = nodes[0], _dependencies_first(nodes)
+    work = _total_over_same_value(ordered, lambda node: node.work)
+    states = _total_over_same_value(ordered, lambda node: node.pattern_states)
+    named = _total_over_same_value(
+        ordered, lambda node: sum(work[member] for member in node.named_members)
+    )
+    unnamed = _total_over_same_value(
+        ordered, lambda node: sum(work[member] for member in node.any_member)
+    )
+    deeper = list(_worst_cost_by_level(root, ordered, work))[2:]
+    return SchemaCost(
         record=work[root] + named[root],
         value=max([unnamed[root], *deeper]),
-        character=max(_worst_by_level(root, ordered, states)),
+        character=max(_worst_cost_by_level(root, ordered, states)),
     )
 
 
-def _summed(ordered: list[Node], own: Callable[[Node], int]) -> dict[Node, int]:
+def _total_over_same_value(
+    ordered: list[SchemaNode], own: Callable[[SchemaNode], int]
+) -> dict[SchemaNode, int]:
     """What each node is worth together with all to which it hands its own value."""
-    total: dict[Node, int] = {}
+    total: dict[SchemaNode, int] = {}
     for node in ordered:
-        total[node] = _capped(own(node) + sum(total[target] for target in node.same))
+        total[node] = _capped(own(node) + sum(total[target] for target in node.same_value))
     return total
 
 
-def _targets_first(nodes: list[Node]) -> list[Node]:
+def _dependencies_first(nodes: list[SchemaNode]) -> list[SchemaNode]:
     """Every node after those that it hands its own value to."""
-    ordered: list[Node] = []
-    open_nodes: set[Node] = set()
-    done: set[Node] = set()
-    stack: list[tuple[Node, Iterator[Node]]] = []
+    ordered: list[SchemaNode] = []
+    open_nodes: set[SchemaNode] = set()
+    done: set[SchemaNode] = set()
+    stack: list[tuple[SchemaNode, Iterator[SchemaNode]]] = []
     for start in nodes:
         if start in done:
             continue
-        stack.append((start, iter(start.same)))
+        stack.append((start, iter(start.same_value)))
         open_nodes.add(start)
         while stack:
             node, rest = stack[-1]
@@ -71,12 +77,14 @@ def _targets_first(nodes: list[Node]) -> list[Node]:
             elif target in open_nodes:
                 raise SchemaInvalid("$ref leads back to itself")
             elif target not in done:
-                stack.append((target, iter(target.same)))
+                stack.append((target, iter(target.same_value)))
                 open_nodes.add(target)
     return ordered
 
 
-def _worst_by_level(root: Node, ordered: list[Node], worst: dict[Node, int]) -> Iterator[int]:
+def _worst_cost_by_level(
+    root: SchemaNode, ordered: list[SchemaNode], worst: dict[SchemaNode, int]
+) -> Iterator[int]:
     """What ``root`` makes of its own value, of a member, of a member of a member and so on."""
     for _ in range(NESTING_LEVELS_MAX):
         if worst[root] > SCHEMA_WORK_MAX:
@@ -88,18 +96,20 @@ def _worst_by_level(root: Node, ordered: list[Node], worst: dict[Node, int]) -> 
         worst = deeper
 
 
-def _one_level_deeper(ordered: list[Node], worst: dict[Node, int]) -> dict[Node, int]:
-    objects = _summed(
+def _one_level_deeper(
+    ordered: list[SchemaNode], worst: dict[SchemaNode, int]
+) -> dict[SchemaNode, int]:
+    objects = _total_over_same_value(
         ordered,
         lambda node: (
-            max((worst[member] for member in node.properties), default=0)
+            max((worst[member] for member in node.named_members), default=0)
             + sum(worst[member] for member in node.any_member)
         ),
     )
-    arrays = _summed(
+    arrays = _total_over_same_value(
         ordered,
         lambda node: (
-            max((worst[item] for item in node.items), default=0)
+            max((worst[item] for item in node.one_item_schema), default=0)
             + sum(worst[item] for item in node.any_item)
         ),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from protocol.limits import VIOLATION_ERRORS_MAX
 from protocol.nesting import members
-from protocol.schemas.cost import Cost
+from protocol.schemas.cost import SchemaCost
 from protocol.schemas.normalise import KEYWORD_WORK, Schema
 from protocol.schemas.validator import validator
 from protocol.schemas.violations import pointer_to, violations
@@ -25,10 +25,10 @@ _SHALLOW_WITHOUT = frozenset(
 )
 
 
-def explain(schema: Schema, cost: Cost, data: Any) -> list[str]:
+def explain(schema: Schema, cost: SchemaCost, data: Any) -> list[str]:
     """The lines for one ``data``; ``schema`` is the prepared one, ``cost`` its cost."""
     definitions = schema.get("definitions", {})
-    place = _Place(schema["items"], data, [])
+    place = _Location(schema["items"], data, [])
     while _possible_errors(cost, place.value) > VIOLATION_ERRORS_MAX:
         deeper = next(_failing_children(place, definitions), None)
         if deeper is None:
@@ -38,13 +38,13 @@ def explain(schema: Schema, cost: Cost, data: Any) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Location:
     schema: Schema
     value: Any
     path: Path
 
 
-def _possible_errors(cost: Cost, value: Any) -> int:
+def _possible_errors(cost: SchemaCost, value: Any) -> int:
     return (cost.record + cost.value * members(value)) // KEYWORD_WORK
 
 
@@ -52,12 +52,12 @@ def _accepts(schema: Schema, value: Any, definitions: Schema) -> bool:
     return validator({"items": schema, "definitions": definitions}).is_valid([value])
 
 
-def _told(schema: Schema, place: _Place, definitions: Schema) -> list[str]:
+def _told(schema: Schema, place: _Location, definitions: Schema) -> list[str]:
     wrapped = {"items": schema, "definitions": definitions}
     return violations(validator(wrapped).iter_errors([place.value]), wrapped, place.path)
 
 
-def _told_shortly(place: _Place, definitions: Schema) -> list[str]:
+def _told_shortly(place: _Location, definitions: Schema) -> list[str]:
     """The failures of the value itself; of a union only that none of it fits."""
     schema = _resolved(place.schema, definitions)
     shallow = {word: content for word, content in schema.items() if word not in _SHALLOW_WITHOUT}
@@ -80,24 +80,24 @@ def _resolved(schema: Schema, definitions: Schema) -> Schema:
     return schema
 
 
-def _failing_children(place: _Place, definitions: Schema) -> Iterator[_Place]:
+def _failing_children(place: _Location, definitions: Schema) -> Iterator[_Location]:
     for child in _children(place, definitions):
         if not _accepts(child.schema, child.value, definitions):
             yield child
 
 
-def _children(place: _Place, definitions: Schema) -> Iterator[_Place]:
+def _children(place: _Location, definitions: Schema) -> Iterator[_Location]:
     """Those on whose account the place may fail, in the order of the record."""
-    here = _Place(_resolved(place.schema, definitions), place.value, place.path)
+    here = _Location(_resolved(place.schema, definitions), place.value, place.path)
     for branch in here.schema.get("allOf", ()):
-        yield _Place(branch, here.value, here.path)
+        yield _Location(branch, here.value, here.path)
     if isinstance(here.value, dict):
         yield from _members(here)
     elif isinstance(here.value, list):
         yield from _items(here, definitions)
 
 
-def _members(place: _Place) -> Iterator[_Place]:
+def _members(place: _Location) -> Iterator[_Location]:
     named = place.schema.get("properties", {})
     others = place.schema.get("additionalProperties")
     if not isinstance(others, dict) or "patternProperties" in place.schema:
@@ -105,18 +105,18 @@ def _members(place: _Place) -> Iterator[_Place]:
     for name, value in place.value.items():
         schema = named.get(name, others)
         if schema is not None:
-            yield _Place(schema, value, [*place.path, name])
+            yield _Location(schema, value, [*place.path, name])
 
 
-def _items(place: _Place, definitions: Schema) -> Iterator[_Place]:
+def _items(place: _Location, definitions: Schema) -> Iterator[_Location]:
     items = place.schema.get("items", [])
     if isinstance(items, list):
         for index, (schema, value) in enumerate(zip(items, place.value, strict=False)):
-            yield _Place(schema, value, [*place.path, index])
+            yield _Location(schema, value, [*place.path, index])
         return
     failing = _first_failing(items, place.value, definitions)
     if failing is not None:
-        yield _Place(items, place.value[failing], [*place.path, failing])
+        yield _Location(items, place.value[failing], [*place.path, failing])
 
 
 def _first_failing(schema: Schema, items: list[Any], definitions: Schema) -> int | None:

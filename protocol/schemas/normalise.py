@@ -30,92 +30,92 @@ KEYWORD_WORK, _COMPARISON, _DIVISION = 10, 75, 500
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class SchemaNode:
     """One sub-schema: what it costs on a value, and which others see that value or its members."""
 
     # In units of some 4 ns, as measured.
     work: int = 5
     # States of the patterns that a string or a member's name is matched against.
     pattern_states: int = 0
-    same: list["Node"] = field(default_factory=list)
+    same_value: list["SchemaNode"] = field(default_factory=list)
     # Of these only one sees a given member …
-    properties: list["Node"] = field(default_factory=list)
-    items: list["Node"] = field(default_factory=list)
+    named_members: list["SchemaNode"] = field(default_factory=list)
+    one_item_schema: list["SchemaNode"] = field(default_factory=list)
     # … of these all may.
-    any_member: list["Node"] = field(default_factory=list)
-    any_item: list["Node"] = field(default_factory=list)
+    any_member: list["SchemaNode"] = field(default_factory=list)
+    any_item: list["SchemaNode"] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class NormalisedSchema:
     """``schema`` is for an array of records, which are checked in one call."""
 
     schema: Schema
-    nodes: list[Node]
+    nodes: list[SchemaNode]
     pattern_states: int
 
 
-def prepare(schema: Schema) -> Prepared:
+def normalise(schema: Schema) -> NormalisedSchema:
     """The root's node is the first. Raises SchemaInvalid and its kin (B6, B6a)."""
-    walk = _Walk(schema)
-    items, _ = walk.schema(schema, level=1)
-    while walk.waiting:
-        pointer, target = walk.waiting.pop()
+    walk = _Normaliser(schema)
+    items, _ = walk.normalise(schema, level=1)
+    while walk.pending_targets:
+        pointer, target = walk.pending_targets.pop()
         index, node = walk.targets[pointer]
-        normal, found = walk.schema(target, level=1)
+        normal, found = walk.normalise(target, level=1)
         walk.definitions[str(index)] = normal
-        node.same.append(found)
+        node.same_value.append(found)
     wrapped: Schema = {"type": "array", "items": items}
     if walk.definitions:
         wrapped["definitions"] = walk.definitions
-    return Prepared(wrapped, walk.nodes, walk.pattern_states)
+    return NormalisedSchema(wrapped, walk.nodes, walk.pattern_states)
 
 
-class _Walk:
+class _Normaliser:
     def __init__(self, root: Schema) -> None:
         self.root = root
-        self.nodes: list[Node] = []
+        self.nodes: list[SchemaNode] = []
         self.pattern_states = 0
         self.definitions: Schema = {}
         # By pointer: its number among the definitions, and the node that stands for it.
-        self.targets: dict[str, tuple[int, Node]] = {}
-        self.waiting: list[tuple[str, Any]] = []
+        self.targets: dict[str, tuple[int, SchemaNode]] = {}
+        self.pending_targets: list[tuple[str, Any]] = []
 
-    def schema(self, value: Any, *, level: int) -> tuple[Schema, Node]:
+    def normalise(self, value: Any, *, level: int) -> tuple[Schema, SchemaNode]:
         if type(value) is not dict:
             raise SubschemaNotObject(found_type(value))
         if level > SCHEMA_LEVELS_MAX:
             raise SchemaInvalid(f"nested deeper than {SCHEMA_LEVELS_MAX} levels")
         if len(self.nodes) >= SCHEMA_NODES_MAX:
             raise SchemaInvalid(f"more than {SCHEMA_NODES_MAX} sub-schemas")
-        node = Node()
+        node = SchemaNode()
         self.nodes.append(node)
         if "$ref" in value:
             # Draft 4: whatever stands beside a reference is not looked at.
             return {"$ref": self._reference(value["$ref"], node)}, node
         normal: Schema = {}
-        for keyword, read in _READERS.items():
+        for keyword, read in _KEYWORD_HANDLERS.items():
             if keyword in value:
-                read(self, value, _Result(normal, node, level))
+                read(self, value, _Output(normal, node, level))
         return normal, node
 
-    def _reference(self, reference: Any, node: Node) -> str:
+    def _reference(self, reference: Any, node: SchemaNode) -> str:
         if type(reference) is not str:
             raise SchemaInvalid(f"key $ref: expected type: String, found: {found_type(reference)}")
         if not reference.startswith("#"):
             raise SchemaInvalid(f"$ref leads out of the schema: [{shown(reference)}]")
         if reference not in self.targets:
-            index, target_node = len(self.targets), Node()
+            index, target_node = len(self.targets), SchemaNode()
             self.nodes.append(target_node)
             self.targets[reference] = index, target_node
-            self.waiting.append((reference, _pointed_at(self.root, reference)))
+            self.pending_targets.append((reference, _resolve_pointer(self.root, reference)))
         index, target_node = self.targets[reference]
-        node.same.append(target_node)
+        node.same_value.append(target_node)
         return f"#/definitions/{index}"
 
-    def unseen(self, work: int) -> Node:
+    def member_without_schema(self, work: int) -> SchemaNode:
         """A node for work on each member that no sub-schema stands for."""
-        node = Node(work=work)
+        node = SchemaNode(work=work)
         self.nodes.append(node)
         return node
 
@@ -131,13 +131,13 @@ class _Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
+class _Output:
     normal: Schema
-    node: Node
+    node: SchemaNode
     level: int
 
 
-def _pointed_at(root: Schema, reference: str) -> Any:
+def _resolve_pointer(root: Schema, reference: str) -> Any:
     found: Any = root
     path = unquote(reference[1:])
     if path and not path.startswith("/"):
@@ -153,7 +153,7 @@ def _pointed_at(root: Schema, reference: str) -> Any:
     return found
 
 
-def _type(_: _Walk, value: Schema, result: _Result) -> None:
+def _type(_: _Normaliser, value: Schema, result: _Output) -> None:
     types = value["type"]
     if type(types) is str:
         types = [types]
@@ -170,16 +170,16 @@ def _type(_: _Walk, value: Schema, result: _Result) -> None:
     result.node.work += KEYWORD_WORK
 
 
-def _plain(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
-    def read(_: _Walk, value: Schema, result: _Result) -> None:
+def _plain(keyword: str) -> Callable[[_Normaliser, Schema, _Output], None]:
+    def read(_: _Normaliser, value: Schema, result: _Output) -> None:
         result.normal[keyword] = value[keyword]
         result.node.work += KEYWORD_WORK
 
     return read
 
 
-def _exclusive(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
-    def read(_: _Walk, value: Schema, result: _Result) -> None:
+def _exclusive(keyword: str) -> Callable[[_Normaliser, Schema, _Output], None]:
+    def read(_: _Normaliser, value: Schema, result: _Output) -> None:
         # A number here is a word of a later draft: not known to this one.
         if type(value[keyword]) is bool and keyword.removeprefix("exclusive").lower() in value:
             result.normal[keyword] = value[keyword]
@@ -187,30 +187,30 @@ def _exclusive(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
     return read
 
 
-def _multiple_of(_: _Walk, value: Schema, result: _Result) -> None:
+def _multiple_of(_: _Normaliser, value: Schema, result: _Output) -> None:
     result.normal["multipleOf"] = value["multipleOf"]
     result.node.work += _DIVISION
 
 
-def _enum(_: _Walk, value: Schema, result: _Result) -> None:
+def _enum(_: _Normaliser, value: Schema, result: _Output) -> None:
     result.normal["enum"] = options = value["enum"]
     found = [type(option) for option in options] if type(options) is list else []
     result.node.work += KEYWORD_WORK + (found.count(list) + found.count(dict)) * _COMPARISON
 
 
-def _unique_items(walk: _Walk, value: Schema, result: _Result) -> None:
+def _unique_items(walk: _Normaliser, value: Schema, result: _Output) -> None:
     result.normal["uniqueItems"] = value["uniqueItems"]
-    result.node.any_item.append(walk.unseen(_COMPARISON))
+    result.node.any_item.append(walk.member_without_schema(_COMPARISON))
 
 
-def _required(_: _Walk, value: Schema, result: _Result) -> None:
+def _required(_: _Normaliser, value: Schema, result: _Output) -> None:
     # Draft 4 forbids the empty list; taps send it.
     if value["required"] != []:
         result.normal["required"] = names = value["required"]
         result.node.work += KEYWORD_WORK * (len(names) if type(names) is list else 1)
 
 
-def _pattern(walk: _Walk, value: Schema, result: _Result) -> None:
+def _pattern(walk: _Normaliser, value: Schema, result: _Output) -> None:
     result.node.pattern_states += walk.pattern(value["pattern"])
     result.normal["pattern"] = value["pattern"]
 
@@ -223,71 +223,71 @@ def _map(keyword: str, content: Any) -> Iterable[tuple[str, Any]]:
     return content.items()
 
 
-def _properties(walk: _Walk, value: Schema, result: _Result) -> None:
+def _properties(walk: _Normaliser, value: Schema, result: _Output) -> None:
     properties = {}
     for name, content in _map("properties", value["properties"]):
-        properties[name], node = walk.schema(content, level=result.level + 1)
-        result.node.properties.append(node)
+        properties[name], node = walk.normalise(content, level=result.level + 1)
+        result.node.named_members.append(node)
     result.normal["properties"] = properties
     result.node.work += KEYWORD_WORK
 
 
-def _pattern_properties(walk: _Walk, value: Schema, result: _Result) -> None:
+def _pattern_properties(walk: _Normaliser, value: Schema, result: _Output) -> None:
     properties = {}
     for pattern, content in _map("patternProperties", value["patternProperties"]):
         result.node.pattern_states += walk.pattern(pattern)
-        properties[pattern], node = walk.schema(content, level=result.level + 1)
+        properties[pattern], node = walk.normalise(content, level=result.level + 1)
         result.node.any_member.append(node)
     result.normal["patternProperties"] = properties
-    result.node.any_member.append(walk.unseen(KEYWORD_WORK * len(properties)))
+    result.node.any_member.append(walk.member_without_schema(KEYWORD_WORK * len(properties)))
 
 
-def _additional(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
-    def read(walk: _Walk, value: Schema, result: _Result) -> None:
+def _additional(keyword: str) -> Callable[[_Normaliser, Schema, _Output], None]:
+    def read(walk: _Normaliser, value: Schema, result: _Output) -> None:
         result.node.work += KEYWORD_WORK
         if type(value[keyword]) is bool:
             result.normal[keyword] = value[keyword]
             # Without it an error forgets the names of what was not wanted.
             result.normal.setdefault("properties", {})
             return
-        result.normal[keyword], node = walk.schema(value[keyword], level=result.level + 1)
+        result.normal[keyword], node = walk.normalise(value[keyword], level=result.level + 1)
         of_items = keyword == "additionalItems"
         (result.node.any_item if of_items else result.node.any_member).append(node)
 
     return read
 
 
-def _items(walk: _Walk, value: Schema, result: _Result) -> None:
+def _items(walk: _Normaliser, value: Schema, result: _Output) -> None:
     result.node.work += KEYWORD_WORK
     if type(value["items"]) is not list:
-        result.normal["items"], node = walk.schema(value["items"], level=result.level + 1)
-        result.node.items.append(node)
+        result.normal["items"], node = walk.normalise(value["items"], level=result.level + 1)
+        result.node.one_item_schema.append(node)
         return
-    pairs = [walk.schema(item, level=result.level + 1) for item in value["items"]]
+    pairs = [walk.normalise(item, level=result.level + 1) for item in value["items"]]
     result.normal["items"] = [normal for normal, _ in pairs]
-    result.node.items += [node for _, node in pairs]
+    result.node.one_item_schema += [node for _, node in pairs]
 
 
-def _branches(keyword: str) -> Callable[[_Walk, Schema, _Result], None]:
-    def read(walk: _Walk, value: Schema, result: _Result) -> None:
+def _branches(keyword: str) -> Callable[[_Normaliser, Schema, _Output], None]:
+    def read(walk: _Normaliser, value: Schema, result: _Output) -> None:
         branches = value[keyword]
         if type(branches) is not list or not branches:
             raise SchemaInvalid(
                 f"key {keyword}: expected type: JSONArray, found: {found_type(branches)}"
             )
-        pairs = [walk.schema(branch, level=result.level + 1) for branch in branches]
+        pairs = [walk.normalise(branch, level=result.level + 1) for branch in branches]
         result.normal[keyword] = [normal for normal, _ in pairs]
-        result.node.same += [node for _, node in pairs]
+        result.node.same_value += [node for _, node in pairs]
 
     return read
 
 
-def _not(walk: _Walk, value: Schema, result: _Result) -> None:
-    result.normal["not"], node = walk.schema(value["not"], level=result.level + 1)
-    result.node.same.append(node)
+def _not(walk: _Normaliser, value: Schema, result: _Output) -> None:
+    result.normal["not"], node = walk.normalise(value["not"], level=result.level + 1)
+    result.node.same_value.append(node)
 
 
-def _dependencies(walk: _Walk, value: Schema, result: _Result) -> None:
+def _dependencies(walk: _Normaliser, value: Schema, result: _Output) -> None:
     dependencies: Schema = {}
     for name, content in _map("dependencies", value["dependencies"]):
         result.node.work += KEYWORD_WORK
@@ -296,12 +296,12 @@ def _dependencies(walk: _Walk, value: Schema, result: _Result) -> None:
                 dependencies[name] = content
             result.node.work += KEYWORD_WORK * len(content)
         else:
-            dependencies[name], node = walk.schema(content, level=result.level + 1)
-            result.node.same.append(node)
+            dependencies[name], node = walk.normalise(content, level=result.level + 1)
+            result.node.same_value.append(node)
     result.normal["dependencies"] = dependencies
 
 
-_READERS: dict[str, Callable[[_Walk, Schema, _Result], None]] = {
+_KEYWORD_HANDLERS: dict[str, Callable[[_Normaliser, Schema, _Output], None]] = {
     "type": _type,
     **{keyword: _plain(keyword) for keyword in _PLAIN},
     "multipleOf": _multiple_of,

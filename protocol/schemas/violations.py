@@ -46,7 +46,7 @@ def violations(
     found = [
         violation
         for error in islice(errors, VIOLATION_LINES_MAX)
-        for violation in _Telling(schema, path).of(error)
+        for violation in _ViolationFormatter(schema, path).violations_of(error)
     ]
     lines = [line for violation in found for line in violation.lines()]
     count = sum(violation.count() for violation in found)
@@ -55,12 +55,12 @@ def violations(
     return lines[:VIOLATION_LINES_MAX]
 
 
-class _Telling:
+class _ViolationFormatter:
     def __init__(self, schema: Schema, path: list[str | int]) -> None:
         self._schema = schema
         self._path = path
 
-    def of(self, error: ValidationError) -> list[_Violation]:
+    def violations_of(self, error: ValidationError) -> list[_Violation]:
         pointer = pointer_to([*self._path, *error.instance_path[1:]])
         kind = error.kind
         if isinstance(kind, _Kind.Type):
@@ -83,7 +83,9 @@ class _Telling:
 
     def _union(self, pointer: str, kind: _Union) -> _Violation:
         branches = kind.context
-        causes = [cause for branch in branches for error in branch for cause in self.of(error)]
+        causes = [
+            cause for branch in branches for error in branch for cause in self.violations_of(error)
+        ]
         if isinstance(kind, _Kind.AnyOf):
             return _Violation(pointer, _no_subschema(len(branches)), causes)
         matched = sum(not branch for branch in branches)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from protocol.refusals import Refusal
 from protocol.refusals.edge import ConnectionNotActive, TokenUnknown
 from protocol.refusals.push import ForeignClient
-from protocol.validation import Checked
+from protocol.validation import Validated
 
 
 class Token(NamedTuple):
@@ -25,17 +25,17 @@ class Token(NamedTuple):
 ASSUMED_ACTIVE = Token(token_id=0, integration_id=0, client_id=None, state="active")
 
 
-def admit(token: Token | None, checked: Checked) -> Refusal | None:
+def admit(token: Token | None, checked: Validated) -> Refusal | None:
     """None to let it in, else the first refusal in the order of wire contract 2.5.
 
     ``token`` is None for one that is unknown or revoked.
     """
     if token is None:
         return TokenUnknown()
-    if checked.early is not None:
-        return checked.early
+    if checked.refusal_before_owner_check is not None:
+        return checked.refusal_before_owner_check
     if None not in (checked.client_id, token.client_id) and checked.client_id != token.client_id:
         return ForeignClient()
     if token.state != "active":
         return ConnectionNotActive()
-    return checked.late
+    return checked.refusal_after_owner_check

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from protocol.refusals.edge import SeveralAuthorizations, TokenInUrl, TokenMangled, TokenMissing
-from protocol.token_text import PUBLISHED_PATTERN, Shape, recognise, token_hash
+from protocol.token_text import PUBLISHED_PATTERN, TokenShape, recognise_token, token_hash
 
 _SCHEME = "bearer"
 _TOKEN = re.compile(PUBLISHED_PATTERN)
@@ -32,6 +32,6 @@ def presented_hash(request: web.BaseRequest, *, known: Callable[[bytes], bool]) 
     unverified = credentials.strip()
     if unverified.isascii() and known(hashed := token_hash(unverified)):
         return hashed
-    if recognise(unverified, "at_") is not Shape.WELL_FORMED:
+    if recognise_token(unverified, "at_") is not TokenShape.WELL_FORMED:
         raise TokenMangled
     return token_hash(unverified)

@@ -13,8 +13,8 @@ from protocol.refusals.edge import (
     InvalidRegion,
     MethodNotAllowed,
 )
-from protocol.schemas.compiled import TooDearHere
-from protocol.validation import Checked
+from protocol.schemas.compiled import TooExpensiveInline
+from protocol.validation import Validated
 from services.ingest.admission import admit
 from services.ingest.auth import presented_hash
 from services.ingest.reporting.refusal_reporter import Telling
@@ -47,7 +47,7 @@ class Offer(NamedTuple):
     """A request that was read and parsed; nothing of it has been taken yet."""
 
     token: PresentedToken
-    checked: Checked
+    checked: Validated
     media_type: str
     body: bytes
     # As the journal has it, if it was made together with the check.
@@ -137,7 +137,10 @@ class Intake(abc.ABC):
         checked, kept = self._judged_here(body, media_type) or await self._judged_beside(
             body, media_type, token.hash
         )
-        if checked.early is not None or checked.late is not None:
+        if (
+            checked.refusal_before_owner_check is not None
+            or checked.refusal_after_owner_check is not None
+        ):
             refusal = admit(await token.found(), checked)
             assert refusal is not None, "a request that failed a check was let in"
             raise refusal
@@ -148,7 +151,7 @@ class Intake(abc.ABC):
             return None
         try:
             return Judged(check(self.name, body, media_type, work_max=WORK_HERE_MAX))
-        except TooDearHere:
+        except TooExpensiveInline:
             return None
 
     async def _judged_beside(self, body: bytes, media_type: str, token_hash: bytes) -> Judged:

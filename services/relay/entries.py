@@ -2,7 +2,7 @@
 
 import hashlib
 
-from protocol.validation import Checked
+from protocol.validation import Validated
 from pushgate_client import Entry
 from services.runtime.clock import Clock
 
@@ -14,7 +14,7 @@ def entry_of(
     endpoint: str,
     body: bytes,
     media_type: str,
-    checked: Checked,
+    checked: Validated,
     clock: Clock,
     *,
     idempotency_key: str = "",

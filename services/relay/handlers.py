@@ -17,7 +17,7 @@ from protocol.refusals.edge import (
     MethodNotAllowed,
     ServiceUnavailable,
 )
-from protocol.validation import Checked
+from protocol.validation import Validated
 from pushgate_client import DiskFull, Outbox, OutboxFull
 from services.ingest.admission import ASSUMED_ACTIVE, admit
 from services.ingest.batch import batch_media_type
@@ -107,13 +107,13 @@ class Door:
             name = request.headers.get("Idempotency-Key", "")
             await self._keep(body, media_type, checked, name)
 
-    async def _checked(self, body: bytes, media_type: str) -> Checked:
+    async def _checked(self, body: bytes, media_type: str) -> Validated:
         if is_small(self.name, body, media_type):
             return check(self.name, body, media_type)
         question = Question(self.name, media_type, keep=False)
         return (await self._doorway.checkers.judge(question, body)).checked
 
-    async def _keep(self, body: bytes, media_type: str, checked: Checked, name: str) -> None:
+    async def _keep(self, body: bytes, media_type: str, checked: Validated, name: str) -> None:
         clock = self._doorway.clock
         entry = entry_of(self.name, body, media_type, checked, clock, idempotency_key=name)
         try:

@@ -8,7 +8,7 @@ from protocol.refusals import Refusal
 from protocol.refusals.batch import NoMessages
 from protocol.refusals.edge import ConnectionNotActive, MalformedBody, TokenUnknown
 from protocol.refusals.push import ForeignClient, RecordsRefused
-from protocol.validation import Checked
+from protocol.validation import Validated
 from services.ingest.admission import ASSUMED_ACTIVE, Token, admit
 
 TOKEN = Token(token_id=3, integration_id=2, client_id=7723, state="active")
@@ -18,8 +18,8 @@ LATE = RecordsRefused([{"table_name": ["can't be blank"]}])
 
 def checked(
     *, client_id: int | None = 7723, early: Refusal | None = None, late: Refusal | None = None
-) -> Checked:
-    return Checked(1, (("customers", 1),), client_id, early, late)
+) -> Validated:
+    return Validated(1, (("customers", 1),), client_id, early, late)
 
 
 def test_a_good_push_with_an_active_token_is_let_in() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from protocol.refusals import Refusal
 from protocol.refusals.edge import CheckTooLong, ServiceUnavailable
-from protocol.schemas.compiled import TooDearHere
+from protocol.schemas.compiled import TooExpensiveInline
 from services.journal.bodies import inflate
 from services.receiving.validation_workers import pool as checking
 from services.receiving.validation_workers.ipc import Question, check, judge
@@ -89,9 +89,12 @@ async def test_a_check_beside_says_what_a_check_here_says(
     here = check(endpoint, body, media_type)
     beside = await checkers.judge(Question(endpoint, media_type, keep=True), body)
 
-    assert [told(beside.checked.early), told(beside.checked.late)] == [
-        told(here.early),
-        told(here.late),
+    assert [
+        told(beside.checked.refusal_before_owner_check),
+        told(beside.checked.refusal_after_owner_check),
+    ] == [
+        told(here.refusal_before_owner_check),
+        told(here.refusal_after_owner_check),
     ]
     assert (beside.checked.records, beside.checked.tables, beside.checked.client_id) == (
         here.records,
@@ -130,7 +133,7 @@ async def test_a_check_that_takes_too_long_is_given_up_and_others_go_on() -> Non
     finally:
         await impatient.close()
 
-    assert judged.checked.late is None
+    assert judged.checked.refusal_after_owner_check is None
 
 
 async def test_a_checker_that_dies_is_replaced() -> None:
@@ -199,7 +202,7 @@ async def test_a_small_batch_with_a_dear_schema_is_checked_beside_too(
     bad = batch(schema=schema, messages=[*messages, MESSAGE | {"data": {"a": 1}}])
 
     assert is_small("batch", body, JSON)
-    with pytest.raises(TooDearHere):
+    with pytest.raises(TooExpensiveInline):
         check("batch", body, JSON, work_max=WORK_HERE_MAX)
     assert (await gate.send(BATCH, body)).brief == OK
     answer = await gate.send(BATCH, bad)

@@ -12,7 +12,7 @@ from asyncpg import Connection, Record
 
 from protocol.refusals.edge import NotStorable, ServiceUnavailable, TokenUnknown
 from protocol.token_text import token_hash, token_text
-from protocol.validation import Checked
+from protocol.validation import Validated
 from services.ingest.commit.columns import Candidate
 from services.ingest.commit.committer import GROUP_REQUESTS_MAX, GroupCommitter
 from services.ingest.commit.transaction import GroupTransaction
@@ -49,7 +49,7 @@ def candidate(
     return Candidate(
         token_hash=token_hash(token),
         endpoint="push",
-        checked=Checked(records, (("customers", records),), None, None, None),
+        checked=Validated(records, (("customers", records),), None, None, None),
         media_type="application/json",
         body=body,
         body_bytes=max(1, len(body)),

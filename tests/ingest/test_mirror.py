@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import pytest
 from asyncpg import Connection, Record
 
-from protocol.refusals.edge import ServiceUnavailable, TokenRevoked, TokenUnknown
+from protocol.refusals.edge import RevokedTokenUsed, ServiceUnavailable, TokenUnknown
 from protocol.token_text import token_hash, token_text
 from services.ingest.reporting.usage_stats import NOBODY, Whose
 from services.ingest.token_cache import mirror as mirroring
@@ -167,7 +167,7 @@ async def test_a_revoked_token_still_says_whose_it_was(
 
     async def revoked() -> bool:
         # Until the notification has been heard nothing is remembered of what it may change.
-        with pytest.raises(TokenRevoked):
+        with pytest.raises(RevokedTokenUsed):
             await lookup.find(hash_of(integration))
         return lookup.whose(hash_of(integration)) == Whose(number, token_id)
 

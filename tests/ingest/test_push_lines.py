@@ -9,7 +9,7 @@ import structlog
 
 from events.ids import new_batch_id
 from protocol.refusals.edge import TokenUnknown
-from protocol.validation import Checked
+from protocol.validation import Validated
 from services.ingest.admission import Token
 from services.ingest.commit.columns import Candidate
 from services.ingest.reporting.access_log import LINES_MAX, PushLines
@@ -40,7 +40,7 @@ async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> N
     candidate = Candidate(
         token_hash=b"",
         endpoint="batch",
-        checked=Checked(3, (("customers", 3),), None, None, None),
+        checked=Validated(3, (("customers", 3),), None, None, None),
         media_type="application/json",
         body=b"{}",
         body_bytes=77,

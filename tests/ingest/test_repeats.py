@@ -12,7 +12,7 @@ from asyncpg import Connection, Record
 
 from protocol.refusals.edge import IdempotencyKeyReused
 from protocol.token_text import token_hash
-from protocol.validation import Checked
+from protocol.validation import Validated
 from services.ingest.commit.columns import Candidate
 from services.ingest.commit.transaction import GroupTransaction
 from services.ingest.idempotency import Repeatable
@@ -247,7 +247,7 @@ def candidate(hashed: bytes, body: bytes, repeatable: Repeatable | None) -> Cand
     return Candidate(
         token_hash=hashed,
         endpoint="batch",
-        checked=Checked(1, (("t", 1),), None, None, None),
+        checked=Validated(1, (("t", 1),), None, None, None),
         media_type="application/json",
         body=body,
         body_bytes=len(body),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.bodies import exact_push
+from protocol.bodies import parse_push_lossless
 from protocol.exact_values import ExactDecimal, Tagged, Timestamp
 from services.loader.parsing.record_text import text_of
 from tests.loader.gate import Gate
@@ -43,7 +43,7 @@ def records(scalars: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
 
 def read_again(record: dict[str, Any], media_type: str) -> Any:
     text = text_of(record, transit=media_type == TRANSIT)
-    return exact_push(f"[{text}]".encode(), media_type)[0]
+    return parse_push_lossless(f"[{text}]".encode(), media_type)[0]
 
 
 @given(records(JSON_SCALARS))

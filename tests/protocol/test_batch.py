@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from protocol.batch import _check_as_columns, check_batch
-from protocol.batch_messages import check_each
-from protocol.bodies import exact_batch
-from protocol.validation import Checked
+from protocol.batch import _check_columns, check_batch
+from protocol.batch_messages import check_each_message
+from protocol.bodies import parse_batch_lossless
+from protocol.validation import Validated
 from tests.protocol.test_push import seen
 from tests.protocol.values import mutated
 from tests.wire.bodies import batch, batch_of, text, without
@@ -18,13 +18,18 @@ ONE_OF = "Request failed validation:#/messages/0: #: 0 subschemas matched instea
 
 def error(request: Any) -> str | None:
     checked = check_batch(text(request))
-    assert checked.early is None
-    if checked.late is None:
+    assert checked.refusal_before_owner_check is None
+    if checked.refusal_after_owner_check is None:
         return None
-    assert checked.late.status == 400
+    assert checked.refusal_after_owner_check.status == 400
     frame, end = b'{"error":"', b'"}'
-    assert checked.late.body.startswith(frame)
-    return checked.late.body.removeprefix(frame).removesuffix(end).decode().replace('\\"', '"')
+    assert checked.refusal_after_owner_check.body.startswith(frame)
+    return (
+        checked.refusal_after_owner_check.body.removeprefix(frame)
+        .removesuffix(end)
+        .decode()
+        .replace('\\"', '"')
+    )
 
 
 def message(**arguments: Any) -> dict[str, Any]:
@@ -72,8 +77,8 @@ def test_a_big_integer_where_a_string_is_wanted_is_called_one() -> None:
     body = text(batch(table_name=7)).replace(b'"table_name":7', b'"table_name":' + b"9" * 30)
     checked = check_batch(body)
 
-    assert checked.late is not None
-    assert b"expected type: String, found: BigInteger" in checked.late.body
+    assert checked.refusal_after_owner_check is not None
+    assert b"expected type: String, found: BigInteger" in checked.refusal_after_owner_check.body
 
 
 HERE = "#/messages/0"
@@ -219,7 +224,7 @@ def test_what_real_clients_send_is_taken(request_: dict[str, Any]) -> None:
     checked = check_batch(text(request_))
     name = request_["table_name"].replace("\0", "")
 
-    assert checked == Checked(
+    assert checked == Validated(
         len(request_["messages"]),
         ((name, len(request_["messages"])),),
         None,
@@ -229,7 +234,7 @@ def test_what_real_clients_send_is_taken(request_: dict[str, Any]) -> None:
     )
 
 
-def exactly(schema: dict[str, Any], written: str) -> Checked:
+def exactly(schema: dict[str, Any], written: str) -> Validated:
     body = text(batch_of({"n": 7}, schema={"properties": {"n": schema}}))
     return check_batch(body.replace(b'"n":7', b'"n":' + written.encode()))
 
@@ -256,7 +261,7 @@ def exactly(schema: dict[str, Any], written: str) -> Checked:
 def test_numbers_are_checked_by_their_digits(
     schema: dict[str, Any], written: str, good: object
 ) -> None:
-    assert (exactly(schema, written).late is None) is good
+    assert (exactly(schema, written).refusal_after_owner_check is None) is good
 
 
 ORDINARY = batch_of(
@@ -283,16 +288,18 @@ def test_an_ordinary_batch_is_decided_by_columns() -> None:
         ORDINARY | {"messages": [*ORDINARY["messages"], switch], "table_version": 5},
         ORDINARY | {"messages": timed, "key_names": []},
     ):
-        as_columns = _check_as_columns(request, text(request))
+        as_columns = _check_columns(request, text(request))
         assert as_columns is not None
-        assert as_columns == check_each(request, text(request))
+        assert as_columns == check_each_message(request, text(request))
 
 
 @given(mutated(ORDINARY))
 def test_columns_never_take_what_a_look_at_each_message_would_not(request: Any) -> None:
     body = text(request)
-    as_columns = _check_as_columns(request, body)
+    as_columns = _check_columns(request, body)
     checked = check_batch(body)
 
-    assert as_columns is None or seen(as_columns) == seen(check_each(exact_batch(body), body))
+    assert as_columns is None or seen(as_columns) == seen(
+        check_each_message(parse_batch_lossless(body), body)
+    )
     assert as_columns is None or seen(as_columns) == seen(checked)

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from protocol.schemas.compiled import Compiled
+from protocol.schemas.compiled import CompiledSchema
 
 MANY = [1] * 9_990
 BRANCHES = {"anyOf": [{"items": {"type": "string"}}] * 100}
 
 
 def told(schema: dict[str, Any], data: Any) -> list[str]:
-    compiled = Compiled(schema)
+    compiled = CompiledSchema(schema)
     assert not compiled.accepts([data])
     started = time.monotonic()
     lines = compiled.violations(data, schema)

@@ -10,7 +10,7 @@ import pytest
 
 from protocol.batch import check_batch
 from protocol.push import check_push
-from protocol.validation import Checked
+from protocol.validation import Validated
 from tests.protocol.fuzzing import BATCHES, JSON, PUSHES, TRANSIT, fuzzed
 from tests.rounds import rounds
 
@@ -27,12 +27,12 @@ ROUNDS = rounds(small=5_000, full=100_000)
     ],
 )
 def test_nothing_that_arrives_is_an_error(
-    check: Callable[[bytes], Checked], seeds: list[bytes]
+    check: Callable[[bytes], Validated], seeds: list[bytes]
 ) -> None:
     bodies = fuzzed(seeds, random.Random(7723))  # noqa: S311 — the same rounds every time
     for _ in range(ROUNDS):
         checked = check(next(bodies))
-        refusal = checked.early or checked.late
+        refusal = checked.refusal_before_owner_check or checked.refusal_after_owner_check
         assert (refusal is None) == (checked.records > 0)
         assert refusal is None or 400 <= refusal.status < 500
         assert refusal is None or len(refusal.body) < 3_000_000

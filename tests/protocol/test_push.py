@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.bodies import exact_push
-from protocol.push import _check_as_columns, check_push
-from protocol.push_records import check_each
+from protocol.bodies import parse_push_lossless
+from protocol.push import _check_columns, check_push
+from protocol.push_records import check_each_record
 from protocol.refusals import Refusal
 from protocol.refusals.push import (
     BLANK,
@@ -24,7 +24,7 @@ from protocol.refusals.push import (
     UNKNOWN_KEY,
     RecordsRefused,
 )
-from protocol.validation import Checked
+from protocol.validation import Validated
 from tests.protocol.values import mutated
 from tests.wire.bodies import nested, record, text, without
 
@@ -32,13 +32,13 @@ JSON = "application/json"
 NUMBER = [NOT_AN_INTEGER, NOT_A_NUMBER]
 
 
-def pushed(*records: Any) -> Checked:
+def pushed(*records: Any) -> Validated:
     return check_push(text(list(records)), JSON)
 
 
-def seen(checked: Checked) -> tuple[Any, ...]:
+def seen(checked: Validated) -> tuple[Any, ...]:
     """For comparing: refusals by what they send."""
-    refusals = (checked.early, checked.late)
+    refusals = (checked.refusal_before_owner_check, checked.refusal_after_owner_check)
     return (
         checked.records,
         checked.tables,
@@ -51,9 +51,9 @@ def code(refusal: Refusal | None) -> str | None:
     return refusal.code if refusal else None
 
 
-def assert_reasons(checked: Checked, *reasons: dict[str, list[str]]) -> None:
-    assert checked.late is not None
-    assert checked.late.body == RecordsRefused(list(reasons)).body
+def assert_reasons(checked: Validated, *reasons: dict[str, list[str]]) -> None:
+    assert checked.refusal_after_owner_check is not None
+    assert checked.refusal_after_owner_check.body == RecordsRefused(list(reasons)).body
 
 
 WRONG: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
@@ -171,8 +171,8 @@ def test_no_more_than_a_hundred_bad_records_are_named() -> None:
 def test_unknown_arguments_cannot_be_used_to_get_a_large_answer() -> None:
     checked = pushed(record(**{f"{'k' * 400}{index}": 1 for index in range(5_000)}))
 
-    assert checked.late is not None
-    assert len(checked.late.body) < 10_000
+    assert checked.refusal_after_owner_check is not None
+    assert len(checked.refusal_after_owner_check.body) < 10_000
 
 
 def test_tables_are_counted_in_order_of_appearance_without_nul() -> None:
@@ -187,8 +187,8 @@ def test_tables_are_counted_in_order_of_appearance_without_nul() -> None:
 def test_what_is_no_array_of_records_is_refused_before_the_owner_is_asked(first: Any) -> None:
     checked = check_push(text(first), JSON)
 
-    assert checked.early is not None
-    assert b"An array of records is expected" in checked.early.body
+    assert checked.refusal_before_owner_check is not None
+    assert b"An array of records is expected" in checked.refusal_before_owner_check.body
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,10 @@ def test_client_ids_are_checked_in_the_order_of_the_contract(
 ) -> None:
     checked = pushed(*records)
 
-    assert (code(checked.early), code(checked.late)) == (early, late)
+    assert (code(checked.refusal_before_owner_check), code(checked.refusal_after_owner_check)) == (
+        early,
+        late,
+    )
     assert checked.client_id == client_id
 
 
@@ -223,7 +226,7 @@ def test_a_switch_needs_neither_keys_nor_data() -> None:
     switch = without(record(action="switch_view", table_version=5), "data", "key_names")
 
     assert pushed(record(), switch).tables == (("customers", 2),)
-    assert pushed(switch | {"key_names": ["id"]}).late is None
+    assert pushed(switch | {"key_names": ["id"]}).refusal_after_owner_check is None
 
 
 def test_an_integer_beyond_64_bits_in_data_is_taken() -> None:
@@ -245,7 +248,7 @@ def test_an_ordinary_push_is_decided_by_columns() -> None:
     with_arrays = [*ORDINARY, record(data={"id": 9, "list": [1, {"a": 2}]})]
 
     for records in (ORDINARY, ORDINARY[:1], versioned, two_tables, with_arrays):
-        assert _check_as_columns(records) == check_each(records)
+        assert _check_columns(records) == check_each_record(records)
 
 
 def test_sequences_are_told_where_nothing_else_decides() -> None:
@@ -264,10 +267,12 @@ def test_sequences_are_told_where_nothing_else_decides() -> None:
 @given(mutated(ORDINARY) | mutated(ORDINARY[:1]))
 def test_columns_never_take_what_a_look_at_each_record_would_not(records: Any) -> None:
     body = text(records)
-    as_columns = _check_as_columns(records) if isinstance(records, list) and records else None
+    as_columns = _check_columns(records) if isinstance(records, list) and records else None
     checked = check_push(body, JSON)
 
-    assert as_columns is None or seen(as_columns) == seen(check_each(exact_push(body, JSON)))
+    assert as_columns is None or seen(as_columns) == seen(
+        check_each_record(parse_push_lossless(body, JSON))
+    )
     assert as_columns is None or seen(as_columns) == seen(checked)
 
 
@@ -277,4 +282,8 @@ def test_a_good_push_stays_good_in_any_order(order: list[int], data: st.DataObje
     records = [ORDINARY[place] | data.draw(st.sampled_from(options)) for place in order]
     checked = pushed(*records)
 
-    assert (checked.early, checked.late, checked.records) == (None, None, len(order))
+    assert (
+        checked.refusal_before_owner_check,
+        checked.refusal_after_owner_check,
+        checked.records,
+    ) == (None, None, len(order))

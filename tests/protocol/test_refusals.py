@@ -51,7 +51,7 @@ LITERAL: list[tuple[Refusal, int, str, str]] = [
     (edge.TokenMissing(), 401, JSON, '{"message":"Not Authorized"}'),
     (edge.TokenMangled(), 401, JSON, '{"message":"Not Authorized"}'),
     (edge.TokenUnknown(), 401, JSON, '{"message":"Not Authorized"}'),
-    (edge.TokenRevoked(), 401, JSON, '{"message":"Not Authorized"}'),
+    (edge.RevokedTokenUsed(), 401, JSON, '{"message":"Not Authorized"}'),
     (
         edge.SeveralAuthorizations(),
         400,

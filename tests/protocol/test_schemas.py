@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from protocol.refusals.batch import SchemaInvalid
-from protocol.schemas.compiled import Compiled, SchemaCache
+from protocol.schemas.compiled import CompiledSchema, SchemaCache
 from protocol.schemas.patterns import states
 
 TREE = {
@@ -29,12 +29,12 @@ ANY_JSON = {
 
 
 def accepts(schema: dict[str, Any], data: Any) -> bool:
-    return Compiled(schema).accepts([data])
+    return CompiledSchema(schema).accepts([data])
 
 
 def why_invalid(schema: dict[str, Any]) -> str:
     with pytest.raises(SchemaInvalid) as refused:
-        Compiled(schema)
+        CompiledSchema(schema)
     return refused.value.body.decode().removeprefix('{"error":"Invalid JSON schema: ')[:-2]
 
 
@@ -73,7 +73,7 @@ def one(schema: Any) -> dict[str, Any]:
     ],
 )
 def test_means_what_draft_4_means(schema: Any, good: list[Any], bad: list[Any]) -> None:
-    compiled = Compiled(one(schema))
+    compiled = CompiledSchema(one(schema))
 
     assert [value for value in good if not compiled.accepts([{"a": value}])] == []
     assert [value for value in bad if compiled.accepts([{"a": value}])] == []
@@ -255,7 +255,7 @@ def test_one_hundred_levels_of_schema_are_taken() -> None:
     ],
 )
 def test_27_a_catastrophic_pattern_is_none_here(schema: dict[str, Any], data: Any) -> None:
-    compiled = Compiled(schema)
+    compiled = CompiledSchema(schema)
     started = time.monotonic()
 
     assert not compiled.accepts([data])
@@ -263,25 +263,27 @@ def test_27_a_catastrophic_pattern_is_none_here(schema: dict[str, Any], data: An
 
 
 def test_work_that_would_take_too_long_is_refused_before_it_begins() -> None:
-    many_states = Compiled(one({"pattern": "^[01]*1[01]{1000}$"}))
-    many_branches = Compiled(one({"items": {"anyOf": [{"type": "string"}] * 1_000}}))
+    many_states = CompiledSchema(one({"pattern": "^[01]*1[01]{1000}$"}))
+    many_branches = CompiledSchema(one({"items": {"anyOf": [{"type": "string"}] * 1_000}}))
 
-    many_states.refuse_costly([{}], b"x" * 900_000)
-    many_branches.refuse_costly([{}], b"," * 60_000 + b"x" * 9_000_000)
+    many_states.refuse_if_too_expensive([{}], b"x" * 900_000)
+    many_branches.refuse_if_too_expensive([{}], b"," * 60_000 + b"x" * 9_000_000)
     with pytest.raises(SchemaInvalid, match="schema_invalid"):
-        many_states.refuse_costly([{}], b"x" * 1_100_000)
+        many_states.refuse_if_too_expensive([{}], b"x" * 1_100_000)
     with pytest.raises(SchemaInvalid, match="schema_invalid"):
-        many_branches.refuse_costly([{}], b"," * 70_000 + b"x" * 9_000_000)
+        many_branches.refuse_if_too_expensive([{}], b"," * 70_000 + b"x" * 9_000_000)
 
 
 def test_a_wide_table_and_a_full_body_are_not_costly() -> None:
-    wide = Compiled({"properties": {f"f{i}": {"type": ["null", "string"]} for i in range(1_600)}})
-    decimals = Compiled({"properties": {f"f{i}": {"multipleOf": 0.01} for i in range(50)}})
-    strict = Compiled(one({"pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}$"}))
+    wide = CompiledSchema(
+        {"properties": {f"f{i}": {"type": ["null", "string"]} for i in range(1_600)}}
+    )
+    decimals = CompiledSchema({"properties": {f"f{i}": {"multipleOf": 0.01} for i in range(50)}})
+    strict = CompiledSchema(one({"pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}$"}))
 
-    decimals.refuse_costly([{}] * 20_000, b"," * 1_000_000 + b"x" * 8_000_000)
-    wide.refuse_costly([{}] * 20_000, b"," * 2_000_000 + b"x" * 18_000_000)
-    strict.refuse_costly([{}] * 20_000, b"," * 2_000_000 + b"x" * 18_000_000)
+    decimals.refuse_if_too_expensive([{}] * 20_000, b"," * 1_000_000 + b"x" * 8_000_000)
+    wide.refuse_if_too_expensive([{}] * 20_000, b"," * 2_000_000 + b"x" * 18_000_000)
+    strict.refuse_if_too_expensive([{}] * 20_000, b"," * 2_000_000 + b"x" * 18_000_000)
 
 
 @pytest.mark.parametrize(
@@ -379,9 +381,9 @@ def test_a_schema_of_five_megabytes_is_refused() -> None:
 
 def test_a_schema_that_two_requests_bring_at_once_is_counted_once() -> None:
     cache = SchemaCache(10**9)
-    cache._keep(b"text", Compiled({}))
+    cache._keep(b"text", CompiledSchema({}))
     before = cache._bytes
-    cache._keep(b"text", Compiled({}))
+    cache._keep(b"text", CompiledSchema({}))
 
     assert cache._bytes == before
 

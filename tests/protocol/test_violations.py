@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from protocol.schemas.compiled import Compiled
+from protocol.schemas.compiled import CompiledSchema
 from protocol.schemas.violations import _java
 
 
 def lines(schema: dict[str, Any], data: Any) -> list[str]:
-    compiled = Compiled(schema)
+    compiled = CompiledSchema(schema)
     assert not compiled.accepts([data])
     return compiled.violations(data, schema)
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from asyncpg import Pool, Record
 
-from protocol.token_text import Shape, recognise, token_hash
+from protocol.token_text import TokenShape, recognise_token, token_hash
 from tests.tokens.connect_client import ConnectClient
 from tests.tokens.test_sources import TIMES, assert_refused
 
@@ -19,7 +19,7 @@ async def test_tk_01_a_token_is_generated_and_shown(api: ConnectClient) -> None:
 
     assert answer.status == 200
     assert re.fullmatch(r'\{"id":\d+,"access_token":"at_[0-9A-Za-z]{49}"\}', answer.body.decode())
-    assert recognise(answer.json["access_token"], "at_") is Shape.WELL_FORMED
+    assert recognise_token(answer.json["access_token"], "at_") is TokenShape.WELL_FORMED
     assert answer.headers["Cache-Control"] == "no-store"
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from protocol.token_text import (
     PUBLISHED_PATTERN,
     Prefix,
-    Shape,
+    TokenShape,
     last_four,
-    recognise,
+    recognise_token,
     token_hash,
     token_text,
 )
@@ -33,7 +33,7 @@ prefixes: st.SearchStrategy[Prefix] = st.sampled_from(["at_", "ac_"])
 def test_what_was_made_is_recognised(number: int, prefix: Prefix) -> None:
     text = token_text(prefix, number)
 
-    assert recognise(text, prefix) is Shape.WELL_FORMED
+    assert recognise_token(text, prefix) is TokenShape.WELL_FORMED
     assert re.fullmatch(PUBLISHED_PATTERN, text)
 
 
@@ -42,8 +42,8 @@ def test_one_changed_character_is_noticed(number: int, place: int, character: st
     text = token_text("at_", number)
     changed = text[:place] + character + text[place + 1 :]
 
-    expected = Shape.WELL_FORMED if changed == text else Shape.MANGLED
-    assert recognise(changed, "at_") is expected
+    expected = TokenShape.WELL_FORMED if changed == text else TokenShape.MANGLED
+    assert recognise_token(changed, "at_") is expected
 
 
 @given(randomness, st.integers(min_value=3, max_value=50))
@@ -51,27 +51,27 @@ def test_two_swapped_characters_are_noticed(number: int, place: int) -> None:
     text = token_text("at_", number)
     swapped = text[:place] + text[place + 1] + text[place] + text[place + 2 :]
 
-    expected = Shape.WELL_FORMED if swapped == text else Shape.MANGLED
-    assert recognise(swapped, "at_") is expected
+    expected = TokenShape.WELL_FORMED if swapped == text else TokenShape.MANGLED
+    assert recognise_token(swapped, "at_") is expected
 
 
 @given(st.text())
 def test_any_text_can_be_asked_about(text: str) -> None:
-    assert recognise(text, "at_") is not Shape.WELL_FORMED
-    assert recognise("at_" + text, "at_") is not Shape.WELL_FORMED
+    assert recognise_token(text, "at_") is not TokenShape.WELL_FORMED
+    assert recognise_token("at_" + text, "at_") is not TokenShape.WELL_FORMED
 
 
 @pytest.mark.parametrize("kind", ["ac_", "oc_", "AT_", "", " at_"])
 def test_another_kind_of_token_is_not_ours(kind: str) -> None:
     text = kind + token_text("at_", 1)[3:]
 
-    assert recognise(text, "at_") is Shape.NOT_OURS
+    assert recognise_token(text, "at_") is TokenShape.NOT_OURS
 
 
 def test_an_access_token_does_not_become_a_connect_token_by_its_prefix() -> None:
     text = "ac_" + token_text("at_", 1)[3:]
 
-    assert recognise(text, "ac_") is Shape.MANGLED
+    assert recognise_token(text, "ac_") is TokenShape.MANGLED
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_an_access_token_does_not_become_a_connect_token_by_its_prefix() -> None
 def test_a_mangled_token_is_not_mended(mangle: Callable[[str], str]) -> None:
     text = token_text("at_", 2**255 + 12_345)
 
-    assert recognise(mangle(text), "at_") is Shape.MANGLED
+    assert recognise_token(mangle(text), "at_") is TokenShape.MANGLED
 
 
 @pytest.mark.parametrize(("prefix", "number", "text"), GOLDEN)

@@ -3,7 +3,7 @@
 from protocol.batch import check_batch
 from protocol.push import check_push
 from protocol.refusals import JSON_TYPE
-from protocol.validation import Checked
+from protocol.validation import Validated
 from tests.wire.cases import BATCH, PUSH, VALIDATE
 
 ACCEPTED = b'{"status":"OK","message":"Batch Accepted!"}'
@@ -14,13 +14,13 @@ GOOD = {
 }
 
 
-def check(path: str, body: bytes, content_type: str = JSON_TYPE) -> Checked:
+def check(path: str, body: bytes, content_type: str = JSON_TYPE) -> Validated:
     return check_batch(body) if path == BATCH else check_push(body, content_type)
 
 
 def answer(path: str, body: bytes, content_type: str | None = JSON_TYPE) -> tuple[int, str, bytes]:
     checked = check(path, body, content_type or "")
-    refusal = checked.early or checked.late
+    refusal = checked.refusal_before_owner_check or checked.refusal_after_owner_check
     if refusal is None:
         return GOOD[path]
     return refusal.status, refusal.content_type, refusal.body

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from events.ids import BatchId
-from protocol.validation import Checked
+from protocol.validation import Validated
 from services.ingest.admission import Token
 from services.ingest.idempotency import Repeatable
 
@@ -26,7 +26,7 @@ class Candidate:
 
     token_hash: bytes
     endpoint: Endpoint
-    checked: Checked
+    checked: Validated
     media_type: str
     body: bytes
     body_bytes: int

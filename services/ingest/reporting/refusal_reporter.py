@@ -6,7 +6,7 @@ from aiohttp import web
 
 from protocol.limits import BODY_BYTES_MAX
 from protocol.refusals import Refusal
-from protocol.refusals.edge import MalformedHttp, PathNotFound, TokenRevoked
+from protocol.refusals.edge import MalformedHttp, PathNotFound, RevokedTokenUsed
 from services.ingest.auth import presented_hash
 from services.ingest.reporting.access_log import PushLines
 from services.ingest.reporting.usage_stats import NOBODY, Counts, Whose
@@ -71,7 +71,7 @@ class Telling:
         )
 
     def _whose(self, request: web.BaseRequest, refusal: Refusal) -> Whose:
-        if isinstance(refusal, TokenRevoked):
+        if isinstance(refusal, RevokedTokenUsed):
             # Just told by the store; it is not remembered while tokens are changing.
             return Whose(refusal.integration_id, refusal.token_id)
         try:

@@ -12,7 +12,7 @@ import asyncio
 from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
-from protocol.refusals.edge import NotAuthorized, TokenRevoked, TokenUnknown
+from protocol.refusals.edge import NotAuthorized, RevokedTokenUsed, TokenUnknown
 from services.ingest.admission import ASSUMED_ACTIVE, Token
 from services.ingest.reporting.usage_stats import NOBODY, Whose
 from services.ingest.token_cache.cache import Absent, Beliefs
@@ -73,7 +73,7 @@ class TokenLookup:
 
 
 def _refusal(absent: Absent) -> NotAuthorized:
-    return TokenRevoked(*absent.whose) if absent.revoked else TokenUnknown()
+    return RevokedTokenUsed(*absent.whose) if absent.revoked else TokenUnknown()
 
 
 class PresentedToken:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import countOf, itemgetter
 from typing import Any
 
-from protocol.bodies import exact_batch, exact_push
+from protocol.bodies import parse_batch_lossless, parse_push_lossless
 from protocol.media_types import is_transit
 from protocol.table_names import storable
 from services.loader.parsing.record_text import text_of
@@ -73,9 +73,9 @@ Step = Run | Switch
 def read_steps(body: bytes, *, media_type: str, endpoint: str) -> dict[str, list[Step]]:
     """By table name as the journal has it. ``body`` was accepted, so it has the right shape."""
     if endpoint == "batch":
-        return _batch_steps(exact_batch(body))
+        return _batch_steps(parse_batch_lossless(body))
     typing = Typing(BY_VALUE, None, transit=is_transit(media_type))
-    return _push_steps(exact_push(body, media_type), typing)
+    return _push_steps(parse_push_lossless(body, media_type), typing)
 
 
 def _batch_steps(request: Record) -> dict[str, list[Step]]:

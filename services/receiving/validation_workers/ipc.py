@@ -15,7 +15,7 @@ from protocol.batch import check_batch
 from protocol.limits import SCHEMA_WORK_MAX
 from protocol.push import check_push
 from protocol.refusals import Refusal, batch, edge, push
-from protocol.validation import Checked
+from protocol.validation import Validated
 from services.journal.bodies import Kept, keep
 
 LENGTHS = struct.Struct("!QQ")
@@ -32,13 +32,13 @@ class Question(NamedTuple):
 
 
 class Judged(NamedTuple):
-    checked: Checked
+    checked: Validated
     kept: Kept | None = None
 
 
 def check(
     endpoint: str, body: bytes, media_type: str, *, work_max: int = SCHEMA_WORK_MAX
-) -> Checked:
+) -> Validated:
     """The one check for a body, wherever it is made. ``validate`` has that of a push.
 
     ``work_max`` as of ``check_batch``.
@@ -50,7 +50,7 @@ def check(
 
 def judge(question: Question, body: bytes) -> Judged:
     checked = check(question.endpoint, body, question.media_type)
-    good = checked.early is None and checked.late is None
+    good = checked.refusal_before_owner_check is None and checked.refusal_after_owner_check is None
     return Judged(checked, keep(body) if good and question.keep else None)
 
 
@@ -66,8 +66,8 @@ def answer_header(judged: Judged) -> Header:
         "records": checked.records,
         "tables": checked.tables,
         "client_id": checked.client_id,
-        "early": _words(checked.early),
-        "late": _words(checked.late),
+        "early": _words(checked.refusal_before_owner_check),
+        "late": _words(checked.refusal_after_owner_check),
         "append_only": checked.append_only,
         "sequences": checked.sequences,
         "sha256": None if judged.kept is None else judged.kept.sha256.hex(),
@@ -75,7 +75,7 @@ def answer_header(judged: Judged) -> Header:
 
 
 def judged_of(header: Header, body: bytes) -> Judged:
-    checked = Checked(
+    checked = Validated(
         header["records"],
         tuple((name, records) for name, records in header["tables"]),
         header["client_id"],

@@ -10,7 +10,7 @@ from asyncpg import Pool, Record
 from events.ids import AccountId, ConnectTokenId, IntegrationId, TokenId
 from events.sql_files import load_queries
 from events.types import Role
-from protocol.token_text import Shape, recognise, token_hash
+from protocol.token_text import TokenShape, recognise_token, token_hash
 from services.tokens.domain.decider import IntegrationState
 from services.tokens.refusals import IntegrationNotFound, TokenNotFound
 from services.tokens.use_cases.permissions import Caller, Right, require
@@ -62,7 +62,7 @@ class Directory:
 
     async def authenticate(self, unverified: str) -> Caller | None:
         """The holder of a Connect token; None when it is mangled, unknown or revoked."""
-        if recognise(unverified, "ac_") is not Shape.WELL_FORMED:
+        if recognise_token(unverified, "ac_") is not TokenShape.WELL_FORMED:
             return None
         row = await self._pool.fetchrow(
             self._queries["connect_token_by_hash"], token_hash(unverified)
