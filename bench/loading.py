@@ -15,7 +15,7 @@ from bench.measure import Context
 from demo.flights import Row
 from events.ids import new_batch_id
 from events.log import AnyConnection
-from services.journal.bodies import deflate
+from services.journal.bodies import compress
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 
@@ -93,7 +93,7 @@ class Journal:
             "INSERT INTO journal.bodies VALUES ($1, $2, 'application/json', $3)",
             batch_id,
             received,
-            deflate(body),
+            compress(body),
         )
 
     async def load(self, meanwhile: Callable[[], None] = lambda: None) -> float:

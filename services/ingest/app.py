@@ -28,7 +28,7 @@ from services.ingest.token_cache.cache import Beliefs
 from services.ingest.token_cache.lookup import TokenLookup
 from services.ingest.token_cache.mirror import Mirror
 from services.ingest.validate import ValidateIntake
-from services.journal.partitions import keep_partitions, make_partitions
+from services.journal.partitions import maintain_partitions, make_partitions
 from services.receiving.body_reader import Readings
 from services.receiving.http_answers import refused
 from services.receiving.memory_budget import InFlight
@@ -246,7 +246,7 @@ async def _partitions(
     pause_seconds = await make_partitions(lookups, clock)
 
     async def keep(ending: asyncio.Event) -> None:
-        await keep_partitions(
+        await maintain_partitions(
             lookups,
             clock,
             ending,

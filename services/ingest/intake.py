@@ -19,7 +19,7 @@ from services.ingest.admission import admit
 from services.ingest.auth import presented_hash
 from services.ingest.reporting.refusal_reporter import Telling
 from services.ingest.token_cache.lookup import PresentedToken, TokenLookup
-from services.journal.bodies import Kept
+from services.journal.bodies import EncodedBody
 from services.receiving.body_headers import body_coding, media_type_essence
 from services.receiving.body_reader import Readings
 from services.receiving.decompress import inflate
@@ -51,7 +51,7 @@ class Offer(NamedTuple):
     media_type: str
     body: bytes
     # As the journal has it, if it was made together with the check.
-    kept: Kept | None
+    kept: EncodedBody | None
     request: web.Request
 
 

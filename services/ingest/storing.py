@@ -8,7 +8,7 @@ from services.ingest.commit.committer import GroupCommitter
 from services.ingest.idempotency import repeatable
 from services.ingest.intake import Gate, Intake, Offer
 from services.ingest.token_cache.lookup import TokenLookup
-from services.journal.bodies import keep
+from services.journal.bodies import encode_body
 from services.runtime.http import caller_address, given_request_id
 
 
@@ -34,14 +34,14 @@ class StoringIntake(Intake):
 
     async def settle(self, offer: Offer) -> None:
         request = offer.request
-        kept = offer.kept or keep(offer.body)
+        kept = offer.kept or encode_body(offer.body)
         # In the order of its fields: naming ten of them costs more than all else here.
         candidate = Candidate(
             offer.token.hash,
             self.endpoint,
             offer.checked,
             offer.media_type,
-            kept.body,
+            kept.compressed,
             len(offer.body),
             kept.sha256,
             caller_address(request, behind_proxy=self._behind_proxy),

@@ -13,29 +13,29 @@ TINY_BYTES_MAX = 256
 SMALL_BYTES_MAX = 512
 
 # A kept body is inflated up to this, whatever its frame claims: nothing larger is ever accepted.
-INFLATED_BYTES_MAX = 64 * 1024 * 1024
+DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
 
 _USUAL = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
 _SMALL = zstandard.ZstdCompressor(level=SMALL_LEVEL, write_checksum=True)
 _TINY = zstandard.ZstdCompressor(level=TINY_LEVEL, write_checksum=True)
-_INFLATING = zstandard.ZstdDecompressor()
+_DECOMPRESSOR = zstandard.ZstdDecompressor()
 
 
-class Kept(NamedTuple):
-    body: bytes
+class EncodedBody(NamedTuple):
+    compressed: bytes
     sha256: bytes
 
 
-def keep(body: bytes) -> Kept:
+def encode_body(body: bytes) -> EncodedBody:
     """``body`` as the journal has it, and its hash.
 
     In the caller's thread, also for a large one: a thread beside the event loop, which needs the
     interpreter lock to begin and to end, made this slower and the loop too.
     """
-    return Kept(deflate(body), hashlib.sha256(body).digest())
+    return EncodedBody(compress(body), hashlib.sha256(body).digest())
 
 
-def deflate(body: bytes) -> bytes:
+def compress(body: bytes) -> bytes:
     """By one thread at a time: a compressor serves one caller."""
     size = len(body)
     if size <= TINY_BYTES_MAX:
@@ -43,6 +43,6 @@ def deflate(body: bytes) -> bytes:
     return (_SMALL if size <= SMALL_BYTES_MAX else _USUAL).compress(body)
 
 
-def inflate(kept: bytes) -> bytes:
-    """Raises zstandard.ZstdError when the bytes are not what ``deflate`` made. By one thread."""
-    return _INFLATING.decompress(kept, max_output_size=INFLATED_BYTES_MAX)
+def decompress(compressed: bytes) -> bytes:
+    """Raises zstandard.ZstdError when the bytes are not what ``compress`` made. By one thread."""
+    return _DECOMPRESSOR.decompress(compressed, max_output_size=DECOMPRESSED_BYTES_MAX)

@@ -18,7 +18,7 @@ from asyncpg import Pool, Record
 
 from events.log import AnyConnection
 from events.sql_files import load_queries
-from services.journal.bodies import inflate
+from services.journal.bodies import decompress
 
 # Batches of one claim; with one record each that is a load of some 5 MB.
 BATCHES_MAX = 5_000
@@ -31,10 +31,10 @@ class TableKey(NamedTuple):
     table_hash: int
 
 
-FIRST_TABLE = TableKey(-1, 0)
+BEFORE_FIRST_TABLE = TableKey(-1, 0)
 
 
-class Mark(NamedTuple):
+class BatchKey(NamedTuple):
     """One table's part of one batch."""
 
     batch_id: UUID
@@ -45,7 +45,7 @@ class Mark(NamedTuple):
 class Batch:
     """``number`` is the receipt's: the order of acceptance. ``bytes`` is of the whole body."""
 
-    mark: Mark
+    key: BatchKey
     number: int
     table_name: str
     records: int
@@ -57,16 +57,16 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class StoredBody:
     media_type: str
-    deflated: bytes
+    compressed: bytes
 
-    def inflated(self) -> bytes:
+    def decompressed(self) -> bytes:
         """Exactly as parsed when the batch was accepted."""
-        return inflate(self.deflated)
+        return decompress(self.compressed)
 
 
-class Figures(NamedTuple):
+class Backlog(NamedTuple):
     """Of what waits; counted to 100,000 batches at most."""
 
     batches: int
@@ -75,7 +75,7 @@ class Figures(NamedTuple):
     oldest_seconds: float
 
 
-def session_of(holder: UUID) -> str:
+def loader_application_name(holder: UUID) -> str:
     """What a loader's connections to the journal must call themselves (application_name).
 
     By it others see that the holder of a lease lives; without it the lease is worth nothing.
@@ -96,14 +96,14 @@ class Claims:
         rows = await self._pool.fetch(self._queries["tables_with_work"], *after, limit)
         return [TableKey(*row) for row in rows]
 
-    async def take(self, table: TableKey, lease_seconds: float) -> bool:
+    async def take_lease(self, table: TableKey, lease_seconds: float) -> bool:
         """Takes or prolongs the lease; False when another loader has it."""
         row = await self._pool.fetchval(
             self._queries["take_lease"], *table, self._holder, lease_seconds
         )
         return row is not None
 
-    async def release(self, table: TableKey | None = None) -> None:
+    async def release_leases(self, table: TableKey | None = None) -> None:
         """Gives back the lease of ``table``, or all of them."""
         key = (None, None) if table is None else tuple(table)
         await self._pool.execute(self._queries["release_leases"], self._holder, *key)
@@ -111,47 +111,47 @@ class Claims:
     async def batches(self, table: TableKey) -> list[Batch]:
         """The oldest batches that wait, in order of acceptance, at most BATCHES_MAX."""
         rows = await self._pool.fetch(self._queries["claim_batches"], *table, BATCHES_MAX)
-        return [Batch(Mark(row["batch_id"], row["place"]), *tuple(row)[2:]) for row in rows]
+        return [Batch(BatchKey(row["batch_id"], row["place"]), *tuple(row)[2:]) for row in rows]
 
-    async def bodies(self, batches: Sequence[Batch]) -> dict[UUID, Body]:
+    async def bodies(self, batches: Sequence[Batch]) -> dict[UUID, StoredBody]:
         """Without those that are no longer kept."""
         rows = await self._pool.fetch(
             self._queries["claimed_bodies"],
-            [batch.mark.batch_id for batch in batches],
+            [batch.key.batch_id for batch in batches],
             [batch.received_at for batch in batches],
         )
-        return {row["batch_id"]: Body(row["media_type"], row["body"]) for row in rows}
+        return {row["batch_id"]: StoredBody(row["media_type"], row["body"]) for row in rows}
 
-    async def still_pending(self, marks: Sequence[Mark]) -> set[Mark]:
-        return await self._marks("still_pending", marks)
+    async def still_pending(self, keys: Sequence[BatchKey]) -> set[BatchKey]:
+        return await self._matching("still_pending", keys)
 
-    async def listed(self, marks: Sequence[Mark]) -> set[Mark]:
+    async def listed(self, keys: Sequence[BatchKey]) -> set[BatchKey]:
         """Those the journal still holds, set aside or not."""
-        return await self._marks("pending_places", marks)
+        return await self._matching("listed", keys)
 
-    async def _marks(self, query: str, marks: Sequence[Mark]) -> set[Mark]:
-        rows = await self._pool.fetch(self._queries[query], *columns_of(marks))
-        return {Mark(*row) for row in rows}
+    async def _matching(self, query: str, keys: Sequence[BatchKey]) -> set[BatchKey]:
+        rows = await self._pool.fetch(self._queries[query], *batch_key_columns(keys))
+        return {BatchKey(*row) for row in rows}
 
-    async def finish(self, marks: Sequence[Mark], connection: AnyConnection) -> set[Mark]:
+    async def finish(self, keys: Sequence[BatchKey], connection: AnyConnection) -> set[BatchKey]:
         """They are loaded: off the list, in the caller's transaction. Again changes nothing.
 
         Those that were on the list until now.
         """
-        rows = await connection.fetch(self._queries["finish_batches"], *columns_of(marks))
-        return {Mark(*row) for row in rows}
+        rows = await connection.fetch(self._queries["finish_batches"], *batch_key_columns(keys))
+        return {BatchKey(*row) for row in rows}
 
-    async def count_attempt(self, marks: Sequence[Mark], reason: str) -> None:
-        await self._pool.execute(self._queries["count_attempt"], *columns_of(marks), reason)
+    async def count_attempt(self, keys: Sequence[BatchKey], reason: str) -> None:
+        await self._pool.execute(self._queries["count_attempt"], *batch_key_columns(keys), reason)
 
-    async def set_aside(self, marks: Sequence[Mark], reason: str) -> None:
+    async def mark_failed(self, keys: Sequence[BatchKey], reason: str) -> None:
         """Not claimed any more until somebody sends them again."""
-        await self._pool.execute(self._queries["set_aside"], *columns_of(marks), reason)
+        await self._pool.execute(self._queries["mark_failed"], *batch_key_columns(keys), reason)
 
-    async def figures(self) -> Figures:
-        row = await self._pool.fetchrow(self._queries["pending_figures"])
+    async def backlog(self) -> Backlog:
+        row = await self._pool.fetchrow(self._queries["backlog"])
         assert row is not None
-        return Figures(row["batches"], row["bytes"], row["failed"], row["oldest_seconds"] or 0.0)
+        return Backlog(row["batches"], row["bytes"], row["failed"], row["oldest_seconds"] or 0.0)
 
     async def schema_name(self, integration_id: int) -> str | None:
         """None: the integration is not there (any more)."""
@@ -159,6 +159,6 @@ class Claims:
         return name
 
 
-def columns_of(marks: Iterable[Mark]) -> tuple[list[UUID], list[int]]:
-    pairs = list(marks)
-    return [mark.batch_id for mark in pairs], [mark.place for mark in pairs]
+def batch_key_columns(keys: Iterable[BatchKey]) -> tuple[list[UUID], list[int]]:
+    pairs = list(keys)
+    return [key.batch_id for key in pairs], [key.place for key in pairs]

@@ -36,7 +36,7 @@ async def make_partitions(pool: Pool[Record], clock: Clock) -> float:
     return DAY_SECONDS
 
 
-async def drop_old_bodies(pool: Pool[Record], clock: Clock, *, keep_days: int) -> float:
+async def drop_old_partitions(pool: Pool[Record], clock: Clock, *, keep_days: int) -> float:
     """Partitions whose last body is older than ``keep_days``; returns when to come back.
 
     None that holds a batch waiting or set aside, and never the default partition. Each is a
@@ -55,7 +55,7 @@ async def drop_old_bodies(pool: Pool[Record], clock: Clock, *, keep_days: int) -
     return RETRY_SECONDS
 
 
-async def keep_partitions(
+async def maintain_partitions(
     pool: Pool[Record],
     clock: Clock,
     ending: asyncio.Event,
@@ -65,7 +65,7 @@ async def keep_partitions(
 ) -> None:
     """``pause_seconds`` is what making them at the start said; old ones are dropped right away."""
     while True:
-        drop_again_seconds = await drop_old_bodies(pool, clock, keep_days=keep_bodies_days)
+        drop_again_seconds = await drop_old_partitions(pool, clock, keep_days=keep_bodies_days)
         if await wait_for(ending, min(pause_seconds, drop_again_seconds)):
             return
         pause_seconds = await make_partitions(pool, clock)

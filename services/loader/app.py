@@ -12,7 +12,7 @@ from aiohttp import web
 from asyncpg import Pool, Record
 
 from events.ids import new_worker_id
-from services.journal.claims import Claims, session_of
+from services.journal.claims import Claims, loader_application_name
 from services.loader.scheduling.prefetch import Limits
 from services.loader.scheduling.retention import keep_forgetting
 from services.loader.scheduling.worker import Worker
@@ -63,7 +63,7 @@ def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
     holder = new_worker_id()
     journal = pool(
         settings.database_url,
-        application_name=session_of(holder),
+        application_name=loader_application_name(holder),
         measured_as="pushgate loader",
         connections_max=2 * settings.loader_slots,
     )
@@ -105,7 +105,7 @@ async def _figures(app: web.Application, *, claims: Claims) -> AsyncIterator[Non
     async def measure(ending: asyncio.Event) -> None:
         while not ending.is_set():
             with contextlib.suppress(*AWAY):
-                figures = await claims.figures()
+                figures = await claims.backlog()
                 LOADER_PENDING_BATCHES.set(figures.batches)
                 LOADER_PENDING_BYTES.set(figures.bytes)
                 LOADER_PENDING_SECONDS.set(figures.oldest_seconds)

@@ -11,7 +11,7 @@ from asyncpg import Connection, Record
 
 from demo.system import System
 from events.ids import new_worker_id
-from services.journal.claims import session_of
+from services.journal.claims import loader_application_name
 from services.launcher.data_directory import DataDirectory
 from services.launcher.databases import as_role
 from services.runtime.database import connect
@@ -42,7 +42,7 @@ async def another_loader(system: System) -> AsyncIterator[UUID]:
     address = system.target.database_url().reveal()
     url = as_role(address, "pushgate_loader", passwords["pushgate_loader"])
     holder = new_worker_id()
-    connection = await connect(url, application_name=session_of(holder))
+    connection = await connect(url, application_name=loader_application_name(holder))
     try:
         yield holder
     finally:

@@ -13,7 +13,7 @@ import pytest
 from protocol.refusals import Refusal
 from protocol.refusals.edge import CheckTooLong, ServiceUnavailable
 from protocol.schemas.compiled import TooExpensiveInline
-from services.journal.bodies import inflate
+from services.journal.bodies import decompress
 from services.receiving.validation_workers import pool as checking
 from services.receiving.validation_workers.ipc import Question, check, judge
 from services.receiving.validation_workers.pool import (
@@ -172,7 +172,7 @@ async def test_large_bodies_are_taken_as_they_are(gate: ImportClient, journal: J
     assert (await gate.send(PUSH, records)).brief == OK
     assert (await gate.send(BATCH, whole)).brief == OK
     assert (await gate.send(VALIDATE, records)).brief == VALID
-    assert [inflate(row["body"]) for row in await journal.bodies()] == [records, whole]
+    assert [decompress(row["body"]) for row in await journal.bodies()] == [records, whole]
     assert [row["bytes"] for row in await journal.receipts()] == [len(records), len(whole)]
 
 

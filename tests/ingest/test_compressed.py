@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from protocol.refusals.edge import BodyTooLarge, BrokenCoding
 from protocol.token_text import token_text
-from services.journal.bodies import inflate as kept_inflated
+from services.journal.bodies import decompress as kept_inflated
 from services.receiving.decompress import inflate
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient

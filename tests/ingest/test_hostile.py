@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from protocol.token_text import token_text
-from services.journal.bodies import inflate
+from services.journal.bodies import decompress
 from services.runtime.logs import LogEvent
 from services.tokens.use_cases.handlers import CreatedIntegration
 from tests.ingest.conftest import Serve
@@ -43,7 +43,7 @@ async def test_hostile_04_05_06_a_number_is_kept_as_it_was_written(
     )
 
     assert (await gate.send(PUSH, body)).brief == OK
-    assert inflate((await journal.bodies())[0]["body"]) == body
+    assert decompress((await journal.bodies())[0]["body"]) == body
 
 
 @pytest.mark.parametrize(

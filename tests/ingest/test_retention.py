@@ -12,7 +12,7 @@ from asyncpg import Connection, Pool, Record
 
 from events.ids import new_batch_id
 from events.sql_files import load_queries
-from services.journal.partitions import drop_old_bodies, keep_partitions
+from services.journal.partitions import drop_old_partitions, maintain_partitions
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect, pool
 from tests.database.fixtures import RoleUrl
@@ -67,7 +67,7 @@ async def bodies(database: Connection[Record]) -> list[datetime]:
 
 
 async def drop(ingest: Pool[Record]) -> float:
-    return await drop_old_bodies(ingest, SystemClock(), keep_days=KEPT)
+    return await drop_old_partitions(ingest, SystemClock(), keep_days=KEPT)
 
 
 async def test_old_bodies_go_and_receipts_stay(
@@ -167,7 +167,9 @@ async def test_old_bodies_go_as_soon_as_the_loop_begins(
     await keep(database, OLD)
     ending = asyncio.Event()
     loop = asyncio.create_task(
-        keep_partitions(ingest, SystemClock(), ending, pause_seconds=3600.0, keep_bodies_days=KEPT)
+        maintain_partitions(
+            ingest, SystemClock(), ending, pause_seconds=3600.0, keep_bodies_days=KEPT
+        )
     )
 
     await eventually(lambda: is_empty(database))

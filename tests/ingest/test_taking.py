@@ -10,7 +10,7 @@ import pytest
 from asyncpg import Connection, Record
 
 from events import log
-from services.journal.bodies import inflate
+from services.journal.bodies import decompress
 from services.tokens.use_cases.handlers import CreatedIntegration
 from tests.ingest.gate import OK, VALID, ImportClient
 from tests.ingest.journal import Journal
@@ -74,7 +74,7 @@ async def test_the_body_is_kept_byte_for_byte(gate: ImportClient, journal: Journ
     await gate.send("/v2/import/push", body, content_type="Application/JSON; charset=utf-8")
     (kept,) = await journal.bodies()
 
-    assert (kept["media_type"], inflate(kept["body"])) == ("application/json", body)
+    assert (kept["media_type"], decompress(kept["body"])) == ("application/json", body)
 
 
 async def test_the_loader_finds_one_piece_of_work_for_each_table(

@@ -14,8 +14,8 @@ import asyncpg
 import orjson
 
 from events.ids import BatchId, new_batch_id, new_worker_id
-from services.journal.bodies import deflate
-from services.journal.claims import Claims, session_of
+from services.journal.bodies import compress
+from services.journal.claims import Claims, loader_application_name
 from services.loader.scheduling.prefetch import Limits
 from services.loader.scheduling.worker import Worker
 from services.loader.schema.identifiers import (
@@ -140,7 +140,7 @@ class Gate:
                 batch_id,
                 self._received,
                 media_type,
-                deflate(body),
+                compress(body),
             )
             await self.list_again(batch_id, number, tables, len(body), integration_id)
         return batch_id
@@ -187,7 +187,9 @@ class Gate:
         ending = asyncio.Event()
         url = as_role(self.database_url, "pushgate_loader")
         holder = new_worker_id()
-        async with pool(url, application_name=session_of(holder), connections_max=4) as journal:
+        async with pool(
+            url, application_name=loader_application_name(holder), connections_max=4
+        ) as journal:
             worker = Worker(
                 journal,
                 Claims(journal, holder),

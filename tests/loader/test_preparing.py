@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from events.ids import new_worker_id
-from services.journal.claims import Claims, TableKey, session_of
+from services.journal.claims import Claims, TableKey, loader_application_name
 from services.loader.parsing import parse_throttle, stored_bodies
 from services.loader.scheduling.prefetch import Limits, Preparing, Shared
 from services.loader.schema.identifiers import field_name
@@ -42,7 +42,7 @@ async def preparing(gate: Gate, shared: Shared) -> AsyncIterator[Preparing]:
     holder = new_worker_id()
     url = as_role(gate.database_url, "pushgate_loader")
     async with (
-        pool(url, application_name=session_of(holder), connections_max=2) as journal,
+        pool(url, application_name=loader_application_name(holder), connections_max=2) as journal,
         Preparing(Claims(journal, holder), shared, TableKey(INTEGRATION, table_hash)) as made,
     ):
         yield made

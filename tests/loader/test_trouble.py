@@ -8,7 +8,7 @@ import functools
 import pytest
 
 from events.ids import new_worker_id
-from services.journal.claims import session_of
+from services.journal.claims import loader_application_name
 from services.loader.catalog.catalog import Books
 from services.loader.scheduling.prefetch import Limits
 from tests.eventually import eventually
@@ -54,7 +54,7 @@ async def test_the_table_of_a_loader_that_hangs_is_taken_over_when_its_lease_end
     hanging = new_worker_id()
     until = await gate.lease_to("t", hanging, seconds=0.7)
 
-    async with gate.connected_as(session_of(hanging)):
+    async with gate.connected_as(loader_application_name(hanging)):
         await gate.load()
 
     loaded_at = await gate.journal.fetchval("SELECT loaded_at FROM loader.loads")

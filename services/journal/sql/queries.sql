@@ -30,7 +30,7 @@ SELECT work.integration_id, work.table_hash FROM work
  LIMIT $3::int;
 
 -- name: take_lease
--- A loader that is no longer connected does not come back to its tables (claim.py, session_of).
+-- A loader that is no longer connected does not come back to its tables (claims.py, loader_application_name).
 INSERT INTO journal.leases AS mine (integration_id, table_hash, holder, until)
 VALUES ($1, $2, $3, now() + make_interval(secs => $4::double precision))
 ON CONFLICT (integration_id, table_hash) DO UPDATE
@@ -61,7 +61,7 @@ SELECT p.batch_id, p.place FROM journal.pending p
   JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place)
  WHERE p.failed_at IS NULL;
 
--- name: pending_places
+-- name: listed
 -- Set aside or not: what may still be loaded one day.
 SELECT p.batch_id, p.place FROM journal.pending p
   JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place);
@@ -76,12 +76,12 @@ UPDATE journal.pending p SET attempts = p.attempts + 1, reason = $3
   FROM unnest($1::uuid[], $2::int[]) AS tried (batch_id, place)
  WHERE p.batch_id = tried.batch_id AND p.place = tried.place;
 
--- name: set_aside
+-- name: mark_failed
 UPDATE journal.pending p SET failed_at = now(), reason = $3
   FROM unnest($1::uuid[], $2::int[]) AS failed (batch_id, place)
  WHERE p.batch_id = failed.batch_id AND p.place = failed.place;
 
--- name: pending_figures
+-- name: backlog
 -- Counts to a limit only: a gauge is not worth a scan of millions. Batch ids grow with time, so
 -- the first one is the oldest.
 SELECT (SELECT count(*) FROM (SELECT FROM journal.pending

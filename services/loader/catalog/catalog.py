@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from asyncpg import Connection, Record
 
 from events.sql_files import load_queries
-from services.journal.claims import Mark, columns_of
+from services.journal.claims import BatchKey, batch_key_columns
 from services.loader.schema import identifiers
 from services.loader.schema.column_types import family_of
 from services.loader.schema.plan import ExistingColumn, ExistingTable, Plan
@@ -81,23 +81,23 @@ class Books:
         rows = await self._connection.fetch(self._queries["lock_holders"], schema, table)
         return [f"session {pid} of {user} ({name})" for pid, user, name in rows]
 
-    async def marked(self, marks: Sequence[Mark]) -> dict[Mark, Counts]:
+    async def marked(self, marks: Sequence[BatchKey]) -> dict[BatchKey, Counts]:
         """Those that are, and the counts that stand beside them."""
-        rows = await self._connection.fetch(self._queries["marked"], *columns_of(marks))
-        return {Mark(*row[:2]): Counts(*row[2:]) for row in rows}
+        rows = await self._connection.fetch(self._queries["marked"], *batch_key_columns(marks))
+        return {BatchKey(*row[:2]): Counts(*row[2:]) for row in rows}
 
     async def mark(
-        self, marks: Sequence[Mark], schema: str, counts: Counts, *, now: datetime
+        self, marks: Sequence[BatchKey], schema: str, counts: Counts, *, now: datetime
     ) -> None:
         await self._connection.execute(
-            self._queries["mark"], *columns_of(marks), schema, now, *counts
+            self._queries["mark"], *batch_key_columns(marks), schema, now, *counts
         )
 
-    async def unmark(self, marks: Iterable[Mark]) -> None:
-        await self._connection.execute(self._queries["unmark"], *columns_of(marks))
+    async def unmark(self, marks: Iterable[BatchKey]) -> None:
+        await self._connection.execute(self._queries["unmark"], *batch_key_columns(marks))
 
-    async def all_marks(self) -> list[Mark]:
-        return [Mark(*row) for row in await self._connection.fetch(self._queries["all_marks"])]
+    async def all_marks(self) -> list[BatchKey]:
+        return [BatchKey(*row) for row in await self._connection.fetch(self._queries["all_marks"])]
 
     async def standing(self, schema: str, root: str, names: Iterable[str]) -> Standing:
         """The root, its sub-tables in the books, and whatever else has one of ``names``."""

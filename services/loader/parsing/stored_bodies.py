@@ -8,7 +8,7 @@ from uuid import UUID
 import zstandard
 
 from protocol.refusals import Refusal
-from services.journal.claims import Batch, Body, Mark
+from services.journal.claims import Batch, BatchKey, StoredBody
 from services.loader.parsing.batch_builder import Assembly, Request
 from services.loader.parsing.messages import Run, Step, read_steps
 from services.loader.schema.identifiers import FieldName
@@ -48,19 +48,19 @@ class ParsedBodies:
         self._steps: OrderedDict[UUID, tuple[int, dict[str, list[Step]]]] = OrderedDict()
         self._bytes = 0
 
-    def steps(self, batch: Batch, body: Body) -> list[Step]:
+    def steps(self, batch: Batch, body: StoredBody) -> list[Step]:
         """Of the batch's table; each table's steps are given out once, then forgotten."""
-        kept = self._steps.get(batch.mark.batch_id)
+        kept = self._steps.get(batch.key.batch_id)
         if kept is not None and (found := kept[1].pop(batch.table_name, None)) is not None:
             return found
-        steps = read_steps(body.inflated(), media_type=body.media_type, endpoint=batch.endpoint)
+        steps = read_steps(body.decompressed(), media_type=body.media_type, endpoint=batch.endpoint)
         found = steps.pop(batch.table_name, [])
         if steps and kept is None:
             self._keep(batch, steps)
         return found
 
     def _keep(self, batch: Batch, steps: dict[str, list[Step]]) -> None:
-        self._steps[batch.mark.batch_id] = (batch.bytes, steps)
+        self._steps[batch.key.batch_id] = (batch.bytes, steps)
         self._bytes += batch.bytes
         while self._bytes > KEPT_BODY_BYTES_MAX:
             _, (dropped, _) = self._steps.popitem(last=False)
@@ -71,7 +71,7 @@ class Source:
     def __init__(
         self,
         batches: Sequence[Batch],
-        bodies: Mapping[UUID, Body],
+        bodies: Mapping[UUID, StoredBody],
         parsed: ParsedBodies,
         field_name: FieldName,
     ) -> None:
@@ -81,8 +81,8 @@ class Source:
         self._parsed = parsed
 
     @property
-    def marks(self) -> list[Mark]:
-        return [batch.mark for batch in self._batches]
+    def marks(self) -> list[BatchKey]:
+        return [batch.key for batch in self._batches]
 
     async def assemble(
         self, only: Container[int] | None = None, *, between: Between = go_on
@@ -95,7 +95,7 @@ class Source:
         read_bytes = 0
         for number, batch in enumerate(self._batches, start=1):
             wanted = only is None or number in only
-            request = Request(batch.mark.batch_id, batch.received_at)
+            request = Request(batch.key.batch_id, batch.received_at)
             assembly.add(request, self._steps(batch) if wanted else ())
             read_bytes += batch.bytes
             if read_bytes >= BYTES_IN_ONE_GO:
@@ -105,7 +105,7 @@ class Source:
         return assembly
 
     def _steps(self, batch: Batch) -> list[Step]:
-        body = self._bodies.get(batch.mark.batch_id)
+        body = self._bodies.get(batch.key.batch_id)
         if body is None:
             raise Unreadable(batch, "its body is no longer kept")
         try:

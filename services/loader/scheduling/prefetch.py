@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from services.journal.claims import Batch, Claims, Mark, TableKey
+from services.journal.claims import Batch, BatchKey, Claims, TableKey
 from services.loader.parsing.batch_builder import Assembly
 from services.loader.parsing.parse_throttle import Pace
 from services.loader.parsing.stored_bodies import Between, ParsedBodies, Source
@@ -41,7 +41,7 @@ class Shared:
     parsed: ParsedBodies = field(default_factory=ParsedBodies)
     pace: Pace = field(default_factory=Pace)
     # Marks at the destination whose batches have left the journal.
-    finished: list[Mark] = field(default_factory=list)
+    finished: list[BatchKey] = field(default_factory=list)
     # How often in a row a table was put back.
     put_back: dict[TableKey, int] = field(default_factory=dict)
     ahead: int = 0

@@ -84,11 +84,11 @@ class Turns:
         except AWAY:
             # The lease may go to another loader, if the journal still hears us.
             with contextlib.suppress(*AWAY):
-                await self._claims.release(table)
+                await self._claims.release_leases(table)
             raise
         self._shared.put_back.pop(table, None)
         LOADER_PUT_BACK_TABLES.set(len(self._shared.put_back))
-        await self._claims.release(table)
+        await self._claims.release_leases(table)
 
     async def _loads(self, table: TableKey) -> bool:
         """False: the table waits, under our lease."""
@@ -96,7 +96,7 @@ class Turns:
             async with Preparing(self._claims, self._shared, table) as preparing:
                 for _ in range(LOADS_OF_A_TURN_MAX):
                     part = await preparing.next()
-                    if part is None or not await self._claims.take(
+                    if part is None or not await self._claims.take_lease(
                         table, self._shared.limits.lease_seconds
                     ):
                         break
@@ -169,10 +169,10 @@ class Turns:
         """
         numbered = list(enumerate(batches, start=1))
         there = outcome.requests | outcome.earlier.keys()
-        marks = [batch.mark for i, batch in numbered if i in there]
+        marks = [batch.key for i, batch in numbered if i in there]
         async with self._journal.acquire() as connection, connection.transaction():
             listed = await self._claims.finish(marks, connection)
-            told = [(i, batch) for i, batch in numbered if batch.mark in listed]
+            told = [(i, batch) for i, batch in numbered if batch.key in listed]
             if told:
                 counts = outcome.counts_of([i for i, _ in told])
                 loaded = [batch for _, batch in told]
@@ -240,10 +240,10 @@ class Turns:
     async def _count_attempt(self, table: TableKey, batches: list[Batch], reason: str) -> None:
         """Batches that failed together are loaded one by one after that."""
         attempt = batches[0].attempts + 1
-        marks = [batch.mark for batch in batches]
+        marks = [batch.key for batch in batches]
         if attempt >= ATTEMPTS_MAX and len(batches) == 1:
             await self._set_aside(table, batches[0], reason)
-            await self._claims.release(table)
+            await self._claims.release_leases(table)
             return
         await self._claims.count_attempt(marks, reason)
         await self._wait_under_lease(table, attempt)
@@ -251,7 +251,7 @@ class Turns:
 
     async def _wait_under_lease(self, table: TableKey, times: int) -> None:
         seconds = min(PUT_BACK_SECONDS_MIN * 2 ** min(times - 1, 10), PUT_BACK_SECONDS_MAX)
-        await self._claims.take(table, seconds)
+        await self._claims.take_lease(table, seconds)
 
     async def _tell_postponed(
         self, table: TableKey, batches: list[Batch], reason: str, *, attempt: int
@@ -270,10 +270,10 @@ class Turns:
         )
 
     async def _set_aside(self, table: TableKey, batch: Batch, reason: str) -> None:
-        await self._claims.set_aside([batch.mark], reason)
+        await self._claims.mark_failed([batch.key], reason)
         Log().error(
             "batch.failed",
-            batch_id=str(batch.mark.batch_id),
+            batch_id=str(batch.key.batch_id),
             request_id=batch.request_id,
             integration_id=table.integration_id,
             table=batch.table_name,

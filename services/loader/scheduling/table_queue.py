@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.journal.claims import FIRST_TABLE, Claims, TableKey
+from services.journal.claims import BEFORE_FIRST_TABLE, Claims, TableKey
 
 # Tables asked for at once.
 TABLES_MAX = 64
@@ -21,7 +21,7 @@ class Choice:
         self._lease_seconds = lease_seconds
         self._choosing = asyncio.Lock()
         self._candidates: list[TableKey] = []
-        self._last = FIRST_TABLE
+        self._last = BEFORE_FIRST_TABLE
         self._in_hand: set[TableKey] = set()
 
     @asynccontextmanager
@@ -43,14 +43,14 @@ class Choice:
             self._last = table
             if table in self._in_hand:
                 continue
-            if await self._claims.take(table, self._lease_seconds):
+            if await self._claims.take_lease(table, self._lease_seconds):
                 self._in_hand.add(table)
                 return table
         return None
 
     async def _ask(self) -> list[TableKey]:
         behind = await self._claims.tables_with_work(self._last, TABLES_MAX)
-        if behind or self._last == FIRST_TABLE:
+        if behind or self._last == BEFORE_FIRST_TABLE:
             return behind
-        self._last = FIRST_TABLE
-        return await self._claims.tables_with_work(FIRST_TABLE, TABLES_MAX)
+        self._last = BEFORE_FIRST_TABLE
+        return await self._claims.tables_with_work(BEFORE_FIRST_TABLE, TABLES_MAX)

@@ -64,7 +64,7 @@ class Worker:
             for _ in range(self._slots):
                 group.create_task(self._slot(ending))
         with contextlib.suppress(*AWAY):
-            await self._claims.release()
+            await self._claims.release_leases()
 
     async def _slot(self, ending: asyncio.Event) -> None:
         pauses = iter(AWAY_PAUSES_SECONDS)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.journal.claims import Claims, Mark
+from services.journal.claims import BatchKey, Claims
 from services.loader.catalog.catalog import Books, Counts, Destination
 from services.loader.parsing.batch_builder import Assembly, Parcel, Rejected
 from services.loader.parsing.messages import Switch
@@ -34,7 +34,7 @@ class Order:
     schema: str
     source: Source
     assembly: Assembly
-    finished: Sequence[Mark]
+    finished: Sequence[BatchKey]
     pace: Pace
 
 

@@ -52,7 +52,7 @@ def _answer(questions: BinaryIO, lengths: bytes) -> tuple[bytes, bytes]:
     question = Question(*json.loads(questions.read(header_bytes)))
     judged = judge(question, questions.read(body_bytes))
     header = answer_header(judged) | {"resident_kilobytes": _resident_kilobytes()}
-    kept = b"" if judged.kept is None else judged.kept.body
+    kept = b"" if judged.kept is None else judged.kept.compressed
     return head(header, kept), kept
 
 

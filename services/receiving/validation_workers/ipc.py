@@ -16,7 +16,7 @@ from protocol.limits import SCHEMA_WORK_MAX
 from protocol.push import check_push
 from protocol.refusals import Refusal, batch, edge, push
 from protocol.validation import Validated
-from services.journal.bodies import Kept, keep
+from services.journal.bodies import EncodedBody, encode_body
 
 LENGTHS = struct.Struct("!QQ")
 
@@ -33,7 +33,7 @@ class Question(NamedTuple):
 
 class Judged(NamedTuple):
     checked: Validated
-    kept: Kept | None = None
+    kept: EncodedBody | None = None
 
 
 def check(
@@ -51,7 +51,7 @@ def check(
 def judge(question: Question, body: bytes) -> Judged:
     checked = check(question.endpoint, body, question.media_type)
     good = checked.refusal_before_owner_check is None and checked.refusal_after_owner_check is None
-    return Judged(checked, keep(body) if good and question.keep else None)
+    return Judged(checked, encode_body(body) if good and question.keep else None)
 
 
 def head(header: Header | Question, body: bytes) -> bytes:
@@ -85,7 +85,7 @@ def judged_of(header: Header, body: bytes) -> Judged:
         sequences=None if header["sequences"] is None else tuple(header["sequences"]),
     )
     sha256 = header["sha256"]
-    return Judged(checked, None if sha256 is None else Kept(body, bytes.fromhex(sha256)))
+    return Judged(checked, None if sha256 is None else EncodedBody(body, bytes.fromhex(sha256)))
 
 
 def _words(refusal: Refusal | None) -> list[str] | None:
