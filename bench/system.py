@@ -21,7 +21,7 @@ from services.launcher.embedded_postgres.server import running_server
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool
-from services.runtime.migrations import OWNER, ROLES, create_roles, migrate, open_destination
+from services.runtime.migrations import OWNER, ROLES, create_roles, grant_destination, migrate
 from services.tokens.use_cases.handlers import Handlers
 from services.tokens.use_cases.permissions import the_system
 
@@ -50,7 +50,7 @@ async def _migrated(cluster: Cluster, passwords: Mapping[str, Secret]) -> None:
     await admin.execute(f"CREATE DATABASE {DESTINATION}")
     await admin.close()
     await create_roles(cluster.url(MAIN), passwords)
-    await open_destination(cluster.url(DESTINATION))
+    await grant_destination(cluster.url(DESTINATION))
     await migrate(_role_url(cluster, passwords, MAIN, OWNER))
 
 

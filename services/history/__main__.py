@@ -6,7 +6,7 @@ if __name__ == "__main__":
     gc.disable()  # until all is read: services/runtime/lifecycle.py
 
 from services.history.app import HistorySettings, build_app
-from services.runtime.lifecycle import main_of
+from services.runtime.lifecycle import run_main
 
 if __name__ == "__main__":
-    main_of("history", HistorySettings, build_app, statements=["services.history"])
+    run_main("history", HistorySettings, build_app, statements=["services.history"])

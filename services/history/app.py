@@ -20,7 +20,7 @@ from services.history.traces import Traces
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
-from services.runtime.database_preflight import check_fitness
+from services.runtime.database_preflight import check_database
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 
@@ -84,7 +84,7 @@ async def _leave_as_it_is(_: AnyConnection) -> None:
 async def _database(app: web.Application) -> AsyncIterator[None]:
     async with app[POOL] as connections:
         async with connections.acquire() as connection:
-            await check_fitness(connection, role="pushgate_history")
+            await check_database(connection, role="pushgate_history")
         app[HEALTH].checks["database"] = lambda: reason_not_ready(connections)
         yield
 

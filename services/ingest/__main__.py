@@ -6,7 +6,7 @@ if __name__ == "__main__":
     gc.disable()  # until all is read: services/runtime/lifecycle.py
 
 from services.ingest.app import IngestSettings, build_app
-from services.runtime.lifecycle import main_of
+from services.runtime.lifecycle import run_main
 
 # A group's requests are alive together, and a large push is thousands of objects that go away
 # again without any help: at the usual 700 the collector runs for nothing (bench/README.md).
@@ -18,7 +18,7 @@ def collect_seldom() -> None:
 
 
 if __name__ == "__main__":
-    main_of(
+    run_main(
         "ingest",
         IngestSettings,
         build_app,

@@ -29,16 +29,16 @@ from services.ingest.token_cache.lookup import TokenLookup
 from services.ingest.token_cache.mirror import Mirror
 from services.ingest.validate import ValidateIntake
 from services.journal.partitions import maintain_partitions, make_partitions
-from services.receiving.body_reader import Readings
-from services.receiving.http_answers import refused
-from services.receiving.memory_budget import InFlight
-from services.receiving.validation_workers.pool import Checkers
+from services.receiving.body_reader import BodyReader
+from services.receiving.http_answers import refusal_response
+from services.receiving.memory_budget import MemoryBudget
+from services.receiving.validation_workers.pool import ValidationWorkers
 from services.runtime import openapi
 from services.runtime.clock import Clock, wait_for
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool, reason_not_ready
-from services.runtime.database_preflight import check_fitness
-from services.runtime.hardened_http import MALFORMED, STRAIGHT
+from services.runtime.database_preflight import check_database
+from services.runtime.hardened_http import DIRECT_ROUTES, MALFORMED_HANDLER
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import (
     LIFECYCLE,
@@ -88,9 +88,9 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     app = web.Application(handler_args={"auto_decompress": False})
     app[HEALTH] = Health()
     app[LIFECYCLE] = Lifecycle()
-    in_flight = InFlight(settings.in_flight_bytes_max)
+    in_flight = MemoryBudget(settings.in_flight_bytes_max)
     INGEST_IN_FLIGHT_BYTES.set_function(lambda: in_flight.bytes)
-    readings = Readings(body_bytes_max=settings.body_bytes_max)
+    readings = BodyReader(body_bytes_max=settings.body_bytes_max)
     lookups = _lookups(settings)
     lines = PushLines(clock)
     beliefs, counts = Beliefs(), Counts()
@@ -100,7 +100,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         outcome_seconds_max=settings.outcome_seconds_max,
     )
 
-    checkers = Checkers()
+    checkers = ValidationWorkers()
     telling = Telling(lines, counts, beliefs, clock, behind_proxy=settings.behind_proxy)
     gate = Gate(
         in_flight=in_flight,
@@ -119,7 +119,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     batch = BatchIntake(gate, tokens, committer, repeat_seconds=seconds)
     _add_import(app, "/v2/import/push", push)
     _add_import(app, "/v2/import/batch", batch)
-    app[STRAIGHT] = {"/v2/import/push": push.answer, "/v2/import/batch": batch.answer}
+    app[DIRECT_ROUTES] = {"/v2/import/push": push.answer, "/v2/import/batch": batch.answer}
     mirrored = TokenLookup(lookups, beliefs, mirror_decides=True)
     _add_import(app, "/v2/import/validate", ValidateIntake(gate, mirrored))
     _add(app, openapi.PATH, _openapi)
@@ -142,7 +142,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     return app
 
 
-async def _stop_reading(readings: Readings, drain_seconds: float, _: web.Application) -> None:
+async def _stop_reading(readings: BodyReader, drain_seconds: float, _: web.Application) -> None:
     # The other half of the time is for committing what has been read.
     readings.stop(drain_seconds / 2)
 
@@ -170,7 +170,7 @@ async def _expect_nothing(_: web.Request) -> None:
 
 async def _openapi(request: web.Request) -> web.Response:
     if request.method not in ("GET", "HEAD"):
-        return refused(MethodNotAllowed("GET, HEAD"), "other")
+        return refusal_response(MethodNotAllowed("GET, HEAD"), "other")
     return await openapi.openapi_document(request)
 
 
@@ -179,7 +179,7 @@ def _answer_the_rest(app: web.Application, telling: Telling) -> None:
     # A line may be in a path, as %0A.
     _add(app, "/{anything:(?s:.*)}", telling.not_found)
     app.middlewares.append(_unmatched(telling))
-    app[MALFORMED] = telling.malformed
+    app[MALFORMED_HANDLER] = telling.malformed
 
 
 def _unmatched(telling: Telling) -> Middleware:
@@ -209,7 +209,7 @@ async def _telling(_: web.Application, *, lines: PushLines) -> AsyncIterator[Non
     await asyncio.to_thread(lines.write)
 
 
-async def _checking(_: web.Application, *, checkers: Checkers) -> AsyncIterator[None]:
+async def _checking(_: web.Application, *, checkers: ValidationWorkers) -> AsyncIterator[None]:
     yield
     await checkers.close()
 
@@ -217,7 +217,7 @@ async def _checking(_: web.Application, *, checkers: Checkers) -> AsyncIterator[
 async def _database(_: web.Application, *, lookups: Pool[Record]) -> AsyncIterator[None]:
     async with lookups:
         async with lookups.acquire() as connection:
-            await check_fitness(connection, role="pushgate_ingest")
+            await check_database(connection, role="pushgate_ingest")
         yield
 
 

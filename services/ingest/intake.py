@@ -21,12 +21,16 @@ from services.ingest.reporting.refusal_reporter import Telling
 from services.ingest.token_cache.lookup import PresentedToken, TokenLookup
 from services.journal.bodies import EncodedBody
 from services.receiving.body_headers import body_coding, media_type_essence
-from services.receiving.body_reader import Readings
+from services.receiving.body_reader import BodyReader
 from services.receiving.decompress import inflate
-from services.receiving.http_answers import GoodAnswer
-from services.receiving.memory_budget import Held, InFlight, unavailable
-from services.receiving.validation_workers.ipc import Judged, Question, check
-from services.receiving.validation_workers.pool import WORK_HERE_MAX, Checkers, is_small
+from services.receiving.http_answers import SuccessResponse
+from services.receiving.memory_budget import MemoryBudget, Reservation, unavailable
+from services.receiving.validation_workers.ipc import Job, ValidationResult, check
+from services.receiving.validation_workers.pool import (
+    INLINE_WORK_MAX,
+    ValidationWorkers,
+    validates_inline,
+)
 from services.runtime.clock import Clock
 
 
@@ -34,9 +38,9 @@ from services.runtime.clock import Clock
 class Gate:
     """What the endpoints of one program share."""
 
-    in_flight: InFlight
-    readings: Readings
-    checkers: Checkers
+    in_flight: MemoryBudget
+    readings: BodyReader
+    checkers: ValidationWorkers
     telling: Telling
     clock: Clock
     refuse_region: bool
@@ -67,7 +71,7 @@ class Intake(abc.ABC):
     def __init__(self, gate: Gate, tokens: TokenLookup) -> None:
         self._gate = gate
         self._tokens = tokens
-        self._good_answer = GoodAnswer(status=self.status, body=self.good, clock=gate.clock)
+        self._good_answer = SuccessResponse(status=self.status, body=self.good, clock=gate.clock)
 
     @abc.abstractmethod
     def media_type(self, essence: str) -> str:
@@ -93,11 +97,11 @@ class Intake(abc.ABC):
         try:
             announced = request.content_length
             token = PresentedToken(self._before_the_token(request, announced), self._tokens)
-            with Held(self._gate.in_flight) as held:
+            with Reservation(self._gate.in_flight) as held:
                 await self.settle(await self._read(request, token, held, announced))
         except Refusal as refusal:
             return self._gate.telling.refused(request, refusal, endpoint=self.name)
-        return self._good_answer.to(request)
+        return self._good_answer.response_to(request)
 
     def _before_the_token(self, request: web.Request, announced: int | None) -> bytes:
         """What is checked without any knowledge of the token; its hash."""
@@ -113,7 +117,7 @@ class Intake(abc.ABC):
         return token_hash
 
     async def _read(
-        self, request: web.Request, token: PresentedToken, held: Held, announced: int | None
+        self, request: web.Request, token: PresentedToken, held: Reservation, announced: int | None
     ) -> Offer:
         # Nothing here waits for an ordinary request, so nothing is awaited for one.
         try:
@@ -126,14 +130,14 @@ class Intake(abc.ABC):
         # Nothing is read on the word of a token that nobody knows.
         if not self._tokens.believes(token.hash):
             await token.found()
-        body = self._gate.readings.arrived(request.content, held, announced=announced)
+        body = self._gate.readings.read_if_complete(request.content, held, content_length=announced)
         if body is None:
-            body = await self._gate.readings.read(request.content, held, announced=announced)
+            body = await self._gate.readings.read(request.content, held, content_length=announced)
         if coding is not None:
             # In a thread: a few bytes may become many, and this gives the interpreter away.
             bytes_max = self._gate.readings.body_bytes_max
             body = await asyncio.to_thread(inflate, body, coding, bytes_max=bytes_max)
-            held.take(len(body))
+            held.reserve(len(body))
         checked, kept = self._judged_here(body, media_type) or await self._judged_beside(
             body, media_type, token.hash
         )
@@ -146,15 +150,17 @@ class Intake(abc.ABC):
             raise refusal
         return Offer(token, checked, media_type, body, kept, request)
 
-    def _judged_here(self, body: bytes, media_type: str) -> Judged | None:
-        if not is_small(self.name, body, media_type):
+    def _judged_here(self, body: bytes, media_type: str) -> ValidationResult | None:
+        if not validates_inline(self.name, body, media_type):
             return None
         try:
-            return Judged(check(self.name, body, media_type, work_max=WORK_HERE_MAX))
+            return ValidationResult(check(self.name, body, media_type, work_max=INLINE_WORK_MAX))
         except TooExpensiveInline:
             return None
 
-    async def _judged_beside(self, body: bytes, media_type: str, token_hash: bytes) -> Judged:
-        question = Question(self.name, media_type, self.keeps)
+    async def _judged_beside(
+        self, body: bytes, media_type: str, token_hash: bytes
+    ) -> ValidationResult:
+        question = Job(self.name, media_type, self.keeps)
         integration_id = self._tokens.whose(token_hash).integration_id
-        return await self._gate.checkers.judge(question, body, integration_id)
+        return await self._gate.checkers.validate(question, body, integration_id)

@@ -6,7 +6,7 @@ import orjson
 from aiohttp import web
 
 from protocol.refusals.edge import MethodNotAllowed
-from services.receiving.http_answers import refused
+from services.receiving.http_answers import refusal_response
 from services.runtime.clock import Clock
 from services.runtime.metrics import INGEST_REQUESTS
 
@@ -29,7 +29,7 @@ class Status:
 
     async def answer(self, request: web.Request) -> web.Response:
         if request.method not in ("GET", "HEAD"):
-            return refused(MethodNotAllowed("GET, HEAD"), self.name)
+            return refusal_response(MethodNotAllowed("GET, HEAD"), self.name)
         reason = await self._fresh_reason()
         status = 200 if reason is None else 503
         INGEST_REQUESTS.labels(self.name, str(status)).inc()

@@ -12,7 +12,7 @@ from services.launcher.embedded_postgres.cluster import prepare_cluster
 from services.launcher.postgres_child import kept_postgres
 from services.runtime.config import Secret
 from services.runtime.database import connect
-from services.runtime.migrations import OWNER, create_roles, migrate, open_destination
+from services.runtime.migrations import OWNER, create_roles, grant_destination, migrate
 
 DATABASE = "pushgate"
 DESTINATION = "pushgate_destination"
@@ -67,7 +67,7 @@ async def prepare_server(
     if destination is None:
         beside = Secret(_in_database(admin.reveal(), DESTINATION))
         await create_database(beside)
-        await open_destination(beside)
+        await grant_destination(beside)
         destination = as_role(_in_database(main, DESTINATION), LOADER, passwords[LOADER])
     return Databases(main=main, destination=destination, passwords=passwords)
 

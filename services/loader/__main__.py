@@ -7,7 +7,7 @@ if __name__ == "__main__":
 
 from services.loader.app import LoaderSettings, build_app
 from services.loader.catalog.catalog import books_sql
-from services.runtime.lifecycle import main_of
+from services.runtime.lifecycle import run_main
 
 # Parsed records are many small objects in no cycles: looking for cycles among them every 700
 # allocations costs a third of the time of parsing.
@@ -20,7 +20,7 @@ def get_ready() -> None:
 
 
 if __name__ == "__main__":
-    main_of(
+    run_main(
         "loader",
         LoaderSettings,
         build_app,

@@ -20,7 +20,7 @@ from services.loader.schema.identifiers import field_name, field_name_from_a_let
 from services.runtime.clock import Clock, wait_for
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect, pool, reason_not_ready
-from services.runtime.database_preflight import check_fitness
+from services.runtime.database_preflight import check_database
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.runtime.metrics import (
@@ -97,7 +97,7 @@ async def _journal(app: web.Application, *, journal: Pool[Record]) -> AsyncItera
     app[HEALTH].checks["journal"] = functools.partial(reason_not_ready, journal)
     async with journal:
         async with journal.acquire() as connection:
-            await check_fitness(connection, role="pushgate_loader")
+            await check_database(connection, role="pushgate_loader")
         yield
 
 

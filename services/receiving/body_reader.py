@@ -5,69 +5,73 @@ import asyncio
 from aiohttp import StreamReader, web
 
 from protocol.refusals.edge import BodyTooLarge, BodyTooSlow, MalformedBody
-from services.receiving.memory_budget import Held, unavailable
+from services.receiving.memory_budget import Reservation, unavailable
 
 # A body must arrive at this rate on the whole, after a start that any line manages.
 BODY_START_SECONDS = 10.0
 BODY_BYTES_PER_SECOND_MIN = 10_000
 
 
-class Readings:
+class BodyReader:
     """The bodies that are arriving now."""
 
     def __init__(self, *, body_bytes_max: int, start_seconds: float = BODY_START_SECONDS) -> None:
         self.stopping = False
         self.body_bytes_max = body_bytes_max
         self._start_seconds = start_seconds
-        self._patience: set[asyncio.Timeout] = set()
+        self._deadlines: set[asyncio.Timeout] = set()
 
     def stop(self, grace_seconds: float) -> None:
         """Bodies that have not arrived ``grace_seconds`` from now are refused with 503."""
         self.stopping = True
         end = asyncio.get_running_loop().time() + grace_seconds
-        for patience in self._patience:
-            if not patience.expired():
-                patience.reschedule(min(end, patience.when() or end))
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(min(end, deadline.when() or end))
 
     @staticmethod
-    def arrived(payload: StreamReader, held: Held, *, announced: int | None) -> bytes | None:
+    def read_if_complete(
+        payload: StreamReader, reservation: Reservation, *, content_length: int | None
+    ) -> bytes | None:
         """The body, if it has come together with its headers as most do; else None, and ``read``.
 
         Raises ServiceUnavailable.
         """
-        if announced is None or not payload.is_eof():
+        if content_length is None or not payload.is_eof():
             return None
-        held.take(announced)
+        reservation.reserve(content_length)
         return payload.read_nowait()
 
-    async def read(self, payload: StreamReader, held: Held, *, announced: int | None) -> bytes:
+    async def read(
+        self, payload: StreamReader, reservation: Reservation, *, content_length: int | None
+    ) -> bytes:
         """The whole body; its bytes are taken from ``held``, the announced ones at once.
 
         Raises BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable.
         """
-        if announced is not None:
-            held.take(announced)
+        if content_length is not None:
+            reservation.reserve(content_length)
         chunks = []
         size = 0
-        began = asyncio.get_running_loop().time()
-        patience = asyncio.timeout(self._start_seconds)
+        started = asyncio.get_running_loop().time()
+        deadline = asyncio.timeout(self._start_seconds)
         try:
-            async with patience:
-                self._patience.add(patience)
+            async with deadline:
+                self._deadlines.add(deadline)
                 while chunk := await payload.readany():
                     chunks.append(chunk)
                     size += len(chunk)
                     if size > self.body_bytes_max:
                         raise BodyTooLarge(size)
-                    if announced is None:
-                        held.take(len(chunk))
-                    if not (self.stopping or patience.expired()):
+                    if content_length is None:
+                        reservation.reserve(len(chunk))
+                    if not (self.stopping or deadline.expired()):
                         allowed = self._start_seconds + size / BODY_BYTES_PER_SECOND_MIN
-                        patience.reschedule(began + allowed)
+                        deadline.reschedule(started + allowed)
         except TimeoutError:
             raise (unavailable() if self.stopping else BodyTooSlow()) from None
         except web.RequestPayloadError:
             raise MalformedBody("the body's chunked coding is broken") from None
         finally:
-            self._patience.discard(patience)
+            self._deadlines.discard(deadline)
         return b"".join(chunks)

@@ -17,7 +17,7 @@ JSON_TYPE = "application/json"
 DATE_SECONDS_MAX = 1.0
 
 
-class GoodAnswer:
+class SuccessResponse:
     """The same to everybody, so it is put into bytes once a second and not for every request.
 
     Each is counted by ``counted``; None where whoever decided has counted it.
@@ -29,9 +29,9 @@ class GoodAnswer:
         self._body = body
         self._status = HTTPStatus(status)
         self._counted = counted
-        self._ready = _Ready(self._status, body, clock)
+        self._ready = PreparedResponse(self._status, body, clock)
 
-    def to(self, request: web.BaseRequest) -> web.StreamResponse:
+    def response_to(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._counted is not None:
             self._counted.inc()
         if request.keep_alive and request.version == HttpVersion11:
@@ -39,7 +39,7 @@ class GoodAnswer:
         return web.Response(status=self._status, body=self._body, content_type=JSON_TYPE)
 
 
-class _Ready(web.StreamResponse):
+class PreparedResponse(web.StreamResponse):
     """Head and body in one piece. Holds nothing of any request: one object answers them all."""
 
     def __init__(self, status: HTTPStatus, body: bytes, clock: Clock) -> None:
@@ -70,7 +70,7 @@ class _Ready(web.StreamResponse):
         """All has been written."""
 
 
-def refused(refusal: Refusal, endpoint: str) -> web.Response:
+def refusal_response(refusal: Refusal, endpoint: str) -> web.Response:
     INGEST_REQUESTS.labels(endpoint, str(refusal.status)).inc()
     INGEST_REFUSALS.labels(refusal.code).inc()
     answer = web.Response(

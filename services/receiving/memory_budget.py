@@ -12,26 +12,26 @@ def unavailable() -> ServiceUnavailable:
     return ServiceUnavailable(RETRY_AFTER_SECONDS)
 
 
-class InFlight:
+class MemoryBudget:
     def __init__(self, bytes_max: int) -> None:
         self.bytes = 0
         self.bytes_max = bytes_max
 
 
-class Held:
+class Reservation:
     """One request's share; the block gives it back."""
 
-    __slots__ = ("_bytes", "_in_flight")
+    __slots__ = ("_budget", "_bytes")
 
-    def __init__(self, in_flight: InFlight) -> None:
-        self._in_flight = in_flight
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._bytes = 0
 
-    def take(self, more_bytes: int) -> None:
+    def reserve(self, more_bytes: int) -> None:
         """Raises ServiceUnavailable when there is no room; then nothing more was taken."""
-        if self._in_flight.bytes + more_bytes > self._in_flight.bytes_max:
+        if self._budget.bytes + more_bytes > self._budget.bytes_max:
             raise unavailable()
-        self._in_flight.bytes += more_bytes
+        self._budget.bytes += more_bytes
         self._bytes += more_bytes
 
     def __enter__(self) -> Self:
@@ -43,4 +43,4 @@ class Held:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._in_flight.bytes -= self._bytes
+        self._budget.bytes -= self._bytes

@@ -13,15 +13,15 @@ from protocol.limits import BODY_BYTES_MAX
 from protocol.refusals.edge import PathNotFound
 from pushgate_client import Delivery, Outbox, TokenFile
 from services.ingest.status import Status
-from services.receiving.body_reader import Readings
-from services.receiving.http_answers import refused
-from services.receiving.memory_budget import InFlight
-from services.receiving.validation_workers.pool import Checkers
-from services.relay.handlers import Door, Doorway
-from services.relay.status_page import Telling, happened
+from services.receiving.body_reader import BodyReader
+from services.receiving.http_answers import refusal_response
+from services.receiving.memory_budget import MemoryBudget
+from services.receiving.validation_workers.pool import ValidationWorkers
+from services.relay.handlers import RelayEndpoint, RelayServices
+from services.relay.status_page import StatusPage, log_delivery_event
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
-from services.runtime.hardened_http import STRAIGHT, GuardedRunner
+from services.runtime.hardened_http import DIRECT_ROUTES, HardenedRunner
 from services.runtime.logs import Log
 
 # Bodies in memory at once: two of the largest, or hundreds of usual ones.
@@ -43,7 +43,9 @@ class RelaySettings:
 
 
 @contextlib.asynccontextmanager
-async def relaying(settings: RelaySettings, *, clock: Clock) -> AsyncIterator[tuple[str, Delivery]]:
+async def running_relay(
+    settings: RelaySettings, *, clock: Clock
+) -> AsyncIterator[tuple[str, Delivery]]:
     """Takes in, and sends, for as long as the block runs; yields its address.
 
     Left in order: nothing new is let in, what is arriving is kept, what is under way is answered,
@@ -54,7 +56,10 @@ async def relaying(settings: RelaySettings, *, clock: Clock) -> AsyncIterator[tu
     )
     async with opened as outbox:
         delivery = Delivery(
-            outbox, url=settings.url, token=TokenFile(settings.token_file), happened=happened
+            outbox,
+            url=settings.url,
+            token=TokenFile(settings.token_file),
+            happened=log_delivery_event,
         )
         async with delivery, _serving(settings, outbox, clock) as address:
             yield address, delivery
@@ -66,7 +71,7 @@ async def run_relay(settings: RelaySettings, *, clock: Clock) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with relaying(settings, clock=clock) as (address, delivery):
+    async with running_relay(settings, clock=clock) as (address, delivery):
         print(f"ready relay={address} outbox={settings.directory}", flush=True)
         told = asyncio.ensure_future(stopping.wait())
         died = asyncio.ensure_future(delivery.died())
@@ -81,13 +86,13 @@ async def run_relay(settings: RelaySettings, *, clock: Clock) -> None:
 
 @contextlib.asynccontextmanager
 async def _serving(settings: RelaySettings, outbox: Outbox, clock: Clock) -> AsyncIterator[str]:
-    readings = Readings(body_bytes_max=BODY_BYTES_MAX)
-    checkers = Checkers()
-    doorway = Doorway(
+    readings = BodyReader(body_bytes_max=BODY_BYTES_MAX)
+    checkers = ValidationWorkers()
+    doorway = RelayServices(
         outbox=outbox,
-        in_flight=InFlight(IN_FLIGHT_BYTES_MAX),
-        readings=readings,
-        checkers=checkers,
+        memory_budget=MemoryBudget(IN_FLIGHT_BYTES_MAX),
+        body_reader=readings,
+        validation_workers=checkers,
         clock=clock,
         secret=settings.secret,
     )
@@ -97,7 +102,7 @@ async def _serving(settings: RelaySettings, outbox: Outbox, clock: Clock) -> Asy
         readings.stop(DRAIN_SECONDS / 2)
 
     app.on_shutdown.append(stop_reading)
-    runner = GuardedRunner(
+    runner = HardenedRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=DRAIN_SECONDS
     )
     await runner.setup()
@@ -110,15 +115,18 @@ async def _serving(settings: RelaySettings, outbox: Outbox, clock: Clock) -> Asy
         await checkers.close()
 
 
-def _app(settings: RelaySettings, doorway: Doorway) -> web.Application:
+def _app(settings: RelaySettings, doorway: RelayServices) -> web.Application:
     app = web.Application(handler_args={"auto_decompress": False})
-    telling = Telling(
+    telling = StatusPage(
         doorway.outbox, url=settings.url, directory=settings.directory, secret=settings.secret
     )
-    doors = {f"/v2/import/{name}": Door(name, doorway).answer for name in Door.media_types}
+    doors = {
+        f"/v2/import/{name}": RelayEndpoint(name, doorway).answer
+        for name in RelayEndpoint.media_types
+    }
     for path, answer in doors.items():
         app.router.add_route("*", path, answer)
-    app[STRAIGHT] = doors
+    app[DIRECT_ROUTES] = doors
     app.router.add_route(
         "*", "/v2/import/status", Status(telling.reason_not_ready, doorway.clock).answer
     )
@@ -130,7 +138,7 @@ def _app(settings: RelaySettings, doorway: Doorway) -> web.Application:
 
 
 async def _not_found(_: web.Request) -> web.Response:
-    return refused(PathNotFound(), "other")
+    return refusal_response(PathNotFound(), "other")
 
 
 def _mended(sentence: str) -> None:

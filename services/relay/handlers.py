@@ -25,12 +25,12 @@ from services.ingest.push import push_media_type
 from services.ingest.storing import StoringIntake
 from services.ingest.validate import ValidateIntake
 from services.receiving.body_headers import body_coding, media_type_essence
-from services.receiving.body_reader import Readings
+from services.receiving.body_reader import BodyReader
 from services.receiving.decompress import inflate
-from services.receiving.http_answers import GoodAnswer, refused
-from services.receiving.memory_budget import RETRY_AFTER_SECONDS, Held, InFlight
-from services.receiving.validation_workers.ipc import Question, check
-from services.receiving.validation_workers.pool import Checkers, is_small
+from services.receiving.http_answers import SuccessResponse, refusal_response
+from services.receiving.memory_budget import RETRY_AFTER_SECONDS, MemoryBudget, Reservation
+from services.receiving.validation_workers.ipc import Job, check
+from services.receiving.validation_workers.pool import ValidationWorkers, validates_inline
 from services.relay.access import check_caller
 from services.relay.entries import entry_of
 from services.runtime.clock import Clock
@@ -39,18 +39,18 @@ from services.runtime.metrics import INGEST_REQUESTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doorway:
+class RelayServices:
     """What the endpoints share. ``secret`` None: nobody is asked who they are."""
 
     outbox: Outbox
-    in_flight: InFlight
-    readings: Readings
-    checkers: Checkers
+    memory_budget: MemoryBudget
+    body_reader: BodyReader
+    validation_workers: ValidationWorkers
     clock: Clock
     secret: Secret | None
 
 
-class Door:
+class RelayEndpoint:
     """One endpoint: reads, checks, answers. ``push`` and ``batch`` keep what is good."""
 
     media_types: ClassVar[dict[str, Callable[[str], str]]] = {
@@ -59,12 +59,12 @@ class Door:
         "validate": push_media_type,
     }
 
-    def __init__(self, name: str, doorway: Doorway) -> None:
+    def __init__(self, name: str, doorway: RelayServices) -> None:
         self.name = name
-        self._doorway = doorway
-        self._keeps = name != ValidateIntake.name
-        answer = StoringIntake if self._keeps else ValidateIntake
-        self._good = GoodAnswer(
+        self._services = doorway
+        self._stores = name != ValidateIntake.name
+        answer = StoringIntake if self._stores else ValidateIntake
+        self._good = SuccessResponse(
             status=answer.status,
             body=answer.good,
             clock=doorway.clock,
@@ -74,49 +74,49 @@ class Door:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         try:
             self._before_the_body(request)
-            with Held(self._doorway.in_flight) as held:
+            with Reservation(self._services.memory_budget) as held:
                 await self._take(request, held)
         except Refusal as refusal:
-            return refused(refusal, self.name)
-        return self._good.to(request)
+            return refusal_response(refusal, self.name)
+        return self._good.response_to(request)
 
     def _before_the_body(self, request: web.Request) -> None:
         if request.method != "POST":
             raise MethodNotAllowed("POST")
-        if (announced := request.content_length or 0) > self._doorway.readings.body_bytes_max:
+        if (announced := request.content_length or 0) > self._services.body_reader.body_bytes_max:
             raise BodyTooLarge(announced)
-        check_caller(request, self._doorway.secret)
-        if self._doorway.readings.stopping:
+        check_caller(request, self._services.secret)
+        if self._services.body_reader.stopping:
             raise ServiceUnavailable(RETRY_AFTER_SECONDS)
 
-    async def _take(self, request: web.Request, held: Held) -> None:
+    async def _take(self, request: web.Request, held: Reservation) -> None:
         media_type = self.media_types[self.name](media_type_essence(request))
         coding = body_coding(request)
-        readings = self._doorway.readings
-        body = await readings.read(request.content, held, announced=request.content_length)
+        readings = self._services.body_reader
+        body = await readings.read(request.content, held, content_length=request.content_length)
         if coding is not None:
             bytes_max = readings.body_bytes_max
             body = await asyncio.to_thread(inflate, body, coding, bytes_max=bytes_max)
-            held.take(len(body))
+            held.reserve(len(body))
         checked = await self._checked(body, media_type)
         # Whose it is only the gate knows; everything else is decided here, so that a body that
         # nobody would take is refused to whoever made it, and never lies in the outbox.
         if refusal := admit(ASSUMED_ACTIVE, checked):
             raise refusal
-        if self._keeps:
+        if self._stores:
             name = request.headers.get("Idempotency-Key", "")
-            await self._keep(body, media_type, checked, name)
+            await self._store(body, media_type, checked, name)
 
     async def _checked(self, body: bytes, media_type: str) -> Validated:
-        if is_small(self.name, body, media_type):
+        if validates_inline(self.name, body, media_type):
             return check(self.name, body, media_type)
-        question = Question(self.name, media_type, keep=False)
-        return (await self._doorway.checkers.judge(question, body)).checked
+        question = Job(self.name, media_type, keep=False)
+        return (await self._services.validation_workers.validate(question, body)).checked
 
-    async def _keep(self, body: bytes, media_type: str, checked: Validated, name: str) -> None:
-        clock = self._doorway.clock
+    async def _store(self, body: bytes, media_type: str, checked: Validated, name: str) -> None:
+        clock = self._services.clock
         entry = entry_of(self.name, body, media_type, checked, clock, idempotency_key=name)
         try:
-            await self._doorway.outbox.append(entry)
+            await self._services.outbox.append(entry)
         except (OutboxFull, DiskFull):
             raise ServiceUnavailable(RETRY_AFTER_SECONDS) from None

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from protocol.refusals import Refusal
 from pushgate_client import Counts, Happening, Held, Outbox, Resumed, Sent, WasSetAside
-from services.receiving.http_answers import refused
+from services.receiving.http_answers import refusal_response
 from services.relay.access import check_caller
 from services.runtime.config import Secret
 from services.runtime.logs import Log
@@ -26,7 +26,7 @@ STYLE = Path(__file__).parent / "templates" / "status.css"
 STATES = ("waiting", "sent", "held", "set_aside")
 
 
-def happened(happening: Happening) -> None:
+def log_delivery_event(happening: Happening) -> None:
     """Into the log, but for what happens all the time and is counted."""
     match happening:
         case Held(answer):
@@ -44,7 +44,7 @@ def happened(happening: Happening) -> None:
             pass
 
 
-class Telling:
+class StatusPage:
     """Whoever may push may ask: ``secret`` is meant for both."""
 
     def __init__(self, outbox: Outbox, *, url: str, directory: Path, secret: Secret | None) -> None:
@@ -63,7 +63,7 @@ class Telling:
         try:
             check_caller(request, self._secret)
         except Refusal as refusal:
-            return refused(refusal, "other")
+            return refusal_response(refusal, "other")
         counts = self._outbox.counts()
         if "text/html" not in request.headers.get("Accept", ""):
             told = {"gate": self._url, **asdict(counts), "full": self._outbox.full}
@@ -90,7 +90,7 @@ class Telling:
         try:
             check_caller(request, self._secret)
         except Refusal as refusal:
-            return refused(refusal, "other")
+            return refusal_response(refusal, "other")
         _measure(self._outbox.counts())
         return web.Response(
             body=await asyncio.to_thread(prometheus_client.generate_latest),

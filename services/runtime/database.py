@@ -107,5 +107,5 @@ async def reason_not_ready(pool: Pool[Record]) -> str | None:
     return None
 
 
-class UnfitDatabase(Exception):
+class DatabaseUnsuitable(Exception):
     """The database can be reached, but must not be used as it is; the sentence says why."""

@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from events.log import AnyConnection
 from events.sql_files import load_queries
-from services.runtime.database import UnfitDatabase
+from services.runtime.database import DatabaseUnsuitable
 from services.runtime.logs import Log
 from services.runtime.migrations import migrations
 
@@ -36,7 +36,7 @@ async def check_server(connection: AnyConnection) -> None:
             Log().warning("database.unsafe", setting=name, value=settings[name])
 
 
-async def check_fitness(connection: AnyConnection, *, role: str) -> None:
+async def check_database(connection: AnyConnection, *, role: str) -> None:
     """For the main database: ``role`` says which program asks. Raises UnfitDatabase.
 
     All that is wrong is told at once: settings that would break a promise, a schema of another
@@ -45,13 +45,13 @@ async def check_fitness(connection: AnyConnection, *, role: str) -> None:
     """
     await check_server(connection)
     if unfit := await _unfit_schema(connection):
-        raise UnfitDatabase(unfit)
+        raise DatabaseUnsuitable(unfit)
     queries = await asyncio.to_thread(load_queries, "services.runtime")
     rights = await connection.fetch(queries["excess_rights"], list(WRITTEN_SCHEMAS[role]))
     user = await connection.fetchval("SELECT current_user")
     if rights:
         found = ", ".join(sorted(row["may"] for row in rights))
-        raise UnfitDatabase(
+        raise DatabaseUnsuitable(
             f"the database role {user} has too many rights for this program: it {found}; "
             f"use the role {role}, made by `pushgate migrate --roles`"
         )
@@ -91,4 +91,4 @@ async def _unfit_schema(connection: AnyConnection) -> str | None:
 
 def _refuse(sentences: Iterable[str]) -> None:
     if found := "; ".join(sentences):
-        raise UnfitDatabase(found)
+        raise DatabaseUnsuitable(found)

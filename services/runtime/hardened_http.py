@@ -18,21 +18,21 @@ from services.runtime.logs import Log
 # its first request.
 HEADERS_SECONDS_MAX = 10.0
 
-Answering: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Malformed: TypeAlias = Callable[[web.BaseRequest], web.Response]
+RouteHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+MalformedHandler: TypeAlias = Callable[[web.BaseRequest], web.Response]
 
 # Paths that are answered without asking the application's router, which costs as much as reading
 # a small body does. Such an answer has no middlewares, no match_info and no app at hand. The
 # router must know the paths too: whatever is out of the ordinary goes through it.
-STRAIGHT: web.AppKey[Mapping[str, Answering]] = web.AppKey("straight", Mapping)
+DIRECT_ROUTES: web.AppKey[Mapping[str, RouteHandler]] = web.AppKey("straight", Mapping)
 
 # What answers a request that could not be parsed, where that is to be counted.
-MALFORMED: web.AppKey[Malformed] = web.AppKey("malformed")
+MALFORMED_HANDLER: web.AppKey[MalformedHandler] = web.AppKey("malformed")
 
 _CRASHED = b'{"message":"Something went wrong here; send the same request again later."}'
 
 
-class GuardedHandler(web.RequestHandler):
+class HardenedHandler(web.RequestHandler):
     __slots__ = ("_headers_due", "_headers_seconds_max", "_malformed")
 
     _headers_due: asyncio.TimerHandle | None
@@ -42,7 +42,7 @@ class GuardedHandler(web.RequestHandler):
         manager: web.Server,
         *,
         headers_seconds_max: float,
-        malformed: Malformed,
+        malformed: MalformedHandler,
         **options: Any,
     ) -> None:
         super().__init__(manager, **options)
@@ -124,7 +124,7 @@ def _malformed(_: web.BaseRequest) -> web.Response:
     return web.Response(status=refusal.status, body=refusal.body, content_type="application/json")
 
 
-def _straight(paths: Mapping[str, Answering], routed: Any) -> Any:
+def _straight(paths: Mapping[str, RouteHandler], routed: Any) -> Any:
     def answer(request: web.Request) -> Awaitable[web.StreamResponse]:
         straight = paths.get(request.raw_path)
         if straight is None or "Expect" in request.headers:
@@ -134,12 +134,12 @@ def _straight(paths: Mapping[str, Answering], routed: Any) -> Any:
     return answer if paths else routed
 
 
-class GuardedServer(web.Server):
+class HardenedServer(web.Server):
     def __call__(self) -> web.RequestHandler:
-        return GuardedHandler(self, loop=self._loop, **self._kwargs)
+        return HardenedHandler(self, loop=self._loop, **self._kwargs)
 
 
-class GuardedRunner(web.AppRunner):
+class HardenedRunner(web.AppRunner):
     def __init__(
         self,
         app: web.Application,
@@ -151,9 +151,9 @@ class GuardedRunner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return GuardedServer(
-            _straight(self.app.get(STRAIGHT, {}), made.request_handler),
+        return HardenedServer(
+            _straight(self.app.get(DIRECT_ROUTES, {}), made.request_handler),
             request_factory=made.request_factory,
-            malformed=self.app.get(MALFORMED, _malformed),
+            malformed=self.app.get(MALFORMED_HANDLER, _malformed),
             **made._kwargs,  # noqa: SLF001 — what the application adds to the runner's own
         )

@@ -10,14 +10,14 @@ from aiohttp import web
 from services.runtime.database import measure_pools
 
 # None when all is well, else a sentence.
-Check = Callable[[], Awaitable[str | None]]
+ReadinessCheck = Callable[[], Awaitable[str | None]]
 
 
 class Health:
     """Ready means: can do its job now. Every check that says why not is told in the answer."""
 
     def __init__(self) -> None:
-        self.checks: dict[str, Check] = {}
+        self.checks: dict[str, ReadinessCheck] = {}
         self.starting = False
         self.stopping = False
 

@@ -17,13 +17,13 @@ from aiohttp import web
 from events.sql_files import load_queries
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.config import BadSettings, read_settings
-from services.runtime.database import AWAY, UnfitDatabase
-from services.runtime.hardened_http import GuardedRunner
+from services.runtime.database import AWAY, DatabaseUnsuitable
+from services.runtime.hardened_http import HardenedRunner
 from services.runtime.http import HEALTH, operations_app
 from services.runtime.logs import Log, configure_logs
 from services.runtime.metrics import EVENT_LOOP_DELAY_SECONDS
 
-Loop = Callable[[asyncio.Event], Awaitable[None]]
+BackgroundLoop = Callable[[asyncio.Event], Awaitable[None]]
 
 EXIT_DIED = 1
 EXIT_USAGE = 2
@@ -68,7 +68,7 @@ LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 
 @contextlib.asynccontextmanager
 async def background(
-    lifecycle: Lifecycle, name: str, run: Loop, *, stop_seconds: float
+    lifecycle: Lifecycle, name: str, run: BackgroundLoop, *, stop_seconds: float
 ) -> AsyncIterator[asyncio.Event]:
     """Run a loop beside the server.
 
@@ -108,7 +108,7 @@ class BuildApp(Protocol[ServerSettingsT_contra]):
     def __call__(self, settings: ServerSettingsT_contra, /, *, clock: Clock) -> web.Application: ...
 
 
-def main_of(
+def run_main(
     program: str,
     settings_class: type[ServerSettingsT],
     build_app: BuildApp[ServerSettingsT],
@@ -172,7 +172,7 @@ async def _run(
     health.starting = True
     _watch_signals(lifecycle)
     _watch_parent(lifecycle, settings.parent_fd)
-    runner = GuardedRunner(
+    runner = HardenedRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=settings.drain_seconds
     )
     operations = web.AppRunner(operations_app(health), access_log=None, shutdown_timeout=1.0)
@@ -190,7 +190,7 @@ async def _run(
             operations=[str(address) for address in operations.addresses],
         )
         await lifecycle.stopping.wait()
-    except UnfitDatabase as error:
+    except DatabaseUnsuitable as error:
         Log().error("program.unfit", reason=str(error))
         lifecycle.exit_code = EXIT_DIED
     except AWAY as error:

@@ -153,7 +153,7 @@ class Log:
         self._logger.exception(event, **fields)  # noqa: LOG004 — the caller's block
 
 
-def lines_text(event: LogEvent, level: str, lines: Sequence[dict[str, Any]]) -> bytes:
+def render_lines(event: LogEvent, level: str, lines: Sequence[dict[str, Any]]) -> bytes:
     """Many flat lines of one event, with what is bound to all of them, for ``write_text``.
 
     Each of ``lines`` has its ``timestamp`` and, beside a call of ``Log``, next to no cost.
@@ -165,7 +165,7 @@ def lines_text(event: LogEvent, level: str, lines: Sequence[dict[str, Any]]) -> 
     return array[1:-2].replace(b'},{"', ending + b'{"') + ending
 
 
-def write_text(text: bytes) -> None:
+def write_rendered(text: bytes) -> None:
     """Lines that are ready; may be called in a thread."""
     structlog.get_config()["logger_factory"]().msg(text.decode().removesuffix("\n"))
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from prometheus_client import Counter, Gauge, Histogram
 
 
-class Entry(NamedTuple):
+class MetricEntry(NamedTuple):
     """``labels``: what may stand there, by label."""
 
     name: str
@@ -20,21 +20,21 @@ class Entry(NamedTuple):
     labels: dict[str, str]
 
 
-CATALOGUE: list[Entry] = []
+CATALOGUE: list[MetricEntry] = []
 
 
 def _counter(name: str, unit: str, meaning: str, **labels: str) -> Counter:
-    CATALOGUE.append(Entry(f"{name}_total", "counter", unit, meaning, labels))
+    CATALOGUE.append(MetricEntry(f"{name}_total", "counter", unit, meaning, labels))
     return Counter(name, meaning, list(labels))
 
 
 def _gauge(name: str, unit: str, meaning: str, **labels: str) -> Gauge:
-    CATALOGUE.append(Entry(name, "gauge", unit, meaning, labels))
+    CATALOGUE.append(MetricEntry(name, "gauge", unit, meaning, labels))
     return Gauge(name, meaning, list(labels))
 
 
 def _histogram(name: str, unit: str, meaning: str, buckets: Sequence[float]) -> Histogram:
-    CATALOGUE.append(Entry(name, "histogram", unit, meaning, {}))
+    CATALOGUE.append(MetricEntry(name, "histogram", unit, meaning, {}))
     return Histogram(name, meaning, buckets=buckets)
 
 

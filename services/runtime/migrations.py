@@ -166,12 +166,12 @@ async def create_roles(admin_url: str | Secret, passwords: Mapping[str, Secret])
             if role in passwords:
                 verifier = _scram_verifier(passwords[role].reveal())
                 await gate.execute(f"ALTER ROLE {role} PASSWORD '{verifier}'")
-        await _open_database(admin_url)
+        await _grant_database(admin_url)
     finally:
         await gate.close()
 
 
-async def _open_database(admin_url: str | Secret) -> None:
+async def _grant_database(admin_url: str | Secret) -> None:
     connection = await connect(admin_url, application_name="pushgate roles")
     try:
         name = await connection.fetchval("SELECT quote_ident(current_database())")
@@ -191,7 +191,7 @@ async def _open_database(admin_url: str | Secret) -> None:
         await connection.close()
 
 
-async def open_destination(admin_url: str | Secret) -> None:
+async def grant_destination(admin_url: str | Secret) -> None:
     """Gives the database of ``admin_url`` to the loader alone."""
     connection = await connect(admin_url, application_name="pushgate roles")
     try:

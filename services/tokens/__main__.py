@@ -5,11 +5,11 @@ import gc
 if __name__ == "__main__":
     gc.disable()  # until all is read: services/runtime/lifecycle.py
 
-from services.runtime.lifecycle import main_of
+from services.runtime.lifecycle import run_main
 from services.tokens.app import TokensSettings, build_app
 
 if __name__ == "__main__":
-    main_of(
+    run_main(
         "tokens",
         TokensSettings,
         build_app,

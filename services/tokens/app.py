@@ -13,7 +13,7 @@ from services.runtime import openapi
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
-from services.runtime.database_preflight import check_fitness
+from services.runtime.database_preflight import check_database
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.tokens.connect_api.routes import HANDLERS, add_connect_api
@@ -71,7 +71,7 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
             connections_max=CONNECTIONS_MAX,
         ) as connections:
             async with connections.acquire() as connection:
-                await check_fitness(connection, role="pushgate_tokens")
+                await check_database(connection, role="pushgate_tokens")
             app[HANDLERS] = Handlers(connections, clock)
             app[SITE] = await _site(settings, connections, app[HANDLERS], clock)
             app[HEALTH].checks["database"] = lambda: reason_not_ready(connections)

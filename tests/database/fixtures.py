@@ -13,7 +13,7 @@ import pytest
 
 from services.runtime.config import Secret
 from services.runtime.database import connect
-from services.runtime.migrations import OWNER, ROLES, create_roles, migrate, open_destination
+from services.runtime.migrations import OWNER, ROLES, create_roles, grant_destination, migrate
 from tests.database.emptying import empty
 from tests.database.kept import KeptConnections
 from tests.database.shared_server import (
@@ -79,7 +79,7 @@ async def fresh_destination(server_url: str) -> AsyncGenerator[str]:
     name = f"pushgate_test_destination_{secrets.token_hex(6)}"
     await _create_database(server_url, name)
     try:
-        await open_destination(with_database(server_url, name))
+        await grant_destination(with_database(server_url, name))
         yield as_role(with_database(server_url, name), "pushgate_loader")
         await _refuse_tokens(with_database(server_url, name))
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from services.runtime import logs
-from services.runtime.metrics import CATALOGUE, Entry
+from services.runtime.metrics import CATALOGUE, MetricEntry
 
 PAGES = Path("docs/reference")
 
@@ -60,7 +60,7 @@ def metrics_page() -> str:
     return METRICS_HEAD + "\n" + "\n\n".join(tables) + "\n"
 
 
-def _metric_row(entry: Entry) -> str:
+def _metric_row(entry: MetricEntry) -> str:
     labels = "; ".join(f"`{name}`: {values}" for name, values in entry.labels.items())
     return f"| `{entry.name}` | {entry.kind} | {entry.unit} | {entry.meaning} | {labels} |"
 

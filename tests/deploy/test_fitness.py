@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from services.runtime.database import UnfitDatabase, connect
-from services.runtime.database_preflight import WRITTEN_SCHEMAS, check_fitness, check_server
+from services.runtime.database import DatabaseUnsuitable, connect
+from services.runtime.database_preflight import WRITTEN_SCHEMAS, check_database, check_server
 from tests.database.fixtures import RoleUrl, with_database
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -18,8 +18,8 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 async def complaint(url: str, role: str) -> str:
     connection = await connect(url, application_name="test")
     try:
-        with pytest.raises(UnfitDatabase) as raised:
-            await check_fitness(connection, role=role)
+        with pytest.raises(DatabaseUnsuitable) as raised:
+            await check_database(connection, role=role)
     finally:
         await connection.close()
     return str(raised.value)
@@ -31,7 +31,7 @@ async def test_a_migrated_database_suits_every_program_in_its_own_role(
 ) -> None:
     connection = await connect(role_url(role), application_name="test")
 
-    await check_fitness(connection, role=role)
+    await check_database(connection, role=role)
     await connection.close()
 
 
@@ -79,8 +79,8 @@ async def test_rights_over_the_whole_server_are_found(server_url: str, database_
         "SET ROLE pushgate_stray"
     )
 
-    with pytest.raises(UnfitDatabase) as raised:
-        await check_fitness(connection, role="pushgate_ingest")
+    with pytest.raises(DatabaseUnsuitable) as raised:
+        await check_database(connection, role="pushgate_ingest")
     await transaction.rollback()
     await connection.close()
 
@@ -123,7 +123,7 @@ async def test_a_session_that_answers_before_the_disk_is_refused(database_url: s
     """A pooler in between may drop the setting that we ask for."""
     connection = await asyncpg.connect(database_url, server_settings={"synchronous_commit": "off"})
 
-    with pytest.raises(UnfitDatabase, match="synchronous_commit is off"):
+    with pytest.raises(DatabaseUnsuitable, match="synchronous_commit is off"):
         await check_server(connection)
     await connection.close()
 
@@ -135,7 +135,7 @@ async def test_another_encoding_is_refused(server_url: str) -> None:
     )
     connection = await connect(with_database(server_url, "pushgate_latin"), application_name="test")
 
-    with pytest.raises(UnfitDatabase, match="encoding is LATIN1"):
+    with pytest.raises(DatabaseUnsuitable, match="encoding is LATIN1"):
         await check_server(connection)
     await connection.close()
     await admin.execute("DROP DATABASE pushgate_latin")

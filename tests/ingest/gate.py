@@ -15,7 +15,7 @@ from aiohttp import web
 
 from services.ingest.app import IngestSettings, build_app
 from services.runtime.clock import SystemClock
-from services.runtime.hardened_http import HEADERS_SECONDS_MAX, GuardedRunner
+from services.runtime.hardened_http import HEADERS_SECONDS_MAX, HardenedRunner
 
 OK = (201, b'{"status":"OK","message":"Batch Accepted!"}')
 VALID = (200, b'{"status":"OK","message":"Batch is valid!"}')
@@ -36,7 +36,7 @@ class Served(NamedTuple):
 async def served(
     settings: IngestSettings, *, headers_seconds_max: float = HEADERS_SECONDS_MAX
 ) -> AsyncGenerator[Served]:
-    runner = GuardedRunner(
+    runner = HardenedRunner(
         build_app(settings, clock=SystemClock()),
         headers_seconds_max=headers_seconds_max,
         access_log=None,

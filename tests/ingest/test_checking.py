@@ -15,13 +15,13 @@ from protocol.refusals.edge import CheckTooLong, ServiceUnavailable
 from protocol.schemas.compiled import TooExpensiveInline
 from services.journal.bodies import decompress
 from services.receiving.validation_workers import pool as checking
-from services.receiving.validation_workers.ipc import Question, check, judge
+from services.receiving.validation_workers.ipc import Job, check, validate
 from services.receiving.validation_workers.pool import (
-    DEAR_HERE_BYTES_MAX,
-    JSON_HERE_BYTES_MAX,
-    WORK_HERE_MAX,
-    Checkers,
-    is_small,
+    COSTLY_INLINE_BYTES_MAX,
+    INLINE_WORK_MAX,
+    JSON_INLINE_BYTES_MAX,
+    ValidationWorkers,
+    validates_inline,
 )
 from tests.ingest.gate import OK, VALID, ImportClient
 from tests.ingest.journal import Journal
@@ -70,8 +70,8 @@ BODIES = [
 
 
 @pytest.fixture(scope="module")
-async def checkers() -> AsyncGenerator[Checkers]:
-    opened = Checkers()
+async def checkers() -> AsyncGenerator[ValidationWorkers]:
+    opened = ValidationWorkers()
     yield opened
     await opened.close()
 
@@ -84,10 +84,10 @@ def told(refusal: Refusal | None) -> tuple[Any, ...] | None:
 
 @pytest.mark.parametrize(("endpoint", "media_type", "body"), BODIES)
 async def test_a_check_beside_says_what_a_check_here_says(
-    checkers: Checkers, endpoint: str, media_type: str, body: bytes
+    checkers: ValidationWorkers, endpoint: str, media_type: str, body: bytes
 ) -> None:
     here = check(endpoint, body, media_type)
-    beside = await checkers.judge(Question(endpoint, media_type, keep=True), body)
+    beside = await checkers.validate(Job(endpoint, media_type, keep=True), body)
 
     assert [
         told(beside.checked.refusal_before_owner_check),
@@ -102,34 +102,34 @@ async def test_a_check_beside_says_what_a_check_here_says(
         here.client_id,
     )
     assert beside.checked.append_only == here.append_only
-    assert beside.kept == judge(Question(endpoint, media_type, keep=True), body).kept
+    assert beside.kept == validate(Job(endpoint, media_type, keep=True), body).kept
 
 
-async def test_what_is_only_validated_is_not_kept(checkers: Checkers) -> None:
-    assert (await checkers.judge(Question("validate", JSON, keep=False), push())).kept is None
+async def test_what_is_only_validated_is_not_kept(checkers: ValidationWorkers) -> None:
+    assert (await checkers.validate(Job("validate", JSON, keep=False), push())).kept is None
 
 
 def test_only_what_is_cheap_is_checked_where_it_arrives() -> None:
-    dear, small = b" " * (DEAR_HERE_BYTES_MAX + 1), b" " * DEAR_HERE_BYTES_MAX
+    dear, small = b" " * (COSTLY_INLINE_BYTES_MAX + 1), b" " * COSTLY_INLINE_BYTES_MAX
     counted = dear + b"multipleOf"
 
-    assert is_small("push", dear, JSON)
-    assert is_small("push", small, TRANSIT)
-    assert is_small("batch", dear, JSON)
-    assert is_small("push", b" " * JSON_HERE_BYTES_MAX, JSON)
-    assert not is_small("push", b" " * (JSON_HERE_BYTES_MAX + 1), JSON)
-    assert not is_small("push", dear, TRANSIT)
-    assert not is_small("batch", counted, JSON)
+    assert validates_inline("push", dear, JSON)
+    assert validates_inline("push", small, TRANSIT)
+    assert validates_inline("batch", dear, JSON)
+    assert validates_inline("push", b" " * JSON_INLINE_BYTES_MAX, JSON)
+    assert not validates_inline("push", b" " * (JSON_INLINE_BYTES_MAX + 1), JSON)
+    assert not validates_inline("push", dear, TRANSIT)
+    assert not validates_inline("batch", counted, JSON)
 
 
 async def test_a_check_that_takes_too_long_is_given_up_and_others_go_on() -> None:
-    impatient = Checkers(check_seconds_max=0.01)
+    impatient = ValidationWorkers(validation_seconds_max=0.01)
     slow = b"[" + b'"~i1",' * 1_000_000 + b"1]"
     try:
         with pytest.raises(CheckTooLong):
-            await impatient.judge(Question("push", TRANSIT, keep=True), slow)
-        impatient._check_seconds_max = 60
-        judged = await impatient.judge(Question("push", JSON, keep=True), push())
+            await impatient.validate(Job("push", TRANSIT, keep=True), slow)
+        impatient._validation_seconds_max = 60
+        judged = await impatient.validate(Job("push", JSON, keep=True), push())
     finally:
         await impatient.close()
 
@@ -137,16 +137,16 @@ async def test_a_check_that_takes_too_long_is_given_up_and_others_go_on() -> Non
 
 
 async def test_a_checker_that_dies_is_replaced() -> None:
-    checkers = Checkers()
-    question = Question("push", JSON, keep=True)
+    checkers = ValidationWorkers()
+    question = Job("push", JSON, keep=True)
     try:
-        await checkers.judge(question, push())
+        await checkers.validate(question, push())
         (checker,) = checkers._idle
         checker.kill()
         await checker.wait()
         with pytest.raises(ServiceUnavailable):
-            await checkers.judge(question, push())
-        judged = await checkers.judge(question, push())
+            await checkers.validate(question, push())
+        judged = await checkers.validate(question, push())
     finally:
         await checkers.close()
 
@@ -155,9 +155,9 @@ async def test_a_checker_that_dies_is_replaced() -> None:
 
 async def test_one_that_has_grown_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "RESIDENT_KILOBYTES_MAX", 1)
-    checkers = Checkers()
+    checkers = ValidationWorkers()
     try:
-        await checkers.judge(Question("push", JSON, keep=True), push())
+        await checkers.validate(Job("push", JSON, keep=True), push())
 
         assert checkers._idle == []
     finally:
@@ -165,7 +165,7 @@ async def test_one_that_has_grown_is_replaced(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_large_bodies_are_taken_as_they_are(gate: ImportClient, journal: Journal) -> None:
-    text = "x" * JSON_HERE_BYTES_MAX
+    text = "x" * JSON_INLINE_BYTES_MAX
     records = orjson.dumps([gate.record(data={"id": 1, "text": text})])
     whole = batch(messages=[MESSAGE | {"data": {"id": 1, "text": text}}])
 
@@ -179,7 +179,7 @@ async def test_large_bodies_are_taken_as_they_are(gate: ImportClient, journal: J
 async def test_a_large_body_with_a_fault_is_refused_as_a_small_one(
     gate: ImportClient, journal: Journal
 ) -> None:
-    text = "x" * JSON_HERE_BYTES_MAX
+    text = "x" * JSON_INLINE_BYTES_MAX
     bad = orjson.dumps([gate.record(data={"id": None, "text": text})])
     answer = await gate.send(PUSH, bad)
 
@@ -201,9 +201,9 @@ async def test_a_small_batch_with_a_dear_schema_is_checked_beside_too(
     body = batch(schema=schema, messages=messages)
     bad = batch(schema=schema, messages=[*messages, MESSAGE | {"data": {"a": 1}}])
 
-    assert is_small("batch", body, JSON)
+    assert validates_inline("batch", body, JSON)
     with pytest.raises(TooExpensiveInline):
-        check("batch", body, JSON, work_max=WORK_HERE_MAX)
+        check("batch", body, JSON, work_max=INLINE_WORK_MAX)
     assert (await gate.send(BATCH, body)).brief == OK
     answer = await gate.send(BATCH, bad)
     assert answer.json["error"].startswith("Record 1000 did not conform to schema: #/a")

@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 
 from protocol.refusals import Refusal
 from protocol.token_text import token_text
-from services.receiving.body_reader import Readings
-from services.receiving.memory_budget import Held, InFlight
-from services.runtime.hardened_http import GuardedRunner
+from services.receiving.body_reader import BodyReader
+from services.receiving.memory_budget import MemoryBudget, Reservation
+from services.runtime.hardened_http import HardenedRunner
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import ImportClient, say
 from tests.ingest.journal import Journal
@@ -190,19 +190,21 @@ async def test_a_push_without_a_body(gate: ImportClient) -> None:
 @contextlib.asynccontextmanager
 async def reading_slowly(start_seconds: float) -> AsyncGenerator[str]:
     """A server that only reads, as ingest does, with less patience."""
-    readings = Readings(body_bytes_max=1_000_000, start_seconds=start_seconds)
+    readings = BodyReader(body_bytes_max=1_000_000, start_seconds=start_seconds)
 
     async def read(request: web.Request) -> web.Response:
         try:
-            with Held(InFlight(1_000_000)) as held:
-                body = await readings.read(request.content, held, announced=request.content_length)
+            with Reservation(MemoryBudget(1_000_000)) as held:
+                body = await readings.read(
+                    request.content, held, content_length=request.content_length
+                )
         except Refusal as refusal:
             return web.Response(status=refusal.status)
         return web.Response(text=str(len(body)))
 
     app = web.Application()
     app.router.add_post("/", read)
-    runner = GuardedRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = HardenedRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0]

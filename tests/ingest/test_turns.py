@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.receiving.validation_workers.fair_queue import Turns
+from services.receiving.validation_workers.fair_queue import FairQueue
 
 GREEDY, MODEST, THIRD = 1, 2, 3
 
@@ -13,7 +13,7 @@ class Desk:
     """Who was served, in order; each one stays until it is told to go."""
 
     def __init__(self, places: int) -> None:
-        self.turns = Turns(places)
+        self.turns = FairQueue(places)
         self.served: list[int | None] = []
         self.leaving: list[asyncio.Event] = []
         self.tasks: list[asyncio.Task[None]] = []
@@ -32,7 +32,7 @@ class Desk:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def _stays(self, whose: int | None) -> None:
-        async with self.turns.place(whose):
+        async with self.turns.slot(whose):
             self.served.append(whose)
             leaving = asyncio.Event()
             self.leaving.append(leaving)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from demo.system import System
-from services.relay.app import RelaySettings, relaying
+from services.relay.app import RelaySettings, running_relay
 from services.runtime.clock import SystemClock
 from tests.cli.made import Made
 
@@ -54,7 +54,7 @@ def relay(settings: RelaySettings) -> Relay:
     @contextlib.asynccontextmanager
     async def relay(**changes: Any) -> AsyncIterator[str]:
         changed = replace(settings, **changes)
-        async with relaying(changed, clock=SystemClock()) as (address, _):
+        async with running_relay(changed, clock=SystemClock()) as (address, _):
             yield address
 
     return relay

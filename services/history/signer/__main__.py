@@ -6,10 +6,10 @@ if __name__ == "__main__":
     gc.disable()  # until all is read: services/runtime/lifecycle.py
 
 from services.history.signer.program import SignerSettings, build_app
-from services.runtime.lifecycle import main_of
+from services.runtime.lifecycle import run_main
 
 if __name__ == "__main__":
-    main_of(
+    run_main(
         "signer",
         SignerSettings,
         build_app,

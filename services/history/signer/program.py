@@ -17,7 +17,7 @@ from services.history.signer.signing import LogDoesNotExtend, RecordMissing, Sig
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
-from services.runtime.database_preflight import check_fitness
+from services.runtime.database_preflight import check_database
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.runtime.logs import Log
@@ -134,7 +134,7 @@ async def _listening(url: Secret, bell: asyncio.Event) -> AsyncIterator[Connecti
     """A connection of its own; the bell rings when it hears of an append or breaks."""
     connection = await connect(url, application_name="pushgate signer")
     try:
-        await check_fitness(connection, role=ROLE)
+        await check_database(connection, role=ROLE)
         connection.add_termination_listener(lambda *_: bell.set())
         await connection.add_listener("ledger", lambda *_: bell.set())
         yield connection

@@ -12,7 +12,7 @@ from services.ingest.admission import Token
 from services.ingest.commit.columns import Candidate
 from services.ingest.reporting.usage_stats import Whose
 from services.runtime.clock import Clock
-from services.runtime.logs import Log, LogEvent, lines_text, write_text
+from services.runtime.logs import Log, LogEvent, render_lines, write_rendered
 
 LINES_SECONDS = 1.0
 # Of pushes in that time; the rest is counted, and stands in the metrics like all others.
@@ -88,7 +88,7 @@ class PushLines:
         self._room -= len(kept)
         self._dropped += len(lines) - len(kept)
         if kept:
-            self._texts.append(lines_text(event, "info", kept))
+            self._texts.append(render_lines(event, "info", kept))
         if self._due is None:
             loop = asyncio.get_running_loop()
             self._due = loop.call_later(LINES_SECONDS, self._begin_to_write, loop)
@@ -96,12 +96,12 @@ class PushLines:
     def _begin_to_write(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = None
         if text := self._text():
-            self._writing = loop.run_in_executor(None, write_text, text)
+            self._writing = loop.run_in_executor(None, write_rendered, text)
 
     def write(self) -> None:
         """What was kept until now, in the caller's thread."""
         if text := self._text():
-            write_text(text)
+            write_rendered(text)
 
     def _text(self) -> bytes:
         if self._dropped:

@@ -11,7 +11,7 @@ from services.ingest.auth import presented_hash
 from services.ingest.reporting.access_log import PushLines
 from services.ingest.reporting.usage_stats import NOBODY, Counts, Whose
 from services.ingest.token_cache.cache import Beliefs
-from services.receiving.http_answers import refused
+from services.receiving.http_answers import refusal_response
 from services.runtime.clock import Clock
 from services.runtime.http import caller_address, given_request_id
 
@@ -46,7 +46,7 @@ class Telling:
             body_bytes = request.content.total_bytes
         peer = caller_address(request, behind_proxy=self._behind_proxy)
         self._count(refusal, whose, body_bytes=body_bytes, peer=peer)
-        return refused(refusal, endpoint)
+        return refusal_response(refusal, endpoint)
 
     async def not_found(self, request: web.Request) -> web.Response:
         return self.refused(request, PathNotFound(), endpoint=_OTHER)
@@ -59,7 +59,7 @@ class Telling:
         refusal = MalformedHttp()
         self._lines.refused(refusal, endpoint=_OTHER, request_id=None, whose=NOBODY)
         self._count(refusal, NOBODY, body_bytes=0, peer=request.remote)
-        return refused(refusal, _OTHER)
+        return refusal_response(refusal, _OTHER)
 
     def _count(self, refusal: Refusal, whose: Whose, *, body_bytes: int, peer: str | None) -> None:
         self._counts.refused(

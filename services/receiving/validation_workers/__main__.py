@@ -19,10 +19,10 @@ if __name__ == "__main__":
 
 from services.receiving.validation_workers.ipc import (
     LENGTHS,
-    Question,
-    answer_header,
+    Job,
     head,
-    judge,
+    result_header,
+    validate,
 )
 
 # Whoever answers requests goes first.
@@ -49,9 +49,9 @@ def main() -> None:
 
 def _answer(questions: BinaryIO, lengths: bytes) -> tuple[bytes, bytes]:
     header_bytes, body_bytes = LENGTHS.unpack(lengths)
-    question = Question(*json.loads(questions.read(header_bytes)))
-    judged = judge(question, questions.read(body_bytes))
-    header = answer_header(judged) | {"resident_kilobytes": _resident_kilobytes()}
+    question = Job(*json.loads(questions.read(header_bytes)))
+    judged = validate(question, questions.read(body_bytes))
+    header = result_header(judged) | {"resident_kilobytes": _resident_kilobytes()}
     kept = b"" if judged.kept is None else judged.kept.compressed
     return head(header, kept), kept
 

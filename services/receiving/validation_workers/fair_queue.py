@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from typing import TypeAlias
 
 # An integration's id; None where nobody can say.
-Whose: TypeAlias = int | None
+Tenant: TypeAlias = int | None
 
 
-class Turns:
+class FairQueue:
     """A few places, given to integrations in turn.
 
     A place that becomes free goes to the integration that has the fewest, of equal ones to the one
@@ -20,48 +20,48 @@ class Turns:
     never for all that another sends; and while another waits, nobody gets a second place.
     """
 
-    def __init__(self, places: int) -> None:
-        self._free = places
-        self._has: Counter[Whose] = Counter()
-        self._waiting: dict[Whose, deque[asyncio.Future[None]]] = {}
+    def __init__(self, slots: int) -> None:
+        self._free_slots = slots
+        self._slots_used: Counter[Tenant] = Counter()
+        self._waiting: dict[Tenant, deque[asyncio.Future[None]]] = {}
 
     @contextlib.asynccontextmanager
-    async def place(self, whose: Whose) -> AsyncIterator[None]:
-        await self._take(whose)
+    async def slot(self, tenant: Tenant) -> AsyncIterator[None]:
+        await self._acquire(tenant)
         try:
             yield
         finally:
-            self._leave(whose)
+            self._release(tenant)
 
-    async def _take(self, whose: Whose) -> None:
-        if self._free:
-            self._free -= 1
-            self._has[whose] += 1
+    async def _acquire(self, tenant: Tenant) -> None:
+        if self._free_slots:
+            self._free_slots -= 1
+            self._slots_used[tenant] += 1
             return
         given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(whose, deque()).append(given)
+        self._waiting.setdefault(tenant, deque()).append(given)
         try:
             await given
         except asyncio.CancelledError:
             if not given.cancelled():
-                self._leave(whose)
+                self._release(tenant)
             raise
 
-    def _leave(self, whose: Whose) -> None:
-        self._has[whose] -= 1
-        if not self._has[whose]:
-            del self._has[whose]
-        self._free += 1
-        while self._free and self._waiting:
-            self._give(min(self._waiting, key=self._has.__getitem__))
+    def _release(self, tenant: Tenant) -> None:
+        self._slots_used[tenant] -= 1
+        if not self._slots_used[tenant]:
+            del self._slots_used[tenant]
+        self._free_slots += 1
+        while self._free_slots and self._waiting:
+            self._hand_over(min(self._waiting, key=self._slots_used.__getitem__))
 
-    def _give(self, whose: Whose) -> None:
+    def _hand_over(self, tenant: Tenant) -> None:
         """To the first of these that still waits, if any; the others are last in line now."""
-        line = self._waiting.pop(whose)
+        line = self._waiting.pop(tenant)
         given = line.popleft()
         if line:
-            self._waiting[whose] = line
+            self._waiting[tenant] = line
         if not given.done():
-            self._free -= 1
-            self._has[whose] += 1
+            self._free_slots -= 1
+            self._slots_used[tenant] += 1
             given.set_result(None)

@@ -23,7 +23,7 @@ LENGTHS = struct.Struct("!QQ")
 Header: TypeAlias = dict[str, Any]
 
 
-class Question(NamedTuple):
+class Job(NamedTuple):
     """``keep``: whether the body is wanted as the journal has it, when nothing is wrong with it."""
 
     endpoint: str
@@ -31,7 +31,7 @@ class Question(NamedTuple):
     keep: bool
 
 
-class Judged(NamedTuple):
+class ValidationResult(NamedTuple):
     checked: Validated
     kept: EncodedBody | None = None
 
@@ -48,19 +48,19 @@ def check(
     return check_push(body, media_type)
 
 
-def judge(question: Question, body: bytes) -> Judged:
+def validate(question: Job, body: bytes) -> ValidationResult:
     checked = check(question.endpoint, body, question.media_type)
     good = checked.refusal_before_owner_check is None and checked.refusal_after_owner_check is None
-    return Judged(checked, encode_body(body) if good and question.keep else None)
+    return ValidationResult(checked, encode_body(body) if good and question.keep else None)
 
 
-def head(header: Header | Question, body: bytes) -> bytes:
+def head(header: Header | Job, body: bytes) -> bytes:
     """What comes before ``body``."""
     text = json.dumps(header).encode()
     return LENGTHS.pack(len(text), len(body)) + text
 
 
-def answer_header(judged: Judged) -> Header:
+def result_header(judged: ValidationResult) -> Header:
     checked = judged.checked
     return {
         "records": checked.records,
@@ -74,7 +74,7 @@ def answer_header(judged: Judged) -> Header:
     }
 
 
-def judged_of(header: Header, body: bytes) -> Judged:
+def result_of(header: Header, body: bytes) -> ValidationResult:
     checked = Validated(
         header["records"],
         tuple((name, records) for name, records in header["tables"]),
@@ -85,7 +85,7 @@ def judged_of(header: Header, body: bytes) -> Judged:
         sequences=None if header["sequences"] is None else tuple(header["sequences"]),
     )
     sha256 = header["sha256"]
-    return Judged(checked, None if sha256 is None else EncodedBody(body, bytes.fromhex(sha256)))
+    return ValidationResult(checked, None if sha256 is None else EncodedBody(body, bytes.fromhex(sha256)))
 
 
 def _words(refusal: Refusal | None) -> list[str] | None:

@@ -16,56 +16,62 @@ from asyncio.subprocess import PIPE, Process
 from protocol.media_types import is_transit
 from protocol.refusals.edge import CheckTooLong
 from services.receiving.memory_budget import unavailable
-from services.receiving.validation_workers.fair_queue import Turns, Whose
-from services.receiving.validation_workers.ipc import LENGTHS, Judged, Question, head, judged_of
+from services.receiving.validation_workers.fair_queue import FairQueue, Tenant
+from services.receiving.validation_workers.ipc import (
+    LENGTHS,
+    Job,
+    ValidationResult,
+    head,
+    result_of,
+)
 from services.runtime.logs import Log
 
 # A body of this size holds up the others for a few milliseconds, for tens of them at the worst.
-JSON_HERE_BYTES_MAX = 512 * 1024
+JSON_INLINE_BYTES_MAX = 512 * 1024
 # The same for what is dearer: transit, and decimals that a schema counts exactly.
-DEAR_HERE_BYTES_MAX = 64 * 1024
+COSTLY_INLINE_BYTES_MAX = 64 * 1024
 
 # Work of checking against a schema, in the unit of SCHEMA_WORK_MAX: 40 ms.
-WORK_HERE_MAX = 10_000_000
+INLINE_WORK_MAX = 10_000_000
 
-CHECKERS_MAX = 2
-CHECK_SECONDS_MAX = 60.0
+WORKERS_MAX = 2
+VALIDATION_SECONDS_MAX = 60.0
 # One that has grown larger than this is replaced: what it took it never gives back.
 RESIDENT_KILOBYTES_MAX = 256 * 1024
 # Of a pipe's buffer in this process: no body is larger.
 PIPE_BYTES = 1024 * 1024
 
 
-def is_small(endpoint: str, body: bytes, media_type: str) -> bool:
+def validates_inline(endpoint: str, body: bytes, media_type: str) -> bool:
     """Whether it is checked at once, where it arrived."""
     size = len(body)
-    if size <= DEAR_HERE_BYTES_MAX:
+    if size <= COSTLY_INLINE_BYTES_MAX:
         return True
-    if size > JSON_HERE_BYTES_MAX or is_transit(media_type):
+    if size > JSON_INLINE_BYTES_MAX or is_transit(media_type):
         return False
     return endpoint != "batch" or b"multipleOf" not in body
 
 
-class Checkers:
+class ValidationWorkers:
     """Started when they are needed, at most CHECKERS_MAX; who comes then waits for a turn."""
 
-    def __init__(self, *, check_seconds_max: float = CHECK_SECONDS_MAX) -> None:
-        self._check_seconds_max = check_seconds_max
-        self._turns = Turns(CHECKERS_MAX)
+    def __init__(self, *, validation_seconds_max: float = VALIDATION_SECONDS_MAX) -> None:
+        self._validation_seconds_max = validation_seconds_max
+        self._queue = FairQueue(WORKERS_MAX)
         self._idle: list[Process] = []
 
-    async def judge(self, question: Question, body: bytes, whose: Whose = None) -> Judged:
+    async def validate(self, job: Job, body: bytes, tenant: Tenant = None) -> ValidationResult:
         """Raises CheckTooLong, and ServiceUnavailable when a checker cannot be had or died."""
-        async with self._turns.place(whose):
+        async with self._queue.slot(tenant):
             try:
-                checker = self._idle.pop() if self._idle else await _started()
+                worker = self._idle.pop() if self._idle else await _start()
             except OSError:
                 raise unavailable() from None
-            may_go_on = False
+            reusable = False
             try:
-                async with asyncio.timeout(self._check_seconds_max):
-                    judged, resident_kilobytes = await _asked(checker, question, body)
-                may_go_on = resident_kilobytes <= RESIDENT_KILOBYTES_MAX
+                async with asyncio.timeout(self._validation_seconds_max):
+                    result, resident_kilobytes = await _run(worker, job, body)
+                reusable = resident_kilobytes <= RESIDENT_KILOBYTES_MAX
             except TimeoutError:
                 Log().warning("checker.ended", why="it took too long", bytes=len(body))
                 raise CheckTooLong from None
@@ -73,11 +79,11 @@ class Checkers:
                 Log().warning("checker.ended", why="it died", bytes=len(body))
                 raise unavailable() from None
             finally:
-                if may_go_on:
-                    self._idle.append(checker)
+                if reusable:
+                    self._idle.append(worker)
                 else:
-                    await _end(checker)
-            return judged
+                    await _end(worker)
+            return result
 
     async def close(self) -> None:
         """When nobody asks any more."""
@@ -85,7 +91,7 @@ class Checkers:
             await _end(self._idle.pop())
 
 
-async def _started() -> Process:
+async def _start() -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.receiving.validation_workers"),
         stdin=PIPE,
@@ -96,19 +102,19 @@ async def _started() -> Process:
     )
 
 
-async def _asked(checker: Process, question: Question, body: bytes) -> tuple[Judged, int]:
-    assert checker.stdin is not None
-    assert checker.stdout is not None
-    for part in (head(question, body), body):
-        checker.stdin.write(part)
-        await checker.stdin.drain()
-    header_bytes, body_bytes = LENGTHS.unpack(await checker.stdout.readexactly(LENGTHS.size))
-    header = json.loads(await checker.stdout.readexactly(header_bytes))
-    kept = await checker.stdout.readexactly(body_bytes)
-    return judged_of(header, kept), header["resident_kilobytes"]
+async def _run(worker: Process, job: Job, body: bytes) -> tuple[ValidationResult, int]:
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    for part in (head(job, body), body):
+        worker.stdin.write(part)
+        await worker.stdin.drain()
+    header_bytes, body_bytes = LENGTHS.unpack(await worker.stdout.readexactly(LENGTHS.size))
+    header = json.loads(await worker.stdout.readexactly(header_bytes))
+    kept = await worker.stdout.readexactly(body_bytes)
+    return result_of(header, kept), header["resident_kilobytes"]
 
 
-async def _end(checker: Process) -> None:
+async def _end(worker: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
-        checker.kill()
-    await checker.wait()
+        worker.kill()
+    await worker.wait()
