@@ -14,7 +14,7 @@ import pytest
 
 from tests.database.shared_server import own_directory_of_a_run
 from tests.eventually import eventually
-from tests.runtime.installation import ROOT, Installation
+from tests.launcher.installation import ROOT, Installation
 
 ANY_PORTS = [f"--{program}-port=0" for program in ("tokens", "ingest", "history")]
 UP = (sys.executable, "-m", "cli", "up", *ANY_PORTS, "--quickstart", "--data-dir")

@@ -85,7 +85,9 @@ def result_of(header: Header, body: bytes) -> ValidationResult:
         sequences=None if header["sequences"] is None else tuple(header["sequences"]),
     )
     sha256 = header["sha256"]
-    return ValidationResult(checked, None if sha256 is None else EncodedBody(body, bytes.fromhex(sha256)))
+    return ValidationResult(
+        checked, None if sha256 is None else EncodedBody(body, bytes.fromhex(sha256))
+    )
 
 
 def _words(refusal: Refusal | None) -> list[str] | None:

@@ -20,7 +20,7 @@ from services.relay.app import RelaySettings
 from services.runtime.config import Secret
 from tests.cli.made import Made
 from tests.eventually import eventually
-from tests.relaying.conftest import Relay, RelayProcess
+from tests.relay.conftest import Relay, RelayProcess
 from tests.system.destination import rows
 
 JSON = {"Content-Type": "application/json"}

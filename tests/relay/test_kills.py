@@ -7,7 +7,7 @@ import pytest
 from demo.system import System
 from tests.cli.made import Made
 from tests.eventually import eventually
-from tests.relaying.conftest import RelayProcess
+from tests.relay.conftest import RelayProcess
 from tests.rounds import rounds
 from tests.system.destination import rows
 from tests.system.load import RECORDS_A_PUSH, Gate, Told, pushing

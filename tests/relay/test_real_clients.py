@@ -16,7 +16,7 @@ from tests.clients.environments import program
 from tests.clients.recorder import Recorder
 from tests.clients.singer import Target, record, run, schema, state
 from tests.eventually import eventually
-from tests.relaying.conftest import Relay
+from tests.relay.conftest import Relay
 from tests.rounds import rounds
 from tests.system.destination import rows
 

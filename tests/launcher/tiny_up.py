@@ -1,4 +1,4 @@
-"""The supervisor with tiny programs: ``python -m tests.runtime.tiny_up DATA_DIRECTORY``."""
+"""The supervisor with tiny programs: ``python -m tests.launcher.tiny_up DATA_DIRECTORY``."""
 
 import asyncio
 import secrets
@@ -27,7 +27,7 @@ async def serve(directory: Path) -> None:
         data_directory=directory,
         ports=dict.fromkeys(SERVED_PORTS, 0),
         first_account=made_up_account,
-        modules=dict.fromkeys(START_ORDER, "tests.runtime.tiny_program"),
+        modules=dict.fromkeys(START_ORDER, "tests.launcher.tiny_program"),
     )
     async with everything(options) as running:
         sys.stdout.write(f"ready {' '.join(running.urls.values())}\n")

@@ -17,7 +17,7 @@ from services.launcher.process_identity import started
 from services.launcher.sockets import PortTaken, listening
 from services.runtime.migrations import ROLES
 from services.runtime.private_files import read_private_json, write_private_json
-from tests.runtime.installation import is_alive
+from tests.launcher.installation import is_alive
 
 SOMEBODY = UnixUser(uid=os.getuid() + 1, gid=os.getgid() + 1, name="somebody")
 

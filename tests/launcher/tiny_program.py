@@ -1,6 +1,6 @@
 """A program as small as one can be that lives like ours: its answer tells who it is.
 
-Run as ``python -m tests.runtime.tiny_program``; without a socket it serves operations only.
+Run as ``python -m tests.launcher.tiny_program``; without a socket it serves operations only.
 """
 
 import os

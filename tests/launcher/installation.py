@@ -19,7 +19,7 @@ from tests.eventually import eventually
 READY_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 40.0
 ROOT = Path(__file__).parents[2]
-TINY_UP = (sys.executable, "-m", "tests.runtime.tiny_up")
+TINY_UP = (sys.executable, "-m", "tests.launcher.tiny_up")
 
 
 @dataclass

@@ -14,7 +14,7 @@ from services.launcher.embedded_postgres.orphans import read_postmaster_pid
 from services.launcher.stack import START_ORDER
 from tests.database.shared_server import own_directory_of_a_run
 from tests.eventually import eventually
-from tests.runtime.installation import Installation, is_alive, parent_of
+from tests.launcher.installation import Installation, is_alive, parent_of
 
 
 @pytest.fixture(scope="module")
