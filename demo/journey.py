@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from cli.push.requests import Request, Shape
+from cli.push.requests import PushRequest, PushShape
 from demo import destination
 from demo.checks import expect
 from demo.flights import FLIGHTS_KEY, PLANES_KEY, Row, flights, planes
@@ -55,7 +55,7 @@ class Journey:
         say(f"  As of fact {before}, still: token {first.id}.")
 
     async def _push_flights(self, client_id: int, token: Token) -> None:
-        shape = Shape(
+        shape = PushShape(
             client_id=client_id,
             table="flights",
             keys=FLIGHTS_KEY,
@@ -102,7 +102,7 @@ class Journey:
 
     async def _rotate(self, client_id: int, old: Token) -> Token:
         """Pushes go on all the time: with the old token, then with the new one."""
-        shape = Shape(
+        shape = PushShape(
             client_id=client_id,
             table="planes",
             keys=PLANES_KEY,
@@ -131,7 +131,7 @@ class Journey:
         await self._nothing_was_lost(rounds)
         return new
 
-    async def _push_with_the_old(self, request: Request, old: Token, new: Token) -> None:
+    async def _push_with_the_old(self, request: PushRequest, old: Token, new: Token) -> None:
         refused = await self._pusher.send(old, [request])
         statuses = [problem.status for problem in refused.problems]
         expect("answers to the revoked token", statuses, [UNAUTHORIZED])

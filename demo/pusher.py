@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.database import system_database
-from cli.push.direct import Gate, send_all
-from cli.push.json_input import Unusable
+from cli.push.direct import DirectPush, send_all
+from cli.push.json_input import InvalidInput
 from cli.push.report import Report
-from cli.push.requests import Request
+from cli.push.requests import PushRequest
 from demo.checks import Mismatch, expect
 from demo.pushes import Rounds
 from demo.system import System
@@ -54,13 +54,13 @@ class Pusher:
         self._system = system
         self._clock = clock
 
-    async def send(self, token: Token, requests: Iterable[Request]) -> Report:
-        gate = Gate(
+    async def send(self, token: Token, requests: Iterable[PushRequest]) -> Report:
+        gate = DirectPush(
             url=self._system.target.import_url(),
             token=FixedToken(token.text.reveal()),
             connections=CONNECTIONS,
         )
-        items: Iterator[Request | Unusable] = iter(requests)
+        items: Iterator[PushRequest | InvalidInput] = iter(requests)
         return await send_all(gate, items, counts_rest=False)
 
     @contextlib.asynccontextmanager

@@ -5,20 +5,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
-from cli.push.json_input import Record
-from cli.push.requests import Request, Shape, cut
+from cli.push.json_input import InputRecord
+from cli.push.requests import PushRequest, PushShape, cut
 from demo.flights import Row
 
 
-def requests_of(rows: Iterable[Row], shape: Shape) -> list[Request]:
+def requests_of(rows: Iterable[Row], shape: PushShape) -> list[PushRequest]:
     items = list(cut(_records(rows), shape))
-    assert all(isinstance(item, Request) for item in items), "every row has its key"
-    return [item for item in items if isinstance(item, Request)]
+    assert all(isinstance(item, PushRequest) for item in items), "every row has its key"
+    return [item for item in items if isinstance(item, PushRequest)]
 
 
-def _records(rows: Iterable[Row]) -> Iterator[Record]:
+def _records(rows: Iterable[Row]) -> Iterator[InputRecord]:
     for number, row in enumerate(rows, start=1):
-        yield Record(number, orjson.dumps(row), dict(row))
+        yield InputRecord(number, orjson.dumps(row), dict(row))
 
 
 class Rounds:
@@ -27,7 +27,7 @@ class Rounds:
     ``newest`` tells, for each row's key, the sequence that was sent last.
     """
 
-    def __init__(self, rows: Sequence[Row], key: str, shape: Shape) -> None:
+    def __init__(self, rows: Sequence[Row], key: str, shape: PushShape) -> None:
         self.newest: dict[object, int] = {}
         self.go_on = True
         self.begun = 0
@@ -36,13 +36,13 @@ class Rounds:
         self._shape = shape
         self._numbers = itertools.count(shape.sequence_from)
 
-    def one(self) -> Request:
+    def one(self) -> PushRequest:
         """The next few rows as one request."""
         size = self._shape.records_max
         number = next(self._numbers)
         first = number * size % len(self._rows)
         rows = self._rows[first : first + size]
-        shape = Shape(
+        shape = PushShape(
             client_id=self._shape.client_id,
             table=self._shape.table,
             keys=self._shape.keys,
@@ -57,6 +57,6 @@ class Rounds:
         # Alone it is all there is; nothing is left unsent when it is refused.
         return request._replace(ends=True)
 
-    def __iter__(self) -> Iterator[Request]:
+    def __iter__(self) -> Iterator[PushRequest]:
         while self.go_on:
             yield self.one()._replace(ends=False)

@@ -17,7 +17,7 @@ from cli.output import add_json, columns, counted, show
 from cli.push.address import gate_of
 from cli.push.limits import LINGER_SECONDS
 from cli.push.outbox import linger
-from cli.push.progress import Progress, Standing
+from cli.push.progress import Progress, ProgressState
 from cli.push.set_aside import members_of
 from cli.push.token_source import add_token_file, token_source_of
 from pushgate_client import Counts, Delivery, Outbox, OutboxView, PushgateError, SetAside
@@ -91,7 +91,7 @@ async def _send(arguments: argparse.Namespace) -> int:
     target = target_of(arguments)
     url = gate_of(target, arguments.url)
     token = token_source_of(arguments, target)
-    async with Outbox.open(arguments.directory, said=_say) as opened:
+    async with Outbox.open(arguments.directory, said=_print_warning) as opened:
         if arguments.send_again:
             await opened.requeue(await _ids(opened, arguments.id))
         interrupted = await _sent(opened, Delivery(opened, url=url, token=token))
@@ -107,9 +107,9 @@ async def _sent(opened: Outbox, delivery: Delivery) -> bool:
     """As much as goes without long waits; returns whether somebody ended it before."""
     before = opened.counts().sent_records
 
-    def standing() -> Standing:
+    def standing() -> ProgressState:
         counts = opened.counts()
-        return Standing(
+        return ProgressState(
             read=None,
             accepted=counts.sent_records - before,
             waiting=counts.waiting_records,
@@ -131,7 +131,7 @@ async def _sent(opened: Outbox, delivery: Delivery) -> bool:
 async def _discard(arguments: argparse.Namespace) -> int:
     if not arguments.id:
         raise Refused("--discard needs --id: what is forgotten is named one by one.")
-    async with Outbox.open(arguments.directory, said=_say) as opened:
+    async with Outbox.open(arguments.directory, said=_print_warning) as opened:
         gone = await opened.discard(set(arguments.id))
     show(arguments, {"discarded": gone}, f"{counted(gone, 'entry')} forgotten".replace("ys", "ies"))
     return DONE
@@ -173,7 +173,7 @@ def _chosen(found: Iterable[SetAside], wanted: list[int] | None) -> Iterable[Set
 def _show(arguments: argparse.Namespace, counts: Counts, aside: Iterable[SetAside]) -> None:
     shown = list(islice(aside, SHOWN))
     document: dict[str, Any] = asdict(counts) | {"set_aside_entries": [_facts(e) for e in shown]}
-    show(arguments, document, _told(counts, shown))
+    show(arguments, document, _summary(counts, shown))
 
 
 def _facts(each: SetAside) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _facts(each: SetAside) -> dict[str, Any]:
     }
 
 
-def _told(counts: Counts, shown: list[SetAside]) -> str:
+def _summary(counts: Counts, shown: list[SetAside]) -> str:
     rows = [
         ("waiting", counts.waiting, counts.waiting_records, _why(counts)),
         ("sent", counts.sent, counts.sent_records, ""),
@@ -217,5 +217,5 @@ def _short(reason: str) -> str:
     return reason if len(reason) <= _REASON_CHARACTERS else reason[:_REASON_CHARACTERS] + "…"
 
 
-def _say(sentence: str) -> None:
+def _print_warning(sentence: str) -> None:
     print(f"pushgate: {sentence}", file=sys.stderr)

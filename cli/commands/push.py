@@ -15,13 +15,13 @@ from cli.installation import Target, target_of
 from cli.output import add_json, columns, counted, show
 from cli.push.address import gate_of
 from cli.push.csv_input import ColumnType, column_type, read_csv
-from cli.push.direct import Gate, send_all
-from cli.push.json_input import Record, Unusable, read_records
+from cli.push.direct import DirectPush, send_all
+from cli.push.json_input import InputRecord, InvalidInput, read_records
 from cli.push.limits import CONNECTIONS_MAX, PROBLEMS_SHOWN
-from cli.push.outbox import Way, send_through
+from cli.push.outbox import OutboxPush, send_through
 from cli.push.progress import Input, Progress
-from cli.push.report import Outcome, Report
-from cli.push.requests import Request, Shape, cut
+from cli.push.report import PushOutcome, Report
+from cli.push.requests import PushRequest, PushShape, cut
 from cli.push.token_source import add_token_file, token_source_of
 from protocol.limits import RECORDS_MAX
 from pushgate_client import PushgateError
@@ -110,10 +110,10 @@ async def push(arguments: argparse.Namespace) -> int:
         raise Refused("--outbox makes its own sequences: leave --sequence-field out.")
     began = clock.monotonic()
     with _open(arguments.file) as stream:
-        through = _straight if arguments.outbox is None else _into_outbox
+        through = _push_directly if arguments.outbox is None else _push_through_outbox
         report = await through(arguments, target, stream, clock)
     seconds = clock.monotonic() - began
-    show(arguments, _document(arguments, report, seconds), _told(arguments, report, seconds))
+    show(arguments, _document(arguments, report, seconds), _summary(arguments, report, seconds))
     if report.complete:
         return DONE
     print(f"pushgate: {_count_missing(report)} not acknowledged.", file=sys.stderr)
@@ -126,11 +126,11 @@ async def push(arguments: argparse.Namespace) -> int:
     return exit_code
 
 
-async def _straight(
+async def _push_directly(
     arguments: argparse.Namespace, target: Target, stream: BinaryIO, clock: Clock
 ) -> Report:
     progress = Progress(clock, of=Input(stream))
-    gate = Gate(
+    gate = DirectPush(
         url=gate_of(target),
         token=token_source_of(arguments, target),
         connections=arguments.connections,
@@ -142,11 +142,11 @@ async def _straight(
     return await send_all(gate, items, progress=progress, counts_rest=stream.seekable())
 
 
-async def _into_outbox(
+async def _push_through_outbox(
     arguments: argparse.Namespace, target: Target, stream: BinaryIO, clock: Clock
 ) -> Report:
     progress = Progress(clock, of=Input(stream))
-    way = Way(
+    way = OutboxPush(
         url=gate_of(target),
         token=token_source_of(arguments, target),
         directory=arguments.outbox,
@@ -156,7 +156,7 @@ async def _into_outbox(
         notice=progress.note,
     )
 
-    def items(first_sequence: int) -> Iterator[Request | Unusable]:
+    def items(first_sequence: int) -> Iterator[PushRequest | InvalidInput]:
         return cut(_records(arguments, stream), _shape(arguments, target, first_sequence))
 
     try:
@@ -171,13 +171,15 @@ def _is_csv(arguments: argparse.Namespace) -> bool:
     return bool(arguments.csv or arguments.file.lower().endswith(".csv"))
 
 
-def _records(arguments: argparse.Namespace, stream: BinaryIO) -> Iterator[Record | Unusable]:
+def _records(
+    arguments: argparse.Namespace, stream: BinaryIO
+) -> Iterator[InputRecord | InvalidInput]:
     return read_csv(stream, dict(arguments.column)) if _is_csv(arguments) else read_records(stream)
 
 
-def _shape(arguments: argparse.Namespace, target: Target, sequence_from: int) -> Shape:
+def _shape(arguments: argparse.Namespace, target: Target, sequence_from: int) -> PushShape:
     client_id = target.client_id() if arguments.client_id is None else arguments.client_id
-    return Shape(
+    return PushShape(
         client_id=client_id,
         table=arguments.table,
         keys=tuple(dict.fromkeys(arguments.key)),
@@ -203,12 +205,12 @@ def _open(name: str) -> Iterator[BinaryIO]:
 def _document(arguments: argparse.Namespace, report: Report, seconds: float) -> dict[str, Any]:
     document = {"table": arguments.table, "seconds": round(seconds, 3), **report.as_json()}
     if arguments.outbox is not None:
-        document["held"] = report.records_of(Outcome.HELD)
-        document["set_aside"] = report.records_of(Outcome.SET_ASIDE)
+        document["held"] = report.records_of(PushOutcome.HELD)
+        document["set_aside"] = report.records_of(PushOutcome.SET_ASIDE)
     return document
 
 
-def _told(arguments: argparse.Namespace, report: Report, seconds: float) -> str:
+def _summary(arguments: argparse.Namespace, report: Report, seconds: float) -> str:
     rate = report.accepted / seconds if seconds else 0
     took = f"{counted(report.requests, 'request')}, {seconds:.1f} s, {rate:,.0f} records/s"
     lines = [f"{counted(report.accepted, 'record')} accepted for table {arguments.table} ({took})"]
@@ -226,9 +228,14 @@ def _told(arguments: argparse.Namespace, report: Report, seconds: float) -> str:
 def _table(report: Report) -> str:
     """What became of all records, and the first reason for each kind that is not in."""
     rows: list[tuple[object, ...]] = [("accepted", f"{report.accepted:,}", "")]
-    for outcome in (Outcome.HELD, Outcome.SET_ASIDE, Outcome.UNUSABLE, Outcome.UNSENT):
+    for outcome in (
+        PushOutcome.HELD,
+        PushOutcome.SET_ASIDE,
+        PushOutcome.UNUSABLE,
+        PushOutcome.UNSENT,
+    ):
         of_it = [problem for problem in report.problems if problem.outcome is outcome]
-        if of_it or outcome is not Outcome.UNSENT:
+        if of_it or outcome is not PushOutcome.UNSENT:
             all_counted = all(problem.records is not None for problem in of_it)
             count = f"{report.records_of(outcome):,}" if all_counted else "the rest"
             rows.append((outcome, count, of_it[0].reason if of_it else ""))

@@ -14,7 +14,7 @@ import orjson
 
 from cli.errors import Refused
 from cli.output import counted
-from cli.push.json_input import Record, Unusable
+from cli.push.json_input import InputRecord, InvalidInput
 from cli.push.limits import RECORD_BYTES_MAX
 
 ColumnType = Literal["text", "integer", "number", "boolean", "json"]
@@ -36,7 +36,9 @@ def column_type(text: str) -> tuple[str, ColumnType]:
     raise ValueError(f"NAME:TYPE with one of {', '.join(get_args(ColumnType))}, got {text!r}")
 
 
-def read_csv(stream: BinaryIO, types: Mapping[str, ColumnType]) -> Iterator[Record | Unusable]:
+def read_csv(
+    stream: BinaryIO, types: Mapping[str, ColumnType]
+) -> Iterator[InputRecord | InvalidInput]:
     """As a stream. Numbers are those of lines; of a row over several lines the last one's.
 
     Raises Refused for a header that names no columns, one twice, or none of a name in ``types``.
@@ -54,7 +56,7 @@ def read_csv(stream: BinaryIO, types: Mapping[str, ColumnType]) -> Iterator[Reco
             if row:
                 yield _record(rows.line_num, header, row, types)
     except (csv.Error, UnicodeDecodeError) as error:
-        yield Unusable(rows.line_num + 1, f"not CSV in UTF-8: {error}", ends=True)
+        yield InvalidInput(rows.line_num + 1, f"not CSV in UTF-8: {error}", ends=True)
     finally:
         # Whoever opened the stream closes it.
         text.detach()
@@ -81,9 +83,9 @@ def _header(names: list[str], types: Mapping[str, ColumnType]) -> list[str]:
 
 def _record(
     number: int, header: list[str], row: list[str], types: Mapping[str, ColumnType]
-) -> Record | Unusable:
+) -> InputRecord | InvalidInput:
     if len(row) != len(header):
-        return Unusable(
+        return InvalidInput(
             number,
             f"{counted(len(row), 'cell')}, but the header names {counted(len(header), 'column')}",
         )
@@ -94,10 +96,10 @@ def _record(
         written = b"null" if cell == "" else _written(cell, kind)
         if written is None:
             shown = cell if len(cell) <= _SHOWN_CHARACTERS else cell[:_SHOWN_CHARACTERS] + "…"
-            return Unusable(number, f"column {name}: {shown!r} is no {kind}")
+            return InvalidInput(number, f"column {name}: {shown!r} is no {kind}")
         data[name] = None if written == b"null" else _value(cell, kind)
         members.append(orjson.dumps(name) + b":" + written)
-    return Record(number, b"{" + b",".join(members) + b"}", data)
+    return InputRecord(number, b"{" + b",".join(members) + b"}", data)
 
 
 def _written(cell: str, kind: ColumnType) -> bytes | None:

@@ -5,23 +5,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from cli.push.json_input import Unusable
+from cli.push.json_input import InvalidInput
 from cli.push.limits import GIVE_UP_UNREACHED_SECONDS
-from cli.push.producer import INTERRUPTED, Feed
-from cli.push.progress import Progress, Standing, shown
-from cli.push.report import Outcome, Report
-from cli.push.requests import Request
+from cli.push.producer import INTERRUPTED, Producer
+from cli.push.progress import Progress, ProgressState, shown
+from cli.push.report import PushOutcome, Report
+from cli.push.requests import PushRequest
 from pushgate_client import PUSH, Answer, Entry, Fault, GaveUp
-from pushgate_client.clock import SystemClock
+from pushgate_client.clock import ClientSystemClock
 from pushgate_client.limits import CONNECTIONS, GIVE_UP_SECONDS
-from pushgate_client.sending.answers import Course, course_of
-from pushgate_client.sending.deliverer import Courier, Patience
+from pushgate_client.sending.answers import Disposition, disposition_of
+from pushgate_client.sending.deliverer import Deliverer, DeliveryPolicy
 from pushgate_client.sending.sender import Sender
 from pushgate_client.tokens import TokenSource
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class DirectPush:
     """``url`` is ingest's address, without a path.
 
     A request is tried for ``give_up_seconds``, for ``GIVE_UP_UNREACHED_SECONDS`` at most while the
@@ -36,8 +36,8 @@ class Gate:
 
 
 async def send_all(
-    gate: Gate,
-    items: Iterator[Request | Unusable],
+    gate: DirectPush,
+    items: Iterator[PushRequest | InvalidInput],
     *,
     counts_rest: bool,
     progress: Progress | None = None,
@@ -48,32 +48,32 @@ async def send_all(
     ``counts_rest``: after an early end, read on to count what is left; not for a stream that
     somebody may still be writing.
     """
-    sending = _Sending(gate, items)
+    sending = _DirectSending(gate, items)
     async with shown(progress, sending.standing):
         return await sending.all(counts_rest=counts_rest)
 
 
-class _Sending:
-    def __init__(self, gate: Gate, items: Iterator[Request | Unusable]) -> None:
+class _DirectSending:
+    def __init__(self, gate: DirectPush, items: Iterator[PushRequest | InvalidInput]) -> None:
         self.report = Report()
         self._gate = gate
-        self._feed = Feed(items, self.report)
+        self._feed = Producer(items, self.report)
         self._sender = Sender(gate.url, connections=gate.connections)
-        self._courier = Courier(
+        self._courier = Deliverer(
             self._sender,
             gate.token,
-            clock=SystemClock(),
-            patience=Patience(
-                holds=False,
-                seconds=gate.give_up_seconds,
-                unreached_seconds=GIVE_UP_UNREACHED_SECONDS,
+            clock=ClientSystemClock(),
+            policy=DeliveryPolicy(
+                waits_for_token=False,
+                give_up_seconds=gate.give_up_seconds,
+                give_up_unreached_seconds=GIVE_UP_UNREACHED_SECONDS,
             ),
-            said=self._say_once,
+            on_answer=self._say_once,
         )
         self._said = False
 
-    def standing(self) -> Standing:
-        return Standing(read=self._feed.records, accepted=self.report.accepted)
+    def standing(self) -> ProgressState:
+        return ProgressState(read=self._feed.records, accepted=self.report.accepted)
 
     async def all(self, *, counts_rest: bool) -> Report:
         await self._sender.open()
@@ -90,7 +90,7 @@ class _Sending:
         self.report.requests = self._courier.requests
         return self.report
 
-    async def _put(self, request: Request) -> None:
+    async def _put(self, request: PushRequest) -> None:
         # Neither orders what is sent at once: tables and time are for outboxes.
         entry = Entry(PUSH, (), request.body, request.records, created=0)
         try:
@@ -106,7 +106,7 @@ class _Sending:
         else:
             self._settle(request, faults)
 
-    def _settle(self, request: Request, faults: list[Fault]) -> None:
+    def _settle(self, request: PushRequest, faults: list[Fault]) -> None:
         accepted = request.records - sum(fault.records for fault in faults)
         self.report.accept(records=accepted, size=len(request.body))
         for fault in faults:
@@ -118,15 +118,15 @@ class _Sending:
     def _end_at(self, number: int) -> None:
         self._feed.end(f"the push ended at record {number:,}")
 
-    def _add(self, request: Request, answer: Answer, *, unknown: bool = False) -> None:
+    def _add(self, request: PushRequest, answer: Answer, *, unknown: bool = False) -> None:
         unknown = unknown or answer.may_be_in
-        outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
+        outcome = PushOutcome.UNKNOWN if unknown else PushOutcome.REFUSED
         self.report.add(outcome, request, reason=answer.quoted, status=answer.status)
 
-    def _say_once(self, course: Course, answer: Answer) -> None:
-        if course is Course.AGAIN and not self._said:
+    def _say_once(self, course: Disposition, answer: Answer) -> None:
+        if course is Disposition.RETRY and not self._said:
             self._said = True
-            seconds = self._courier.patience_seconds
+            seconds = self._courier.give_up_seconds
             self._gate.notice(f"{answer}; trying again for up to {seconds:g} s")
 
 
@@ -134,4 +134,4 @@ def _is_hopeless(answer: Answer) -> bool:
     """Every further request of the same push would be answered the same."""
     if answer.status in {None, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}:
         return True
-    return course_of(answer, PUSH) in {Course.HOLD, Course.DOUBT}
+    return disposition_of(answer, PUSH) in {Disposition.HOLD, Disposition.REREAD_TOKEN}

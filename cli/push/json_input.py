@@ -22,7 +22,7 @@ def _refuse_constant(name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-class Record(NamedTuple):
+class InputRecord(NamedTuple):
     """``number`` counts from 1: the line of an NDJSON file, the place in an array."""
 
     number: int
@@ -30,7 +30,7 @@ class Record(NamedTuple):
     data: dict[str, Any]
 
 
-class Unusable(NamedTuple):
+class InvalidInput(NamedTuple):
     """Something that stands where a record should; ``ends``: nothing after it can be read."""
 
     number: int
@@ -38,7 +38,7 @@ class Unusable(NamedTuple):
     ends: bool = False
 
 
-def read_records(stream: BinaryIO) -> Iterator[Record | Unusable]:
+def read_records(stream: BinaryIO) -> Iterator[InputRecord | InvalidInput]:
     """An array is read whole, NDJSON line by line. Blank lines count, but are no records."""
     first = stream.readline(RECORD_BYTES_MAX + 1).removeprefix(_BYTE_ORDER_MARK)
     number = 1
@@ -51,19 +51,19 @@ def read_records(stream: BinaryIO) -> Iterator[Record | Unusable]:
         yield from _lines(first, number, stream)
 
 
-def _lines(line: bytes, number: int, stream: BinaryIO) -> Iterator[Record | Unusable]:
+def _lines(line: bytes, number: int, stream: BinaryIO) -> Iterator[InputRecord | InvalidInput]:
     while line:
         if len(line) > RECORD_BYTES_MAX:
             while line and not line.endswith(b"\n"):
                 line = stream.readline(RECORD_BYTES_MAX + 1)
-            yield Unusable(number, f"the line is longer than {RECORD_BYTES_MAX:,} bytes")
+            yield InvalidInput(number, f"the line is longer than {RECORD_BYTES_MAX:,} bytes")
         elif text := line.strip(_BLANK):
             yield _line(number, text)
         line = stream.readline(RECORD_BYTES_MAX + 1)
         number += 1
 
 
-def _line(number: int, text: bytes) -> Record | Unusable:
+def _line(number: int, text: bytes) -> InputRecord | InvalidInput:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -71,17 +71,17 @@ def _line(number: int, text: bytes) -> Record | Unusable:
         try:
             value = _DECODER.decode(text.decode())
         except (ValueError, RecursionError) as error:
-            return Unusable(number, f"not JSON: {error}")
+            return InvalidInput(number, f"not JSON: {error}")
     if not isinstance(value, dict):
-        return Unusable(number, "not a JSON object")
-    return Record(number, text, value)
+        return InvalidInput(number, "not a JSON object")
+    return InputRecord(number, text, value)
 
 
-def _array(raw: bytes) -> Iterator[Record | Unusable]:
+def _array(raw: bytes) -> Iterator[InputRecord | InvalidInput]:
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        yield Unusable(1, f"not UTF-8: {error.reason} at byte {error.start:,}", ends=True)
+        yield InvalidInput(1, f"not UTF-8: {error.reason} at byte {error.start:,}", ends=True)
         return
     at, number = _after_blanks(text, text.index("[") + 1), 1
     if text.startswith("]", at):
@@ -91,12 +91,12 @@ def _array(raw: bytes) -> Iterator[Record | Unusable]:
         try:
             value, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            yield Unusable(number, f"not JSON: {error}", ends=True)
+            yield InvalidInput(number, f"not JSON: {error}", ends=True)
             return
         if isinstance(value, dict):
-            yield Record(number, text[at:end].encode(), value)
+            yield InputRecord(number, text[at:end].encode(), value)
         else:
-            yield Unusable(number, "not a JSON object")
+            yield InvalidInput(number, "not a JSON object")
         at, number = _after_blanks(text, end), number + 1
         if not text.startswith(",", at):
             yield from _nothing_follows(text, at, number)
@@ -104,11 +104,11 @@ def _array(raw: bytes) -> Iterator[Record | Unusable]:
         at = _after_blanks(text, at + 1)
 
 
-def _nothing_follows(text: str, at: int, number: int) -> Iterator[Unusable]:
+def _nothing_follows(text: str, at: int, number: int) -> Iterator[InvalidInput]:
     if not text.startswith("]", at):
-        yield Unusable(number, f"',' or ']' expected at character {at:,}", ends=True)
+        yield InvalidInput(number, f"',' or ']' expected at character {at:,}", ends=True)
     elif text[at + 1 :].strip():
-        yield Unusable(number, "something follows the end of the array", ends=True)
+        yield InvalidInput(number, "something follows the end of the array", ends=True)
 
 
 def _after_blanks(text: str, at: int) -> int:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cli.push.json_input import Unusable
+from cli.push.json_input import InvalidInput
 from cli.push.limits import FULL_SECONDS, LINGER_SECONDS, SEQUENCES
-from cli.push.producer import INTERRUPTED, Feed
-from cli.push.progress import Progress, Standing, shown
-from cli.push.report import Outcome, Report
-from cli.push.requests import Request
+from cli.push.producer import INTERRUPTED, Producer
+from cli.push.progress import Progress, ProgressState, shown
+from cli.push.report import PushOutcome, Report
+from cli.push.requests import PushRequest
 from pushgate_client import PUSH, Delivery, Entry, Happening, Outbox, Sent, WasSetAside
 from pushgate_client.limits import CONNECTIONS, OUTBOX_BYTES_MAX
 from pushgate_client.tokens import TokenSource
@@ -24,7 +24,7 @@ _SAID_AFTER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
+class OutboxPush:
     """``linger_seconds``: how long a gate that takes nothing is waited for at the end.
 
     ``full_seconds``: the same while the outbox takes nothing more.
@@ -42,11 +42,11 @@ class Way:
 
 
 # Made once the first sequence is known.
-Items = Callable[[int], Iterator[Request | Unusable]]
+Items = Callable[[int], Iterator[PushRequest | InvalidInput]]
 
 
 async def send_through(
-    way: Way,
+    way: OutboxPush,
     items: Items,
     *,
     clock: Clock,
@@ -58,7 +58,7 @@ async def send_through(
     When it is cancelled it ends too, with a report: what is on disk stays there.
     """
     async with Outbox.open(way.directory, bytes_max=way.bytes_max, said=way.notice) as outbox:
-        sending = _Sending(way, outbox, clock)
+        sending = _OutboxSending(way, outbox, clock)
         delivery = Delivery(
             outbox,
             url=way.url,
@@ -87,27 +87,27 @@ async def linger(delivery: Delivery, progress: Callable[[], int], seconds: float
                 return None
 
 
-class _Kept(NamedTuple):
+class _QueuedRequest(NamedTuple):
     """Of a request in the outbox: all but its body, which is on disk, where there is room."""
 
-    request: Request
+    request: PushRequest
     size: int
 
 
-class _Sending:
-    def __init__(self, way: Way, outbox: Outbox, clock: Clock) -> None:
+class _OutboxSending:
+    def __init__(self, way: OutboxPush, outbox: Outbox, clock: Clock) -> None:
         self.report = Report()
         self._settled = 0
         self._way = way
         self._outbox = outbox
         self._clock = clock
-        self._feed: Feed | None = None
-        self._appending: dict[Task[None], Request] = {}
-        self._kept: dict[int, _Kept] = {}
+        self._feed: Producer | None = None
+        self._appending: dict[Task[None], PushRequest] = {}
+        self._queued: dict[int, _QueuedRequest] = {}
 
-    def standing(self) -> Standing:
+    def standing(self) -> ProgressState:
         counts = self._outbox.counts()
-        return Standing(
+        return ProgressState(
             read=0 if self._feed is None else self._feed.records,
             accepted=self.report.accepted,
             waiting=counts.waiting_records,
@@ -118,7 +118,7 @@ class _Sending:
         """As far as it goes, also when it is interrupted."""
         try:
             first = await self._outbox.next_sequences(SEQUENCES)
-            self._feed = feed = Feed(items(first), self.report)
+            self._feed = feed = Producer(items(first), self.report)
             if await self._all_put(feed):
                 await linger(delivery, lambda: self._settled, self._way.linger_seconds)
         except asyncio.CancelledError:
@@ -131,13 +131,13 @@ class _Sending:
         match happening:
             case Sent(id_, records):
                 self._settled += 1
-                kept = self._kept.pop(id_, None)
+                kept = self._queued.pop(id_, None)
                 if kept is not None:
                     self.report.accept(records=records, size=kept.size)
-            case WasSetAside(id_, part, answer, place) if id_ in self._kept:
+            case WasSetAside(id_, part, answer, place) if id_ in self._queued:
                 self.report.add(
-                    Outcome.SET_ASIDE,
-                    self._kept[id_].request.part(place, part.records),
+                    PushOutcome.SET_ASIDE,
+                    self._queued[id_].request.part(place, part.records),
                     reason=answer.quoted,
                     status=answer.status,
                 )
@@ -145,9 +145,9 @@ class _Sending:
                 pass
 
     async def name_what_is_not_in(self, why: str | None, *, counts_rest: bool) -> None:
-        for kept in self._kept.values():
+        for kept in self._queued.values():
             self.report.add(
-                Outcome.HELD, kept.request, reason=why or "the gate has not answered yet"
+                PushOutcome.HELD, kept.request, reason=why or "the gate has not answered yet"
             )
         assert self._feed is not None or self.report.interrupted, "it was begun"
         for task, request in self._appending.items():
@@ -155,13 +155,13 @@ class _Sending:
             await asyncio.wait({task})
             failure = None if task.cancelled() else task.exception()
             reason = self._feed.ended_by if failure is None and self._feed else str(failure)
-            self.report.add(Outcome.UNSENT, request, reason=reason or INTERRUPTED)
+            self.report.add(PushOutcome.UNSENT, request, reason=reason or INTERRUPTED)
         if self._feed is not None:
             # Who interrupts it does not want to wait until a long file is read.
             counts_rest = counts_rest and not self.report.interrupted
             await self._feed.name_the_rest(counts_rest=counts_rest)
 
-    async def _all_put(self, feed: Feed) -> bool:
+    async def _all_put(self, feed: Producer) -> bool:
         """Whether all is in the outbox that can be; not when it was full for too long."""
         putting = asyncio.create_task(feed.to(self._put, at_once=self._way.connections))
         watching = asyncio.create_task(self._full_for_long())
@@ -177,13 +177,13 @@ class _Sending:
                 task.cancel()
             await asyncio.gather(putting, watching, return_exceptions=True)
 
-    async def _put(self, request: Request) -> None:
+    async def _put(self, request: PushRequest) -> None:
         """What was begun is not broken off: it must be known in the end whether it is on disk."""
         appending = asyncio.create_task(self._append(request))
         self._appending[appending] = request.without_body()
         await asyncio.shield(appending)
 
-    async def _append(self, request: Request) -> None:
+    async def _append(self, request: PushRequest) -> None:
         entry = Entry(
             endpoint=PUSH,
             tables=(self._way.table,),
@@ -195,7 +195,7 @@ class _Sending:
         )
         size, kept = len(request.body), request.without_body()
         id_ = await self._outbox.append(entry)
-        self._kept[id_] = _Kept(kept, size)
+        self._queued[id_] = _QueuedRequest(kept, size)
         task = asyncio.current_task()
         assert task is not None, "it runs in one"
         del self._appending[task]

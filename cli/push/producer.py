@@ -3,25 +3,25 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
-from cli.push.json_input import Unusable
-from cli.push.report import Outcome, Problem, Report
-from cli.push.requests import Request
+from cli.push.json_input import InvalidInput
+from cli.push.report import Problem, PushOutcome, Report
+from cli.push.requests import PushRequest
 
 INTERRUPTED = "the push was interrupted"
 _UNUSABLE_AT_ONCE = 100
 
 
-class Feed:
+class Producer:
     """What can't be sent goes into the report; ``records`` is how many were read."""
 
-    def __init__(self, items: Iterator[Request | Unusable], report: Report) -> None:
+    def __init__(self, items: Iterator[PushRequest | InvalidInput], report: Report) -> None:
         self.ended_by: str | None = None
         self.records = 0
         self._items = items
         self._report = report
         self._ended = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._reading: asyncio.Task[list[Request | Unusable]] | None = None
+        self._reading: asyncio.Task[list[PushRequest | InvalidInput]] | None = None
         self._last_number = 0
         self._read_whole = False
 
@@ -30,7 +30,7 @@ class Feed:
         self.ended_by = self.ended_by or why
         self._ended.set()
 
-    async def to(self, put: Callable[[Request], Awaitable[None]], *, at_once: int) -> None:
+    async def to(self, put: Callable[[PushRequest], Awaitable[None]], *, at_once: int) -> None:
         """Returns when all was put, or the push has ended; what is being put then is waited for."""
         workers = [asyncio.create_task(self._work(put)) for _ in range(at_once)]
         try:
@@ -55,7 +55,7 @@ class Feed:
             return
         self._report.problems.append(
             Problem(
-                outcome=Outcome.UNSENT,
+                outcome=PushOutcome.UNSENT,
                 first=first,
                 last=last,
                 records=records,
@@ -63,17 +63,17 @@ class Feed:
             )
         )
 
-    async def _work(self, put: Callable[[Request], Awaitable[None]]) -> None:
+    async def _work(self, put: Callable[[PushRequest], Awaitable[None]]) -> None:
         while items := await self._next():
             for item in items:
-                if isinstance(item, Unusable):
+                if isinstance(item, InvalidInput):
                     self._report.problems.append(_unusable(item))
                 else:
                     await put(item)
             if self._report.is_full:
                 self.end("too much went wrong before")
 
-    async def _next(self) -> list[Request | Unusable]:
+    async def _next(self) -> list[PushRequest | InvalidInput]:
         """Empty when there is nothing more to send; what was being read then stays to be read."""
         async with self._turn:
             if self._ended.is_set():
@@ -85,34 +85,36 @@ class Feed:
                 ended.cancel()
             return [] if self._ended.is_set() else self._taken(await self._read())
 
-    def _read(self) -> asyncio.Task[list[Request | Unusable]]:
+    def _read(self) -> asyncio.Task[list[PushRequest | InvalidInput]]:
         """In a thread: a pipe may keep us waiting while answers come in."""
         if self._reading is None:
             self._reading = asyncio.create_task(asyncio.to_thread(_up_to_a_request, self._items))
         return self._reading
 
-    def _taken(self, items: list[Request | Unusable]) -> list[Request | Unusable]:
+    def _taken(self, items: list[PushRequest | InvalidInput]) -> list[PushRequest | InvalidInput]:
         self._reading = None
         for item in items:
-            self._last_number = item.number if isinstance(item, Unusable) else item.last
+            self._last_number = item.number if isinstance(item, InvalidInput) else item.last
             self._read_whole = item.ends
-            self.records += 1 if isinstance(item, Unusable) else item.records
+            self.records += 1 if isinstance(item, InvalidInput) else item.records
         return items
 
 
-def _up_to_a_request(items: Iterator[Request | Unusable]) -> list[Request | Unusable]:
+def _up_to_a_request(
+    items: Iterator[PushRequest | InvalidInput],
+) -> list[PushRequest | InvalidInput]:
     """What can't be sent comes with what follows it: asking for each alone takes its time."""
-    found: list[Request | Unusable] = []
+    found: list[PushRequest | InvalidInput] = []
     for item in items:
         found.append(item)
-        if not isinstance(item, Unusable) or len(found) == _UNUSABLE_AT_ONCE:
+        if not isinstance(item, InvalidInput) or len(found) == _UNUSABLE_AT_ONCE:
             break
     return found
 
 
-def _unusable(item: Unusable) -> Problem:
+def _unusable(item: InvalidInput) -> Problem:
     return Problem(
-        outcome=Outcome.UNUSABLE,
+        outcome=PushOutcome.UNUSABLE,
         first=item.number,
         last=None if item.ends else item.number,
         records=None if item.ends else 1,

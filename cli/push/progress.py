@@ -22,7 +22,7 @@ _GUESS_SECONDS_MIN = 1.0
 _HUNDRED = 100
 
 
-class Standing(NamedTuple):
+class ProgressState(NamedTuple):
     """Records. ``read`` None: of no file, but of what waits. ``why``: what holds it up now."""
 
     read: int | None
@@ -68,9 +68,9 @@ class Progress:
         self._live = self._to.isatty()
 
     @contextlib.asynccontextmanager
-    async def shown(self, standing: Callable[[], Standing]) -> AsyncIterator[None]:
+    async def shown(self, state: Callable[[], ProgressState]) -> AsyncIterator[None]:
         """While the block runs."""
-        telling = asyncio.create_task(self._tell(standing))
+        telling = asyncio.create_task(self._print_periodically(state))
         try:
             yield
         finally:
@@ -82,12 +82,12 @@ class Progress:
         """A line that stays."""
         self._write(f"{_CLEAR if self._live else ''}pushgate: {sentence}\n")
 
-    async def _tell(self, standing: Callable[[], Standing]) -> None:
+    async def _print_periodically(self, state: Callable[[], ProgressState]) -> None:
         began = self._clock.monotonic()
         while True:
             await asyncio.sleep(PROGRESS_SECONDS if self._live else PROGRESS_LINE_SECONDS)
             part = self._of() if self._live else None
-            line = line_of(standing(), part, self._clock.monotonic() - began)
+            line = line_of(state(), part, self._clock.monotonic() - began)
             if self._live:
                 self._write(_CLEAR + line[: shutil.get_terminal_size().columns - 1])
             else:
@@ -101,29 +101,31 @@ class Progress:
 
 
 @contextlib.asynccontextmanager
-async def shown(progress: Progress | None, standing: Callable[[], Standing]) -> AsyncIterator[None]:
+async def shown(
+    progress: Progress | None, state: Callable[[], ProgressState]
+) -> AsyncIterator[None]:
     """Where nobody looks, nothing is shown."""
     async with contextlib.AsyncExitStack() as lives:
         if progress is not None:
-            await lives.enter_async_context(progress.shown(standing))
+            await lives.enter_async_context(progress.shown(state))
         yield
 
 
-def line_of(standing: Standing, part: float | None, seconds: float) -> str:
-    words = [] if standing.read is None else [f"{standing.read:,} records read"]
-    words.append(f"{standing.accepted:,} accepted")
-    if standing.waiting:
-        words.append(f"{standing.waiting:,} waiting")
-    if standing.why:
-        words.append(printable(standing.why))
+def line_of(state: ProgressState, part: float | None, seconds: float) -> str:
+    words = [] if state.read is None else [f"{state.read:,} records read"]
+    words.append(f"{state.accepted:,} accepted")
+    if state.waiting:
+        words.append(f"{state.waiting:,} waiting")
+    if state.why:
+        words.append(printable(state.why))
     elif seconds > 0:
-        words.append(f"{standing.accepted / seconds:,.0f}/s")
+        words.append(f"{state.accepted / seconds:,.0f}/s")
     line = ", ".join(words)
     if part is None:
         return line
     done = int(part * _BAR_CHARACTERS)
     bar = "█" * done + "░" * (_BAR_CHARACTERS - done)
-    left = "" if standing.why else _left(part, seconds)
+    left = "" if state.why else _left(part, seconds)
     return f"{bar} {part * _HUNDRED:3.0f} %  {line}{left}"
 
 

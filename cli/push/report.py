@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from cli.push.limits import PROBLEMS_MAX
-from cli.push.requests import Request
+from cli.push.requests import PushRequest
 
 
-class Outcome(StrEnum):
+class PushOutcome(StrEnum):
     REFUSED = "refused"  # the gate said no and took nothing
     UNKNOWN = "unknown"  # sent, and the answer was lost: taken or not
     UNUSABLE = "unusable"  # not a record that could be sent
@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 class Problem:
     """``last`` and ``records`` are None when the rest of the input was not read."""
 
-    outcome: Outcome
+    outcome: PushOutcome
     first: int
     last: int | None
     records: int | None
@@ -33,13 +33,13 @@ class Problem:
 
     @property
     def advice(self) -> str:
-        known = _ADVICE_FOR.get(self.outcome)
+        known = _ADVICE_BY_OUTCOME.get(self.outcome)
         if known is not None:
             return known
-        if self.reason.startswith("<") and (self.status or _AWAY) < _AWAY:
+        if self.reason.startswith("<") and (self.status or _SERVER_ERRORS) < _SERVER_ERRORS:
             # A page for people: what answers here is no gate.
             return _WRONG_ADDRESS
-        return _ADVICE.get(self.status or 0, "push these again later")
+        return _ADVICE_BY_STATUS.get(self.status or 0, "push these again later")
 
     def __str__(self) -> str:
         place = f"{self.first:,} to the end" if self.last is None else _range(self.first, self.last)
@@ -47,18 +47,18 @@ class Problem:
         return f"{place}: {self.outcome}{status}: {self.reason}\n    {self.advice}"
 
 
-_ADVICE_FOR = {
-    Outcome.UNUSABLE: "mend these lines and push them",
-    Outcome.UNSENT: "push these once that is settled",
-    Outcome.UNKNOWN: "push these again: a record that is in already changes nothing by that",
-    Outcome.HELD: "nothing is lost: `pushgate outbox DIR --resume` sends them",
-    Outcome.SET_ASIDE: (
+_ADVICE_BY_OUTCOME = {
+    PushOutcome.UNUSABLE: "mend these lines and push them",
+    PushOutcome.UNSENT: "push these once that is settled",
+    PushOutcome.UNKNOWN: "push these again: a record that is in already changes nothing by that",
+    PushOutcome.HELD: "nothing is lost: `pushgate outbox DIR --resume` sends them",
+    PushOutcome.SET_ASIDE: (
         "mend the cause, then `pushgate outbox DIR --send-again`; or mend and push these"
     ),
 }
-_AWAY = 500
+_SERVER_ERRORS = 500
 _WRONG_ADDRESS = "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these"
-_ADVICE = {
+_ADVICE_BY_STATUS = {
     400: "mend the records: unchanged they are refused again",
     401: "get an active token (`pushgate tokens check` says what this one is), then push these",
     403: "the token belongs to another client: set PUSHGATE_CLIENT_ID to its number, push these",
@@ -101,7 +101,7 @@ class Report:
         counts = [problem.records for problem in self.problems]
         return None if None in counts else sum(count or 0 for count in counts)
 
-    def records_of(self, outcome: Outcome) -> int:
+    def records_of(self, outcome: PushOutcome) -> int:
         return sum(p.records or 0 for p in self.problems if p.outcome is outcome)
 
     def accept(self, *, records: int, size: int) -> None:
@@ -111,7 +111,7 @@ class Report:
             self.sent_bytes += size
 
     def add(
-        self, outcome: Outcome, request: Request, *, reason: str, status: int | None = None
+        self, outcome: PushOutcome, request: PushRequest, *, reason: str, status: int | None = None
     ) -> None:
         """What is not in: the whole request, or a part of it."""
         self.problems.append(

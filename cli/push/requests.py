@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 import orjson
 
-from cli.push.json_input import Record, Unusable
+from cli.push.json_input import InputRecord, InvalidInput
 from cli.push.limits import RECORD_BYTES_MAX
 from pushgate_client.limits import REQUEST_BYTES, REQUEST_RECORDS
 
@@ -16,7 +16,7 @@ _SEQUENCE_TEXT = re.compile(r"-?[0-9]{1,19}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class PushShape:
     """What all records of one push have in common.
 
     ``sequence_from``: the first record's sequence, the next ones count up from it; or
@@ -32,7 +32,7 @@ class Shape:
     bytes_max: int = REQUEST_BYTES
 
 
-class Request(NamedTuple):
+class PushRequest(NamedTuple):
     """The bytes are made once and sent again as they are. First and last are record numbers.
 
     ``ends``: the input is known to hold nothing more. ``numbers``: of each record, where they don't
@@ -56,7 +56,9 @@ class Request(NamedTuple):
         return self._replace(first=some[0], last=some[-1], records=records, body=b"", numbers=some)
 
 
-def cut(found: Iterable[Record | Unusable], shape: Shape) -> Iterator[Request | Unusable]:
+def cut(
+    found: Iterable[InputRecord | InvalidInput], shape: PushShape
+) -> Iterator[PushRequest | InvalidInput]:
     """In the order of the file; every record is in exactly one request or named as unusable."""
     before = _before(shape)
     members: list[bytes] = []
@@ -64,7 +66,7 @@ def cut(found: Iterable[Record | Unusable], shape: Shape) -> Iterator[Request | 
     size = 0
     for record in found:
         item = _checked(record, shape)
-        if isinstance(item, Unusable):
+        if isinstance(item, InvalidInput):
             if members:
                 yield _request(numbers, members)
                 members, numbers = [], []
@@ -87,10 +89,10 @@ def cut(found: Iterable[Record | Unusable], shape: Shape) -> Iterator[Request | 
         yield _request(numbers, members)._replace(ends=True)
 
 
-def _request(numbers: list[int], members: list[bytes]) -> Request:
+def _request(numbers: list[int], members: list[bytes]) -> PushRequest:
     first, last, records = numbers[0], numbers[-1], len(members)
     counts_up = last - first + 1 == records
-    return Request(
+    return PushRequest(
         first=first,
         last=last,
         records=records,
@@ -99,7 +101,7 @@ def _request(numbers: list[int], members: list[bytes]) -> Request:
     )
 
 
-def _before(shape: Shape) -> bytes:
+def _before(shape: PushShape) -> bytes:
     head = orjson.dumps(
         {
             "client_id": shape.client_id,
@@ -117,23 +119,25 @@ class _Sendable(NamedTuple):
     sequence: int
 
 
-def _checked(record: Record | Unusable, shape: Shape) -> _Sendable | Unusable:
+def _checked(record: InputRecord | InvalidInput, shape: PushShape) -> _Sendable | InvalidInput:
     """The gate checks the keys too, but it refuses a request whole and can't name the line."""
-    if isinstance(record, Unusable):
+    if isinstance(record, InvalidInput):
         return record
     for key in shape.keys:
         if record.data.get(key) is None:
             what = "null" if key in record.data else "missing"
-            return Unusable(record.number, f"the key {key} is {what}")
+            return InvalidInput(record.number, f"the key {key} is {what}")
     if len(record.text) > RECORD_BYTES_MAX:
-        return Unusable(record.number, f"the record is longer than {RECORD_BYTES_MAX:,} bytes")
+        return InvalidInput(record.number, f"the record is longer than {RECORD_BYTES_MAX:,} bytes")
     sequence = _sequence(record, shape)
     if sequence is None:
-        return Unusable(record.number, f"{shape.sequence_field} holds no integer for the sequence")
+        return InvalidInput(
+            record.number, f"{shape.sequence_field} holds no integer for the sequence"
+        )
     return _Sendable(record.number, record.text, sequence)
 
 
-def _sequence(record: Record, shape: Shape) -> int | None:
+def _sequence(record: InputRecord, shape: PushShape) -> int | None:
     if shape.sequence_field is None:
         return shape.sequence_from + record.number - 1
     value = record.data.get(shape.sequence_field)

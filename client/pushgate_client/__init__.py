@@ -17,7 +17,7 @@ from pushgate_client.errors import (
     TokenUnreadable,
 )
 from pushgate_client.outbox.outbox import Outbox
-from pushgate_client.outbox.viewing import OutboxView
+from pushgate_client.outbox.view import OutboxView
 from pushgate_client.sending.answers import Answer, Fault
 from pushgate_client.tokens import FixedToken, TokenCallback, TokenFile, TokenFromEnvironment
 

@@ -14,7 +14,7 @@ from pushgate_client.errors import ClientClosed
 from pushgate_client.limits import STOP_SECONDS
 from pushgate_client.records import AnyRecord
 
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 
 class BlockingPushClient:
@@ -34,9 +34,9 @@ class BlockingPushClient:
         self._thread.start()
         self._process = os.getpid()
         try:
-            self._wait(self._client.__aenter__())
+            self._run(self._client.__aenter__())
         except BaseException:
-            self._end()
+            self._stop_loop()
             raise
         return self
 
@@ -44,22 +44,22 @@ class BlockingPushClient:
         if self._process != os.getpid():
             return
         try:
-            self._wait(self._client.__aexit__(kind, error, trace))
+            self._run(self._client.__aexit__(kind, error, trace))
         finally:
-            self._end()
+            self._stop_loop()
 
     def push(self, table: str, records: Iterable[AnyRecord], *, keys: Sequence[str]) -> Pushed:
         """As PushClient.push. ``records`` are read in the client's thread."""
-        return self._wait(self._client.push(table, records, keys=keys))
+        return self._run(self._client.push(table, records, keys=keys))
 
     def counts(self) -> Counts:
         return self._client.counts()
 
     def wait_until_emptied(self) -> None:
         """Returns when nothing waits in the outbox any more."""
-        self._wait(self._client.emptied())
+        self._run(self._client.emptied())
 
-    def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
+    def _run(self, work: Coroutine[Any, Any, Returned]) -> Returned:
         if self._process != os.getpid():
             work.close()
             raise ClientClosed
@@ -71,15 +71,15 @@ class BlockingPushClient:
             waiting.cancel()
             raise
 
-    def _end(self) -> None:
+    def _stop_loop(self) -> None:
         """What was interrupted still lets go of what it holds, as an outbox."""
-        asyncio.run_coroutine_threadsafe(_all_ended(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(_finish_tasks(), self._loop).result()
         self._process = 0
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
 
-async def _all_ended() -> None:
+async def _finish_tasks() -> None:
     if others := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(others, timeout=STOP_SECONDS)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pushgate_client.address import gate_address
-from pushgate_client.clock import Clock, SystemClock
+from pushgate_client.clock import ClientClock, ClientSystemClock
 from pushgate_client.delivery import Delivery, Happening
-from pushgate_client.direct import StraightSink
+from pushgate_client.direct import DirectSink
 from pushgate_client.entries import PUSH, Counts, Entry
 from pushgate_client.errors import ClientClosed, RecordUnusable
 from pushgate_client.limits import (
@@ -24,8 +24,8 @@ from pushgate_client.limits import (
     REQUEST_RECORDS,
 )
 from pushgate_client.outbox.outbox import OnFull, Outbox
-from pushgate_client.pipeline import Pipeline
-from pushgate_client.records import AnyRecord, Body, Unusable, before_sequence, cut
+from pushgate_client.pipeline import BoundedTaskGroup
+from pushgate_client.records import AnyRecord, InvalidRecord, RequestBody, cut, record_prefix
 from pushgate_client.tokens import AnyToken, TokenFromEnvironment, token_source
 
 
@@ -46,7 +46,7 @@ class Options:
     give_up_seconds: float = GIVE_UP_SECONDS
     happened: Callable[[Happening], None] = lambda _: None
     said: Callable[[str], None] = lambda _: None
-    clock: Clock = field(default_factory=SystemClock)
+    clock: ClientClock = field(default_factory=ClientSystemClock)
 
 
 class Pushed(NamedTuple):
@@ -80,21 +80,21 @@ class PushClient:
         self._client_id = _client_id(client_id)
         self._directory = outbox
         self._options = options or Options()
-        self._lives = contextlib.AsyncExitStack()
+        self._stack = contextlib.AsyncExitStack()
         self._outbox: Outbox | None = None
         self._delivery: Delivery | None = None
-        self._straight: StraightSink | None = None
+        self._direct: DirectSink | None = None
         self._closed = False
 
     async def __aenter__(self) -> PushClient:
         """Raises OutboxLocked while another process has the outbox."""
         try:
             if self._directory is None:
-                await self._open_straight()
+                await self._open_direct()
             else:
                 await self._open_outbox(self._directory)
         except BaseException:
-            await self._lives.aclose()
+            await self._stack.aclose()
             raise
         return self
 
@@ -107,7 +107,7 @@ class PushClient:
                     await asyncio.wait_for(self._delivery.emptied(), self._options.linger_seconds)
         finally:
             self._closed = True
-            await self._lives.aclose()
+            await self._stack.aclose()
 
     async def push(
         self, table: str, records: Iterable[AnyRecord], *, keys: Sequence[str]
@@ -119,13 +119,13 @@ class PushClient:
         should that ever end by itself: ``happened`` may raise; without one Refused and GaveUp.
         """
         _require_names(table, keys)
-        before = before_sequence(self._client_id, table, keys)
-        pipeline = Pipeline(self._options.connections)
+        before = record_prefix(self._client_id, table, keys)
+        pipeline = BoundedTaskGroup(self._options.connections)
         count = requests = 0
-        bodies = cut(records, around_bytes=len(before), records_max=self._options.batch_records)
+        bodies = cut(records, prefix_bytes=len(before), records_max=self._options.batch_records)
         async with pipeline:
             for body in bodies:
-                if isinstance(body, Unusable):
+                if isinstance(body, InvalidRecord):
                     await pipeline.finished()
                     raise RecordUnusable(body.place, count, body.reason)
                 entry = await self._entry(table, body, before)
@@ -133,8 +133,8 @@ class PushClient:
                 count += body.records
                 requests += 1
             entries = await pipeline.finished()
-        if self._straight is not None:
-            self._straight.raise_refused(count)
+        if self._direct is not None:
+            self._direct.raise_refused(count)
         return Pushed(count, requests, sorted(id_ for id_ in entries if id_ is not None))
 
     def counts(self) -> Counts:
@@ -148,7 +148,7 @@ class PushClient:
 
     async def _open_outbox(self, directory: str | Path) -> None:
         options = self._options
-        self._outbox = await self._lives.enter_async_context(
+        self._outbox = await self._stack.enter_async_context(
             Outbox.open(
                 directory,
                 bytes_max=options.bytes_max,
@@ -157,7 +157,7 @@ class PushClient:
                 clock=options.clock,
             )
         )
-        self._delivery = await self._lives.enter_async_context(
+        self._delivery = await self._stack.enter_async_context(
             Delivery(
                 self._outbox,
                 url=self._url,
@@ -168,10 +168,10 @@ class PushClient:
             )
         )
 
-    async def _open_straight(self) -> None:
+    async def _open_direct(self) -> None:
         options = self._options
-        self._straight = await self._lives.enter_async_context(
-            StraightSink(
+        self._direct = await self._stack.enter_async_context(
+            DirectSink(
                 self._url,
                 self._token,
                 connections=options.connections,
@@ -180,15 +180,15 @@ class PushClient:
             )
         )
 
-    async def _entry(self, table: str, body: Body, before: bytes) -> Entry:
-        sink = self._outbox or self._straight
+    async def _entry(self, table: str, body: RequestBody, before: bytes) -> Entry:
+        sink = self._outbox or self._direct
         if sink is None or self._closed:
             raise ClientClosed
         first = await sink.next_sequences(body.records)
         return Entry(
             endpoint=PUSH,
             tables=(table,),
-            body=body.written(before, first),
+            body=body.serialize(before, first),
             records=body.records,
             created=self._options.clock.nanoseconds(),
             # Every sequence is greater than those before: they decide, whatever comes first.
@@ -197,9 +197,9 @@ class PushClient:
 
     async def _put(self, entry: Entry) -> int | None:
         if self._outbox is not None and self._delivery is not None:
-            return await self._delivery.unless_it_died(self._outbox.append(entry))
-        assert self._straight is not None, "used inside the block"
-        await self._straight.append(entry)
+            return await self._delivery.unless_failed(self._outbox.append(entry))
+        assert self._direct is not None, "used inside the block"
+        await self._direct.append(entry)
         return None
 
 

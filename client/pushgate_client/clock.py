@@ -4,7 +4,7 @@ import time
 from typing import Protocol
 
 
-class Clock(Protocol):
+class ClientClock(Protocol):
     def nanoseconds(self) -> int:
         """Since 1970; may jump in either direction."""
         ...
@@ -14,7 +14,7 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class ClientSystemClock:
     def nanoseconds(self) -> int:
         return time.time_ns()
 

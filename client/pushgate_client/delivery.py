@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
-from pushgate_client.clock import Clock, SystemClock
-from pushgate_client.endings import to_its_end
+from pushgate_client.clock import ClientClock, ClientSystemClock
+from pushgate_client.endings import run_to_completion
 from pushgate_client.entries import Entry, Taken
 from pushgate_client.errors import ClientClosed
 from pushgate_client.limits import CONNECTIONS, STOP_SECONDS
 from pushgate_client.outbox.outbox import Outbox
-from pushgate_client.sending.answers import Answer, Course, Fault
-from pushgate_client.sending.deliverer import Courier
+from pushgate_client.sending.answers import Answer, Disposition, Fault
+from pushgate_client.sending.deliverer import Deliverer
 from pushgate_client.sending.sender import Sender
 from pushgate_client.tokens import AnyToken, token_source
 
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 
 class Sent(NamedTuple):
@@ -67,28 +67,28 @@ class Delivery:
         token: AnyToken,
         connections: int = CONNECTIONS,
         happened: Callable[[Happening], None] = lambda _: None,
-        clock: Clock | None = None,
+        clock: ClientClock | None = None,
     ) -> None:
         self._outbox = outbox
-        self._happened = happened
+        self._on_event = happened
         self._sender = Sender(url, connections=connections)
-        self._courier = Courier(
+        self._deliverer = Deliverer(
             self._sender,
             token_source(token),
-            clock=clock or SystemClock(),
-            said=self._hear,
+            clock=clock or ClientSystemClock(),
+            on_answer=self._on_answer,
         )
         self._connections = connections
         self._workers: list[asyncio.Task[None]] = []
         self._idle: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._held = False
-        self._refused = asyncio.Event()
+        self._unavailable = asyncio.Event()
 
     @property
     def requests(self) -> int:
         """How many were sent."""
-        return self._courier.requests
+        return self._deliverer.requests
 
     async def __aenter__(self) -> Delivery:
         await self._sender.open()
@@ -103,11 +103,11 @@ class Delivery:
             worker.cancel()
         try:
             if not self._held:
-                await self._answered()
+                await self._wait_for_requests()
         finally:
-            await to_its_end(self._end())
+            await run_to_completion(self._stop_workers())
 
-    async def _end(self) -> None:
+    async def _stop_workers(self) -> None:
         for worker in self._workers:
             worker.cancel()
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
@@ -119,9 +119,9 @@ class Delivery:
 
     async def emptied(self) -> None:
         """Returns when nothing waits in the outbox."""
-        await self.unless_it_died(self._outbox.emptied())
+        await self.unless_failed(self._outbox.emptied())
 
-    async def unless_it_died(self, work: Coroutine[Any, Any, Result]) -> Result:
+    async def unless_failed(self, work: Coroutine[Any, Any, Returned]) -> Returned:
         """What comes of it; raises what ended the sending instead, if anything did.
 
         ClientClosed when the block was left meanwhile.
@@ -140,16 +140,16 @@ class Delivery:
             raise ClientClosed
         return task.result()
 
-    async def died(self) -> None:
+    async def failed(self) -> None:
         """Never returns while the block runs; raises what ended the sending, if anything does."""
         done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
-    async def _answered(self) -> None:
+    async def _wait_for_requests(self) -> None:
         """What is under way, unless it turns out that nobody answers now."""
         working = asyncio.ensure_future(asyncio.wait(self._workers))
-        refused = asyncio.ensure_future(self._refused.wait())
+        refused = asyncio.ensure_future(self._unavailable.wait())
         try:
             await asyncio.wait(
                 {working, refused}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -164,16 +164,16 @@ class Delivery:
             me, settled = _this_task(), False
             self._idle.discard(me)
             try:
-                faults = await self._courier.deliver(taken.entry)
+                faults = await self._deliverer.deliver(taken.entry)
                 await self._set_aside(taken, faults)
                 set_aside = sum(fault.records for fault in faults)
                 self._outbox.done(taken.id, set_aside=set_aside)
                 settled = True
-                self._happened(Sent(taken.id, taken.entry.records - set_aside, set_aside))
+                self._on_event(Sent(taken.id, taken.entry.records - set_aside, set_aside))
             finally:
                 self._idle.add(me)
                 if not settled:
-                    self._outbox.give_back(taken.id)
+                    self._outbox.release(taken.id)
 
     async def _set_aside(self, taken: Taken, faults: list[Fault]) -> None:
         for fault in faults:
@@ -181,21 +181,21 @@ class Delivery:
             await self._outbox.set_aside(
                 taken.id, part, status=answer.status or 0, reason=answer.text, place=fault.place
             )
-            self._happened(WasSetAside(taken.id, part, answer, fault.place))
+            self._on_event(WasSetAside(taken.id, part, answer, fault.place))
 
-    def _hear(self, course: Course, answer: Answer) -> None:
-        if course in (Course.HOLD, Course.AGAIN):
-            self._outbox.say_held(str(answer))
-            self._refused.set()
+    def _on_answer(self, disposition: Disposition, answer: Answer) -> None:
+        if disposition in (Disposition.HOLD, Disposition.RETRY):
+            self._outbox.set_held(str(answer))
+            self._unavailable.set()
             if not self._held:
                 self._held = True
-                self._happened(Held(answer))
+                self._on_event(Held(answer))
             return
-        self._refused.clear()
+        self._unavailable.clear()
         if self._held:
             self._held = False
-            self._outbox.say_held(None)
-            self._happened(Resumed())
+            self._outbox.set_held(None)
+            self._on_event(Resumed())
 
 
 def _this_task() -> asyncio.Task[None]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pushgate_client.clock import Clock
+from pushgate_client.clock import ClientClock
 from pushgate_client.entries import Entry
 from pushgate_client.errors import Refused
 from pushgate_client.sending.answers import Fault
-from pushgate_client.sending.deliverer import Courier, Patience
+from pushgate_client.sending.deliverer import Deliverer, DeliveryPolicy
 from pushgate_client.sending.sender import Sender
 from pushgate_client.sequences import Sequences
 from pushgate_client.tokens import TokenSource
 
 
-class StraightSink:
+class DirectSink:
     def __init__(
         self,
         url: str,
@@ -20,19 +20,19 @@ class StraightSink:
         *,
         connections: int,
         give_up_seconds: float,
-        clock: Clock,
+        clock: ClientClock,
     ) -> None:
         self._sender = Sender(url, connections=connections)
-        self._courier = Courier(
+        self._deliverer = Deliverer(
             self._sender,
             token,
             clock=clock,
-            patience=Patience(holds=False, seconds=give_up_seconds),
+            policy=DeliveryPolicy(waits_for_token=False, give_up_seconds=give_up_seconds),
         )
         self._sequences = Sequences(clock)
         self._faults: list[Fault] = []
 
-    async def __aenter__(self) -> StraightSink:
+    async def __aenter__(self) -> DirectSink:
         await self._sender.open()
         return self
 
@@ -44,7 +44,7 @@ class StraightSink:
 
     async def append(self, entry: Entry) -> None:
         """Raises GaveUp; what was refused is told by ``raise_refused``."""
-        self._faults += await self._courier.deliver(entry)
+        self._faults += await self._deliverer.deliver(entry)
 
     def raise_refused(self, records: int) -> None:
         """``records``: how many were pushed since the last time."""

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
     """Also when whoever waits is cancelled meanwhile, which is raised once it is through.
 
     For what is bounded, and what must not stay half done: a lock would be held for ever.

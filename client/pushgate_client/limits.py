@@ -29,8 +29,8 @@ GROUP_BYTES_MAX = 8_000_000
 PENDING_BYTES_MAX = 16_000_000
 
 # The head of the queue in memory: entries, and the bytes of small bodies that are read with them.
-WINDOW_ENTRIES = 256
-WINDOW_BYTES = 4_000_000
+READY_QUEUE_ENTRIES = 256
+READY_QUEUE_BYTES = 4_000_000
 INLINE_BODY_BYTES = 64_000
 # Entries set aside last, by which one that comes again after a crash is known.
 RECENT_SET_ASIDE = 4_096

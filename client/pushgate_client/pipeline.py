@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Pipeline:
+class BoundedTaskGroup:
     """``width``: how many are under way at most."""
 
     def __init__(self, width: int) -> None:
@@ -15,7 +15,7 @@ class Pipeline:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._results: list[Any] = []
 
-    async def __aenter__(self) -> Pipeline:
+    async def __aenter__(self) -> BoundedTaskGroup:
         return self
 
     async def __aexit__(self, *_: object) -> None:

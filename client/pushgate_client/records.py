@@ -20,7 +20,7 @@ _INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**64 - 1
 _AROUND_BYTES = 64
 
 
-class Body(NamedTuple):
+class RequestBody(NamedTuple):
     """The records of one request, as JSON; the first sequence is still to be known."""
 
     members: list[bytes]
@@ -29,22 +29,22 @@ class Body(NamedTuple):
     def records(self) -> int:
         return len(self.members)
 
-    def written(self, before: bytes, first_sequence: int) -> bytes:
+    def serialize(self, prefix: bytes, first_sequence: int) -> bytes:
         joined = b",".join(
-            b'%b%d,"data":%b}' % (before, sequence, member)
+            b'%b%d,"data":%b}' % (prefix, sequence, member)
             for sequence, member in enumerate(self.members, start=first_sequence)
         )
         return b"[" + joined + b"]"
 
 
-class Unusable(NamedTuple):
+class InvalidRecord(NamedTuple):
     """``place`` counts from 0. Everything before it was cut; nothing after it is looked at."""
 
     place: int
     reason: str
 
 
-def before_sequence(client_id: int, table: str, keys: Sequence[str]) -> bytes:
+def record_prefix(client_id: int, table: str, keys: Sequence[str]) -> bytes:
     """What every record of a push begins with."""
     head = orjson.dumps(
         {"client_id": client_id, "table_name": table, "action": "upsert", "key_names": list(keys)}
@@ -55,31 +55,31 @@ def before_sequence(client_id: int, table: str, keys: Sequence[str]) -> bytes:
 def cut(
     records: Iterable[AnyRecord],
     *,
-    around_bytes: int,
+    prefix_bytes: int,
     records_max: int = REQUEST_RECORDS,
     bytes_max: int = REQUEST_BYTES,
-) -> Iterator[Body | Unusable]:
-    """In their order. ``around_bytes``: the length of ``before_sequence``."""
+) -> Iterator[RequestBody | InvalidRecord]:
+    """In their order. ``prefix_bytes``: the length of ``record_prefix``."""
     members: list[bytes] = []
     size = 2
     for index, record in enumerate(records):
         text = _text(record)
-        each = around_bytes + _AROUND_BYTES
+        each = prefix_bytes + _AROUND_BYTES
         if isinstance(text, bytes) and len(text) + each + 2 > BODY_BYTES_MAX:
             text = f"it is {len(text):,} bytes long, and a request holds {BODY_BYTES_MAX:,}"
         if members and (isinstance(text, str) or size + each + len(text) > bytes_max):
-            yield Body(members)
+            yield RequestBody(members)
             members, size = [], 2
         if isinstance(text, str):
-            yield Unusable(index, text)
+            yield InvalidRecord(index, text)
             return
         members.append(text)
         size += each + len(text)
         if len(members) == records_max:
-            yield Body(members)
+            yield RequestBody(members)
             members, size = [], 2
     if members:
-        yield Body(members)
+        yield RequestBody(members)
 
 
 def _text(record: Any) -> bytes | str:

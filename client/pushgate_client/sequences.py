@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pushgate_client.clock import Clock
+from pushgate_client.clock import ClientClock
 
 
 class Sequences:
     """For one process. An outbox (``Outbox.next_sequences``) remembers across processes."""
 
-    def __init__(self, clock: Clock, last: int = 0) -> None:
+    def __init__(self, clock: ClientClock, last: int = 0) -> None:
         self.last = last
         self._clock = clock
 

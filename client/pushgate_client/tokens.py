@@ -91,7 +91,7 @@ class TokenCallback:
         return str(text).strip()
 
 
-class Guarded:
+class CheckedTokenSource:
     """Another source; what it raises, and what no header can carry, is no token at the moment."""
 
     def __init__(self, source: TokenSource) -> None:

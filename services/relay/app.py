@@ -74,7 +74,7 @@ async def run_relay(settings: RelaySettings, *, clock: Clock) -> None:
     async with running_relay(settings, clock=clock) as (address, delivery):
         print(f"ready relay={address} outbox={settings.directory}", flush=True)
         told = asyncio.ensure_future(stopping.wait())
-        died = asyncio.ensure_future(delivery.died())
+        died = asyncio.ensure_future(delivery.failed())
         try:
             await asyncio.wait({told, died}, return_when=asyncio.FIRST_COMPLETED)
             if died.done():

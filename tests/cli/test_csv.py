@@ -7,19 +7,19 @@ import pytest
 
 from cli.errors import Refused
 from cli.push.csv_input import ColumnType, column_type, read_csv
-from cli.push.json_input import Record, Unusable
-from cli.push.requests import Request, Shape, cut
+from cli.push.json_input import InputRecord, InvalidInput
+from cli.push.requests import PushRequest, PushShape, cut
 
 
-def read(text: str | bytes, **types: ColumnType) -> list[Record | Unusable]:
+def read(text: str | bytes, **types: ColumnType) -> list[InputRecord | InvalidInput]:
     raw = text.encode() if isinstance(text, str) else text
     return list(read_csv(io.BytesIO(raw), types))
 
 
 def data(text: str | bytes, **types: ColumnType) -> list[object]:
     found = read(text, **types)
-    assert all(isinstance(each, Record) for each in found), found
-    return [orjson.loads(each.text) for each in found if isinstance(each, Record)]
+    assert all(isinstance(each, InputRecord) for each in found), found
+    return [orjson.loads(each.text) for each in found if isinstance(each, InputRecord)]
 
 
 def test_cells_are_text_unless_a_column_has_a_type() -> None:
@@ -33,7 +33,7 @@ def test_cells_are_text_unless_a_column_has_a_type() -> None:
 def test_numbers_keep_their_digits() -> None:
     [record] = read("n,d\n123456789012345678901,1.10\n", n="integer", d="number")
 
-    assert isinstance(record, Record)
+    assert isinstance(record, InputRecord)
     assert record.text == b'{"n":123456789012345678901,"d":1.10}'
 
 
@@ -41,15 +41,15 @@ def test_an_integer_of_any_length_is_passed_on() -> None:
     digits = "1" * 5_000
     [record] = read(f"n\n{digits}\n", n="integer")
 
-    assert isinstance(record, Record)
+    assert isinstance(record, InputRecord)
     assert record.text == b'{"n":%b}' % digits.encode()
 
 
 def test_a_column_of_integers_can_hold_the_sequence() -> None:
-    shape = Shape(client_id=1, table="t", keys=("id",), sequence_from=1, sequence_field="at")
+    shape = PushShape(client_id=1, table="t", keys=("id",), sequence_from=1, sequence_field="at")
     [request] = cut(read("id,at\n1, 70 \n", at="integer"), shape)
 
-    assert isinstance(request, Request)
+    assert isinstance(request, PushRequest)
     assert orjson.loads(request.body)[0]["sequence"] == 70
 
 
@@ -72,19 +72,19 @@ def test_a_byte_order_mark_and_blank_lines_are_passed_over() -> None:
 def test_a_wrong_cell_is_named_by_line_and_column(kind: ColumnType, cell: str) -> None:
     good, bad, after = read(f"id,v\n1,\n2,{cell}\n3,\n", v=kind)
 
-    assert isinstance(good, Record)
-    assert bad == Unusable(3, f"column v: {cell!r} is no {kind}")
-    assert isinstance(after, Record)
+    assert isinstance(good, InputRecord)
+    assert bad == InvalidInput(3, f"column v: {cell!r} is no {kind}")
+    assert isinstance(after, InputRecord)
 
 
 def test_a_row_with_too_many_cells_is_named() -> None:
-    assert read("a\n1,2\n") == [Unusable(2, "2 cells, but the header names 1 column")]
+    assert read("a\n1,2\n") == [InvalidInput(2, "2 cells, but the header names 1 column")]
 
 
 def test_what_is_no_csv_ends_the_reading() -> None:
     [bad] = read(b'a\n"1\n')
 
-    assert isinstance(bad, Unusable)
+    assert isinstance(bad, InvalidInput)
     assert bad.ends
 
 

@@ -10,11 +10,11 @@ from typing import TextIO
 
 import pytest
 
-from cli.push.progress import Input, Progress, Standing, line_of
+from cli.push.progress import Input, Progress, ProgressState, line_of
 from services.runtime.clock import SystemClock
 from tests.eventually import eventually
 
-HALF = Standing(read=1_200, accepted=1_000, waiting=200)
+HALF = ProgressState(read=1_200, accepted=1_000, waiting=200)
 
 
 def test_a_line_has_a_bar_where_the_size_is_known() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from cli.push.json_input import Unusable
-from cli.push.outbox import Items, Way, send_through
-from cli.push.report import Outcome, Report
-from cli.push.requests import Request
+from cli.push.json_input import InvalidInput
+from cli.push.outbox import Items, OutboxPush, send_through
+from cli.push.report import PushOutcome, Report
+from cli.push.requests import PushRequest
 from pushgate_client import FixedToken, OutboxView
 from services.runtime.clock import SystemClock
 from tests.cli.gate import ScriptedGate
@@ -36,14 +36,14 @@ sys.exit(main())
 """
 
 
-def requests(_first_sequence: int) -> Iterator[Request | Unusable]:
+def requests(_first_sequence: int) -> Iterator[PushRequest | InvalidInput]:
     body = b'[{"v":"%b"}]' % (b"x" * BODY_BYTES)
     for number in range(1, REQUESTS + 1):
-        yield Request(number, number, 1, body)
+        yield PushRequest(number, number, 1, body)
 
 
-def way(gate: ScriptedGate, directory: Path, notices: list[str], **more: Any) -> Way:
-    return Way(
+def way(gate: ScriptedGate, directory: Path, notices: list[str], **more: Any) -> OutboxPush:
+    return OutboxPush(
         url=gate.url,
         token=FixedToken("at_revoked"),
         directory=directory,
@@ -54,7 +54,7 @@ def way(gate: ScriptedGate, directory: Path, notices: list[str], **more: Any) ->
     )
 
 
-def of(report: Report, *outcomes: Outcome) -> list[int]:
+def of(report: Report, *outcomes: PushOutcome) -> list[int]:
     """The numbers of the records that came to this, of those that are counted."""
     return [
         number
@@ -74,7 +74,7 @@ async def test_a_full_outbox_is_told_and_ends_the_push_after_a_while(tmp_path: P
             counts_rest=True,
         )
     waiting = (await asyncio.to_thread(OutboxView(tmp_path).counts)).waiting
-    held, unsent = of(report, Outcome.HELD), of(report, Outcome.UNSENT)
+    held, unsent = of(report, PushOutcome.HELD), of(report, PushOutcome.UNSENT)
 
     assert len(held) == waiting > 0
     assert sorted([*held, *unsent]) == list(range(1, REQUESTS + 1))
@@ -101,14 +101,14 @@ async def test_a_push_that_is_ended_while_the_outbox_is_full_tells_what_it_holds
         pushing.cancel()
         report = await pushing
     waiting = (await asyncio.to_thread(OutboxView(tmp_path).counts)).waiting
-    held, unsent = of(report, Outcome.HELD), of(report, Outcome.UNSENT)
+    held, unsent = of(report, PushOutcome.HELD), of(report, PushOutcome.UNSENT)
 
     assert report.interrupted
     assert len(held) == waiting > 0
     # What had no room, and the rest, which was not read.
     assert [*held, *unsent] == list(range(1, len(held) + len(unsent) + 1))
     rest = report.merged()[-1]
-    assert (rest.outcome, rest.first, rest.last) == (Outcome.UNSENT, len(held) + 1, None)
+    assert (rest.outcome, rest.first, rest.last) == (PushOutcome.UNSENT, len(held) + 1, None)
 
 
 async def test_a_full_outbox_that_empties_goes_on(tmp_path: Path) -> None:

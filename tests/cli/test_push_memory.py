@@ -4,9 +4,9 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.push.outbox import Way, send_through
-from cli.push.report import Outcome
-from cli.push.requests import Request
+from cli.push.outbox import OutboxPush, send_through
+from cli.push.report import PushOutcome
+from cli.push.requests import PushRequest
 from pushgate_client.tokens import FixedToken
 from services.runtime.clock import SystemClock
 from tests.cli.gate import ScriptedGate
@@ -15,16 +15,16 @@ BODY_BYTES = 1_000_000
 REQUESTS = 100
 
 
-def requests(first_sequence: int) -> Iterator[Request]:
+def requests(first_sequence: int) -> Iterator[PushRequest]:
     filling = b"x" * BODY_BYTES
     for number in range(1, REQUESTS + 1):
         body = b'[{"sequence":%d,"data":{"v":"%b"}}]' % (first_sequence + number - 1, filling)
-        yield Request(number, number, 1, body)
+        yield PushRequest(number, number, 1, body)
 
 
 async def test_a_push_that_is_held_keeps_no_bodies(tmp_path: Path) -> None:
     async with ScriptedGate(lambda *_: (401, '{"message":"Not Authorized"}')) as gate:
-        way = Way(
+        way = OutboxPush(
             url=gate.url,
             token=FixedToken("at_revoked"),
             directory=tmp_path / "outbox",
@@ -39,5 +39,5 @@ async def test_a_push_that_is_held_keeps_no_bodies(tmp_path: Path) -> None:
         finally:
             tracemalloc.stop()
 
-    assert report.records_of(Outcome.HELD) == REQUESTS
+    assert report.records_of(PushOutcome.HELD) == REQUESTS
     assert peak < REQUESTS * BODY_BYTES / 2

@@ -4,21 +4,21 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.push.json_input import Record, Unusable, read_records
+from cli.push.json_input import InputRecord, InvalidInput, read_records
 from cli.push.limits import RECORD_BYTES_MAX
 
 scalars = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8)
 objects = st.dictionaries(st.text(max_size=5), scalars | st.lists(scalars, max_size=3), max_size=4)
 
 
-def read(text: bytes) -> list[Record | Unusable]:
+def read(text: bytes) -> list[InputRecord | InvalidInput]:
     return list(read_records(io.BytesIO(text)))
 
 
 def texts(text: bytes) -> list[bytes]:
     found = read(text)
-    assert all(isinstance(item, Record) for item in found), found
-    return [item.text for item in found if isinstance(item, Record)]
+    assert all(isinstance(item, InputRecord) for item in found), found
+    return [item.text for item in found if isinstance(item, InputRecord)]
 
 
 @given(st.lists(objects, max_size=6))
@@ -53,17 +53,17 @@ def test_a_line_that_is_no_record_is_named_and_the_next_is_read() -> None:
         read(b'7\n{"a":1}')[1],
     )
 
-    assert isinstance(bad, Unusable)
+    assert isinstance(bad, InvalidInput)
     assert bad.reason.startswith("not JSON")
-    assert wrong == Unusable(1, "not a JSON object")
-    assert isinstance(good, Record)
+    assert wrong == InvalidInput(1, "not a JSON object")
+    assert isinstance(good, InputRecord)
 
 
 def test_nan_is_refused_in_both_forms() -> None:
     (line,), (element,) = read(b'{"a":NaN}'), read(b'[{"a":NaN}]')
 
-    assert isinstance(line, Unusable)
-    assert isinstance(element, Unusable)
+    assert isinstance(line, InvalidInput)
+    assert isinstance(element, InvalidInput)
     assert "NaN is no JSON value" in element.reason
 
 
@@ -71,22 +71,22 @@ def test_an_array_that_breaks_off_says_where_reading_ended() -> None:
     *good, end = read(b'[{"a":1},{"a":2}')
 
     assert [item.number for item in good] == [1, 2]
-    assert isinstance(end, Unusable)
+    assert isinstance(end, InvalidInput)
     assert end.ends
 
 
 def test_something_after_the_array_is_not_overlooked() -> None:
-    assert isinstance(read(b'[{"a":1}]{"a":2}')[-1], Unusable)
+    assert isinstance(read(b'[{"a":1}]{"a":2}')[-1], InvalidInput)
 
 
 def test_an_overlong_line_is_skipped_whole() -> None:
     long, short = read(b'{"a":"' + b"x" * (2 * RECORD_BYTES_MAX) + b'"}\n{"a":1}\n')
 
-    assert isinstance(long, Unusable)
-    assert short == Record(2, b'{"a":1}', {"a": 1})
+    assert isinstance(long, InvalidInput)
+    assert short == InputRecord(2, b'{"a":1}', {"a": 1})
 
 
 def test_nesting_beyond_any_reader_is_a_reason_and_no_crash() -> None:
     (item,) = read(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 
-    assert isinstance(item, Unusable)
+    assert isinstance(item, InvalidInput)

@@ -4,29 +4,33 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.push.json_input import Record, Unusable
-from cli.push.requests import Request, Shape, cut
+from cli.push.json_input import InputRecord, InvalidInput
+from cli.push.requests import PushRequest, PushShape, cut
 
-SHAPE = Shape(client_id=7, table="t", keys=("id",), sequence_from=100)
+SHAPE = PushShape(client_id=7, table="t", keys=("id",), sequence_from=100)
 
 
-def record(number: int, **data: object) -> Record:
+def record(number: int, **data: object) -> InputRecord:
     members = {"id": number, **data}
-    return Record(number, orjson.dumps(members), members)
+    return InputRecord(number, orjson.dumps(members), members)
 
 
-def requests(records: Sequence[Record | Unusable], shape: Shape = SHAPE) -> list[Request]:
-    return [item for item in cut(records, shape) if isinstance(item, Request)]
+def requests(
+    records: Sequence[InputRecord | InvalidInput], shape: PushShape = SHAPE
+) -> list[PushRequest]:
+    return [item for item in cut(records, shape) if isinstance(item, PushRequest)]
 
 
-def unusable(records: Sequence[Record | Unusable], shape: Shape = SHAPE) -> list[Unusable]:
-    return [item for item in cut(records, shape) if isinstance(item, Unusable)]
+def unusable(
+    records: Sequence[InputRecord | InvalidInput], shape: PushShape = SHAPE
+) -> list[InvalidInput]:
+    return [item for item in cut(records, shape) if isinstance(item, InvalidInput)]
 
 
 def test_a_record_is_wrapped_as_the_gate_wants_it() -> None:
-    (request,) = requests([Record(1, b'{"id":1.10}', {"id": 1.1})])
+    (request,) = requests([InputRecord(1, b'{"id":1.10}', {"id": 1.1})])
 
-    assert request == Request(
+    assert request == PushRequest(
         1,
         1,
         1,
@@ -40,7 +44,7 @@ def test_a_record_is_wrapped_as_the_gate_wants_it() -> None:
 def test_requests_keep_the_order_and_every_limit(
     sizes: list[int], records_max: int, bytes_max: int
 ) -> None:
-    shape = Shape(
+    shape = PushShape(
         client_id=7,
         table="t",
         keys=("id",),
@@ -66,7 +70,7 @@ def test_sequences_grow_with_the_file() -> None:
 
 
 def test_a_field_may_hold_the_sequence() -> None:
-    shape = Shape(client_id=7, table="t", keys=("id",), sequence_from=1, sequence_field="v")
+    shape = PushShape(client_id=7, table="t", keys=("id",), sequence_from=1, sequence_field="v")
     found = [record(1, v=9), record(2, v="12"), record(3, v=1.5), record(4), record(5, v=True)]
     (first, *_) = requests(found, shape)
 
@@ -75,23 +79,26 @@ def test_a_field_may_hold_the_sequence() -> None:
 
 
 def test_a_missing_and_a_null_key_are_named_with_their_line() -> None:
-    missing, null = Record(1, b"{}", {}), Record(2, b'{"id":null}', {"id": None})
+    missing, null = InputRecord(1, b"{}", {}), InputRecord(2, b'{"id":null}', {"id": None})
 
     assert unusable([missing, null]) == [
-        Unusable(1, "the key id is missing"),
-        Unusable(2, "the key id is null"),
+        InvalidInput(1, "the key id is missing"),
+        InvalidInput(2, "the key id is null"),
     ]
 
 
 def test_what_cannot_be_sent_ends_a_request_so_that_ranges_have_no_holes() -> None:
-    items = list(cut([record(1), Unusable(2, "broken"), record(3)], SHAPE))
+    items = list(cut([record(1), InvalidInput(2, "broken"), record(3)], SHAPE))
 
     assert [(type(item).__name__, item[0]) for item in items] == [
-        ("Request", 1),
-        ("Unusable", 2),
-        ("Request", 3),
+        ("PushRequest", 1),
+        ("InvalidInput", 2),
+        ("PushRequest", 3),
     ]
 
 
 def test_a_false_key_is_a_value() -> None:
-    assert unusable([Record(1, b'{"id":0}', {"id": 0}), Record(2, b'{"id":""}', {"id": ""})]) == []
+    assert (
+        unusable([InputRecord(1, b'{"id":0}', {"id": 0}), InputRecord(2, b'{"id":""}', {"id": ""})])
+        == []
+    )

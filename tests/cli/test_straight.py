@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 import orjson
 import pytest
 
-from cli.push.direct import Gate, send_all
-from cli.push.json_input import Unusable
-from cli.push.report import Outcome, Report
-from cli.push.requests import Request
+from cli.push.direct import DirectPush, send_all
+from cli.push.json_input import InvalidInput
+from cli.push.report import PushOutcome, Report
+from cli.push.requests import PushRequest
 from pushgate_client import FixedToken
 from tests.cli.gate import Script, ScriptedGate
 
@@ -18,14 +18,16 @@ OK = (201, '{"status":"OK","message":"Batch Accepted!"}')
 TOKEN = FixedToken("at_made_up")
 
 
-def requests(count: int, *, records: int = 10) -> list[Request]:
+def requests(count: int, *, records: int = 10) -> list[PushRequest]:
     """Bodies of one record each, for gates that look at nothing else."""
-    return [Request(i * records + 1, (i + 1) * records, records, b"[%d]" % i) for i in range(count)]
+    return [
+        PushRequest(i * records + 1, (i + 1) * records, records, b"[%d]" % i) for i in range(count)
+    ]
 
 
 async def push(
     script: Script,
-    items: Iterable[Request | Unusable],
+    items: Iterable[PushRequest | InvalidInput],
     *,
     connections: int = 1,
     give_up_seconds: float = 5.0,
@@ -34,7 +36,7 @@ async def push(
 ) -> tuple[Report, ScriptedGate]:
     async with ScriptedGate(script) as gate:
         report = await send_all(
-            Gate(
+            DirectPush(
                 url=gate.url,
                 token=TOKEN,
                 connections=connections,
@@ -47,7 +49,7 @@ async def push(
     return report, gate
 
 
-def places(report: Report) -> list[tuple[Outcome, int, int | None, int | None]]:
+def places(report: Report) -> list[tuple[PushOutcome, int, int | None, int | None]]:
     return [(p.outcome, p.first, p.last, p.records) for p in report.merged()]
 
 
@@ -76,7 +78,7 @@ async def test_a_closed_connection_is_tried_again_with_the_same_bytes() -> None:
 async def test_a_lost_answer_is_unknown_even_if_a_refusal_follows() -> None:
     report, _ = await push(lambda n, _: (401, "gone") if n else None, requests(1))
 
-    assert places(report) == [(Outcome.UNKNOWN, 1, 10, 10)]
+    assert places(report) == [(PushOutcome.UNKNOWN, 1, 10, 10)]
 
 
 def bad_at(*numbers: int) -> Script:
@@ -84,9 +86,9 @@ def bad_at(*numbers: int) -> Script:
     return lambda _, body: (422, "bad") if set(numbers) & set(orjson.loads(body)) else OK
 
 
-def request_of(*numbers: int) -> Request:
+def request_of(*numbers: int) -> PushRequest:
     """Its records are their own numbers in the file."""
-    return Request(
+    return PushRequest(
         numbers[0], numbers[-1], len(numbers), orjson.dumps(numbers), numbers=tuple(numbers)
     )
 
@@ -96,13 +98,13 @@ async def test_only_the_record_at_fault_is_refused_and_named() -> None:
     report, _ = await push(bad_at(5, 6, 20), items, connections=2)
 
     assert report.accepted == 29
-    assert places(report) == [(Outcome.REFUSED, 5, 6, 2), (Outcome.REFUSED, 20, 20, 1)]
+    assert places(report) == [(PushOutcome.REFUSED, 5, 6, 2), (PushOutcome.REFUSED, 20, 20, 1)]
 
 
 async def test_numbers_are_those_of_lines_although_some_are_blank() -> None:
     report, _ = await push(bad_at(30), [request_of(1, 10, 20, 30)])
 
-    assert places(report) == [(Outcome.REFUSED, 30, 30, 1)]
+    assert places(report) == [(PushOutcome.REFUSED, 30, 30, 1)]
 
 
 async def test_halves_that_are_given_up_make_their_request_unknown() -> None:
@@ -110,7 +112,7 @@ async def test_halves_that_are_given_up_make_their_request_unknown() -> None:
     script = lambda n, _: [(422, "bad"), OK, (503, "later")][min(n, 2)]  # noqa: E731 - one line
     report, _ = await push(script, [request_of(1, 2)], give_up_seconds=0.3)
 
-    assert places(report) == [(Outcome.UNKNOWN, 1, 2, 2)]
+    assert places(report) == [(PushOutcome.UNKNOWN, 1, 2, 2)]
 
 
 async def test_a_refused_token_ends_the_push_and_the_rest_is_named() -> None:
@@ -119,7 +121,7 @@ async def test_a_refused_token_ends_the_push_and_the_rest_is_named() -> None:
     # A token may just have been replaced: it is read again, once.
     assert len(gate.bodies) == 4
     assert report.accepted == 20
-    assert places(report) == [(Outcome.REFUSED, 21, 30, 10), (Outcome.UNSENT, 31, 100, 70)]
+    assert places(report) == [(PushOutcome.REFUSED, 21, 30, 10), (PushOutcome.UNSENT, 31, 100, 70)]
     assert report.not_accepted == 80
 
 
@@ -136,7 +138,10 @@ async def test_the_rest_of_a_stream_is_left_unread() -> None:
     items = iter(requests(10))
     report, _ = await push(lambda *_: (401, "no"), items, counts_rest=False)
 
-    assert places(report) == [(Outcome.REFUSED, 1, 10, 10), (Outcome.UNSENT, 11, None, None)]
+    assert places(report) == [
+        (PushOutcome.REFUSED, 1, 10, 10),
+        (PushOutcome.UNSENT, 11, None, None),
+    ]
     assert report.not_accepted is None
     assert next(items).first == 11
 
@@ -145,7 +150,7 @@ async def test_a_stream_known_to_be_at_its_end_has_no_rest() -> None:
     items = [request._replace(ends=True) for request in requests(1)]
     report, _ = await push(lambda *_: (401, "no"), items, counts_rest=False)
 
-    assert places(report) == [(Outcome.REFUSED, 1, 10, 10)]
+    assert places(report) == [(PushOutcome.REFUSED, 1, 10, 10)]
 
 
 async def test_an_interrupted_push_accounts_for_every_record_it_read() -> None:
@@ -160,7 +165,7 @@ async def test_an_interrupted_push_accounts_for_every_record_it_read() -> None:
     async with ScriptedGate(second_answer_never_comes) as gate:
         pushing = asyncio.create_task(
             send_all(
-                Gate(url=gate.url, token=TOKEN, connections=1),
+                DirectPush(url=gate.url, token=TOKEN, connections=1),
                 iter(requests(5)),
                 counts_rest=True,
             )
@@ -172,14 +177,17 @@ async def test_an_interrupted_push_accounts_for_every_record_it_read() -> None:
 
     assert report.accepted == 10
     assert report.interrupted
-    assert places(report) == [(Outcome.UNKNOWN, 11, 20, 10), (Outcome.UNSENT, 21, None, None)]
+    assert places(report) == [
+        (PushOutcome.UNKNOWN, 11, 20, 10),
+        (PushOutcome.UNSENT, 21, None, None),
+    ]
 
 
 async def test_a_push_ends_although_its_input_is_silent() -> None:
     """One connection is refused while another waits for a pipe that nobody writes to."""
     more = threading.Event()
 
-    def silent_after_one() -> Iterator[Request]:
+    def silent_after_one() -> Iterator[PushRequest]:
         yield requests(1)[0]
         more.wait(30)
 
@@ -190,7 +198,10 @@ async def test_a_push_ends_although_its_input_is_silent() -> None:
     more.set()
 
     assert still_reading
-    assert places(report) == [(Outcome.REFUSED, 1, 10, 10), (Outcome.UNSENT, 11, None, None)]
+    assert places(report) == [
+        (PushOutcome.REFUSED, 1, 10, 10),
+        (PushOutcome.UNSENT, 11, None, None),
+    ]
 
 
 async def test_an_overloaded_gate_is_given_up_after_a_while_and_once_it_is_said_before() -> None:
@@ -201,39 +212,39 @@ async def test_an_overloaded_gate_is_given_up_after_a_while_and_once_it_is_said_
 
     assert notices == ["503: later; trying again for up to 0.5 s"]
     assert len(set(gate.bodies)) == 1
-    assert places(report) == [(Outcome.REFUSED, 1, 10, 10), (Outcome.UNSENT, 11, 30, 20)]
+    assert places(report) == [(PushOutcome.REFUSED, 1, 10, 10), (PushOutcome.UNSENT, 11, 30, 20)]
 
 
 async def test_a_gate_that_is_not_there_took_nothing() -> None:
     async with ScriptedGate(lambda *_: OK) as gone:
         url = gone.url
     report = await send_all(
-        Gate(url=url, token=TOKEN, give_up_seconds=0.0),
+        DirectPush(url=url, token=TOKEN, give_up_seconds=0.0),
         iter(requests(1)),
         counts_rest=True,
     )
 
-    assert places(report) == [(Outcome.REFUSED, 1, 10, 10)]
+    assert places(report) == [(PushOutcome.REFUSED, 1, 10, 10)]
     assert "can't be reached" in report.problems[0].reason
 
 
 async def test_unusable_lines_are_named_and_the_rest_goes_on() -> None:
-    items: list[Request | Unusable] = [Unusable(1, "broken"), Unusable(2, "broken")]
-    items.append(Request(3, 3, 1, b"[]"))
+    items: list[PushRequest | InvalidInput] = [InvalidInput(1, "broken"), InvalidInput(2, "broken")]
+    items.append(PushRequest(3, 3, 1, b"[]"))
     report, _ = await push(lambda *_: OK, items)
 
     assert report.accepted == 1
-    assert places(report) == [(Outcome.UNUSABLE, 1, 2, 2)]
+    assert places(report) == [(PushOutcome.UNUSABLE, 1, 2, 2)]
 
 
 async def test_a_file_of_nothing_but_mistakes_is_not_read_to_its_end() -> None:
     report, _ = await push(
-        lambda *_: OK, (Unusable(i, f"reason {i}") for i in range(1, 15_000)), connections=4
+        lambda *_: OK, (InvalidInput(i, f"reason {i}") for i in range(1, 15_000)), connections=4
     )
 
     assert len(report.problems) < 10_010
     assert report.not_accepted == 14_999
-    assert places(report)[-1][0] is Outcome.UNSENT
+    assert places(report)[-1][0] is PushOutcome.UNSENT
 
 
 async def test_an_answer_is_quoted_as_one_line_without_control_characters() -> None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pushgate_client.outbox.acks import Mark
-from pushgate_client.outbox.segment_log import Place
+from pushgate_client.outbox.acks import Ack
+from pushgate_client.outbox.segment_log import EntryLocation
 from pushgate_client.outbox.store import Store
 from tests.client.made import entry, ids_of
 from tests.rounds import rounds
@@ -22,7 +22,7 @@ class Written(NamedTuple):
 
     entries: bytes
     marks: bytes
-    places: list[Place]
+    places: list[EntryLocation]
 
     def touched_by(self, offset: int) -> int:
         """The id in the entry that this byte is part of."""
@@ -36,17 +36,17 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     directory = tmp_path_factory.mktemp("written")
     store = _opened(directory)
     places = store.append([entry(id_) for id_ in IDS])
-    store.settle([(places[0], Mark(places[0].id, 1, 1))])
+    store.settle([(places[0], Ack(places[0].id, 1, 1))])
     segment = store.queue.active
     store.close()
-    return Written(segment.path.read_bytes(), segment.marks_path.read_bytes(), places)
+    return Written(segment.path.read_bytes(), segment.acks_path.read_bytes(), places)
 
 
 def _opened(directory: Path, said: list[str] | None = None) -> Store:
     store = Store(
         directory,
         segment_bytes_max=1_000_000,
-        said=(said if said is not None else []).append,
+        on_warning=(said if said is not None else []).append,
     )
     store.open()
     return store
@@ -81,7 +81,7 @@ def directory(quick_path: Path) -> Directory:
 
 
 def _waiting_ids(store: Store) -> list[int]:
-    return [ids_of(each.entry.body)[0] for each in store.read_on() if each.entry is not None]
+    return [ids_of(each.entry.body)[0] for each in store.read_next() if each.entry is not None]
 
 
 def test_cut_anywhere_the_entries_before_the_cut_are_there(

@@ -116,9 +116,9 @@ def _tell_what_a_push_says(client: BlockingPushClient, tells: int) -> None:
 class _Interrupted(BlockingPushClient):
     """By Ctrl-C while it closes, as in a notebook, where the process goes on."""
 
-    def _wait(self, work: Any) -> Any:
+    def _run(self, work: Any) -> Any:
         if work.__name__ != "__aexit__":
-            return super()._wait(work)
+            return super()._run(work)
         asyncio.run_coroutine_threadsafe(work, self._loop).cancel()
         raise KeyboardInterrupt
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from pushgate_client import PushClient, RecordUnusable
-from pushgate_client.records import Body, Unusable, cut
+from pushgate_client.records import InvalidRecord, RequestBody, cut
 from tests.client.gate import Gate
 
 
 def written(record: Any) -> bytes | str:
-    (item,) = cut([record], around_bytes=0)
-    return item.members[0] if isinstance(item, Body) else item.reason
+    (item,) = cut([record], prefix_bytes=0)
+    return item.members[0] if isinstance(item, RequestBody) else item.reason
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_nothing_after_what_can_not_be_sent_is_looked_at() -> None:
         yield {"id": object()}  # type: ignore[dict-item]  # wrong on purpose
         raise AssertionError("asked for more")
 
-    body, unusable = cut(records(), around_bytes=0)
+    body, unusable = cut(records(), prefix_bytes=0)
 
-    assert isinstance(body, Body)
-    assert isinstance(unusable, Unusable)
+    assert isinstance(body, RequestBody)
+    assert isinstance(unusable, InvalidRecord)
     assert unusable.place == 1
 
 

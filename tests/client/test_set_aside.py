@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pushgate_client.entries import SetAside
-from pushgate_client.outbox.segment_log import Appending
+from pushgate_client.outbox.segment_log import NewEntry
 from pushgate_client.outbox.store import Store
 from tests.client.made import entry
 
@@ -30,7 +30,7 @@ def store(quick_path: Path) -> Iterator[Store]:
 
 
 def _opened(directory: Path) -> Store:
-    store = Store(directory, segment_bytes_max=SEGMENT_BYTES, said=print)
+    store = Store(directory, segment_bytes_max=SEGMENT_BYTES, on_warning=print)
     store.open()
     return store
 
@@ -84,18 +84,18 @@ def test_those_written_anew_can_be_sent_again_and_forgotten(store: Store) -> Non
     assert store.take_from_aside({first.id}, back_to_queue=True) == (1, 1)
     assert store.take_from_aside({second.id}, back_to_queue=False) == (1, 1)
     assert _all(store) == []
-    assert [each.entry is None for each in store.read_on()] == [True]
+    assert [each.entry is None for each in store.read_next()] == [True]
 
 
 def test_a_crash_between_writing_anew_and_forgetting_keeps_all(
     store: Store, quick_path: Path
 ) -> None:
     """The marks of the old ones are lost: then they are there twice, and none is missing."""
-    marks = {s.marks_path: b"" for s in store.aside.segments.values()}
+    marks = {s.acks_path: b"" for s in store.aside.segments.values()}
     stayed = _forget_all_but(store, 0, 1)
     for segment in store.aside.segments.values():
-        if segment.marks_path in marks:
-            segment.marks_path.unlink(missing_ok=True)
+        if segment.acks_path in marks:
+            segment.acks_path.unlink(missing_ok=True)
     store.close()
     again = _opened(quick_path)
     found = {each.from_id for each in _all(again)}
@@ -122,7 +122,7 @@ def test_what_was_written_before_places_were_kept_is_read_and_known_again(
     store: Store, quick_path: Path
 ) -> None:
     part = entry(1)
-    store.aside.append([Appending(part, {"from": OTHER, "status": 422, "reason": "no"})])
+    store.aside.append([NewEntry(part, {"from": OTHER, "status": 422, "reason": "no"})])
     store.close()
     again = _opened(quick_path)
     again.set_aside(part, OTHER, 422, "no")

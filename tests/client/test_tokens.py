@@ -12,7 +12,7 @@ from pushgate_client import (
     TokenFromEnvironment,
     TokenUnreadable,
 )
-from pushgate_client.tokens import Guarded
+from pushgate_client.tokens import CheckedTokenSource
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,6 @@ async def test_whatever_a_source_does_there_is_no_token_at_the_moment(
     answer: str | Exception,
 ) -> None:
     with pytest.raises(TokenUnreadable) as told:
-        await Guarded(_Vault(answer)).read()
+        await CheckedTokenSource(_Vault(answer)).read()
 
     assert "at_1" not in str(told.value)

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-_MARK = struct.Struct("<QII")
+_ACK = struct.Struct("<QII")
 _CHECKSUM = struct.Struct("<I")
-MARK_BYTES = _MARK.size + _CHECKSUM.size
+ACK_BYTES = _ACK.size + _CHECKSUM.size
 
 
-class Mark(NamedTuple):
+class Ack(NamedTuple):
     """``sent``: how many of the entry's records were accepted; the others were set aside."""
 
     id: int
@@ -24,30 +24,30 @@ class Mark(NamedTuple):
     sent: int
 
 
-def mark_bytes(marks: Iterable[Mark]) -> bytes:
-    packed = [_MARK.pack(*mark) for mark in marks]
+def pack_acks(acks: Iterable[Ack]) -> bytes:
+    packed = [_ACK.pack(*mark) for mark in acks]
     return b"".join(each + _CHECKSUM.pack(zlib.crc32(each)) for each in packed)
 
 
-def read_marks(path: Path) -> dict[int, Mark]:
+def read_acks(path: Path) -> dict[int, Ack]:
     """By id. A mark that is not whole is none."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
         return {}
-    found: dict[int, Mark] = {}
-    for at in range(0, len(raw) - MARK_BYTES + 1, MARK_BYTES):
-        packed = raw[at : at + _MARK.size]
-        if zlib.crc32(packed) == _CHECKSUM.unpack_from(raw, at + _MARK.size)[0]:
-            mark = Mark(*_MARK.unpack(packed))
-            found[mark.id] = mark
+    found: dict[int, Ack] = {}
+    for at in range(0, len(raw) - ACK_BYTES + 1, ACK_BYTES):
+        packed = raw[at : at + _ACK.size]
+        if zlib.crc32(packed) == _CHECKSUM.unpack_from(raw, at + _ACK.size)[0]:
+            ack = Ack(*_ACK.unpack(packed))
+            found[ack.id] = ack
     return found
 
 
-def whole_marks_bytes(path: Path) -> int:
+def whole_acks_bytes(path: Path) -> int:
     """Where the next mark goes: what was half written at the end is written over."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
         return 0
-    return size - size % MARK_BYTES
+    return size - size % ACK_BYTES

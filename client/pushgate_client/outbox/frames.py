@@ -15,7 +15,7 @@ import orjson
 
 from pushgate_client.limits import BODY_BYTES_MAX, HEADER_BYTES_MAX
 
-_MARK = b"\x93PGE"
+_MAGIC = b"\x93PGE"
 _LENGTHS = struct.Struct("<4sII")
 # Of the lengths and the header, and of the body: a header can be trusted without its body.
 _CHECKSUMS = struct.Struct("<II")
@@ -47,7 +47,7 @@ class Damage(NamedTuple):
 
 def frame_of(header: bytes, body: bytes) -> list[bytes]:
     """The parts to be written one after the other; the body is not copied."""
-    lengths = _LENGTHS.pack(_MARK, len(header), len(body))
+    lengths = _LENGTHS.pack(_MAGIC, len(header), len(body))
     checksums = _CHECKSUMS.pack(zlib.crc32(header, zlib.crc32(lengths)), zlib.crc32(body))
     return [lengths + checksums + header, body]
 
@@ -61,8 +61,8 @@ def read_frame(file: IO[bytes], offset: int, *, bodies_max: int = BODY_BYTES_MAX
     head = file.read(HEAD_BYTES)
     if len(head) < HEAD_BYTES:
         return None
-    mark, header_bytes, body_bytes = _LENGTHS.unpack_from(head)
-    if mark != _MARK or header_bytes > HEADER_BYTES_MAX or body_bytes > BODY_BYTES_MAX:
+    magic, header_bytes, body_bytes = _LENGTHS.unpack_from(head)
+    if magic != _MAGIC or header_bytes > HEADER_BYTES_MAX or body_bytes > BODY_BYTES_MAX:
         return None
     of_header, of_body = _CHECKSUMS.unpack_from(head, _LENGTHS.size)
     header = file.read(header_bytes)
@@ -97,11 +97,11 @@ def _next_frame(file: IO[bytes], offset: int, end: int) -> int:
     while offset < end:
         file.seek(offset)
         chunk = file.read(min(_CHUNK_BYTES, end - offset))
-        found = chunk.find(_MARK)
+        found = chunk.find(_MAGIC)
         while found >= 0:
             if read_frame(file, offset + found) is not None:
                 return offset + found
-            found = chunk.find(_MARK, found + 1)
+            found = chunk.find(_MAGIC, found + 1)
         # A mark may lie across the edge of the chunk.
-        offset += max(len(chunk) - len(_MARK) + 1, 1)
+        offset += max(len(chunk) - len(_MAGIC) + 1, 1)
     return end

@@ -24,7 +24,7 @@ class DirectoryLock:
         self._directory = directory
         self._file = -1
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Raises OutboxLocked."""
         path = self._directory / "lock"
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -46,16 +46,16 @@ class DirectoryLock:
             os.ftruncate(file, 0)
             os.pwrite(file, str(os.getpid()).encode(), 0)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
             self._taken.discard(self)
 
     @classmethod
-    def let_go_of_all(cls) -> None:
+    def release_all(cls) -> None:
         for lock in list(cls._taken):
-            lock.let_go()
+            lock.release()
 
 
-os.register_at_fork(after_in_child=DirectoryLock.let_go_of_all)
+os.register_at_fork(after_in_child=DirectoryLock.release_all)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pushgate_client.entries import Entry
-from pushgate_client.outbox.segment_log import Place
+from pushgate_client.outbox.segment_log import EntryLocation
 
 
 @dataclass
-class Waiting:
+class QueuedEntry:
     """``entry`` is at hand when its body is small, else it is read when it is sent."""
 
-    place: Place
+    location: EntryLocation
     tables: tuple[str, ...]
     in_order: bool
     records: int
@@ -23,11 +23,11 @@ class Waiting:
     taken: bool = False
 
 
-class Window:
+class ReadyQueue:
     """In the order of the queue. An entry leaves when it is settled."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, Waiting] = {}
+        self._entries: dict[int, QueuedEntry] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -41,17 +41,17 @@ class Window:
         """When the first was created that is not settled."""
         return next((waiting.created for waiting in self._entries.values()), None)
 
-    def add(self, waiting: Waiting) -> None:
-        self._entries[waiting.place.id] = waiting
+    def add(self, waiting: QueuedEntry) -> None:
+        self._entries[waiting.location.id] = waiting
 
-    def take(self, room_bytes: int) -> Waiting | None:
+    def take(self, room_bytes: int) -> QueuedEntry | None:
         """The oldest that nothing before it holds back; None when all wait for others.
 
         Also None when its body has no room: what comes later must not overtake it for ever.
         """
-        before = _Before()
+        before = _EarlierEntries()
         for waiting in self._entries.values():
-            if not waiting.taken and not before.holds_back(waiting):
+            if not waiting.taken and not before.block(waiting):
                 if waiting.body_bytes > room_bytes:
                     return None
                 waiting.taken = True
@@ -59,14 +59,14 @@ class Window:
             before.add(waiting)
         return None
 
-    def give_back(self, id_: int) -> None:
+    def release(self, id_: int) -> None:
         self._entries[id_].taken = False
 
-    def settle(self, id_: int) -> Waiting:
+    def settle(self, id_: int) -> QueuedEntry:
         return self._entries.pop(id_)
 
 
-class _Before:
+class _EarlierEntries:
     """What stands before an entry and is not settled, by table."""
 
     def __init__(self) -> None:
@@ -74,14 +74,14 @@ class _Before:
         self._sequences: dict[str, tuple[int, int] | None] = {}
         self._in_order: set[str] = set()
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, waiting: QueuedEntry) -> None:
         for table in waiting.tables:
             known = self._sequences.get(table, waiting.sequences)
             self._sequences[table] = _joined(known, waiting.sequences)
         if waiting.in_order:
             self._in_order.update(waiting.tables)
 
-    def holds_back(self, waiting: Waiting) -> bool:
+    def block(self, waiting: QueuedEntry) -> bool:
         """Whether one of them shares a table with it, and the order matters."""
         if not waiting.in_order:
             return not self._in_order.isdisjoint(waiting.tables)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pushgate_client.entries import Entry
 from pushgate_client.limits import IDLE_SEGMENT_BYTES, SEGMENT_ENTRIES_MAX
-from pushgate_client.outbox.acks import Mark
+from pushgate_client.outbox.acks import Ack
 from pushgate_client.outbox.files import flush_directory, make_directory
 from pushgate_client.outbox.frames import Frame, frame_of, read_frame
 from pushgate_client.outbox.segments import Segment, load_segment, segment_ids
@@ -20,14 +20,14 @@ from pushgate_client.outbox.segments import Segment, load_segment, segment_ids
 _PARTS_MAX = 512  # of one write, well below what any system allows
 
 
-class Appending(NamedTuple):
+class NewEntry(NamedTuple):
     """``more`` goes into the header beside what the entry itself says."""
 
     entry: Entry
-    more: dict[str, Any]
+    extra: dict[str, Any]
 
 
-class Place(NamedTuple):
+class EntryLocation(NamedTuple):
     """Where an entry lies: the name of its segment, the place in it, its id."""
 
     segment: int
@@ -43,12 +43,12 @@ class SegmentLog:
         directory: Path,
         *,
         segment_bytes_max: int,
-        said: Callable[[str], None] = lambda _: None,
+        on_warning: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.directory = directory
         self.segments: dict[int, Segment] = {}
         self._segment_bytes_max = segment_bytes_max
-        self._said = said
+        self._on_warning = on_warning
         self._file = -1
 
     def open(self) -> None:
@@ -76,35 +76,35 @@ class SegmentLog:
     def bytes_on_disk(self) -> int:
         return sum(segment.bytes_on_disk for segment in self.segments.values())
 
-    def append(self, appending: Sequence[Appending]) -> list[Place]:
+    def append(self, new_entries: Sequence[NewEntry]) -> list[EntryLocation]:
         """On disk when it returns; raises OSError with none of them kept."""
         if self._is_large(self.active):
             self.rotate()
         segment = self.active
-        at, parts, places, sizes = segment.size, [], [], []
-        for id_, (entry, more) in enumerate(appending, start=segment.last_id + 1):
+        at, parts, locations, sizes = segment.size, [], [], []
+        for id_, (entry, more) in enumerate(new_entries, start=segment.last_id + 1):
             frame = frame_of(entry.header(id_, **more), entry.body)
-            places.append(Place(segment.first_id, at, id_))
+            locations.append(EntryLocation(segment.first_id, at, id_))
             sizes.append(sum(map(len, frame)))
             at += sizes[-1]
             parts += frame
         self._write(parts, segment.size)
-        for (entry, _), place, size in zip(appending, places, sizes, strict=True):
+        for (entry, _), place, size in zip(new_entries, locations, sizes, strict=True):
             segment.add(place.id, records=entry.records, created=entry.created, size=size)
-        return places
+        return locations
 
-    def settle(self, segment_id: int, marks: list[Mark]) -> None:
-        self.segments[segment_id].write_marks(marks)
+    def settle(self, segment_id: int, acks: list[Ack]) -> None:
+        self.segments[segment_id].write_acks(acks)
 
-    def read(self, place: Place) -> Frame:
+    def read(self, location: EntryLocation) -> Frame:
         """Raises LookupError when it can't be read."""
-        segment = self.segments.get(place.segment)
+        segment = self.segments.get(location.segment)
         if segment is not None:
             with segment.path.open("rb") as file:
-                frame = read_frame(file, place.offset)
-            if frame is not None and frame.header["id"] == place.id:
+                frame = read_frame(file, location.offset)
+            if frame is not None and frame.header["id"] == location.id:
                 return frame
-        raise LookupError(f"entry {place.id} can't be read")
+        raise LookupError(f"entry {location.id} can't be read")
 
     def settled_segments(self, *, make_room: bool) -> list[Segment]:
         """Those with nothing left to do; with ``make_room`` also the one that is appended to."""
@@ -160,7 +160,7 @@ class SegmentLog:
         whole = segment.size - segment.torn
         if not segment.torn:
             return
-        self._said(
+        self._on_warning(
             f"{segment.path}: the last {segment.torn:,} bytes were not written whole when the"
             " process or the machine stopped; nobody was told that they are safe. They are cut off."
         )

@@ -11,11 +11,11 @@ from pathlib import Path
 import orjson
 
 from pushgate_client.limits import BODY_BYTES_MAX
-from pushgate_client.outbox.acks import Mark, mark_bytes, read_marks, whole_marks_bytes
+from pushgate_client.outbox.acks import Ack, pack_acks, read_acks, whole_acks_bytes
 from pushgate_client.outbox.files import delete, write_whole
 from pushgate_client.outbox.frames import Damage, Frame, read_frames
 
-ENTRIES_SUFFIX, MARKS_SUFFIX, TOTALS_SUFFIX = ".entries", ".marks", ".totals"
+ENTRIES_SUFFIX, ACKS_SUFFIX, TOTALS_SUFFIX = ".entries", ".marks", ".totals"
 _NAME_DIGITS = 20
 _TOTALS = ("entries", "records", "last_id", "oldest", "size", "damaged")
 
@@ -38,20 +38,20 @@ class Segment:
     oldest: int | None = None
     damaged: int = 0
     torn: int = 0
-    marked: int = 0
-    marked_records: int = 0
+    acked: int = 0
+    acked_records: int = 0
     sent: int = 0
     sent_records: int = 0
-    marks_size: int = 0
-    unwritten: list[Mark] = field(default_factory=list)
+    acks_size: int = 0
+    unwritten_acks: list[Ack] = field(default_factory=list)
 
     @property
     def path(self) -> Path:
         return self._named(ENTRIES_SUFFIX)
 
     @property
-    def marks_path(self) -> Path:
-        return self._named(MARKS_SUFFIX)
+    def acks_path(self) -> Path:
+        return self._named(ACKS_SUFFIX)
 
     @property
     def totals_path(self) -> Path:
@@ -59,15 +59,15 @@ class Segment:
 
     @property
     def waiting(self) -> int:
-        return self.entries - self.marked
+        return self.entries - self.acked
 
     @property
     def waiting_records(self) -> int:
-        return self.records - self.marked_records
+        return self.records - self.acked_records
 
     @property
     def bytes_on_disk(self) -> int:
-        return self.size + self.marks_size
+        return self.size + self.acks_size
 
     def add(self, id_: int, *, records: int, created: int, size: int) -> None:
         self.entries += 1
@@ -84,35 +84,35 @@ class Segment:
             yield from read_frames(file, offset, self.size, bodies_max=bodies_max)
 
     def settled(self) -> set[int]:
-        return {*read_marks(self.marks_path), *(mark.id for mark in self.unwritten)}
+        return {*read_acks(self.acks_path), *(mark.id for mark in self.unwritten_acks)}
 
-    def write_marks(self, marks: list[Mark]) -> None:
+    def write_acks(self, acks: list[Ack]) -> None:
         """They count at once.
 
         On a full disk they are written with the next ones: until then a crash means that their
         entries are sent again, and that is all.
         """
-        self.count_marks(marks)
-        self.unwritten += marks
-        packed = mark_bytes(self.unwritten)
+        self.count_acks(acks)
+        self.unwritten_acks += acks
+        packed = pack_acks(self.unwritten_acks)
         try:
-            descriptor = os.open(self.marks_path, os.O_WRONLY | os.O_CREAT, 0o600)
+            descriptor = os.open(self.acks_path, os.O_WRONLY | os.O_CREAT, 0o600)
         except OSError:
             return
         try:
             with contextlib.suppress(OSError):
-                if os.pwrite(descriptor, packed, self.marks_size) == len(packed):
-                    self.marks_size += len(packed)
-                    self.unwritten = []
+                if os.pwrite(descriptor, packed, self.acks_size) == len(packed):
+                    self.acks_size += len(packed)
+                    self.unwritten_acks = []
         finally:
             os.close(descriptor)
 
     def recount(self) -> list[Damage]:
         """By what can be read; returns what can't. Damage up to the end is ``torn``."""
         self.entries = self.records = self.damaged = self.torn = 0
-        self.marked = self.marked_records = self.sent = self.sent_records = 0
+        self.acked = self.acked_records = self.sent = self.sent_records = 0
         size, self.size, self.oldest = self.size, 0, None
-        marks = read_marks(self.marks_path) | {mark.id: mark for mark in self.unwritten}
+        acks = read_acks(self.acks_path) | {mark.id: mark for mark in self.unwritten_acks}
         damages = []
         with self.path.open("rb") as file:
             for found in read_frames(file, 0, size):
@@ -127,10 +127,10 @@ class Segment:
                         created=header["created"],
                         size=found.end - found.offset,
                     )
-                    self.count_marks([marks[id_]] if id_ in marks else [])
+                    self.count_acks([acks[id_]] if id_ in acks else [])
         self.damaged = len(damages)
         # An id is never given twice, whatever became of its entry: a mark would settle the second.
-        self.last_id = max([self.last_id, *marks])
+        self.last_id = max([self.last_id, *acks])
         return damages
 
     def seal(self) -> None:
@@ -148,13 +148,13 @@ class Segment:
 
     def delete(self) -> None:
         """Marks last: without them the entries would be sent again."""
-        for path in (self.totals_path, self.path, self.marks_path):
+        for path in (self.totals_path, self.path, self.acks_path):
             delete(path)
 
-    def count_marks(self, marks: Iterable[Mark]) -> None:
-        for mark in marks:
-            self.marked += 1
-            self.marked_records += mark.records
+    def count_acks(self, acks: Iterable[Ack]) -> None:
+        for mark in acks:
+            self.acked += 1
+            self.acked_records += mark.records
             self.sent += mark.sent > 0
             self.sent_records += mark.sent
 
@@ -171,10 +171,10 @@ def load_segment(directory: Path, first_id: int) -> Segment:
     """What is there, without changing anything. A sealed segment is not read through."""
     segment = Segment(directory, first_id, last_id=first_id - 1)
     size = segment.path.stat().st_size
-    segment.marks_size = whole_marks_bytes(segment.marks_path)
-    if _take_totals(segment, size):
-        marks = read_marks(segment.marks_path)
-        segment.count_marks(marks.values())
+    segment.acks_size = whole_acks_bytes(segment.acks_path)
+    if _load_totals(segment, size):
+        acks = read_acks(segment.acks_path)
+        segment.count_acks(acks.values())
         return segment
     segment.size = size
     damages = segment.recount()
@@ -184,7 +184,7 @@ def load_segment(directory: Path, first_id: int) -> Segment:
     return segment
 
 
-def _take_totals(segment: Segment, size: int) -> bool:
+def _load_totals(segment: Segment, size: int) -> bool:
     try:
         totals = orjson.loads(segment.totals_path.read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):

@@ -24,16 +24,16 @@ from pushgate_client.limits import (
     IDLE_SEGMENT_BYTES,
     INLINE_BODY_BYTES,
     LIVE_PART_MIN,
+    READY_QUEUE_BYTES,
+    READY_QUEUE_ENTRIES,
     RECENT_SET_ASIDE,
-    WINDOW_BYTES,
-    WINDOW_ENTRIES,
 )
-from pushgate_client.outbox.acks import Mark
+from pushgate_client.outbox.acks import Ack
 from pushgate_client.outbox.files import flush_directory, make_directory, read_small, write_whole
 from pushgate_client.outbox.frames import Damage, Frame
 from pushgate_client.outbox.lock import DirectoryLock
-from pushgate_client.outbox.ready_queue import Waiting
-from pushgate_client.outbox.segment_log import Appending, Place, SegmentLog
+from pushgate_client.outbox.ready_queue import QueuedEntry
+from pushgate_client.outbox.segment_log import EntryLocation, NewEntry, SegmentLog
 from pushgate_client.outbox.segments import Segment
 
 UNTALLIED: dict[str, Any] = {"sent": 0, "sent_records": 0, "damaged": 0, "forgotten": []}
@@ -41,18 +41,22 @@ UNTALLIED: dict[str, Any] = {"sent": 0, "sent_records": 0, "damaged": 0, "forgot
 
 class Store:
     def __init__(
-        self, directory: Path, *, segment_bytes_max: int, said: Callable[[str], None]
+        self, directory: Path, *, segment_bytes_max: int, on_warning: Callable[[str], None]
     ) -> None:
         self.directory = directory
-        self._said = said
+        self._on_warning = on_warning
         self._lock = DirectoryLock(directory)
-        self.queue = SegmentLog(directory / "queue", segment_bytes_max=segment_bytes_max, said=said)
-        self.aside = SegmentLog(directory / "aside", segment_bytes_max=segment_bytes_max, said=said)
+        self.queue = SegmentLog(
+            directory / "queue", segment_bytes_max=segment_bytes_max, on_warning=on_warning
+        )
+        self.aside = SegmentLog(
+            directory / "aside", segment_bytes_max=segment_bytes_max, on_warning=on_warning
+        )
         self.tally: dict[str, Any] = dict(UNTALLIED)
         # Entries and records that waited and can't be read any more, since it was opened.
         self.lost = self.lost_records = 0
-        self._next: tuple[int, int] = (0, 0)
-        self._settled: tuple[int, set[int]] = (0, set())
+        self._next_read: tuple[int, int] = (0, 0)
+        self._settled_ids: tuple[int, set[int]] = (0, set())
         self._recent: dict[_Key, None] = {}
 
     def open(self) -> None:
@@ -68,72 +72,74 @@ class Store:
 
     def _open(self) -> None:
         make_directory(self.directory)
-        self._lock.take()
+        self._lock.acquire()
         self._read_tally()
         for log in (self.queue, self.aside):
             log.open()
         flush_directory(self.directory)
         flush_directory(self.directory.absolute().parent)
-        self._forget_what_was_counted()
+        self._delete_tallied_segments()
         for segment in [*self.queue.segments.values(), *self.aside.segments.values()]:
             if segment.damaged:
-                self._mend(segment)
+                self._repair(segment)
         self._remember_recent()
         self.lost = self.lost_records = 0
 
     def close(self) -> None:
         self.queue.close()
         self.aside.close()
-        self._lock.let_go()
+        self._lock.release()
 
     # --- the queue ---------------------------------------------------------------------------
 
-    def append(self, entries: Iterable[Entry]) -> list[Place]:
+    def append(self, entries: Iterable[Entry]) -> list[EntryLocation]:
         """On disk when it returns; raises OSError with none of them kept."""
-        return self.queue.append([Appending(entry, {}) for entry in entries])
+        return self.queue.append([NewEntry(entry, {}) for entry in entries])
 
-    def read_on(self, room: int = WINDOW_ENTRIES, room_bytes: int = WINDOW_BYTES) -> list[Waiting]:
+    def read_next(
+        self, room: int = READY_QUEUE_ENTRIES, room_bytes: int = READY_QUEUE_BYTES
+    ) -> list[QueuedEntry]:
         """The next entries of the queue that are not settled, each once, in its order."""
-        found: list[Waiting] = []
+        found: list[QueuedEntry] = []
         for segment_id in sorted(self.queue.segments):
-            at, offset = self._next
+            at, offset = self._next_read
             if segment_id < at:
                 continue
             offset = offset if segment_id == at else 0
             segment = self.queue.segments[segment_id]
-            if self._settled[0] != segment_id:
-                self._settled = (segment_id, segment.settled())
+            if self._settled_ids[0] != segment_id:
+                self._settled_ids = (segment_id, segment.settled())
             for frame in segment.frames(offset, bodies_max=INLINE_BODY_BYTES):
-                self._next = (segment_id, frame.end)
+                self._next_read = (segment_id, frame.end)
                 if isinstance(frame, Damage):
-                    self._mend(segment)
+                    self._repair(segment)
                     continue
-                if frame.header["id"] in self._settled[1]:
+                if frame.header["id"] in self._settled_ids[1]:
                     continue
-                waiting = _waiting(segment_id, frame)
+                waiting = _queued_entry(segment_id, frame)
                 found.append(waiting)
                 room_bytes -= waiting.body_bytes if waiting.entry is not None else 0
                 if len(found) >= room or room_bytes <= 0:
                     return found
         return found
 
-    def read(self, place: Place) -> Entry | None:
+    def read(self, location: EntryLocation) -> Entry | None:
         """None when it can't be read any more: then it was counted as damaged."""
         try:
-            frame = self.queue.read(place)
+            frame = self.queue.read(location)
         except LookupError:
-            self._mend(self.queue.segments[place.segment])
+            self._repair(self.queue.segments[location.segment])
             return None
         return entry_of(frame.header, frame.whole_body)
 
-    def settle(self, settled: list[tuple[Place, Mark]]) -> None:
-        by_segment: dict[int, list[Mark]] = defaultdict(list)
+    def settle(self, settled: list[tuple[EntryLocation, Ack]]) -> None:
+        by_segment: dict[int, list[Ack]] = defaultdict(list)
         for place, mark in settled:
             by_segment[place.segment].append(mark)
         for segment_id, marks in by_segment.items():
             self.queue.settle(segment_id, marks)
 
-    def forget_settled(self, *, make_room: bool) -> bool:
+    def delete_settled(self, *, make_room: bool) -> bool:
         """Whether room was made."""
         gone = self.queue.settled_segments(make_room=make_room)
         for segment in gone:
@@ -158,7 +164,7 @@ class Store:
         if key in self._recent:
             return
         more = {"from": from_id, "place": place, "status": status, "reason": reason}
-        self.aside.append([Appending(entry, more)])
+        self.aside.append([NewEntry(entry, more)])
         self._recent[key] = None
         if len(self._recent) > RECENT_SET_ASIDE:
             del self._recent[next(iter(self._recent))]
@@ -167,7 +173,7 @@ class Store:
         """In the order of their ids, those above ``after``."""
         found: list[SetAside] = []
         for segment_id in sorted(self.aside.segments):
-            for frame in _unsettled(self.aside.segments[segment_id]):
+            for frame in _unsettled_frames(self.aside.segments[segment_id]):
                 if frame.header["id"] > after:
                     found.append(set_aside_of(frame))
                 if len(found) == most:
@@ -189,28 +195,28 @@ class Store:
                 raise
         # Tidiness needs room of its own, and can wait until there is some.
         with contextlib.suppress(OSError):
-            self._tidy_aside()
+            self._compact_aside()
         return entries, records
 
     def _moved_from_aside(self, ids: set[int], *, back_to_queue: bool) -> Iterator[list[Frame]]:
         for segment in list(self.aside.segments.values()):
-            for some in _groups(_unsettled(segment, ids)):
+            for some in _flush_groups(_unsettled_frames(segment, ids)):
                 if back_to_queue:
                     self.append(entry_of(frame.header, frame.whole_body) for frame in some)
-                self.aside.settle(segment.first_id, [_mark(frame) for frame in some])
+                self.aside.settle(segment.first_id, [_discarded_ack(frame) for frame in some])
                 for frame in some:
                     self._recent.pop(_key(frame), None)
                 yield some
 
-    def _tidy_aside(self) -> None:
+    def _compact_aside(self) -> None:
         """A few that stay must not keep many megabytes: they are written anew, at the end."""
         for segment in list(self.aside.segments.values()):
             few = segment.waiting < segment.entries * LIVE_PART_MIN
             if not few or segment is self.aside.active or segment.size < IDLE_SEGMENT_BYTES:
                 continue
-            for some in _groups(_unsettled(segment)):
-                self.aside.append([_again(frame) for frame in some])
-                self.aside.settle(segment.first_id, [_mark(frame) for frame in some])
+            for some in _flush_groups(_unsettled_frames(segment)):
+                self.aside.append([_copy_of(frame) for frame in some])
+                self.aside.settle(segment.first_id, [_discarded_ack(frame) for frame in some])
         for segment in self.aside.settled_segments(make_room=True):
             self.aside.delete(segment)
 
@@ -238,10 +244,10 @@ class Store:
         path = self.directory / name
         found = read_small(path, unwritten)
         if found is None:
-            self._said(f"{path} can't be read, the disk has changed it; it is begun anew.")
+            self._on_warning(f"{path} can't be read, the disk has changed it; it is begun anew.")
         return unwritten if found is None else found
 
-    def _forget_what_was_counted(self) -> None:
+    def _delete_tallied_segments(self) -> None:
         """A crash came between counting a segment's entries and deleting it."""
         for segment in list(self.queue.segments.values()):
             if segment.first_id in self.tally["forgotten"]:
@@ -249,12 +255,12 @@ class Store:
 
     def _remember_recent(self) -> None:
         for segment_id in sorted(self.aside.segments)[-2:]:
-            for frame in _whole(self.aside.segments[segment_id], 0):
+            for frame in _whole_frames(self.aside.segments[segment_id], 0):
                 self._recent[_key(frame)] = None
         for key in list(self._recent)[:-RECENT_SET_ASIDE]:
             del self._recent[key]
 
-    def _mend(self, segment: Segment) -> None:
+    def _repair(self, segment: Segment) -> None:
         """Counts what can be read, and keeps what can't beside."""
         waiting, records = segment.waiting, segment.waiting_records
         damages = segment.recount()
@@ -273,7 +279,7 @@ class Store:
                 file.seek(damage.offset)
                 write_whole(directory / name, file.read(damage.end - damage.offset))
             self.tally["damaged"] += 1
-            self._said(
+            self._on_warning(
                 f"{segment.path}: {damage.end - damage.offset:,} bytes can't be read, the disk has"
                 f" changed them; they are kept in {directory / name}, and everything else goes on."
             )
@@ -281,14 +287,14 @@ class Store:
             self._write_tally()
 
 
-def _whole(segment: Segment, offset: int) -> Iterable[Frame]:
+def _whole_frames(segment: Segment, offset: int) -> Iterable[Frame]:
     return (found for found in segment.frames(offset) if not isinstance(found, Damage))
 
 
-def _waiting(segment_id: int, frame: Frame) -> Waiting:
+def _queued_entry(segment_id: int, frame: Frame) -> QueuedEntry:
     header = frame.header
-    return Waiting(
-        place=Place(segment_id, frame.offset, header["id"]),
+    return QueuedEntry(
+        location=EntryLocation(segment_id, frame.offset, header["id"]),
         tables=tuple(header["tables"]),
         in_order=header["in_order"],
         sequences=sequences_of(header),
@@ -310,8 +316,8 @@ def set_aside_of(frame: Frame) -> SetAside:
     )
 
 
-def _mark(frame: Frame) -> Mark:
-    return Mark(frame.header["id"], frame.header["records"], 0)
+def _discarded_ack(frame: Frame) -> Ack:
+    return Ack(frame.header["id"], frame.header["records"], 0)
 
 
 class _Key(NamedTuple):
@@ -333,24 +339,24 @@ def _place(header: dict[str, Any]) -> int:
     return int(header.get("place", 0))
 
 
-def _again(frame: Frame) -> Appending:
+def _copy_of(frame: Frame) -> NewEntry:
     more = {name: frame.header[name] for name in ("from", "status", "reason")}
     more["place"] = _place(frame.header)
-    return Appending(entry_of(frame.header, frame.whole_body), more)
+    return NewEntry(entry_of(frame.header, frame.whole_body), more)
 
 
-def _unsettled(segment: Segment, ids: set[int] | None = None) -> Iterator[Frame]:
+def _unsettled_frames(segment: Segment, ids: set[int] | None = None) -> Iterator[Frame]:
     """Of these ids, or of all."""
     if not segment.waiting or (ids is not None and segment.last_id < min(ids, default=0)):
         return
     settled = segment.settled()
-    for frame in _whole(segment, 0):
+    for frame in _whole_frames(segment, 0):
         id_ = frame.header["id"]
         if id_ not in settled and (ids is None or id_ in ids):
             yield frame
 
 
-def _groups(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+def _flush_groups(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
     """As many as share one flush."""
     group: list[Frame] = []
     size = 0

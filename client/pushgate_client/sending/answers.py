@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, auto
 from typing import Any
 
 import orjson
@@ -14,14 +14,16 @@ from pushgate_client.entries import BATCH, Entry
 from pushgate_client.limits import ANSWER_CHARACTERS_MAX, ASIDE_ANSWERS_MAX
 
 
-class Course(Enum):
-    DONE = "done"
-    AGAIN = "again"  # the same bytes, a little later
-    HOLD = "hold"  # everything waits until another token works, or this one again
-    DOUBT = "doubt"  # once more with the token read anew; then it is set aside
-    HALVE = "halve"  # until the records at fault stand alone
-    SMALLER = "smaller"  # in two halves, and none of them is known to be at fault
-    SET_ASIDE = "set aside"
+class Disposition(Enum):
+    """What to do with a request after an answer."""
+
+    DONE = auto()
+    RETRY = auto()  # send the same bytes after a pause
+    HOLD = auto()  # hold every request until another token works, or this one works again
+    REREAD_TOKEN = auto()  # read the token again and retry once; then set the request aside
+    SPLIT = auto()  # halve it until the faulty records are alone
+    SPLIT_TOO_LARGE = auto()  # halve it for its size; no record is known to be faulty
+    SET_ASIDE = auto()
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,15 @@ class Fault:
         return self.part.records
 
 
-_COURSES = {
-    400: Course.HALVE,
-    403: Course.DOUBT,
-    408: Course.AGAIN,
-    413: Course.SMALLER,
-    415: Course.SET_ASIDE,
-    422: Course.HALVE,
-    425: Course.AGAIN,
-    429: Course.AGAIN,
+_DISPOSITIONS = {
+    400: Disposition.SPLIT,
+    403: Disposition.REREAD_TOKEN,
+    408: Disposition.RETRY,
+    413: Disposition.SPLIT_TOO_LARGE,
+    415: Disposition.SET_ASIDE,
+    422: Disposition.SPLIT,
+    425: Disposition.RETRY,
+    429: Disposition.RETRY,
 }
 _FROM_A_PROXY = frozenset({502, 504})
 _REFUSING_RECORDS = frozenset({400, 422})
@@ -94,7 +96,7 @@ _NOT_AUTHENTICATED = "Not Authenticated."
 _NAME_USED_BEFORE = "Idempotency-Key was used before"
 
 
-def course_of(answer: Answer, endpoint: str) -> Course:
+def disposition_of(answer: Answer, endpoint: str) -> Disposition:
     """Whatever is not listed, as an address that nothing listens at, holds: nothing is lost.
 
     So does a page for people where a gate should answer: of a proxy that wants somebody to sign in,
@@ -102,20 +104,20 @@ def course_of(answer: Answer, endpoint: str) -> Course:
     """
     status = answer.status
     if status is None or status >= _SERVER_ERRORS:
-        return Course.AGAIN
+        return Disposition.RETRY
     is_page = answer.text.lstrip().startswith("<")
     if status < _REDIRECTIONS:
-        return Course.HOLD if is_page else Course.DONE
+        return Disposition.HOLD if is_page else Disposition.DONE
     if status == _BAD_REQUEST and is_page:
-        return Course.HOLD
+        return Disposition.HOLD
     if status == _UNAUTHORIZED and _error(answer.text) == _NOT_AUTHENTICATED:
-        return Course.DOUBT
-    if status in _REFUSING_RECORDS and _concerns_the_whole(answer, endpoint):
-        return Course.SET_ASIDE
-    return _COURSES.get(status, Course.HOLD)
+        return Disposition.REREAD_TOKEN
+    if status in _REFUSING_RECORDS and _refuses_whole_request(answer, endpoint):
+        return Disposition.SET_ASIDE
+    return _DISPOSITIONS.get(status, Disposition.HOLD)
 
 
-def all_at_fault(answer: Answer, records: int) -> list[str] | None:
+def reasons_for_all(answer: Answer, records: int) -> list[str] | None:
     """The reason for each record, when the answer has one for every record of the request."""
     parsed = _parsed(answer.text)
     errors = parsed.get("errors") if isinstance(parsed, dict) else None
@@ -124,14 +126,14 @@ def all_at_fault(answer: Answer, records: int) -> list[str] | None:
     return [orjson.dumps(error).decode() for error in errors]
 
 
-def together(answers: Sequence[Answer]) -> Answer:
+def merge_answers(answers: Sequence[Answer]) -> Answer:
     """Of parts that are kept as one: each text once, as far as there is room."""
     text = "\n".join(dict.fromkeys(answer.text for answer in answers))
     lost = any(answer.lost for answer in answers)
     return replace(answers[0], text=text[:ASIDE_ANSWERS_MAX], lost=lost)
 
 
-def _concerns_the_whole(answer: Answer, endpoint: str) -> bool:
+def _refuses_whole_request(answer: Answer, endpoint: str) -> bool:
     error = str(_error(answer.text))
     return error.startswith(_NAME_USED_BEFORE) or (
         endpoint == BATCH and bool(_ENVELOPE.match(error))

@@ -10,7 +10,7 @@ _TOKEN = re.compile(rb'"[^"\\]*"?|[\[\]{},:]')
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 
 
-def tokens(body: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
+def scan(body: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
     """Begin and end of each string, with its quotes, and of each of ``[]{},:`` outside of them.
 
     Ends before a string that is not closed. A string may have twenty million characters: an

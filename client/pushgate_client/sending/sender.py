@@ -53,16 +53,16 @@ class Sender:
                 data=io.BytesIO(entry.body),
                 headers=headers,
                 allow_redirects=False,
-                timeout=_patience(len(entry.body)),
+                timeout=_timeout(len(entry.body)),
             ) as response:
                 return await _answer(response)
         except aiohttp.ClientConnectorError as error:
             return Answer(None, f"{self.url} can't be reached: {_reason(error.os_error)}")
         except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
-            return Answer(None, f"{self.url} gave no answer: {_what_came(error)}", lost=True)
+            return Answer(None, f"{self.url} gave no answer: {_failure(error)}", lost=True)
 
 
-def _patience(body_bytes: int) -> aiohttp.ClientTimeout:
+def _timeout(body_bytes: int) -> aiohttp.ClientTimeout:
     """Of the answer once all is sent; and of the whole, on the slowest line that the gate bears."""
     return aiohttp.ClientTimeout(
         total=REQUEST_SECONDS_MAX + body_bytes / UPLOAD_BYTES_PER_SECOND_MIN,
@@ -76,7 +76,7 @@ def _reason(error: OSError) -> str:
     return str(error.strerror or error)
 
 
-def _what_came(error: Exception) -> str:
+def _failure(error: Exception) -> str:
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
         return f"nothing came within {REQUEST_SECONDS_MAX:g} s"
     if isinstance(error, aiohttp.ClientResponseError):
@@ -96,7 +96,7 @@ async def _answer(response: aiohttp.ClientResponse) -> Answer:
         )
     text = b""
     with contextlib.suppress(aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError):
-        text = await _beginning(response.content)
+        text = await _read_start(response.content)
     return Answer(response.status, text.decode("utf-8", "replace"), retry_after(response.headers))
 
 
@@ -112,7 +112,7 @@ def retry_after(headers: Mapping[str, str]) -> float:
     return max(0.0, until.total_seconds())
 
 
-async def _beginning(content: aiohttp.StreamReader) -> bytes:
+async def _read_start(content: aiohttp.StreamReader) -> bytes:
     """All of an answer, or as much of it as is ever of use."""
     text = b""
     while len(text) < ANSWER_BYTES_MAX and (more := await content.readany()):

@@ -13,45 +13,45 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Entry
-from pushgate_client.sending.json_scan import tokens
-from pushgate_client.sending.transit_codes import without_codes
+from pushgate_client.sending.json_scan import scan
+from pushgate_client.sending.transit_codes import expand_cache_codes
 
 # How much of the name of the whole stands in that of a part, and how much of a digest after it.
-_NAME_CHARACTERS, _DIGEST_CHARACTERS = 64, 32
+_KEY_CHARACTERS, _DIGEST_CHARACTERS = 64, 32
 _OPENING, _CLOSING = b"{[", b"}]"
 _ARRAY, _COMMA, _COLON = b"[,:"
 
 
 def halves(entry: Entry) -> tuple[Entry, Entry] | None:
     """None when it can't be halved: a single record, or nothing that we know how to read."""
-    places = record_places(entry)
-    if places is None or len(places) < 2:  # noqa: PLR2004 - two halves
+    spans = record_spans(entry)
+    if spans is None or len(spans) < 2:  # noqa: PLR2004 - two halves
         return None
-    middle = len(places) // 2
-    return places.part(0, middle), places.part(middle, len(places))
+    middle = len(spans) // 2
+    return spans.part(0, middle), spans.part(middle, len(spans))
 
 
 def each_record(entry: Entry) -> list[Entry] | None:
     """Every record on its own."""
-    places = record_places(entry)
-    return None if places is None else [places.part(at, at + 1) for at in range(len(places))]
+    spans = record_spans(entry)
+    return None if spans is None else [spans.part(at, at + 1) for at in range(len(spans))]
 
 
 def joined(parts: Sequence[Entry]) -> Entry | None:
     """All their records, between what stands around those of the first."""
-    places = [record_places(part) for part in parts]
-    found = [each for each in places if each is not None]
+    spans = [record_spans(part) for part in parts]
+    found = [each for each in spans if each is not None]
     if len(found) < len(parts):
         return None
-    return found[0].around([member for each in found for member in each.members()])
+    return found[0].with_records([member for each in found for member in each.members()])
 
 
-class Places:
+class RecordSpans:
     """Where each record of a body begins and ends. Eight bytes each: there may be many."""
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
-        self._name = _name_of_whole(entry)
+        self._key = _idempotency_key(entry)
         self._starts = array("Q")
         self._ends = array("Q")
 
@@ -72,14 +72,14 @@ class Places:
             self._entry,
             body=part,
             records=last - first,
-            idempotency_key=self._name_of(part, first, last),
+            idempotency_key=self._key_of(part, first, last),
         )
 
     def members(self) -> list[bytes]:
         body = self._entry.body
         return [body[start:end] for start, end in zip(self._starts, self._ends, strict=True)]
 
-    def around(self, members: Sequence[bytes]) -> Entry:
+    def with_records(self, members: Sequence[bytes]) -> Entry:
         """These records instead of its own."""
         body = self._entry.body
         whole = body[: self._starts[0]] + b",".join(members) + body[self._ends[-1] :]
@@ -87,18 +87,18 @@ class Places:
             self._entry,
             body=whole,
             records=len(members),
-            idempotency_key=self._name_of(whole, 0, len(members)),
+            idempotency_key=self._key_of(whole, 0, len(members)),
         )
 
-    def _name_of(self, part: bytes, first: int, last: int) -> str:
+    def _key_of(self, part: bytes, first: int, last: int) -> str:
         """The same whenever it is cut again, and of no other part, be it equal."""
-        if not self._name:
+        if not self._key:
             return ""
-        digest = hashlib.sha256(f"{self._name}:{first}:{last}:".encode() + part).hexdigest()
-        return f"{self._name[:_NAME_CHARACTERS]}:{digest[:_DIGEST_CHARACTERS]}"
+        digest = hashlib.sha256(f"{self._key}:{first}:{last}:".encode() + part).hexdigest()
+        return f"{self._key[:_KEY_CHARACTERS]}:{digest[:_DIGEST_CHARACTERS]}"
 
 
-def _name_of_whole(entry: Entry) -> str:
+def _idempotency_key(entry: Entry) -> str:
     """Of a batch without one its bytes, by which the gate knows it again if it has no keys.
 
     Without a name its parts would be known by theirs, and two that are equal be taken for one.
@@ -108,11 +108,11 @@ def _name_of_whole(entry: Entry) -> str:
     return hashlib.sha256(entry.body).hexdigest()
 
 
-def record_places(entry: Entry) -> Places | None:
+def record_spans(entry: Entry) -> RecordSpans | None:
     """None when the body is not as it should be."""
     media_type = entry.media_type.partition(";")[0].strip().lower()
     if media_type == TRANSIT and entry.endpoint == PUSH:
-        written = without_codes(entry.body)
+        written = expand_cache_codes(entry.body)
         if written is None:
             return None
         entry = replace(entry, body=written)
@@ -123,7 +123,7 @@ def record_places(entry: Entry) -> Places | None:
 
 
 def _array(body: bytes) -> int | None:
-    start, _ = next(tokens(body), (None, 0))
+    start, _ = next(scan(body), (None, 0))
     return start if start is not None and body[start] == _ARRAY else None
 
 
@@ -132,7 +132,7 @@ def _messages(body: bytes) -> int | None:
     depth = 0
     is_next = False
     before = slice(0, 0)
-    for start, end in tokens(body):
+    for start, end in scan(body):
         mark = body[start]
         if mark in _OPENING:
             if is_next and mark == _ARRAY:
@@ -145,10 +145,10 @@ def _messages(body: bytes) -> int | None:
     return None
 
 
-def _elements(entry: Entry, start: int) -> Places | None:
-    places = Places(entry)
+def _elements(entry: Entry, start: int) -> RecordSpans | None:
+    spans = RecordSpans(entry)
     depth, first = 0, start + 1
-    for at, end in tokens(entry.body, start):
+    for at, end in scan(entry.body, start):
         mark = entry.body[at]
         if mark in _OPENING:
             depth += 1
@@ -156,9 +156,9 @@ def _elements(entry: Entry, start: int) -> Places | None:
             depth -= 1
             if depth == 0:
                 if entry.body[first:at].strip():
-                    places.add(first, at)
-                return places
+                    spans.add(first, at)
+                return spans
         elif mark == _COMMA and depth == 1:
-            places.add(first, at)
+            spans.add(first, at)
             first = end
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from pushgate_client.clock import Clock
+from pushgate_client.clock import ClientClock
 from pushgate_client.errors import TokenUnreadable
 from pushgate_client.limits import HOLD_SECONDS, HOLD_SECONDS_MAX, TOKEN_LOOK_SECONDS
 from pushgate_client.tokens import TokenSource
@@ -13,10 +13,10 @@ from pushgate_client.tokens import TokenSource
 _RANDOM = random.SystemRandom()
 
 
-class Hold:
+class TokenGate:
     """``who`` is anything that tells one request from another."""
 
-    def __init__(self, token: TokenSource, clock: Clock) -> None:
+    def __init__(self, token: TokenSource, clock: ClientClock) -> None:
         self._token = token
         self._clock = clock
         self._open = asyncio.Event()

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from pushgate_client.limits import BODY_BYTES_MAX
-from pushgate_client.sending.json_scan import tokens
+from pushgate_client.sending.json_scan import scan
 
 _MAP = b"^ "
 _GIVEN_TO_ALL = (b"~#", b"~:", b"~$")
@@ -20,22 +20,22 @@ _DIGITS, _FIRST_DIGIT = 44, 48
 
 
 @dataclass
-class _Array:
+class _OpenArray:
     """One that is open: whether it is a map, and which of its members comes next."""
 
     is_map: bool = False
     member: int = 0
 
 
-def without_codes(body: bytes) -> bytes | None:
+def expand_cache_codes(body: bytes) -> bytes | None:
     """None for what is no array of maps, and for what would be too large."""
     if not re.match(rb'\s*\[\s*[^"\s]', body):
         return None
-    codes, open_arrays, parts, copied = _Codes(), [_Array()], list[bytes](), 0
-    for start, end in tokens(body):
+    codes, open_arrays, parts, copied = _CacheCodes(), [_OpenArray()], list[bytes](), 0
+    for start, end in scan(body):
         token, array = body[start:end], open_arrays[-1]
         if token in (b"[", b"{"):
-            open_arrays.append(_Array())
+            open_arrays.append(_OpenArray())
         elif token in (b"]", b"}"):
             open_arrays.pop()
             if not open_arrays:
@@ -56,7 +56,7 @@ def without_codes(body: bytes) -> bytes | None:
     return written if len(written) <= BODY_BYTES_MAX else None
 
 
-class _Codes:
+class _CacheCodes:
     """In the order in which a writer gives them out; after the last it begins again."""
 
     def __init__(self) -> None:

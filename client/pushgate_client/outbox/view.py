@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pushgate_client.clock import Clock, SystemClock
+from pushgate_client.clock import ClientClock, ClientSystemClock
 from pushgate_client.entries import Counts, SetAside, Taken, entry_of
 from pushgate_client.limits import BODY_BYTES_MAX
 from pushgate_client.outbox.files import read_small
@@ -18,18 +18,18 @@ from pushgate_client.outbox.store import UNTALLIED, set_aside_of
 class OutboxView:
     """What is deleted or torn while it is read is passed over."""
 
-    def __init__(self, directory: str | Path, clock: Clock | None = None) -> None:
+    def __init__(self, directory: str | Path, clock: ClientClock | None = None) -> None:
         self.directory = Path(directory)
-        self._clock = clock or SystemClock()
+        self._clock = clock or ClientSystemClock()
 
     def counts(self) -> Counts:
         """From the files; what only the owner knows (``why``) as it last wrote it down."""
         queue, aside = self._segments("queue"), self._segments("aside")
         tally = read_small(self.directory / "tally", UNTALLIED) or UNTALLIED
-        told = read_small(self.directory / "counts", {}) or {}
+        last_written = read_small(self.directory / "counts", {}) or {}
         waiting = sum(each.waiting for each in queue)
         records = sum(each.waiting_records for each in queue)
-        held = bool(told.get("why"))
+        held = bool(last_written.get("why"))
         oldest = self._oldest()
         now = self._clock.nanoseconds()
         return Counts(
@@ -43,9 +43,9 @@ class OutboxView:
             set_aside_records=sum(each.waiting_records for each in aside),
             oldest_seconds=None if oldest is None else max(0.0, (now - oldest) / 1e9),
             bytes=sum(each.bytes_on_disk for each in queue + aside),
-            bytes_max=told.get("bytes_max", 0),
+            bytes_max=last_written.get("bytes_max", 0),
             damaged=tally["damaged"],
-            why=told.get("why"),
+            why=last_written.get("why"),
         )
 
     def waiting(self) -> Iterator[Taken]:

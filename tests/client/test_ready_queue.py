@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
-from pushgate_client.outbox.ready_queue import Waiting, Window
-from pushgate_client.outbox.segment_log import Place
+from pushgate_client.outbox.ready_queue import QueuedEntry, ReadyQueue
+from pushgate_client.outbox.segment_log import EntryLocation
 
 _numbers = count(1)
 ROOM = 1_000
@@ -13,9 +13,9 @@ ROOM = 1_000
 
 def waiting(
     *tables: str, sequences: tuple[int, int] | None = None, in_order: bool = True, size: int = 1
-) -> Waiting:
-    return Waiting(
-        place=Place(1, 0, next(_numbers)),
+) -> QueuedEntry:
+    return QueuedEntry(
+        location=EntryLocation(1, 0, next(_numbers)),
         tables=tables or ("t",),
         in_order=in_order,
         records=1,
@@ -25,9 +25,9 @@ def waiting(
     )
 
 
-def taken(*entries: Waiting) -> list[int]:
+def taken(*entries: QueuedEntry) -> list[int]:
     """The places, in what was put in, of all that may be under way at once."""
-    window = Window()
+    window = ReadyQueue()
     for entry in entries:
         window.add(entry)
     found = []
