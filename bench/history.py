@@ -107,7 +107,7 @@ async def _make_log(context: Context, role_url: Callable[[str], str]) -> None:
     await owner.close()
     signing = await connect(role_url("pushgate_signer"), application_name="bench")
     files = SignerFiles(context.directory / "history signer")
-    await (await asyncio.to_thread(Signer, files, SystemClock())).turn(signing)
+    await (await asyncio.to_thread(Signer, files, SystemClock())).sign_next(signing)
     await signing.close()
 
 

@@ -23,7 +23,7 @@ from services.runtime.config import Secret
 from services.runtime.database import connect, pool
 from services.runtime.migrations import OWNER, ROLES, create_roles, grant_destination, migrate
 from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import the_system
+from services.tokens.use_cases.permissions import system_caller
 
 MAIN, DESTINATION = "pushgate", "pushgate_destination"
 READY_SECONDS_MAX = 30.0
@@ -67,7 +67,7 @@ async def _context(
     async with tokens:
         handlers = Handlers(tokens, SystemClock())
         account = await handlers.open_account("Bench")
-        caller = the_system(account.account_id)
+        caller = system_caller(account.account_id)
         yield Context(
             directory=directory,
             cluster=cluster,

@@ -11,7 +11,7 @@ from cli.output import add_json
 from cli.token_handlers import token_handlers
 from events.ids import AccountId
 from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 
 
 def add_account(parser: argparse.ArgumentParser) -> None:
@@ -33,4 +33,4 @@ async def acting_for_account(
     target = target_of(arguments)
     async with token_handlers(target) as handlers:
         number = target.client_id() if arguments.client_id is None else arguments.client_id
-        yield handlers, the_system(AccountId(number))
+        yield handlers, system_caller(AccountId(number))

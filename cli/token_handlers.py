@@ -13,7 +13,7 @@ from cli.errors import Refused
 from cli.installation import Target
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
-from services.tokens.refusals import Refusal
+from services.tokens.refusals import CommandRefused
 from services.tokens.use_cases.handlers import Handlers
 
 
@@ -25,5 +25,5 @@ async def token_handlers(target: Target) -> AsyncIterator[Handlers]:
         ) as connections:
             try:
                 yield Handlers(connections, SystemClock())
-            except Refusal as refusal:
+            except CommandRefused as refusal:
                 raise Refused(refusal.message) from refusal

@@ -51,7 +51,7 @@ async def generate(arguments: argparse.Namespace) -> None:
 
 async def list_active(arguments: argparse.Namespace) -> None:
     async with acting_for_account(arguments) as (handlers, caller):
-        tokens = await handlers.directory.connect_tokens(caller)
+        tokens = await handlers.read_model.connect_tokens(caller)
     found = [
         {
             "id": token.connect_token_id,

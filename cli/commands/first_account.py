@@ -5,7 +5,7 @@ from services.launcher.run_file import Account
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
 from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import the_system
+from services.tokens.use_cases.permissions import system_caller
 
 NAME = "First account"
 
@@ -31,12 +31,12 @@ async def first_account(databases: Databases, kept: Account | None) -> Account |
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate up", connections_max=1) as connections:
         handlers = Handlers(connections, SystemClock())
-        accounts = await handlers.directory.accounts()
+        accounts = await handlers.read_model.accounts()
         if not accounts:
             return await _open(handlers)
         if kept is not None:
             return None
-        oldest = the_system(min(account.account_id for account in accounts))
+        oldest = system_caller(min(account.account_id for account in accounts))
         generated = await handlers.generate_connect_token(oldest, "owner")
         return Account(client_id=oldest.account_id, connect_token=generated.access_token)
 
@@ -46,7 +46,7 @@ async def account_of_empty_log(databases: Databases) -> Account | None:
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate migrate", connections_max=1) as connections:
         handlers = Handlers(connections, SystemClock())
-        return None if await handlers.directory.accounts() else await _open(handlers)
+        return None if await handlers.read_model.accounts() else await _open(handlers)
 
 
 async def first_sign_in(databases: Databases) -> str | None:
@@ -58,11 +58,11 @@ async def first_sign_in(databases: Databases) -> str | None:
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate members", connections_max=1) as connections:
         handlers = Handlers(connections, SystemClock())
-        accounts = await handlers.directory.accounts()
+        accounts = await handlers.read_model.accounts()
         if not accounts:
             return None
-        oldest = the_system(min(account.account_id for account in accounts))
-        if await handlers.members.present(oldest):
+        oldest = system_caller(min(account.account_id for account in accounts))
+        if await handlers.members.list_members(oldest):
             return None
         return (await handlers.members.invite(oldest, None, "owner")).path
 

@@ -11,7 +11,7 @@ from cli.output import columns, facts, show
 from cli.times import told
 from events.ids import MemberId
 from events.types import Role
-from services.tokens.domain.email_address import comparable
+from services.tokens.domain.email_address import normalize_email
 from services.tokens.sign_in.one_time_links import NewLink
 from services.tokens.use_cases.members import MemberEntry, Members
 from services.tokens.use_cases.permissions import Caller
@@ -63,7 +63,7 @@ async def link(arguments: argparse.Namespace) -> None:
 
 async def list_members(arguments: argparse.Namespace) -> None:
     async with acting_for_account(arguments) as (handlers, caller):
-        found = await handlers.members.present(caller)
+        found = await handlers.members.list_members(caller)
     documents = [_document(one) for one in found]
     titles = ("id", "email", "role", "added_at", "seen_at")
     rows = [[one[title] for title in titles] for one in documents]
@@ -87,13 +87,13 @@ async def remove(arguments: argparse.Namespace) -> None:
 
 async def erase(arguments: argparse.Namespace) -> None:
     async with acting_for_account(arguments) as (handlers, caller):
-        await handlers.members.erase(caller, MemberId(arguments.id))
+        await handlers.members.erase_email(caller, MemberId(arguments.id))
     show(arguments, {"id": arguments.id}, f"the address of member {arguments.id} is erased")
 
 
 async def _member(members: Members, caller: Caller, named: str) -> MemberId:
-    for one in await members.present(caller):
-        if named == str(one.member_id) or comparable(named) == one.email:
+    for one in await members.list_members(caller):
+        if named == str(one.member_id) or normalize_email(named) == one.email:
             return one.member_id
     raise Refused(f"The account has no member {named}: `pushgate members list` shows all.")
 
@@ -119,6 +119,6 @@ def _document(one: MemberEntry) -> dict[str, object]:
         "email": one.email,
         "role": one.role,
         "added_at": told(added),
-        "arrived": one.arrived,
+        "arrived": one.has_password,
         "seen_at": None if seen is None else told(seen),
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
@@ -16,20 +17,20 @@ from services.runtime.http import caller_address
 from services.runtime.logs import Log
 from services.runtime.metrics import HISTORY_LINES, HISTORY_REQUESTS
 
-_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
-READERS = frozenset({"owner", "auditor"})
+_INTEGER = re.compile(r"-?[0-9]+")
+READING_ROLES = frozenset({"owner", "auditor"})
 RETRY_SECONDS = 5
 
 POOL: web.AppKey[Pool[Record]] = web.AppKey("pool", Pool)
 BEHIND_PROXY = web.AppKey("behind_proxy", bool)
 
 
-class BadQuestion(Exception):
+class BadQuery(Exception):
     """The request asks for something that cannot be; the sentence says what would do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reader:
+class LogReader:
     """``sees_all``: also what is other accounts' (docs/decisions, 0022)."""
 
     connect_token_id: int
@@ -38,15 +39,15 @@ class Reader:
     sees_all: bool
 
     @property
-    def only_account(self) -> int | None:
+    def visible_account(self) -> int | None:
         """Whose events and receipts are shown; None: everybody's."""
         return None if self.sees_all else self.account_id
 
 
-class Told:
+class AccessRecord:
     """What a handler has sent so far, for the record of the access."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: LogReader) -> None:
         self.reader = reader
         self.lines = 0
 
@@ -54,26 +55,23 @@ class Told:
         self.lines += lines
 
 
-TOLD: web.RequestKey[Told] = web.RequestKey("told", Told)
+ACCESS_RECORD: web.RequestKey[AccessRecord] = web.RequestKey("access_record", AccessRecord)
 
 
-def only_account(request: web.Request) -> int | None:
-    return request[TOLD].reader.only_account
+def visible_account(request: web.Request) -> int | None:
+    return request[ACCESS_RECORD].reader.visible_account
 
 
-def others_hashed(request: web.Request) -> bool:
+def hash_others(request: web.Request) -> bool:
     """Whether hashes stand for what is not shown, as computing a root takes; raises BadQuestion."""
     others = request.query.get("others", "absent")
     if others not in {"absent", "hashed"}:
-        raise BadQuestion("others is hashed or absent")
+        raise BadQuery("others is hashed or absent")
     return others == "hashed"
 
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
 @web.middleware
-async def for_readers_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def access_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The outermost middleware: without a Connect token that may read, nothing is looked at.
 
     Every access leaves one line in the structured log when it ends, also one that was refused or
@@ -81,26 +79,26 @@ async def for_readers_only(request: web.Request, handler: Handler) -> web.Stream
     """
     route = _route_of(request)
     status: int | str = "cut off"
-    told: Told | None = None
+    access: AccessRecord | None = None
     try:
         reader = await _reader(request)
         if isinstance(reader, web.Response):
             status = reader.status
             return reader
-        told = request[TOLD] = Told(reader)
-        response = await _answered(request, handler)
+        access = request[ACCESS_RECORD] = AccessRecord(reader)
+        response = await _respond(request, handler)
         status = response.status
         return response
     finally:
         HISTORY_REQUESTS.labels(route, status).inc()
-        record(request, status=status, told=told)
+        log_access(request, status=status, access=access)
 
 
-def record(request: web.Request, *, status: int | str, told: Told | None) -> None:
+def log_access(request: web.Request, *, status: int | str, access: AccessRecord | None) -> None:
     """One line: who read what. The query holds filters and numbers, never a secret."""
-    lines = 0 if told is None else told.lines
+    lines = 0 if access is None else access.lines
     HISTORY_LINES.labels(_route_of(request)).inc(lines)
-    reader = None if told is None else told.reader
+    reader = None if access is None else access.reader
     Log().info(
         "history.read",
         route=_route_of(request),
@@ -116,24 +114,26 @@ def record(request: web.Request, *, status: int | str, told: Told | None) -> Non
     )
 
 
-async def may_still_read(request: web.Request) -> bool:
+async def still_authorized(request: web.Request) -> bool:
     """For an answer that has no end: whether its Connect token was not revoked meanwhile."""
     return await _reader_row(request.app[POOL], _token_hash(request)) is not None
 
 
-async def _reader(request: web.Request) -> Reader | web.Response:
+async def _reader(request: web.Request) -> LogReader | web.Response:
     token_hash = _token_hash(request)
     if token_hash is None:
-        return refusal(401, "Send a Connect token: Authorization: Bearer …")
+        return error_response(401, "Send a Connect token: Authorization: Bearer …")
     try:
         row = await _reader_row(request.app[POOL], token_hash)
     except AWAY:
-        return away()
+        return database_unavailable()
     if row is None:
-        return refusal(401, "This Connect token is unknown or revoked.")
-    reader = Reader(**row)
-    if reader.role not in READERS:
-        return refusal(403, f"The role {reader.role} may not read the log; owner or auditor may.")
+        return error_response(401, "This Connect token is unknown or revoked.")
+    reader = LogReader(**row)
+    if reader.role not in READING_ROLES:
+        return error_response(
+            403, f"The role {reader.role} may not read the log; owner or auditor may."
+        )
     return reader
 
 
@@ -148,31 +148,31 @@ async def _reader_row(pool: Pool[Record], token_hash: bytes | None) -> Record | 
     return await pool.fetchrow(load_queries("services.history")["reader"], token_hash)
 
 
-async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except BadQuestion as error:
-        return refusal(400, str(error))
+    except BadQuery as error:
+        return error_response(400, str(error))
     except web.HTTPMethodNotAllowed as error:
         allowed = {"Allow": ",".join(sorted(error.allowed_methods))}
-        return refusal(error.status, error.reason, headers=allowed)
+        return error_response(error.status, error.reason, headers=allowed)
     except web.HTTPException as error:
-        return refusal(error.status, error.reason)
+        return error_response(error.status, error.reason)
     except AWAY:
-        if request.get(STARTED):
+        if request.get(RESPONSE_STARTED):
             # The answer is under way: ending the connection is the only way left to say so.
             raise
-        return away()
+        return database_unavailable()
 
 
-STARTED: web.RequestKey[bool] = web.RequestKey("started", bool)
+RESPONSE_STARTED: web.RequestKey[bool] = web.RequestKey("started", bool)
 
 
-def away() -> web.Response:
-    return refusal(503, "The database does not answer; ask again.", retry=True)
+def database_unavailable() -> web.Response:
+    return error_response(503, "The database does not answer; ask again.", retry=True)
 
 
-def refusal(
+def error_response(
     status: int, message: str, *, retry: bool = False, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     more = {"Retry-After": str(RETRY_SECONDS)} if retry else {}
@@ -189,24 +189,26 @@ def _route_of(request: web.Request) -> str:
     return "other" if resource is None else resource.canonical
 
 
-def whole_number(request: web.Request, name: str, default: int, *, least: int, most: int) -> int:
+def integer_parameter(
+    request: web.Request, name: str, default: int, *, minimum: int, maximum: int
+) -> int:
     """A number of the query; raises BadQuestion."""
     text = request.query.get(name)
     if text is None:
         return default
-    if not _WHOLE_NUMBER.fullmatch(text):
-        raise BadQuestion(f"{name} must be a whole number")
-    number = int(text) if len(text) <= 20 else most + 1  # noqa: PLR2004 - beyond 64 bits
-    if not least <= number <= most:
-        raise BadQuestion(f"{name} must be between {least} and {most}")
+    if not _INTEGER.fullmatch(text):
+        raise BadQuery(f"{name} must be a whole number")
+    number = int(text) if len(text) <= 20 else maximum + 1  # noqa: PLR2004 - beyond 64 bits
+    if not minimum <= number <= maximum:
+        raise BadQuery(f"{name} must be between {minimum} and {maximum}")
     return number
 
 
-def only(request: web.Request, *names: str) -> None:
+def allow_parameters(request: web.Request, *names: str) -> None:
     """A mistyped filter must not look like an unfiltered answer; raises BadQuestion."""
     for name in request.query:
         if name not in names:
             there = f"there are {', '.join(names)}" if names else "there is none"
-            raise BadQuestion(f"{name} is no parameter here; {there}")
+            raise BadQuery(f"{name} is no parameter here; {there}")
         if len(request.query.getall(name)) > 1 and name != "type":
-            raise BadQuestion(f"{name} may be given once")
+            raise BadQuery(f"{name} may be given once")

@@ -11,12 +11,12 @@ from aiohttp import web
 
 from events.log import AnyConnection
 from services.history import tiles
-from services.history.access import BEHIND_PROXY, POOL, for_readers_only
-from services.history.append_notifier import Bell
-from services.history.events_api import Feed
-from services.history.receipts import Receipts
+from services.history.access import BEHIND_PROXY, POOL, access_middleware
+from services.history.append_notifier import AppendNotifier
+from services.history.events_api import EventsApi
+from services.history.receipts import ReceiptsApi
 from services.history.seals import Sealer
-from services.history.traces import Traces
+from services.history.traces import TokensApi
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
@@ -37,30 +37,32 @@ class HistorySettings(ServerSettings):
 
 def build_app(settings: HistorySettings, *, clock: Clock) -> web.Application:
     """To be called inside the event loop."""
-    app = web.Application(middlewares=[for_readers_only])
+    app = web.Application(middlewares=[access_middleware])
     app[HEALTH], app[LIFECYCLE] = Health(), Lifecycle()
     app[BEHIND_PROXY] = settings.behind_proxy
     app[POOL] = pool(
         settings.database_url,
         application_name="pushgate history",
         connections_max=CONNECTIONS_MAX,
-        reset=_leave_as_it_is,
+        reset=_no_reset,
     )
-    app[tiles.KEPT] = tiles.KeptRoots()
-    bell, sealer = Bell(), Sealer(app[POOL], clock)
-    feed = Feed(bell, app[LIFECYCLE].stopping, clock)
-    _add_routes(app, feed, Receipts(feed, sealer), Traces(feed))
+    app[tiles.ROOT_CACHE] = tiles.RootCache()
+    notifier, sealer = AppendNotifier(), Sealer(app[POOL], clock)
+    events_api = EventsApi(notifier, app[LIFECYCLE].stopping, clock)
+    _add_routes(app, events_api, ReceiptsApi(events_api, sealer), TokensApi(events_api))
     app.cleanup_ctx.append(_database)
-    app.cleanup_ctx.append(functools.partial(_loops, settings, bell, sealer))
+    app.cleanup_ctx.append(functools.partial(_background_tasks, settings, notifier, sealer))
     return app
 
 
-def _add_routes(app: web.Application, feed: Feed, receipts: Receipts, traces: Traces) -> None:
+def _add_routes(
+    app: web.Application, events_api: EventsApi, receipts: ReceiptsApi, traces: TokensApi
+) -> None:
     place = "{place:[x0-9/]+(?:[.]p/[0-9]+)?}"
     app.router.add_routes(
         [
-            web.get("/events", feed.events, allow_head=False),
-            web.get("/events/stream", feed.stream, allow_head=False),
+            web.get("/events", events_api.events, allow_head=False),
+            web.get("/events/stream", events_api.stream, allow_head=False),
             web.get("/log/checkpoint", tiles.checkpoint),
             web.get("/log/checkpoints", tiles.checkpoints, allow_head=False),
             web.get("/log/keys", tiles.keys),
@@ -69,7 +71,7 @@ def _add_routes(app: web.Application, feed: Feed, receipts: Receipts, traces: Tr
             web.get("/log/proof/{number:0|[1-9][0-9]{0,17}}", tiles.proof),
             web.get("/receipts", receipts.receipts, allow_head=False),
             web.post("/receipts/seal", receipts.seal),
-            web.get("/receipts/at", traces.at_moment, allow_head=False),
+            web.get("/receipts/at", traces.received_at, allow_head=False),
             web.get("/tokens/{token_id:-?[0-9]{1,20}}", traces.token, allow_head=False),
             web.get("/tokens/by-hash/{token_hash:[0-9a-f]{64}}", traces.token, allow_head=False),
             web.get("/tokens/{token_id:-?[0-9]{1,20}}/receipts", traces.receipts, allow_head=False),
@@ -77,7 +79,7 @@ def _add_routes(app: web.Application, feed: Feed, receipts: Receipts, traces: Tr
     )
 
 
-async def _leave_as_it_is(_: AnyConnection) -> None:
+async def _no_reset(_: AnyConnection) -> None:
     """Nothing here changes a session; resetting it costs a trip."""
 
 
@@ -89,21 +91,21 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-async def _loops(
-    settings: HistorySettings, bell: Bell, sealer: Sealer, app: web.Application
+async def _background_tasks(
+    settings: HistorySettings, notifier: AppendNotifier, sealer: Sealer, app: web.Application
 ) -> AsyncIterator[None]:
     """The bell also rings when the process stops, so that open streams end at once."""
     lifecycle = app[LIFECYCLE]
-    listen = functools.partial(bell.listen, settings.database_url)
+    listen = functools.partial(notifier.listen, settings.database_url)
     async with (
-        background(lifecycle, "bell", listen, stop_seconds=LOOP_STOP_SECONDS),
+        background(lifecycle, "append notifier", listen, stop_seconds=LOOP_STOP_SECONDS),
         background(lifecycle, "sealing", sealer.run, stop_seconds=LOOP_STOP_SECONDS),
     ):
-        ringing = asyncio.create_task(_ring_when_stopping(lifecycle, bell))
+        notifying = asyncio.create_task(_notify_when_stopping(lifecycle, notifier))
         yield
-        ringing.cancel()
+        notifying.cancel()
 
 
-async def _ring_when_stopping(lifecycle: Lifecycle, bell: Bell) -> None:
+async def _notify_when_stopping(lifecycle: Lifecycle, notifier: AppendNotifier) -> None:
     await lifecycle.stopping.wait()
-    bell.ring()
+    notifier.notify()

@@ -14,17 +14,17 @@ POLL_SECONDS = 3.0
 RETRY_SECONDS = 1.0
 
 
-class Bell:
+class AppendNotifier:
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
-    def next_ring(self) -> asyncio.Event:
+    def next_append(self) -> asyncio.Event:
         """Take it before reading the log: what is appended after that reading sets it."""
         return self._next
 
-    def ring(self) -> None:
-        rung, self._next = self._next, asyncio.Event()
-        rung.set()
+    def notify(self) -> None:
+        waiting, self._next = self._next, asyncio.Event()
+        waiting.set()
 
     async def listen(self, url: Secret, ending: asyncio.Event) -> None:
         """Rings for each append, and every few seconds whatever happens, until ``ending``."""
@@ -32,19 +32,21 @@ class Bell:
             try:
                 await self._listen_while_connected(url, ending)
             except AWAY as error:
-                Log().warning("bell.waiting", error=repr(error), retry_seconds=RETRY_SECONDS)
-                self.ring()
+                Log().warning(
+                    "notifier.reconnecting", error=repr(error), retry_seconds=RETRY_SECONDS
+                )
+                self.notify()
                 await wait_for(ending, RETRY_SECONDS)
-        self.ring()
+        self.notify()
 
     async def _listen_while_connected(self, url: Secret, ending: asyncio.Event) -> None:
-        connection = await connect(url, application_name="pushgate history bell")
+        connection = await connect(url, application_name="pushgate history notifier")
         try:
-            await connection.add_listener("ledger", lambda *_: self.ring())
+            await connection.add_listener("ledger", lambda *_: self.notify())
             while not ending.is_set():
                 # Also finds a connection that died without a word.
                 await connection.execute("SELECT 1", timeout=POLL_SECONDS)
-                self.ring()
+                self.notify()
                 await wait_for(ending, POLL_SECONDS)
         finally:
             await connection.close(timeout=2)

@@ -14,19 +14,19 @@ from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
 from services.history.access import (
+    ACCESS_RECORD,
     POOL,
-    STARTED,
-    TOLD,
-    BadQuestion,
-    may_still_read,
-    only,
-    only_account,
-    others_hashed,
-    record,
-    refusal,
-    whole_number,
+    RESPONSE_STARTED,
+    BadQuery,
+    allow_parameters,
+    error_response,
+    hash_others,
+    integer_parameter,
+    log_access,
+    still_authorized,
+    visible_account,
 )
-from services.history.append_notifier import Bell
+from services.history.append_notifier import AppendNotifier
 from services.runtime.clock import Clock, wait_for
 from services.runtime.metrics import HISTORY_STREAMS
 
@@ -36,12 +36,12 @@ BEFORE_ALL = -NUMBER_MAX
 PAGE_EVENTS_MAX = 10_000
 STREAM_PAGE_EVENTS = 500
 # One whole reading holds a connection for its length.
-WHOLE_SECONDS_MAX = 3_600.0
-WHOLE_READINGS_MAX = 3
+EXPORT_SECONDS_MAX = 3_600.0
+EXPORTS_MAX = 3
 STREAMS_MAX = 200
 # The bell rings every few seconds without news: it is the writing that must not stop for longer.
 HEARTBEAT_SECONDS = 15.0
-STILL_HERE = b": still here\n\n"
+KEEP_ALIVE = b": still here\n\n"
 FILTER_CHARACTERS_MAX = 200
 TYPES_MAX = 30
 
@@ -50,13 +50,13 @@ LOG_SIZE = "Pushgate-Log-Size"
 SCANNED_TO = "Pushgate-Scanned-To"
 
 # Where a stream may go on: what it told as an id, which is -1 of a log without events.
-_PLACE = re.compile(r"-1|[0-9]{1,19}")
+_LAST_EVENT_ID = re.compile(r"-1|[0-9]{1,19}")
 
-FILTERS = ("type", "actor", "subject", "from", "to")
+FILTER_PARAMETERS = ("type", "actor", "subject", "from", "to")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Filters:
+class EventFilters:
     """``from`` is included, ``to`` is not."""
 
     types: list[str] | None
@@ -70,12 +70,12 @@ class Filters:
         return self.types, self.actor, self.subject, self.since, self.before
 
 
-class Feed:
-    def __init__(self, bell: Bell, ending: asyncio.Event, clock: Clock) -> None:
-        self._bell = bell
-        self._ending = ending
+class EventsApi:
+    def __init__(self, appends: AppendNotifier, stopping: asyncio.Event, clock: Clock) -> None:
+        self._appends = appends
+        self._stopping = stopping
         self._clock = clock
-        self._whole_readings = 0
+        self._exports = 0
         self._streams = 0
 
     async def events(self, request: web.Request) -> web.StreamResponse:
@@ -83,52 +83,52 @@ class Feed:
 
         A page tells in its headers up to which number it has looked, for readers with filters.
         """
-        only(request, "after", "until", "limit", "others", *FILTERS)
+        allow_parameters(request, "after", "until", "limit", "others", *FILTER_PARAMETERS)
         filters = _filters(request)
-        hashed = others_hashed(request)
-        if hashed and any(name in request.query for name in FILTERS):
-            raise BadQuestion("others=hashed goes with no filter: nobody sees what others did")
-        shown = (*filters.values, only_account(request), hashed)
+        hashed = hash_others(request)
+        if hashed and any(name in request.query for name in FILTER_PARAMETERS):
+            raise BadQuery("others=hashed goes with no filter: nobody sees what others did")
+        shown = (*filters.values, visible_account(request), hashed)
         size = await log_size(request.app[POOL])
-        after = whole_number(request, "after", -1, least=-1, most=NUMBER_MAX)
+        after = integer_parameter(request, "after", -1, minimum=-1, maximum=NUMBER_MAX)
         after = min(after, size - 1)
-        until = whole_number(request, "until", size - 1, least=-1, most=NUMBER_MAX)
+        until = integer_parameter(request, "until", size - 1, minimum=-1, maximum=NUMBER_MAX)
         until = min(until, size - 1)
         if "limit" in request.query:
-            limit = whole_number(request, "limit", 1, least=1, most=PAGE_EVENTS_MAX)
+            limit = integer_parameter(request, "limit", 1, minimum=1, maximum=PAGE_EVENTS_MAX)
             return await self._page(request, (after, until, *shown), limit, size)
         headers = {LOG_SIZE: str(size), SCANNED_TO: str(max(after, until))}
-        return await self.whole(request, "whole_events", (after, until, *shown), headers)
+        return await self.stream_all(request, "stream_all_events", (after, until, *shown), headers)
 
     async def _page(
         self, request: web.Request, values: tuple[Any, ...], limit: int, size: int
     ) -> web.Response:
         rows = await events_page(request.app[POOL], values, limit)
-        request[TOLD].add(len(rows))
+        request[ACCESS_RECORD].add(len(rows))
         scanned_to = rows[-1]["number"] if len(rows) == limit else max(values[0], values[1])
         headers = {LOG_SIZE: str(size), SCANNED_TO: str(scanned_to)}
         text = "".join(f"{row['record']}\n" for row in rows)
         return web.Response(text=text, content_type=NDJSON, headers=headers)
 
-    async def whole(
+    async def stream_all(
         self, request: web.Request, query: str, values: tuple[Any, ...], headers: dict[str, str]
     ) -> web.StreamResponse:
         """All lines of a statement, copied from Postgres to the socket; at most a few at once."""
-        if self._whole_readings >= WHOLE_READINGS_MAX:
-            return refusal(503, "Too many whole readings at once; ask again.", retry=True)
-        self._whole_readings += 1
+        if self._exports >= EXPORTS_MAX:
+            return error_response(503, "Too many whole readings at once; ask again.", retry=True)
+        self._exports += 1
         try:
             return await _copy(request, query, values, headers)
         finally:
-            self._whole_readings -= 1
+            self._exports -= 1
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """GET /events/stream: server-sent events; ``Last-Event-ID`` wins over ``after``."""
-        only(request, "after", *FILTERS)
+        allow_parameters(request, "after", *FILTER_PARAMETERS)
         filters = _filters(request)
         after = _last_event_id(request)
         if self._streams >= STREAMS_MAX:
-            return refusal(503, "Too many streams at once; ask again.", retry=True)
+            return error_response(503, "Too many streams at once; ask again.", retry=True)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
@@ -136,13 +136,13 @@ class Feed:
         HISTORY_STREAMS.set(self._streams)
         try:
             await response.prepare(request)
-            request[STARTED] = True
-            record(request, status="stream begun", told=request[TOLD])
+            request[RESPONSE_STARTED] = True
+            log_access(request, status="stream begun", access=request[ACCESS_RECORD])
             written_at = self._clock.monotonic()
             async for chunk in self._chunks(request, after, filters):
                 now = self._clock.monotonic()
                 if chunk or now - written_at >= HEARTBEAT_SECONDS:
-                    await response.write(chunk or STILL_HERE)
+                    await response.write(chunk or KEEP_ALIVE)
                     written_at = now
         finally:
             self._streams -= 1
@@ -150,33 +150,33 @@ class Feed:
         return response
 
     async def _chunks(
-        self, request: web.Request, after: int, filters: Filters
+        self, request: web.Request, after: int, filters: EventFilters
     ) -> AsyncIterator[bytes]:
         """Events as they come; an id alone says how far a filter has looked; b"": nothing came.
 
         Whoever was beyond the end (of a longer log, before a restore) goes on from the end, and
         is told so: waiting for the log to come as far again would skip what is new in it.
         """
-        told_to = after
+        sent_to = after
         after = min(after, await log_size(request.app[POOL]) - 1)
-        while not self._ending.is_set():
-            ring = self._bell.next_ring()
-            if not await may_still_read(request):
+        while not self._stopping.is_set():
+            appended = self._appends.next_append()
+            if not await still_authorized(request):
                 return
             until = await log_size(request.app[POOL]) - 1
-            values = (after, until, *filters.values, only_account(request), False)
+            values = (after, until, *filters.values, visible_account(request), False)
             rows = await events_page(request.app[POOL], values, STREAM_PAGE_EVENTS)
-            request[TOLD].add(len(rows))
+            request[ACCESS_RECORD].add(len(rows))
             if rows:
                 yield "".join(f"id: {r['number']}\ndata: {r['record']}\n\n" for r in rows).encode()
             if len(rows) == STREAM_PAGE_EVENTS:
-                after = told_to = rows[-1]["number"]
+                after = sent_to = rows[-1]["number"]
                 continue
             after = max(after, until)
-            if after != told_to and not (rows and rows[-1]["number"] == after):
+            if after != sent_to and not (rows and rows[-1]["number"] == after):
                 yield f"id: {after}\n\n".encode()
-            told_to = after
-            await wait_for(ring, HEARTBEAT_SECONDS)
+            sent_to = after
+            await wait_for(appended, HEARTBEAT_SECONDS)
             yield b""
 
 
@@ -196,15 +196,15 @@ async def _copy(
     request: web.Request, query: str, values: tuple[Any, ...], headers: dict[str, str]
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": NDJSON, **headers})
-    told = request[TOLD]
+    access = request[ACCESS_RECORD]
 
     async def send(rows: bytes) -> None:
-        told.add(rows.count(b"\n"))
+        access.add(rows.count(b"\n"))
         await response.write(rows)
 
     async with request.app[POOL].acquire() as connection:
         await response.prepare(request)
-        request[STARTED] = True
+        request[RESPONSE_STARTED] = True
         # JSON text holds no control characters, so nothing in it is ever quoted or escaped.
         await connection.copy_from_query(
             load_queries("services.history")[query].removesuffix(";"),
@@ -213,22 +213,22 @@ async def _copy(
             format="csv",
             delimiter="\x02",
             quote="\x01",
-            timeout=WHOLE_SECONDS_MAX,
+            timeout=EXPORT_SECONDS_MAX,
         )
     await response.write_eof()
     return response
 
 
-def _filters(request: web.Request) -> Filters:
+def _filters(request: web.Request) -> EventFilters:
     texts = {name: _text(request, name) for name in ("actor", "subject")}
     types = request.query.getall("type", [])
     if len(types) > TYPES_MAX or any(len(one) > FILTER_CHARACTERS_MAX for one in types):
-        raise BadQuestion(f"type may be given {TYPES_MAX} times")
-    since, before = moment(request, "from"), moment(request, "to")
+        raise BadQuery(f"type may be given {TYPES_MAX} times")
+    since, before = time_parameter(request, "from"), time_parameter(request, "to")
     if since and before and since > before:
-        raise BadQuestion("from is after to")
-    return Filters(
-        types=[clean(one, "type") for one in types] or None,
+        raise BadQuery("from is after to")
+    return EventFilters(
+        types=[checked_text(one, "type") for one in types] or None,
         actor=texts["actor"],
         subject=texts["subject"],
         since=since,
@@ -238,17 +238,17 @@ def _filters(request: web.Request) -> Filters:
 
 def _text(request: web.Request, name: str) -> str | None:
     text = request.query.get(name)
-    return None if text is None else clean(text, name)
+    return None if text is None else checked_text(text, name)
 
 
-def clean(text: str, name: str) -> str:
+def checked_text(text: str, name: str) -> str:
     """A text of the query that can be asked for; raises BadQuestion."""
     if len(text) > FILTER_CHARACTERS_MAX or not text.isprintable():
-        raise BadQuestion(f"{name} is a printable text of at most {FILTER_CHARACTERS_MAX}")
+        raise BadQuery(f"{name} is a printable text of at most {FILTER_CHARACTERS_MAX}")
     return text
 
 
-def moment(request: web.Request, name: str) -> datetime | None:
+def time_parameter(request: web.Request, name: str) -> datetime | None:
     """A time of the query, in UTC unless it says otherwise; raises BadQuestion."""
     text = request.query.get(name)
     if text is None:
@@ -258,13 +258,13 @@ def moment(request: web.Request, name: str) -> datetime | None:
         # Near the ends of the calendar another zone's time may have no name in UTC.
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadQuestion(f"{name} is a time such as 2026-11-23T12:00:00Z") from None
+        raise BadQuery(f"{name} is a time such as 2026-11-23T12:00:00Z") from None
 
 
 def _last_event_id(request: web.Request) -> int:
     text = request.headers.get("Last-Event-ID")
     if text is None:
-        return whole_number(request, "after", -1, least=-1, most=NUMBER_MAX)
-    if not _PLACE.fullmatch(text):
-        raise BadQuestion("Last-Event-ID is the number of an event")
+        return integer_parameter(request, "after", -1, minimum=-1, maximum=NUMBER_MAX)
+    if not _LAST_EVENT_ID.fullmatch(text):
+        raise BadQuery("Last-Event-ID is the number of an event")
     return int(text)

@@ -17,7 +17,7 @@ from services.runtime.logs import Log
 from services.runtime.metrics import HISTORY_SEALED_RECEIPT
 
 UNSEALED_MAX = timedelta(hours=1)
-LOOK_SECONDS = 60.0
+CHECK_SECONDS = 60.0
 # A longer backlog is sealed in several facts, so that each can be checked in little memory.
 SEAL_RECEIPTS_MAX = 1_000_000
 # Some ten milliseconds of a processor, so that nobody who pushes waits for long behind it.
@@ -42,13 +42,13 @@ class Sealer:
     def __init__(self, pool: Pool[Record], clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def run(self, ending: asyncio.Event) -> None:
         """Seals whenever a receipt has been without a seal for an hour."""
         while not ending.is_set():
             try:
-                await self._sealed_until()
+                await self._last_sealed()
                 if await self._due():
                     await self.seal()
             except AWAY as error:
@@ -56,9 +56,9 @@ class Sealer:
             except asyncpg.PostgresError as error:
                 # Another history process was first, or the log is halted or busy: next time.
                 Log().warning("seal.postponed", reason=str(error))
-            await wait_for(ending, LOOK_SECONDS)
+            await wait_for(ending, CHECK_SECONDS)
 
-    async def _sealed_until(self) -> int:
+    async def _last_sealed(self) -> int:
         sealed: int | None = await self._pool.fetchval(
             load_queries("services.history")["last_seal"]
         )
@@ -73,10 +73,10 @@ class Sealer:
 
     async def seal(self) -> list[Seal]:
         """Everything accepted before this call; nothing when that is sealed already."""
-        async with self._one_at_a_time:
+        async with self._lock:
             upper = await self._upper_bound()
             seals = []
-            while (seal := await self._seal_some(upper)) is not None:
+            while (seal := await self._seal_next(upper)) is not None:
                 seals.append(seal)
             return seals
 
@@ -88,14 +88,14 @@ class Sealer:
         """
         queries = load_queries("services.history")
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(queries["limit_the_wait"])
+            await connection.execute(queries["limit_lock_wait"])
             await connection.execute(queries["wait_for_groups"])
             upper: int = await connection.fetchval(queries["last_receipt"])
         return upper
 
-    async def _seal_some(self, upper: int) -> Seal | None:
+    async def _seal_next(self, upper: int) -> Seal | None:
         queries = load_queries("services.history")
-        sealed_until = await self._sealed_until()
+        sealed_until = await self._last_sealed()
         tree, last = await self._tree_over(sealed_until, upper)
         if tree.size == 0:
             return None

@@ -21,19 +21,25 @@ from events.tiles import (
     parse_place,
     span_root,
 )
-from services.history.access import POOL, STARTED, TOLD, only, only_account
+from services.history.access import (
+    ACCESS_RECORD,
+    POOL,
+    RESPONSE_STARTED,
+    allow_parameters,
+    visible_account,
+)
 from services.history.events_api import LOG_SIZE, log_size
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 FRESH = "no-store"
 TEXT = "text/plain; charset=utf-8"
 LENGTH_BYTES = 2
-CHECKPOINTS_AT_ONCE = 1_000
+CHECKPOINTS_PAGE = 1_000
 # Some megabytes; a log of ten million events has twice as many full tiles' roots at most.
-KEPT_ROOTS_MAX = 40_000
+CACHED_ROOTS_MAX = 40_000
 
 
-class Signed(NamedTuple):
+class PublishedCheckpoint(NamedTuple):
     size: int
     note: str
     key: str
@@ -45,8 +51,8 @@ class Signed(NamedTuple):
 
 async def checkpoint(request: web.Request) -> web.Response:
     """GET /log/checkpoint: the newest; the header tells how far the log has come since."""
-    only(request)
-    signed = await _signed(request.app[POOL])
+    allow_parameters(request)
+    signed = await _newest_checkpoint(request.app[POOL])
     headers = {"Cache-Control": FRESH, LOG_SIZE: str(await log_size(request.app[POOL]))}
     return web.Response(text=signed.note, headers=headers)
 
@@ -56,32 +62,32 @@ async def checkpoints(request: web.Request) -> web.StreamResponse:
 
     There may be as many as events, so they are never all in memory.
     """
-    only(request)
+    allow_parameters(request)
     query = load_queries("services.history")["checkpoints"]
-    rows = await request.app[POOL].fetch(query, -1, CHECKPOINTS_AT_ONCE)
+    rows = await request.app[POOL].fetch(query, -1, CHECKPOINTS_PAGE)
     response = web.StreamResponse(headers={"Content-Type": TEXT, "Cache-Control": FRESH})
     await response.prepare(request)
-    request[STARTED] = True
+    request[RESPONSE_STARTED] = True
     while rows:
         await response.write("".join(row["note"] for row in rows).encode())
-        rows = await request.app[POOL].fetch(query, rows[-1]["size"], CHECKPOINTS_AT_ONCE)
+        rows = await request.app[POOL].fetch(query, rows[-1]["size"], CHECKPOINTS_PAGE)
     await response.write_eof()
     return response
 
 
 async def keys(request: web.Request) -> web.Response:
     """GET /log/keys: the verifier key of the newest checkpoint. Compare it with the operator's."""
-    only(request)
-    signed = await _signed(request.app[POOL])
+    allow_parameters(request)
+    signed = await _newest_checkpoint(request.app[POOL])
     return web.Response(text=f"{signed.key}\n", headers={"Cache-Control": FRESH})
 
 
 async def tile(request: web.Request) -> web.Response:
     """GET /log/tile/L/N[.p/W]: hashes, as far as the newest checkpoint covers them."""
-    only(request)
+    allow_parameters(request)
     level = int(request.match_info["level"])
     place = _place(request)
-    signed = await _signed(request.app[POOL])
+    signed = await _newest_checkpoint(request.app[POOL])
     if level > LEVEL_MAX or place.entries.stop > signed.size // TILE_WIDTH**level:
         raise web.HTTPNotFound
     async with request.app[POOL].acquire() as connection:
@@ -95,38 +101,38 @@ async def entry_bundle(request: web.Request) -> web.Response:
 
     Whole bundles or nothing: not for readers who may see only their own account's events.
     """
-    only(request)
-    if only_account(request) is not None:
+    allow_parameters(request)
+    if visible_account(request) is not None:
         raise web.HTTPForbidden(reason="entries hold other accounts' events; read /events")
     place = _place(request)
-    signed = await _signed(request.app[POOL])
+    signed = await _newest_checkpoint(request.app[POOL])
     if place.entries.stop > signed.size:
         raise web.HTTPNotFound
     rows = await request.app[POOL].fetch(
         load_queries("services.history")["records"], place.entries.start, place.entries.stop
     )
-    request[TOLD].add(len(rows))
+    request[ACCESS_RECORD].add(len(rows))
     records = [row["record"].encode() for row in rows]
     return _immutable(b"".join(len(one).to_bytes(LENGTH_BYTES) + one for one in records))
 
 
 async def proof(request: web.Request) -> web.Response:
     """GET /log/proof/N: shows event N to somebody without the log, under the newest checkpoint."""
-    only(request)
+    allow_parameters(request)
     number = int(request.match_info["number"])
     async with request.app[POOL].acquire() as connection:
-        signed = await _signed(connection)
+        signed = await _newest_checkpoint(connection)
         if number >= signed.size:
             raise web.HTTPNotFound(reason=f"{signed.size} events are signed; there is no {number}")
         spans = [entries_of(span) for span in inclusion_spans(number, signed.size)]
         wanted = [group for span in spans for group in span]
-        hashes = await request.app[KEPT].hashes(connection, signed.origin, wanted)
+        hashes = await request.app[ROOT_CACHE].hashes(connection, signed.origin, wanted)
     roots = [span_root([hashes[group] for group in span]) for span in spans]
     text = proof_text(number, roots, signed.note)
     return web.Response(text=text, headers={"Cache-Control": FRESH})
 
 
-class KeptRoots:
+class RootCache:
     """Roots over roots of full tiles, which never change in the log of one origin.
 
     There are few above the leaves, and every proof needs some: computing them anew took a third
@@ -145,12 +151,12 @@ class KeptRoots:
         for group, hashes in found.items():
             if group.level:
                 found[group] = self._roots[origin, group] = [root_of(hashes)]
-        while len(self._roots) > KEPT_ROOTS_MAX:
+        while len(self._roots) > CACHED_ROOTS_MAX:
             del self._roots[next(iter(self._roots))]
         return known | found
 
 
-KEPT: web.AppKey[KeptRoots] = web.AppKey("kept", KeptRoots)
+ROOT_CACHE: web.AppKey[RootCache] = web.AppKey("kept", RootCache)
 
 
 async def read_entries(
@@ -170,11 +176,11 @@ def _cut(joined: bytes) -> list[bytes]:
     return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
 
 
-async def _signed(connection: AnyConnection | Pool[Record]) -> Signed:
+async def _newest_checkpoint(connection: AnyConnection | Pool[Record]) -> PublishedCheckpoint:
     row = await connection.fetchrow(load_queries("services.history")["newest_checkpoint"])
     if row is None:
         raise web.HTTPNotFound(reason="nothing is signed yet")
-    return Signed(**row)
+    return PublishedCheckpoint(**row)
 
 
 def _place(request: web.Request) -> TilePlace:

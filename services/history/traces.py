@@ -9,51 +9,65 @@ from aiohttp import web
 from asyncpg import Record
 
 from events.sql_files import load_queries
-from services.history.access import POOL, BadQuestion, only, only_account, whole_number
-from services.history.events_api import BEFORE_ALL, NUMBER_MAX, Feed, clean, moment
+from services.history.access import (
+    POOL,
+    BadQuery,
+    allow_parameters,
+    integer_parameter,
+    visible_account,
+)
+from services.history.events_api import (
+    BEFORE_ALL,
+    NUMBER_MAX,
+    EventsApi,
+    checked_text,
+    time_parameter,
+)
 
-RECEIPTS_AT_MOMENT_MAX = 100
+RECEIPTS_AT_TIME_MAX = 100
 ID_MAX = 2**31 - 1
 NEVER_GENERATED = "no such token was ever generated"
 
 
-class Traces:
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+class TokensApi:
+    def __init__(self, events_api: EventsApi) -> None:
+        self._events_api = events_api
 
     async def token(self, request: web.Request) -> web.Response:
         """GET /tokens/N or /tokens/by-hash/H: its life. H is the SHA-256 of the token's text."""
-        only(request)
+        allow_parameters(request)
         token_hash = request.match_info.get("token_hash")
         row = await request.app[POOL].fetchrow(
             load_queries("services.history")["token"],
             _token_id(request) if token_hash is None else None,
             None if token_hash is None else bytes.fromhex(token_hash),
-            only_account(request),
+            visible_account(request),
         )
         if row is None:
             raise web.HTTPNotFound(reason=NEVER_GENERATED)
-        return web.json_response(_token_card(row))
+        return web.json_response(_token_json(row))
 
     async def receipts(self, request: web.Request) -> web.StreamResponse:
         """GET /tokens/N/receipts: NDJSON in order of number: the receipt, and its tables' fate."""
-        only(request, "after")
-        after = whole_number(request, "after", BEFORE_ALL, least=BEFORE_ALL, most=NUMBER_MAX)
-        values = (_token_id(request), after, only_account(request))
-        return await self._feed.whole(request, "whole_trace", values, {})
+        allow_parameters(request, "after")
+        after = integer_parameter(
+            request, "after", BEFORE_ALL, minimum=BEFORE_ALL, maximum=NUMBER_MAX
+        )
+        values = (_token_id(request), after, visible_account(request))
+        return await self._events_api.stream_all(request, "stream_token_receipts", values, {})
 
-    async def at_moment(self, request: web.Request) -> web.Response:
+    async def received_at(self, request: web.Request) -> web.Response:
         """GET /receipts/at?schema=&moment=: those that were received then, usually one."""
-        only(request, "schema", "moment")
-        at = moment(request, "moment")
+        allow_parameters(request, "schema", "moment")
+        at = time_parameter(request, "moment")
         if at is None or "schema" not in request.query:
-            raise BadQuestion("schema and moment are needed")
+            raise BadQuery("schema and moment are needed")
         rows = await request.app[POOL].fetch(
             load_queries("services.history")["receipts_at"],
-            clean(request.query["schema"], "schema"),
+            checked_text(request.query["schema"], "schema"),
             at,
-            RECEIPTS_AT_MOMENT_MAX,
-            only_account(request),
+            RECEIPTS_AT_TIME_MAX,
+            visible_account(request),
         )
         body = "[" + ",".join(row["text"] for row in rows) + "]"
         return web.Response(text=body, content_type="application/json")
@@ -66,7 +80,7 @@ def _token_id(request: web.Request) -> int:
     return token_id
 
 
-def _token_card(row: Record) -> dict[str, Any]:
+def _token_json(row: Record) -> dict[str, Any]:
     return {
         "token_id": row["token_id"],
         "integration_id": row["integration_id"],

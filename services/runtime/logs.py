@@ -113,7 +113,7 @@ LogEvent = Literal[
     # The signer can't use its key or its last checkpoint; nothing is signed. Fields: reason.
     "signer.refused",
     # History can't hear of appends; it polls until it can. Fields: error, retry_seconds.
-    "bell.waiting",
+    "notifier.reconnecting",
     # Somebody read the log or the receipts, or was refused; on the pages it is a member, else a
     # Connect token. Fields: route, path, query, status, lines, connect_token_id, member_id,
     # account_id, role, peer.

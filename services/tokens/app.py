@@ -18,12 +18,12 @@ from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
 from services.tokens.connect_api.routes import HANDLERS, add_connect_api
 from services.tokens.limits import BODY_BYTES_MAX, CONNECTIONS_MAX
-from services.tokens.middleware import answering
-from services.tokens.sign_in.one_time_links import Links
-from services.tokens.sign_in.passwords import Cost, Passwords
+from services.tokens.middleware import request_middleware
+from services.tokens.sign_in.one_time_links import OneTimeLinks
+from services.tokens.sign_in.passwords import HashCost, Passwords
 from services.tokens.sign_in.sessions import SessionLimits, Sessions
 from services.tokens.sign_in.sign_in import SignIn
-from services.tokens.use_cases.drift_monitor import DriftWatch
+from services.tokens.use_cases.drift_monitor import DriftMonitor
 from services.tokens.use_cases.handlers import Handlers
 from services.tokens.web.data.daily_totals import Figures
 from services.tokens.web.data.verification import Verifier
@@ -58,7 +58,7 @@ class TokensSettings(ServerSettings):
 
 def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
     app = web.Application(
-        middlewares=[answering(clock, for_people=page_for_people)],
+        middlewares=[request_middleware(clock, error_page=page_for_people)],
         client_max_size=BODY_BYTES_MAX,
     )
     app[HEALTH] = Health()
@@ -79,8 +79,8 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
             await app[SITE].figures.close()
 
     async def drift(app: web.Application) -> AsyncIterator[None]:
-        watch = DriftWatch(settings.database_url, clock)
-        async with background(app[LIFECYCLE], "drift", watch.run, stop_seconds=LOOP_STOP_SECONDS):
+        monitor = DriftMonitor(settings.database_url, clock)
+        async with background(app[LIFECYCLE], "drift", monitor.run, stop_seconds=LOOP_STOP_SECONDS):
             yield
 
     app.cleanup_ctx.append(database)
@@ -95,7 +95,7 @@ async def _site(
     settings: TokensSettings, connections: Pool[Record], handlers: Handlers, clock: Clock
 ) -> Site:
     passwords = Passwords(
-        Cost(memory_kib=settings.password_memory_kib, passes=settings.password_passes)
+        HashCost(memory_kib=settings.password_memory_kib, passes=settings.password_passes)
     )
     limits = SessionLimits(
         idle_seconds=settings.session_idle_seconds, seconds_max=settings.session_seconds_max
@@ -107,7 +107,7 @@ async def _site(
         clock=clock,
         sessions=sessions,
         sign_in=SignIn(connections, clock, passwords, sessions),
-        links=Links(connections, clock, passwords),
+        links=OneTimeLinks(connections, clock, passwords),
         verifier=Verifier(connections, clock),
         figures=Figures(connections, clock),
         drawing=await asyncio.to_thread(load_drawing),

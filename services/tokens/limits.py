@@ -26,9 +26,9 @@ BODY_BYTES_MAX = 65_536
 BODY_SECONDS_MAX = 10.0
 
 # Requests in hand; a database that hangs must not collect them without end.
-REQUESTS_AT_ONCE_MAX = 256
+CONCURRENT_REQUESTS_MAX = 256
 # Appends queue at the log's one lock; more callers there only make a convoy (event-log 2.1).
-APPENDS_AT_ONCE_MAX = 4
+CONCURRENT_APPENDS_MAX = 4
 CONNECTIONS_MAX = 10
 
 RETRY_AFTER_SECONDS = 2
@@ -37,21 +37,21 @@ RETRY_AFTER_SECONDS = 2
 LINK_HOURS = 72
 # Hashing a password takes a core and much memory, on purpose; more callers wait, and then are
 # told to come back.
-PASSWORDS_AT_ONCE_MAX = 2
-PASSWORDS_WAITING_MAX = 16
+CONCURRENT_PASSWORD_HASHES_MAX = 2
+QUEUED_PASSWORD_HASHES_MAX = 16
 # Failures to sign in. With one address from one place as many are free, and from one place in all;
 # each minute forgives some. Beyond it nothing is looked at. With one address from anywhere every
 # failure makes the next attempt slower, up to a limit: nobody can lock somebody else out.
-FAILURES_OF_PAIR_MAX = 10
-FAILURES_OF_PEER_MAX = 50
-FAILURES_FORGIVEN_PER_MINUTE = 6
-FAILURES_UNSLOWED = 5
-SLOWED_SECONDS_MAX = 2.0
-FAILURES_KEPT_MINUTES = 60
+FAILURES_PER_PAIR_MAX = 10
+FAILURES_PER_PEER_MAX = 50
+FAILURES_DECAY_PER_MINUTE = 6
+FAILURES_BEFORE_DELAY = 5
+LOGIN_DELAY_SECONDS_MAX = 2.0
+FAILURES_RETENTION_MINUTES = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a command is tried before it is answered with 503.
 
     While others move its stream each attempt lets at least one of them get on; attempts also
@@ -60,7 +60,7 @@ class Patience:
     """
 
     attempts_max: int = 12
-    pause_seconds_min: float = 0.005
-    pause_seconds_max: float = 0.2
+    delay_seconds_min: float = 0.005
+    delay_seconds_max: float = 0.2
     command_seconds_max: float = 12.0
     barrier_seconds_max: float = 5.0

@@ -16,42 +16,48 @@ from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.http import given_request_id
 from services.runtime.logs import Log
-from services.tokens.connect_api.answers import NOT_FOUND, BadBody, answer, answer_to, refused
-from services.tokens.limits import REQUESTS_AT_ONCE_MAX
-from services.tokens.refusals import Busy, DatabaseAway, Refusal
+from services.tokens.connect_api.answers import (
+    NOT_FOUND,
+    BadBody,
+    error_response,
+    json_response,
+    refusal_response,
+)
+from services.tokens.limits import CONCURRENT_REQUESTS_MAX
+from services.tokens.refusals import Busy, CommandRefused, DatabaseUnavailable
 
 # How a no, or a crash, is put to people; None for a program, which gets JSON. The last argument is
 # the request's id.
-ForPeople: TypeAlias = Callable[[web.Request, Exception, str], web.Response | None]
+ErrorPage: TypeAlias = Callable[[web.Request, Exception, str], web.Response | None]
 
 
-def _nobody(_: web.Request, __: Exception, ___: str) -> None:
+def _no_page(_: web.Request, __: Exception, ___: str) -> None:
     return None
 
 
-def answering(
+def request_middleware(
     clock: Clock,
     *,
-    at_once_max: int = REQUESTS_AT_ONCE_MAX,
-    for_people: ForPeople = _nobody,
+    concurrent_max: int = CONCURRENT_REQUESTS_MAX,
+    error_page: ErrorPage = _no_page,
 ) -> Middleware:
     """The outermost middleware. Neither answers nor log lines hold a path, a query or a header.
 
     ``at_once_max``: requests in hand; one more is answered 503 at once.
     """
-    in_hand = 0
+    in_flight = 0
 
     @web.middleware
-    async def answer_and_tell(request: web.Request, handler: Handler) -> web.StreamResponse:
-        nonlocal in_hand
+    async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal in_flight
         request_id = given_request_id(request) or secrets.token_hex(8)
         began = clock.monotonic()
-        in_hand += 1
+        in_flight += 1
         try:
-            chosen = handler if in_hand <= at_once_max else _busy
-            response = await _answered(request, chosen, request_id, for_people)
+            chosen = handler if in_flight <= concurrent_max else _busy
+            response = await _respond(request, chosen, request_id, error_page)
         finally:
-            in_hand -= 1
+            in_flight -= 1
         response.headers["X-Request-Id"] = request_id
         milliseconds = round((clock.monotonic() - began) * 1000, 1)
         Log().info(
@@ -65,23 +71,25 @@ def answering(
         metrics.TOKENS_REQUESTS.labels(route_of(request), response.status).inc()
         return response
 
-    return answer_and_tell
+    return handle
 
 
 async def _busy(_: web.Request) -> web.StreamResponse:
     raise Busy
 
 
-async def _answered(
-    request: web.Request, handler: Handler, request_id: str, for_people: ForPeople
+async def _respond(
+    request: web.Request, handler: Handler, request_id: str, error_page: ErrorPage
 ) -> web.StreamResponse:
     try:
         return await handler(request)
-    except (Refusal, EdgeRefusal, BadBody, web.HTTPException) as no:
-        answered = _answer_to_no(no, request, request_id)
-        return for_people(request, no, request_id) or answered
+    except (CommandRefused, EdgeRefusal, BadBody, web.HTTPException) as error:
+        response = _error_response(error, request, request_id)
+        return error_page(request, error, request_id) or response
     except AWAY as away:
-        return for_people(request, away, request_id) or answer_to(DatabaseAway(), request)
+        return error_page(request, away, request_id) or refusal_response(
+            DatabaseUnavailable(), request
+        )
     except Exception as crash:  # noqa: BLE001 — the top of a request: reported, and nothing leaks
         Log().exception(
             "request.crashed",
@@ -89,33 +97,35 @@ async def _answered(
             route=route_of(request),
             request_id=request_id,
         )
-        crashed = answer({"message": "Internal Server Error"}, status=500)
-        return for_people(request, crash, request_id) or crashed
+        crashed = json_response({"message": "Internal Server Error"}, status=500)
+        return error_page(request, crash, request_id) or crashed
 
 
-def _answer_to_no(
-    no: Refusal | EdgeRefusal | BadBody | web.HTTPException, request: web.Request, request_id: str
+def _error_response(
+    error: CommandRefused | EdgeRefusal | BadBody | web.HTTPException,
+    request: web.Request,
+    request_id: str,
 ) -> web.Response:
-    match no:
-        case Refusal(code=code):
+    match error:
+        case CommandRefused(code=code):
             command = f"{request.method} {route_of(request)}"
             Log().info("command.refused", command=command, code=code, request_id=request_id)
-            return answer_to(no, request)
+            return refusal_response(error, request)
         case EdgeRefusal():
-            return answer(orjson.Fragment(no.body), status=no.status)
+            return json_response(orjson.Fragment(error.body), status=error.status)
         case BadBody():
-            return refused(no.error, no.data)
+            return error_response(error.error, error.data)
         case web.HTTPException():
-            return _answer_to_http(no)
+            return _http_error_response(error)
         case _:
-            assert_never(no)
+            assert_never(error)
 
 
-def _answer_to_http(error: web.HTTPException) -> web.Response:
+def _http_error_response(error: web.HTTPException) -> web.Response:
     """The original's Connect API answers a method that is not allowed as an unknown path."""
     if error.status in {404, 405}:
-        return answer(NOT_FOUND, status=404)
-    return answer({"message": error.reason}, status=error.status)
+        return json_response(NOT_FOUND, status=404)
+    return json_response({"message": error.reason}, status=error.status)
 
 
 def route_of(request: web.Request) -> str:

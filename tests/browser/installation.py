@@ -10,9 +10,9 @@ from asyncpg import Connection, Record
 from playwright.async_api import Browser
 
 from events.types import Role
-from services.tokens.sign_in.one_time_links import Links
+from services.tokens.sign_in.one_time_links import OneTimeLinks
 from services.tokens.use_cases.handlers import CreatedIntegration, Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 from services.tokens.web.headers import SESSION_COOKIE
 from tests.browser.checking import PageChecks
 from tests.browser.visitor import Visitor, visiting
@@ -25,7 +25,7 @@ PASSWORD = "correct horse battery staple"
 class Installation:
     origin: str
     handlers: Handlers
-    links: Links
+    links: OneTimeLinks
     account: OpenedAccount
     database: Connection[Record]
     browser: Browser
@@ -33,7 +33,7 @@ class Installation:
 
     @property
     def caller(self) -> Caller:
-        return the_system(self.account.account_id)
+        return system_caller(self.account.account_id)
 
     @contextlib.asynccontextmanager
     async def somebody(

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Error, Page, expect
 
 from events.types import Role
-from services.tokens.use_cases.permissions import the_system
+from services.tokens.use_cases.permissions import system_caller
 from tests.browser.checking import HEIGHT, NARROW, WIDE
 from tests.browser.installation import PASSWORD, Installation
 from tests.browser.test_procedures import token_in
@@ -51,7 +51,7 @@ async def test_the_token_is_not_shown_again_by_back_reload_or_a_second_click(
         assert token not in await ada.page.content()
         await ada.page.go_forward()
         assert token not in await what_the_browser_keeps(ada.page)
-        tokens = await installation.handlers.directory.active_tokens(
+        tokens = await installation.handlers.read_model.active_tokens(
             installation.caller, shop.integration_id
         )
         assert len(tokens) == 2
@@ -139,7 +139,7 @@ async def test_a_script_in_a_text_does_not_run(installation: Installation) -> No
 async def test_another_accounts_pages_are_as_good_as_none(installation: Installation) -> None:
     stranger = await installation.handlers.open_account("Evil Corp")
     theirs = await installation.handlers.create_integration(
-        the_system(stranger.account_id), "Theirs", with_token=True
+        system_caller(stranger.account_id), "Theirs", with_token=True
     )
     assert theirs.token is not None
     at = f"/integrations/{theirs.integration_id}"

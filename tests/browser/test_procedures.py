@@ -26,7 +26,7 @@ async def token_in(visitor: Visitor) -> str:
 
 
 async def is_known(installation: Installation, token: str) -> bool:
-    known = await installation.handlers.directory.known_token(token_hash(token))
+    known = await installation.handlers.read_model.known_token(token_hash(token))
     return known is not None and known.active
 
 
@@ -117,7 +117,9 @@ async def test_rotating_shows_the_first_use_and_who_is_late(
         await ada.press("Close and Continue")
         await expect(main).to_contain_text("Waiting for the first push")
 
-        (new, _) = await installation.handlers.directory.active_tokens(installation.caller, shop_id)
+        (new, _) = await installation.handlers.read_model.active_tokens(
+            installation.caller, shop_id
+        )
         await use(installation.database, shop_id, new.token_id, now, NEVER_BEFORE)
         await use(installation.database, shop_id, old.token_id, now + timedelta(milliseconds=1))
         if not scripts:

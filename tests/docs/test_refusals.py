@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import protocol.refusals as import_refusals
 from services.tokens import refusals as connect_refusals
-from services.tokens.connect_api.answers import ERROR_OF
+from services.tokens.connect_api.answers import STATUS_AND_ERROR
 
 PAGE = Path("docs/reference/refusals.md").read_text("utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| (\d+) \|(?: `(\w+)` \|)?", re.MULTILINE)
@@ -27,7 +27,7 @@ def in_the_code() -> dict[str, tuple[int, str | None]]:
     for module in pkgutil.iter_modules(import_refusals.__path__):
         importlib.import_module(f"protocol.refusals.{module.name}")
     return {cls.code: (cls.status, None) for cls in kinds_of(import_refusals.Refusal)} | {
-        cls.code: ERROR_OF[cls] for cls in kinds_of(connect_refusals.Refusal)
+        cls.code: STATUS_AND_ERROR[cls] for cls in kinds_of(connect_refusals.CommandRefused)
     }
 
 

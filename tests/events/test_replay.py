@@ -32,15 +32,15 @@ from services.runtime.database import pool
 from services.tokens.domain.commands import PauseIntegration, RenameIntegration, ResumeIntegration
 from services.tokens.limits import ACTIVE_TOKENS_MAX
 from services.tokens.refusals import (
+    CommandRefused,
     IntegrationNotFound,
     LastOwner,
     NameTaken,
-    Refusal,
     TokenLimitReached,
     TokenNotFound,
 )
 from services.tokens.use_cases.handlers import GeneratedToken, Handlers
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 from services.tokens.use_cases.projections import REPLAYED
 from tests.database.emptying import empty
 from tests.database.fixtures import RoleUrl
@@ -77,10 +77,10 @@ class World:
     def do(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(STEP_SECONDS_MAX)
 
-    def attempt(self, work: Coroutine[Any, Any, Answer]) -> Answer | type[Refusal]:
+    def attempt(self, work: Coroutine[Any, Any, Answer]) -> Answer | type[CommandRefused]:
         try:
             return self.do(work)
-        except Refusal as refusal:
+        except CommandRefused as refusal:
             return type(refusal)
 
 
@@ -105,11 +105,11 @@ class Life(RuleBasedStateMachine):
         return self.world.handlers
 
     def caller(self, index: int) -> Caller:
-        return the_system(self.model.accounts[index % 2])
+        return system_caller(self.model.accounts[index % 2])
 
     def picked(self, index: int) -> tuple[PlainIntegration, Caller]:
         found = self.model.integrations[index % len(self.model.integrations)]
-        return found, the_system(found.account_id)
+        return found, system_caller(found.account_id)
 
     # --- what people do
 
@@ -217,7 +217,7 @@ class Life(RuleBasedStateMachine):
     def a_stranger_tries(self, index: int) -> None:
         kept, _ = self.picked(index)
         others = [one for one in self.model.accounts if one != kept.account_id]
-        caller = the_system(others[0])
+        caller = system_caller(others[0])
         token = kept.active[0] if kept.active else TokenId(0)
         for call in (
             self.handlers.generate_token(caller, kept.integration_id),
@@ -236,7 +236,7 @@ class Life(RuleBasedStateMachine):
     @rule(index=which)
     def revoke_connect_token(self, index: int) -> None:
         pair = self.model.connect_tokens[index % len(self.model.connect_tokens)]
-        self.world.do(self.handlers.revoke_connect_token(the_system(pair[0]), pair[1]))
+        self.world.do(self.handlers.revoke_connect_token(system_caller(pair[0]), pair[1]))
         self.model.connect_tokens.remove(pair)
 
     @rule(account=which, role=roles)
@@ -274,7 +274,7 @@ class Life(RuleBasedStateMachine):
 
     def picked_member(self, index: int) -> tuple[PlainMember, Caller]:
         found = self.model.members[index % len(self.model.members)]
-        return found, the_system(found.account_id)
+        return found, system_caller(found.account_id)
 
     @precondition(some)
     @rule(index=which, name=names)

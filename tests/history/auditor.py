@@ -56,6 +56,6 @@ async def signed(database_url: str, files: SignerFiles) -> None:
     connection = await connect(database_url, application_name="test signer")
     try:
         signer = await asyncio.to_thread(Signer, files, SystemClock())
-        await signer.turn(connection)
+        await signer.sign_next(connection)
     finally:
         await connection.close()

@@ -186,7 +186,7 @@ async def test_a_seal_that_groups_hold_up_is_to_be_asked_for_again(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queries = dict(load_queries("services.history")) | {
-        "limit_the_wait": "SET LOCAL lock_timeout = '20ms'"
+        "limit_lock_wait": "SET LOCAL lock_timeout = '20ms'"
     }
     monkeypatch.setattr(
         "services.history.seals.load_queries", {"services.history": queries}.__getitem__

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from events.checkpoint import Checkpoint, VerifierKey, open_note, sign
 from events.merkle import leaf_hash, root_of
 from services.history.signer.files import BadKeyFile, SignerFiles
-from services.history.signer.signing import LogDoesNotExtend, RecordMissing, Signer
+from services.history.signer.signing import LogDoesNotExtend, Signer, SignerStateMissing
 from tests.history.appending import rename, small_history, unguarded
 
 Database: TypeAlias = "Connection[Record]"
@@ -58,7 +58,7 @@ async def test_what_was_appended_is_signed(
     database: Database, signing_role: Database, files: SignerFiles
 ) -> None:
     await small_history(database)
-    checkpoint = await (await signer(files)).turn(signing_role)
+    checkpoint = await (await signer(files)).sign_next(signing_role)
     [row] = await published(database)
 
     assert checkpoint is not None
@@ -68,7 +68,7 @@ async def test_what_was_appended_is_signed(
 
 
 async def test_an_empty_log_is_not_signed(signing_role: Database, files: SignerFiles) -> None:
-    assert await (await signer(files)).turn(signing_role) is None
+    assert await (await signer(files)).sign_next(signing_role) is None
     assert kept_note(files) is None
 
 
@@ -77,10 +77,10 @@ async def test_nothing_new_is_signed_once(
 ) -> None:
     await small_history(database)
     one = await signer(files)
-    await one.turn(signing_role)
+    await one.sign_next(signing_role)
 
-    assert await one.turn(signing_role) is None
-    assert await (await signer(files)).turn(signing_role) is None
+    assert await one.sign_next(signing_role) is None
+    assert await (await signer(files)).sign_next(signing_role) is None
     assert len(await published(database)) == 1
 
 
@@ -90,9 +90,9 @@ async def test_a_growing_log_is_signed_as_it_grows(
     await small_history(database)
     one = await signer(files)
     for size in (1, 249, 1, 600):
-        await one.turn(signing_role)
+        await one.sign_next(signing_role)
         await rename(database, size)
-    checkpoint = await one.turn(signing_role)
+    checkpoint = await one.sign_next(signing_role)
     tiles = await database.fetch("SELECT level, number, root FROM ledger.tile ORDER BY 1, 2")
     hashes = await leaves(database)
 
@@ -126,7 +126,7 @@ async def test_a_log_that_does_not_extend_is_not_signed(
     await small_history(database)
     clock = SteppedClock()
     one = await signer(files, clock)
-    await one.turn(signing_role)
+    await one.sign_next(signing_role)
     note = kept_note(files)
     async with unguarded(database):
         await database.execute(tampering)
@@ -134,7 +134,7 @@ async def test_a_log_that_does_not_extend_is_not_signed(
     after = await signer(files) if restarted else one
 
     with pytest.raises(LogDoesNotExtend):
-        await after.turn(signing_role)
+        await after.sign_next(signing_role)
     assert kept_note(files) == note
 
 
@@ -142,10 +142,10 @@ async def test_a_checkpoint_that_was_taken_away_is_published_again(
     database: Database, signing_role: Database, files: SignerFiles
 ) -> None:
     await small_history(database)
-    await (await signer(files)).turn(signing_role)
+    await (await signer(files)).sign_next(signing_role)
     async with unguarded(database, "ledger.checkpoint"):
         await database.execute("DELETE FROM ledger.checkpoint")
-    await (await signer(files)).turn(signing_role)
+    await (await signer(files)).sign_next(signing_role)
 
     assert [row["note"] for row in await published(database)] == [kept_note(files)]
 
@@ -157,31 +157,31 @@ async def test_a_tile_that_was_changed_is_found_when_the_log_is_read_again(
     await rename(database, 300)
     clock = SteppedClock()
     one = await signer(files, clock)
-    await one.turn(signing_role)
+    await one.sign_next(signing_role)
     async with unguarded(database, "ledger.tile"):
         await database.execute("UPDATE ledger.tile SET root = sha256(root)")
     clock.seconds += 10_000
 
     with pytest.raises(LogDoesNotExtend, match="tile 0 of level 0 was published"):
-        await one.turn(signing_role)
+        await one.sign_next(signing_role)
 
 
 async def test_a_signer_without_memory_refuses_a_log_that_was_signed(
     database: Database, signing_role: Database, files: SignerFiles
 ) -> None:
     await small_history(database)
-    await (await signer(files)).turn(signing_role)
+    await (await signer(files)).sign_next(signing_role)
     files.note_path.unlink()
 
-    with pytest.raises(RecordMissing, match="begin-anew"):
-        await (await signer(files)).turn(signing_role)
+    with pytest.raises(SignerStateMissing, match="begin-anew"):
+        await (await signer(files)).sign_next(signing_role)
 
 
 async def test_a_declared_restore_is_signed_under_the_new_origin(
     database: Database, signing_role: Database, files: SignerFiles
 ) -> None:
     await small_history(database)
-    old = await (await signer(files)).turn(signing_role)
+    old = await (await signer(files)).sign_next(signing_role)
     assert old is not None
     async with unguarded(database):
         await database.execute("DELETE FROM ledger.event WHERE number >= 4")
@@ -189,7 +189,7 @@ async def test_a_declared_restore_is_signed_under_the_new_origin(
     await database.fetchval(
         "SELECT ledger.begin_anew($1, $2, $3)", old.origin, old.size, old.root.hex()
     )
-    new = await (await signer(files)).turn(signing_role)
+    new = await (await signer(files)).sign_next(signing_role)
 
     assert new is not None
     assert (new.size, new.origin != old.origin) == (5, True)
@@ -199,11 +199,11 @@ async def test_a_restore_of_another_log_is_not_signed(
     database: Database, signing_role: Database, files: SignerFiles
 ) -> None:
     await small_history(database)
-    await (await signer(files)).turn(signing_role)
+    await (await signer(files)).sign_next(signing_role)
     await database.fetchval("SELECT ledger.begin_anew('pushgate/other', 6, repeat('0', 64))")
 
     with pytest.raises(LogDoesNotExtend, match="does not say"):
-        await (await signer(files)).turn(signing_role)
+        await (await signer(files)).sign_next(signing_role)
 
 
 def test_the_key_is_made_once_and_for_its_owner_only(files: SignerFiles) -> None:
@@ -233,7 +233,7 @@ def test_a_damaged_key_is_not_replaced(files: SignerFiles) -> None:
 def test_a_key_that_signed_is_not_made_anew(files: SignerFiles) -> None:
     """A new one would vouch for nothing that was signed before, and nobody would be told."""
     files.private_key()
-    files.keep_note("what the lost key signed")
+    files.save_note("what the lost key signed")
     files.key_path.unlink()
 
     with pytest.raises(BadKeyFile, match=r"restore\.md"):
@@ -246,9 +246,9 @@ def test_a_key_that_signed_is_not_made_anew(files: SignerFiles) -> None:
 )
 def test_a_memory_that_the_key_did_not_sign_is_none(note: str, files: SignerFiles) -> None:
     files.private_key()
-    files.keep_note(note)
+    files.save_note(note)
 
-    with pytest.raises(RecordMissing, match="is no checkpoint that"):
+    with pytest.raises(SignerStateMissing, match="is no checkpoint that"):
         Signer(files, SteppedClock())
 
 
@@ -256,7 +256,7 @@ def test_a_memory_that_is_no_text_is_none_either(files: SignerFiles) -> None:
     files.private_key()
     files.note_path.write_bytes(b"\x81\xff")
 
-    with pytest.raises(RecordMissing):
+    with pytest.raises(SignerStateMissing):
         Signer(files, SteppedClock())
 
 
@@ -264,14 +264,14 @@ async def test_a_lost_key_is_replaced_by_beginning_anew(
     database: Database, signing_role: Database, files: SignerFiles
 ) -> None:
     await small_history(database)
-    old = await (await signer(files)).turn(signing_role)
+    old = await (await signer(files)).sign_next(signing_role)
     assert old is not None
     files.key_path.unlink()
     files.note_path.unlink()
     await database.fetchval(
         "SELECT ledger.begin_anew($1, $2, $3)", old.origin, old.size, old.root.hex()
     )
-    new = await (await signer(files)).turn(signing_role)
+    new = await (await signer(files)).sign_next(signing_role)
 
     assert new is not None
     assert (new.size, new.origin != old.origin) == (old.size + 1, True)

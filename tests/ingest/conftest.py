@@ -18,7 +18,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool
 from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 from tests.database.fixtures import RoleUrl, as_role, fresh_database
 from tests.ingest.gate import ImportClient, Served, served
 from tests.ingest.journal import Journal
@@ -69,7 +69,7 @@ async def handlers(shared_url: RoleUrl) -> AsyncGenerator[Handlers]:
 @pytest.fixture(scope="session")
 async def caller(handlers: Handlers) -> Caller:
     account = await handlers.open_account("Acme")
-    return the_system(account.account_id)
+    return system_caller(account.account_id)
 
 
 @pytest.fixture

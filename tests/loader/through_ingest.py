@@ -14,7 +14,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import pool
 from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import the_system
+from services.tokens.use_cases.permissions import system_caller
 from tests.database.fixtures import as_role
 from tests.ingest.gate import ImportClient, served
 
@@ -42,7 +42,7 @@ async def pushed_through_ingest(database_url: str) -> AsyncGenerator[Pushed]:
         handlers = Handlers(connections, SystemClock())
         account = await handlers.open_account("Acme")
         created = await handlers.create_integration(
-            the_system(account.account_id), f"Real data {next(_numbers)}", with_token=True
+            system_caller(account.account_id), f"Real data {next(_numbers)}", with_token=True
         )
         assert created.token is not None
         yield Pushed(

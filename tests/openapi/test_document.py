@@ -22,7 +22,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.tokens.app import TokensSettings
 from services.tokens.app import build_app as build_tokens
-from services.tokens.connect_api.answers import ERROR_OF
+from services.tokens.connect_api.answers import STATUS_AND_ERROR
 from services.tokens.limits import ACTIVE_TOKENS_MAX, SCHEMA_NAME_CHARACTERS_MAX
 from tests.openapi.document import DOCUMENT, faults, is_valid_request
 from tests.wire.cases import CASES, Case
@@ -131,7 +131,7 @@ def test_every_status_of_a_refusal_is_described(
 
 
 def test_every_status_of_a_connect_refusal_is_described() -> None:
-    possible = {str(status) for status, _ in ERROR_OF.values()}
+    possible = {str(status) for status, _ in STATUS_AND_ERROR.values()}
     for described in _connect_operations():
         assert possible <= described["responses"].keys()
 

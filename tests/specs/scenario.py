@@ -8,7 +8,7 @@ import pytest
 
 from events.types import Fact
 from services.tokens.domain.decider import ACCOUNT, INTEGRATION, Decider
-from services.tokens.refusals import Refusal
+from services.tokens.refusals import CommandRefused
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class When:
     def then_nothing_happens(self) -> None:
         assert self._decided() == []
 
-    def then_refused(self, refusal: type[Refusal]) -> None:
+    def then_refused(self, refusal: type[CommandRefused]) -> None:
         with pytest.raises(refusal):
             self._decided()
 

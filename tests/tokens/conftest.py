@@ -17,7 +17,7 @@ from services.runtime.config import Secret
 from services.runtime.database import pool
 from services.tokens.app import TokensSettings, build_app
 from services.tokens.use_cases.handlers import Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 from tests.database.fixtures import RoleUrl, as_role
 from tests.tokens.connect_client import AnyClient, ConnectClient
 from tests.tokens.person import Person
@@ -72,7 +72,7 @@ async def stranger(handlers: Handlers) -> OpenedAccount:
 
 @pytest.fixture
 async def caller(account: OpenedAccount) -> Caller:
-    return the_system(account.account_id)
+    return system_caller(account.account_id)
 
 
 def application(role_url: RoleUrl, **settings: Any) -> web.Application:

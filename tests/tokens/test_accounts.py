@@ -15,13 +15,13 @@ from services.tokens.refusals import (
     RoleForbids,
 )
 from services.tokens.use_cases.handlers import Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 
 
 async def test_an_opened_account_has_an_owners_token(handlers: Handlers) -> None:
     opened = await handlers.open_account("Acme")
 
-    found = await handlers.directory.authenticate(opened.access_token)
+    found = await handlers.read_model.authenticate(opened.access_token)
 
     assert found == Caller(
         account_id=opened.account_id,
@@ -47,7 +47,7 @@ async def test_a_name_stands_beside_the_log_and_not_in_it(
     """Names of people are erasable, the log is not."""
     await handlers.open_account("Jane Doe")
 
-    accounts = await handlers.directory.accounts()
+    accounts = await handlers.read_model.accounts()
 
     assert [account.name for account in accounts] == ["Jane Doe"]
     assert "Jane" not in await connections.fetchval(
@@ -60,7 +60,7 @@ async def test_a_name_that_cannot_be_shown_opens_nothing(name: str, handlers: Ha
     with pytest.raises(AccountNameUnusable):
         await handlers.open_account(name)
 
-    assert await handlers.directory.accounts() == []
+    assert await handlers.read_model.accounts() == []
 
 
 @pytest.mark.parametrize("role", ["owner", "member", "auditor"])
@@ -69,7 +69,7 @@ async def test_a_connect_token_has_the_role_it_was_given(
 ) -> None:
     token = await handlers.generate_connect_token(caller, role)
 
-    found = await handlers.directory.authenticate(token.access_token)
+    found = await handlers.read_model.authenticate(token.access_token)
 
     assert found is not None
     assert (found.role, found.account_id) == (role, caller.account_id)
@@ -78,7 +78,7 @@ async def test_a_connect_token_has_the_role_it_was_given(
 async def test_connect_tokens_are_listed_newest_first(handlers: Handlers, caller: Caller) -> None:
     token = await handlers.generate_connect_token(caller, "auditor")
 
-    listed = await handlers.directory.connect_tokens(caller)
+    listed = await handlers.read_model.connect_tokens(caller)
 
     assert [entry.role for entry in listed] == ["auditor", "owner"]
     assert listed[0].last_four == token.access_token[-4:]
@@ -88,7 +88,7 @@ async def test_a_revoked_connect_token_is_nobodys(handlers: Handlers, caller: Ca
     token = await handlers.generate_connect_token(caller, "member")
     await handlers.revoke_connect_token(caller, token.connect_token_id)
 
-    assert await handlers.directory.authenticate(token.access_token) is None
+    assert await handlers.read_model.authenticate(token.access_token) is None
     with pytest.raises(ConnectTokenNotFound):
         await handlers.revoke_connect_token(caller, token.connect_token_id)
 
@@ -98,10 +98,10 @@ async def test_another_accounts_connect_token_cannot_be_revoked(
 ) -> None:
     with pytest.raises(ConnectTokenNotFound):
         await handlers.revoke_connect_token(
-            the_system(stranger.account_id), account.connect_token_id
+            system_caller(stranger.account_id), account.connect_token_id
         )
 
-    assert await handlers.directory.authenticate(account.access_token) is not None
+    assert await handlers.read_model.authenticate(account.access_token) is not None
 
 
 @pytest.mark.parametrize("role", ["member", "auditor"])
@@ -117,7 +117,7 @@ async def test_only_an_owner_manages_connect_tokens(
 
 
 async def test_an_account_that_never_was_gets_nothing(handlers: Handlers) -> None:
-    nobody = the_system(AccountId(999_999))
+    nobody = system_caller(AccountId(999_999))
 
     with pytest.raises(AccountNotFound):
         await handlers.generate_connect_token(nobody, "owner")

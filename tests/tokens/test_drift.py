@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.runtime.clock import SystemClock
-from services.tokens.use_cases.drift_monitor import DriftWatch
+from services.tokens.use_cases.drift_monitor import DriftMonitor
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 
@@ -25,12 +25,12 @@ def drift_rows() -> float | None:
 async def test_rows_that_are_not_what_the_log_says_are_counted(
     role_url: RoleUrl, database: Connection[Record]
 ) -> None:
-    watch = DriftWatch(role_url("pushgate_tokens"), SystemClock())
-    await watch.look()
+    watch = DriftMonitor(role_url("pushgate_tokens"), SystemClock())
+    await watch.check()
     before = drift_rows()
     await database.execute("UPDATE tokens.connect_tokens SET role = 'auditor'")
     with capture_logs() as logs:
-        await watch.look()
+        await watch.check()
 
     assert (before, drift_rows()) == (0, 1)
     found = [entry for entry in logs if entry["event"] == "drift.found"]
@@ -39,7 +39,7 @@ async def test_rows_that_are_not_what_the_log_says_are_counted(
 
 async def test_a_database_that_is_away_is_asked_again() -> None:
     ending = asyncio.Event()
-    watch = DriftWatch(AWAY, SystemClock(), rest_seconds_min=0.01)
+    watch = DriftMonitor(AWAY, SystemClock(), rest_seconds_min=0.01)
 
     with capture_logs() as logs:
         watching = asyncio.create_task(watch.run(ending))

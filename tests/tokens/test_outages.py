@@ -18,9 +18,9 @@ from services.runtime.config import Secret
 from services.runtime.database import pool
 from services.runtime.http import HEALTH
 from services.tokens.app import TokensSettings, build_app
-from services.tokens.limits import Patience
-from services.tokens.middleware import answering
-from services.tokens.refusals import DatabaseAway
+from services.tokens.limits import RetryPolicy
+from services.tokens.middleware import request_middleware
+from services.tokens.refusals import DatabaseUnavailable
 from services.tokens.use_cases.handlers import CreatedIntegration, Handlers, OpenedAccount
 from services.tokens.use_cases.permissions import Caller
 from tests.database.fixtures import RoleUrl
@@ -70,7 +70,7 @@ async def test_a_token_is_generated_once_though_the_connection_broke(
     assert proxy.done == [moment]
     facts = await facts_of(integration, TokenGenerated, connections)
     assert len(facts) == 2
-    active = await handlers.directory.active_tokens(caller, integration.integration_id)
+    active = await handlers.read_model.active_tokens(caller, integration.integration_id)
     assert active[0].token_id == token.token_id
     assert active[0].last_four == token.access_token[-4:]
 
@@ -100,8 +100,8 @@ async def test_an_account_is_opened_once_though_the_connection_broke(through: Th
 
     opened = await handlers.open_account("Acme")
 
-    assert [entry.name for entry in await handlers.directory.accounts()] == ["Acme"]
-    assert await handlers.directory.authenticate(opened.access_token) is not None
+    assert [entry.name for entry in await handlers.read_model.accounts()] == ["Acme"]
+    assert await handlers.read_model.authenticate(opened.access_token) is not None
 
 
 async def test_a_connection_that_breaks_each_time_is_given_up(
@@ -111,10 +111,10 @@ async def test_a_connection_that_breaks_each_time_is_given_up(
         cutting_proxy(role_url("pushgate_tokens")) as (proxy, url),
         pool(url, application_name="test cut", connections_max=2) as connections,
     ):
-        handlers = Handlers(connections, SystemClock(), patience=Patience(attempts_max=3))
+        handlers = Handlers(connections, SystemClock(), retry_policy=RetryPolicy(attempts_max=3))
         proxy.cuts.extend(["before commit"] * 3)
 
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             await handlers.generate_token(caller, integration.integration_id)
 
 
@@ -151,7 +151,7 @@ async def test_more_requests_at_once_than_the_limit_are_told_to_come_again(
     async def two_arrived() -> bool:
         return len(arrived) == 2
 
-    app = web.Application(middlewares=[answering(SystemClock(), at_once_max=2)])
+    app = web.Application(middlewares=[request_middleware(SystemClock(), concurrent_max=2)])
     app.router.add_get("/", wait)
     client = await aiohttp_client(app)
     waiting = [asyncio.create_task(client.get("/")) for _ in range(2)]

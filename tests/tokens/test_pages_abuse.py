@@ -18,7 +18,7 @@ from services.tokens.refusals import MemberNotFound
 from services.tokens.sign_in.sessions import form_key as key_of_forms
 from services.tokens.use_cases.handlers import Handlers, OpenedAccount
 from services.tokens.use_cases.new_tokens import new_token
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 from services.tokens.web.views.sign_in import own_path
 from tests.tokens.conftest import PASSWORD, Join
 from tests.tokens.connect_client import AnyClient
@@ -101,7 +101,7 @@ FIELDS = {
 async def test_another_accounts_pages_cannot_be_seen_by_id(
     server: AnyClient, place: Place, stranger: OpenedAccount, join: Join
 ) -> None:
-    person = await join(the_system(stranger.account_id), "owner")
+    person = await join(system_caller(stranger.account_id), "owner")
     tried = [path for path in routes(server, "GET") if "_id}" in path]
     for pattern in tried:
         seen = await person.get(place.path(pattern))
@@ -119,7 +119,7 @@ async def test_another_accounts_integration_token_or_member_cannot_be_changed_by
     join: Join,
     database: Connection[Record],
 ) -> None:
-    person = await join(the_system(stranger.account_id), "owner")
+    person = await join(system_caller(stranger.account_id), "owner")
     key, before = await form_key(person), await state_of(database)
     tried = [path for path in routes(server, "POST") if "_id}" in path]
     for pattern in tried:
@@ -139,7 +139,7 @@ async def test_another_accounts_token_cannot_be_revoked_through_ones_own_integra
     join: Join,
     database: Connection[Record],
 ) -> None:
-    whose = the_system(stranger.account_id)
+    whose = system_caller(stranger.account_id)
     person = await join(whose, "owner")
     own = await handlers.create_integration(whose, "Own")
     key, before = await form_key(person), await state_of(database)
@@ -387,7 +387,7 @@ async def test_the_name_of_an_account_cannot_be_used_to_store_a_script(
     handlers: Handlers, browsers: Browsers
 ) -> None:
     evil = await handlers.open_account(SCRIPT)
-    link = await handlers.members.invite(the_system(evil.account_id), None, "owner")
+    link = await handlers.members.invite(system_caller(evil.account_id), None, "owner")
 
     seen = await browsers().get(link.path)
 
@@ -432,7 +432,7 @@ async def test_a_link_for_another_accounts_member_is_neither_made_nor_told(
     before = await state_of(database)
 
     with pytest.raises(MemberNotFound):
-        await handlers.members.renew_link(the_system(stranger.account_id), link.member_id)
+        await handlers.members.renew_link(system_caller(stranger.account_id), link.member_id)
 
     assert await state_of(database) == before
     assert (await browsers().get(link.path)).status == 200

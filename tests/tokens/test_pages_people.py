@@ -69,7 +69,7 @@ async def test_changes_of_people_are_facts_that_name_numbers_only(
 async def test_an_owner_who_becomes_another_by_a_link_is_found_in_the_history(
     owner: Person, member: Person, browsers: Browsers, handlers: Handlers, caller: Caller
 ) -> None:
-    me, other = await handlers.members.present(caller)
+    me, other = await handlers.members.list_members(caller)
     page = await owner.get(f"/people/{other.member_id}")
     made = await owner.send(page, f"/people/{other.member_id}/link")
     path = "/" + made.value("link").split("/", 3)[3]
@@ -87,7 +87,7 @@ async def test_an_owner_who_becomes_another_by_a_link_is_found_in_the_history(
 async def test_whoever_is_removed_is_out_at_once(
     owner: Person, member: Person, account: OpenedAccount, handlers: Handlers, caller: Caller
 ) -> None:
-    (found,) = [one for one in await handlers.members.present(caller) if one.role == "member"]
+    (found,) = [one for one in await handlers.members.list_members(caller) if one.role == "member"]
     page = await owner.get(f"/people/{found.member_id}")
 
     seen = await owner.send(page, f"/people/{found.member_id}/remove")
@@ -103,7 +103,7 @@ async def test_the_address_of_who_was_removed_is_kept_until_it_is_erased(
 ) -> None:
     assert (await member.get("/people")).status == 200
     email = f"member-{account.account_id}@example.com"
-    (found,) = [one for one in await handlers.members.present(caller) if one.role == "member"]
+    (found,) = [one for one in await handlers.members.list_members(caller) if one.role == "member"]
     await handlers.members.remove(caller, found.member_id)
 
     page = await owner.get("/people")
@@ -111,7 +111,7 @@ async def test_the_address_of_who_was_removed_is_kept_until_it_is_erased(
 
     assert email in page.text
     assert email not in erased.text
-    assert f"member/{found.member_id}" not in await handlers.members.names(caller)
+    assert f"member/{found.member_id}" not in await handlers.members.actor_names(caller)
 
 
 async def test_an_address_that_was_removed_can_be_invited_again(
@@ -135,7 +135,7 @@ async def test_an_address_is_one_persons(owner: Person, account: OpenedAccount) 
 async def test_the_last_owner_is_told_why_they_must_stay(
     owner: Person, handlers: Handlers, caller: Caller
 ) -> None:
-    (me,) = await handlers.members.present(caller)
+    (me,) = await handlers.members.list_members(caller)
     page = await owner.get(f"/people/{me.member_id}")
     for action, fields in (("remove", {}), ("role", {"role": "auditor"})):
         seen = await owner.send(page, f"/people/{me.member_id}/{action}", **fields)
@@ -148,7 +148,7 @@ async def test_the_last_owner_is_told_why_they_must_stay(
 async def test_a_new_role_counts_from_the_next_request_on(
     owner: Person, member: Person, handlers: Handlers, caller: Caller
 ) -> None:
-    (found,) = [one for one in await handlers.members.present(caller) if one.role == "member"]
+    (found,) = [one for one in await handlers.members.list_members(caller) if one.role == "member"]
     page = await member.get("/integrations/add/import-api")
     await owner.send(
         await owner.get(f"/people/{found.member_id}"),

@@ -23,7 +23,7 @@ from services.tokens.refusals import (
     TokenNotFound,
 )
 from services.tokens.use_cases.handlers import GeneratedToken, Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 from services.tokens.web.data import activity as facts
 from services.tokens.web.data.activity import Filters, account_facts, activity
 from services.tokens.web.data.receipts import last_day
@@ -192,7 +192,7 @@ async def test_nobody_labels_what_is_not_theirs(stranger: OpenedAccount, shop: S
 
     with pytest.raises(IntegrationNotFound):
         await shop.handlers.label_token(
-            the_system(stranger.account_id), shop.integration_id, shop.token_id, "mine"
+            system_caller(stranger.account_id), shop.integration_id, shop.token_id, "mine"
         )
     with pytest.raises(RoleForbids):
         await shop.handlers.label_token(auditor, shop.integration_id, shop.token_id, "mine")
@@ -235,7 +235,7 @@ async def test_activity_goes_on_from_page_to_page(
 async def test_an_auditor_reads_the_facts_of_the_own_account_alone(
     stranger: OpenedAccount, shop: Shop
 ) -> None:
-    theirs = await shop.handlers.create_integration(the_system(stranger.account_id), "Theirs")
+    theirs = await shop.handlers.create_integration(system_caller(stranger.account_id), "Theirs")
 
     page = await account_facts(shop.connections, shop.caller.account_id, Filters(), {})
     asked = Filters(integration_id=IntegrationId(theirs.integration_id))
@@ -319,7 +319,7 @@ async def test_a_long_list_of_who_could_write_is_turned_over(
 async def test_the_export_is_what_is_stored_of_the_account(
     stranger: OpenedAccount, shop: Shop
 ) -> None:
-    await shop.handlers.create_integration(the_system(stranger.account_id), "Theirs")
+    await shop.handlers.create_integration(system_caller(stranger.account_id), "Theirs")
     stored = await shop.owner.fetch(
         "SELECT record::text FROM ledger.event WHERE stream IN ($1, $2) ORDER BY number",
         f"account/{shop.caller.account_id}",

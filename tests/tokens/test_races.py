@@ -16,10 +16,10 @@ from events.ids import IntegrationId
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
-from services.tokens.limits import Patience
+from services.tokens.limits import RetryPolicy
 from services.tokens.refusals import Busy, IntegrationNotFound, NameTaken, TokenLimitReached
 from services.tokens.use_cases.handlers import Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, the_system
+from services.tokens.use_cases.permissions import Caller, system_caller
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.tokens.connect_client import Answer, ConnectClient
@@ -99,7 +99,7 @@ async def test_the_larger_id_is_the_newer_token(
 async def test_one_name_goes_to_one_of_many(
     handlers: Handlers, account: OpenedAccount, stranger: OpenedAccount
 ) -> None:
-    callers = [the_system(account.account_id), the_system(stranger.account_id)] * 10
+    callers = [system_caller(account.account_id), system_caller(stranger.account_id)] * 10
 
     found = await asyncio.gather(
         *(handlers.create_integration(caller, "Import API") for caller in callers),
@@ -201,7 +201,7 @@ async def test_a_stranger_cannot_hold_up_pushes(
     async with push_in_hand(role_url, created.integration_id):
         with pytest.raises(IntegrationNotFound):
             await handlers.delete_integration(
-                the_system(stranger.account_id), created.integration_id
+                system_caller(stranger.account_id), created.integration_id
             )
 
 
@@ -209,8 +209,8 @@ async def test_a_push_that_never_ends_makes_a_revocation_fail_openly(
     caller: Caller, connections: Pool[Record], role_url: RoleUrl
 ) -> None:
     """A clear no within a limit, and no lock left behind that would stop the pushes too."""
-    impatient = Patience(attempts_max=2, barrier_seconds_max=0.05)
-    handlers = Handlers(connections, SystemClock(), patience=impatient)
+    impatient = RetryPolicy(attempts_max=2, barrier_seconds_max=0.05)
+    handlers = Handlers(connections, SystemClock(), retry_policy=impatient)
     created = await handlers.create_integration(caller, "Import API")
 
     async with push_in_hand(role_url, created.integration_id):

@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 
 from services.runtime.clock import SystemClock
 from services.tokens import refusals
-from services.tokens.connect_api.answers import ERROR_OF
-from services.tokens.middleware import answering
+from services.tokens.connect_api.answers import STATUS_AND_ERROR
+from services.tokens.middleware import request_middleware
 from services.tokens.use_cases.new_tokens import new_token
 from tests.tokens.connect_client import ConnectClient
 
@@ -70,7 +70,7 @@ async def crashing(aiohttp_client: AiohttpClient) -> TestClient[Any, Any]:
     async def crash(_: web.Request) -> web.Response:
         raise KeyError("a bug")
 
-    app = web.Application(middlewares=[answering(SystemClock())])
+    app = web.Application(middlewares=[request_middleware(SystemClock())])
     app.router.add_get("/", crash)
     return await aiohttp_client(TestServer(app))
 
@@ -104,14 +104,14 @@ def test_every_refusal_has_an_answer() -> None:
     found = {
         thing
         for thing in vars(refusals).values()
-        if isinstance(thing, type) and issubclass(thing, refusals.Refusal)
+        if isinstance(thing, type) and issubclass(thing, refusals.CommandRefused)
     }
     concrete = {refusal for refusal in found if "code" in vars(refusal)}
 
-    assert concrete == set(ERROR_OF)
+    assert concrete == set(STATUS_AND_ERROR)
 
 
 def test_no_two_refusals_share_a_code() -> None:
-    codes = [refusal.code for refusal in ERROR_OF]
+    codes = [refusal.code for refusal in STATUS_AND_ERROR]
 
     assert len(codes) == len(set(codes))

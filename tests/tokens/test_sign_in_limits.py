@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from asyncpg import Connection, Pool, Record
 
-from services.tokens.domain.email_address import usable_email
-from services.tokens.limits import FAILURES_OF_PAIR_MAX, LINK_HOURS, SLOWED_SECONDS_MAX
+from services.tokens.domain.email_address import parse_email
+from services.tokens.limits import FAILURES_PER_PAIR_MAX, LINK_HOURS, LOGIN_DELAY_SECONDS_MAX
 from services.tokens.refusals import Busy, EmailUnusable, LinkUnknown, TooManyAttempts
-from services.tokens.sign_in.login_throttle import Attempts
-from services.tokens.sign_in.one_time_links import Links
-from services.tokens.sign_in.passwords import Cost, Passwords
+from services.tokens.sign_in.login_throttle import LoginThrottle
+from services.tokens.sign_in.one_time_links import OneTimeLinks
+from services.tokens.sign_in.passwords import HashCost, Passwords
 from services.tokens.sign_in.sessions import SessionLimits, Sessions
 from services.tokens.use_cases.handlers import Handlers
 from services.tokens.use_cases.permissions import Caller
@@ -18,7 +18,7 @@ from tests.tokens.setclock import SetClock
 
 EMAIL, ATTACKER, HOME = "ada@example.com", "203.0.113.9", "198.51.100.7"
 LIMITS = SessionLimits(idle_seconds=3_600, seconds_max=36_000)
-CHEAP = Cost(memory_kib=8, passes=1)
+CHEAP = HashCost(memory_kib=8, passes=1)
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def sessions(connections: Pool[Record], clock: SetClock) -> Sessions:
 
 
 @pytest.fixture
-def attempts(connections: Pool[Record], clock: SetClock) -> Attempts:
-    return Attempts(connections, clock)
+def attempts(connections: Pool[Record], clock: SetClock) -> LoginThrottle:
+    return LoginThrottle(connections, clock)
 
 
 @pytest.fixture
@@ -84,59 +84,59 @@ async def test_a_link_expires(
 ) -> None:
     link = await handlers.members.invite(caller, EMAIL, "owner")
     later = SetClock(link.expires_at)
-    links = Links(connections, later, Passwords(CHEAP))
+    links = OneTimeLinks(connections, later, Passwords(CHEAP))
     later.goes_on(seconds=-1)
-    assert (await links.look(link.secret)).email == EMAIL
+    assert (await links.find(link.secret)).email == EMAIL
     later.goes_on(seconds=1)
 
     with pytest.raises(LinkUnknown):
-        await links.look(link.secret)
+        await links.find(link.secret)
     assert LINK_HOURS <= 24 * 7
 
 
-async def test_time_forgives_failures(attempts: Attempts, clock: SetClock) -> None:
-    for _ in range(FAILURES_OF_PAIR_MAX):
-        await attempts.failed(EMAIL, ATTACKER)
+async def test_time_forgives_failures(attempts: LoginThrottle, clock: SetClock) -> None:
+    for _ in range(FAILURES_PER_PAIR_MAX):
+        await attempts.record_failure(EMAIL, ATTACKER)
     with pytest.raises(TooManyAttempts):
-        await attempts.pause_seconds(EMAIL, ATTACKER)
+        await attempts.delay_seconds(EMAIL, ATTACKER)
     clock.goes_on(minutes=1)
 
-    assert await attempts.pause_seconds(EMAIL, ATTACKER) >= 0
+    assert await attempts.delay_seconds(EMAIL, ATTACKER) >= 0
 
 
 async def test_an_attacker_elsewhere_cannot_be_used_to_keep_somebody_out(
-    attempts: Attempts,
+    attempts: LoginThrottle,
 ) -> None:
     for n in range(100):
-        await attempts.failed(EMAIL, f"2001:db8::{n:x}")
+        await attempts.record_failure(EMAIL, f"2001:db8::{n:x}")
 
-    assert await attempts.pause_seconds(EMAIL, HOME) == SLOWED_SECONDS_MAX
+    assert await attempts.delay_seconds(EMAIL, HOME) == LOGIN_DELAY_SECONDS_MAX
 
 
-async def test_one_place_cannot_be_used_to_try_many_addresses(attempts: Attempts) -> None:
+async def test_one_place_cannot_be_used_to_try_many_addresses(attempts: LoginThrottle) -> None:
     for n in range(50):
-        await attempts.failed(f"somebody{n}@example.com", ATTACKER)
+        await attempts.record_failure(f"somebody{n}@example.com", ATTACKER)
 
     with pytest.raises(TooManyAttempts):
-        await attempts.pause_seconds("another@example.com", ATTACKER)
+        await attempts.delay_seconds("another@example.com", ATTACKER)
 
 
-async def test_a_good_sign_in_forgives_the_slips_before_it(attempts: Attempts) -> None:
-    for _ in range(FAILURES_OF_PAIR_MAX - 1):
-        await attempts.failed(EMAIL, HOME)
-    await attempts.succeeded(EMAIL, HOME)
-    await attempts.failed(EMAIL, HOME)
+async def test_a_good_sign_in_forgives_the_slips_before_it(attempts: LoginThrottle) -> None:
+    for _ in range(FAILURES_PER_PAIR_MAX - 1):
+        await attempts.record_failure(EMAIL, HOME)
+    await attempts.reset(EMAIL, HOME)
+    await attempts.record_failure(EMAIL, HOME)
 
-    assert await attempts.pause_seconds(EMAIL, HOME) >= 0
+    assert await attempts.delay_seconds(EMAIL, HOME) >= 0
 
 
 async def test_failures_are_forgotten_and_name_nobody(
-    attempts: Attempts, clock: SetClock, database: Connection[Record]
+    attempts: LoginThrottle, clock: SetClock, database: Connection[Record]
 ) -> None:
-    await attempts.failed(EMAIL, ATTACKER)
+    await attempts.record_failure(EMAIL, ATTACKER)
     kept = str(await database.fetch("SELECT f::text FROM tokens.sign_in_failures f"))
     clock.goes_on(hours=2)
-    await attempts.failed("bob@example.com", HOME)
+    await attempts.record_failure("bob@example.com", HOME)
 
     assert "example" not in kept
     assert await database.fetchval("SELECT count(*) FROM tokens.sign_in_failures") == 3
@@ -144,11 +144,11 @@ async def test_failures_are_forgotten_and_name_nobody(
 
 async def test_passwords_are_hashed_in_bounded_numbers() -> None:
     passwords = Passwords(CHEAP)
-    entered = [passwords.room() for _ in range(18)]
+    entered = [passwords.queue_slot() for _ in range(18)]
     for room in entered:
         room.__enter__()
 
-    with pytest.raises(Busy), passwords.room():
+    with pytest.raises(Busy), passwords.queue_slot():
         pass
 
 
@@ -168,7 +168,7 @@ async def test_a_password_matches_itself_and_nothing_else() -> None:
     [(" Ada@Example.COM ", "ada@example.com"), ("\uff41@b.example", "a@b.example")],
 )
 def test_two_ways_to_type_an_address_are_one(typed: str, email: str) -> None:
-    assert usable_email(typed) == email
+    assert parse_email(typed) == email
 
 
 @pytest.mark.parametrize(
@@ -176,4 +176,4 @@ def test_two_ways_to_type_an_address_are_one(typed: str, email: str) -> None:
 )
 def test_what_is_no_address_is_refused(typed: str) -> None:
     with pytest.raises(EmailUnusable):
-        usable_email(typed)
+        parse_email(typed)

@@ -67,7 +67,7 @@ class SignerFiles:
         except FileNotFoundError:
             return None
 
-    def keep_note(self, note: str) -> None:
+    def save_note(self, note: str) -> None:
         """On disk when this returns: a checkpoint is kept before anybody else may see it."""
         write_private(self.note_path, note)
         _sync_directory(self._directory)

@@ -13,7 +13,7 @@ from asyncpg import Connection, Record
 
 from events.sql_files import load_queries
 from services.history.signer.files import BadKeyFile, SignerFiles
-from services.history.signer.signing import LogDoesNotExtend, RecordMissing, Signer
+from services.history.signer.signing import LogDoesNotExtend, Signer, SignerStateMissing
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
@@ -31,9 +31,9 @@ ROLE = "pushgate_signer"
 # The supervisor does not start a program again that ends with this.
 EXIT_INCONSISTENT = 3
 # Appends within this time share a checkpoint.
-BETWEEN_SIGNINGS_SECONDS = 1.0
+CHECKPOINT_INTERVAL_SECONDS = 1.0
 # The bell is only a hint: a lost one costs this much.
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 
 
@@ -66,16 +66,16 @@ class SigningLoop:
         self._settings = settings
         self._clock = clock
         self._lifecycle = lifecycle
-        self._waiting_for: str | None = "the first look at the log"
+        self._not_ready_reason: str | None = "the first look at the log"
 
     async def reason_not_ready(self) -> str | None:
-        return self._waiting_for
+        return self._not_ready_reason
 
     async def run(self, ending: asyncio.Event) -> None:
         files = SignerFiles(Path(self._settings.signer_dir))
         try:
             signer = await asyncio.to_thread(Signer, files, self._clock)
-        except (BadKeyFile, RecordMissing) as error:
+        except (BadKeyFile, SignerStateMissing) as error:
             Log().error("signer.refused", reason=str(error))
             # Started again it finds the files mended, or ends again.
             self._lifecycle.fail(str(error))
@@ -83,32 +83,32 @@ class SigningLoop:
             return
         while not ending.is_set():
             try:
-                await self._work_while_connected(signer, ending)
+                await self._sign_while_connected(signer, ending)
             except AWAY as error:
-                self._waiting_for = f"the database does not answer: {type(error).__name__}"
+                self._not_ready_reason = f"the database does not answer: {type(error).__name__}"
                 Log().warning("signer.waiting", error=repr(error), retry_seconds=RETRY_SECONDS)
-                await _first_of(ending, seconds=RETRY_SECONDS)
+                await _wait_for_any(ending, seconds=RETRY_SECONDS)
 
-    async def _work_while_connected(self, signer: Signer, ending: asyncio.Event) -> None:
-        bell = asyncio.Event()
-        async with _listening(self._settings.database_url, bell) as connection:
+    async def _sign_while_connected(self, signer: Signer, ending: asyncio.Event) -> None:
+        appended = asyncio.Event()
+        async with _listening(self._settings.database_url, appended) as connection:
             while not ending.is_set():
-                bell.clear()
+                appended.clear()
                 try:
-                    await self._turn(signer, connection)
-                except (LogDoesNotExtend, RecordMissing) as error:
-                    await self._refuse_to_go_on(connection, error)
+                    await self._sign(signer, connection)
+                except (LogDoesNotExtend, SignerStateMissing) as error:
+                    await self._halt(connection, error)
                     await ending.wait()
                     return
-                await _first_of(ending, seconds=BETWEEN_SIGNINGS_SECONDS)
-                await _first_of(ending, bell, seconds=LOOK_SECONDS)
+                await _wait_for_any(ending, seconds=CHECKPOINT_INTERVAL_SECONDS)
+                await _wait_for_any(ending, appended, seconds=POLL_SECONDS)
 
-    async def _turn(self, signer: Signer, connection: Connection[Record]) -> None:
+    async def _sign(self, signer: Signer, connection: Connection[Record]) -> None:
         try:
-            checkpoint = await signer.turn(connection)
+            checkpoint = await signer.sign_next(connection)
         finally:
             SIGNER_LOG_EVENTS.set(signer.log_events)
-        self._waiting_for = None
+        self._not_ready_reason = None
         SIGNER_LOOKED_SECONDS.set(self._clock.now().timestamp())
         SIGNER_SIGNED_EVENTS.set(signer.size)
         if checkpoint is not None:
@@ -119,9 +119,9 @@ class SigningLoop:
                 root=checkpoint.root.hex(),
             )
 
-    async def _refuse_to_go_on(self, connection: Connection[Record], error: Exception) -> None:
+    async def _halt(self, connection: Connection[Record], error: Exception) -> None:
         Log().error("log.inconsistent", reason=str(error))
-        self._waiting_for = str(error)
+        self._not_ready_reason = str(error)
         if isinstance(error, LogDoesNotExtend):
             # Whether or not it can be written down: nothing is signed any more.
             with contextlib.suppress(*AWAY):
@@ -130,19 +130,19 @@ class SigningLoop:
 
 
 @contextlib.asynccontextmanager
-async def _listening(url: Secret, bell: asyncio.Event) -> AsyncIterator[Connection[Record]]:
+async def _listening(url: Secret, appended: asyncio.Event) -> AsyncIterator[Connection[Record]]:
     """A connection of its own; the bell rings when it hears of an append or breaks."""
     connection = await connect(url, application_name="pushgate signer")
     try:
         await check_database(connection, role=ROLE)
-        connection.add_termination_listener(lambda *_: bell.set())
-        await connection.add_listener("ledger", lambda *_: bell.set())
+        connection.add_termination_listener(lambda *_: appended.set())
+        await connection.add_listener("ledger", lambda *_: appended.set())
         yield connection
     finally:
         await connection.close(timeout=2)
 
 
-async def _first_of(*events: asyncio.Event, seconds: float) -> None:
+async def _wait_for_any(*events: asyncio.Event, seconds: float) -> None:
     """Until one of them is set, or the time is over."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

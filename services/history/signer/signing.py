@@ -35,7 +35,7 @@ class LogDoesNotExtend(Exception):
     """The log is not a longer form of what was signed; nothing is signed until a person looks."""
 
 
-class RecordMissing(Exception):
+class SignerStateMissing(Exception):
     """There are checkpoints of this log, but the signer does not remember them, or not rightly."""
 
 
@@ -66,7 +66,7 @@ class Signer:
         """How many events the last turn that succeeded has signed."""
         return 0 if self._signed is None else self._signed.size
 
-    async def turn(self, connection: AnyConnection) -> Checkpoint | None:
+    async def sign_next(self, connection: AnyConnection) -> Checkpoint | None:
         """The checkpoint that was signed; None when there was nothing new.
 
         Raises LogDoesNotExtend, RecordMissing. May be cut off anywhere: the next turn, of this
@@ -76,7 +76,7 @@ class Signer:
         if self._signed is None:
             await self._require_first_use(connection, head)
         elif self._signed.origin != head.origin:
-            await self._require_declared(connection, self._signed, head)
+            await self._require_declared_restore(connection, self._signed, head)
         elif head.size < self._signed.size:
             raise LogDoesNotExtend(f"it has {head.size} events; {self._signed.size} were signed")
         await self._grow_tree(connection, head)
@@ -90,7 +90,7 @@ class Signer:
             name = read_unverified_note(note)[0].origin
             return open_note(note, verifier_key(name, self._key))
         except BadCheckpoint as error:
-            raise RecordMissing(
+            raise SignerStateMissing(
                 f"{self._files.note_path} is no checkpoint that {self._files.key_path} signed"
                 f" ({error}): put the signer's directory back, or see docs/operations/restore.md"
             ) from error
@@ -104,12 +104,12 @@ class Signer:
     async def _require_first_use(self, connection: AnyConnection, head: _Head) -> None:
         queries = load_queries("services.history")
         if (size := await connection.fetchval(queries["signed_size"], head.origin)) is not None:
-            raise RecordMissing(
+            raise SignerStateMissing(
                 f"{size} events of this log were signed, but {self._files.note_path} is missing: "
                 "put the signer's directory back, or run `pushgate history begin-anew`"
             )
 
-    async def _require_declared(
+    async def _require_declared_restore(
         self, connection: AnyConnection, signed: Checkpoint, head: _Head
     ) -> None:
         """Another origin is fine only where the log itself says which one it continues."""
@@ -127,8 +127,8 @@ class Signer:
         )
 
     async def _grow_tree(self, connection: AnyConnection, head: _Head) -> None:
-        anew = self._tree is None or self._clock.monotonic() >= self._recheck_at
-        if not anew:
+        from_start = self._tree is None or self._clock.monotonic() >= self._recheck_at
+        if not from_start:
             assert self._tree is not None
             self._tiles += await _read_leaves(connection, self._tree, head.size)
             return
@@ -155,7 +155,7 @@ class Signer:
         is_new = found != self._signed
         note = sign(found, self._key)
         if is_new:
-            await asyncio.to_thread(self._files.keep_note, note)
+            await asyncio.to_thread(self._files.save_note, note)
             self._signed, self._published = found, False
         if not self._published:
             await self._publish(connection, found, note)

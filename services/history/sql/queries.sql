@@ -109,7 +109,7 @@ SELECT connect_token_id, account_id, role,
 -- name: log_size
 SELECT size FROM ledger.head;
 
--- name: whole_events
+-- name: stream_all_events
 -- Copied, not fetched: parameters are put in as literals, so absent filters cost nothing.
 -- $8 is the account whose events are shown, NULL for all. Of the others there is nothing, or, if $9,
 -- what it takes to compute the root: the hash that stands for them in the tree.
@@ -183,7 +183,7 @@ SELECT CASE w.level WHEN 0 THEN (
 
 -- ---------------------------------------------------------------- receipts and seals
 
--- name: limit_the_wait
+-- name: limit_lock_wait
 SET LOCAL lock_timeout = '5s';
 
 -- name: wait_for_groups
@@ -206,8 +206,8 @@ SELECT r.received_at FROM journal.receipts r
 SELECT r.number, history.receipt_text(r) AS text FROM journal.receipts r
  WHERE r.number > $1 AND r.number <= $2 ORDER BY r.number LIMIT $3;
 
--- name: whole_receipts
--- $3 and $4 are what the last two of whole_events are.
+-- name: stream_all_receipts
+-- $3 and $4 are what the last two of stream_all_events are.
 WITH mine AS (SELECT integration_id FROM tokens.integrations WHERE account_id = $3::int)
 SELECT CASE WHEN $3::int IS NULL OR r.integration_id IN (SELECT integration_id FROM mine)
             THEN history.receipt_text(r)
@@ -240,7 +240,7 @@ SELECT t.token_id, t.integration_id, i.schema_name,
   LEFT JOIN ledger.event r ON r.number = t.revoked_number
  WHERE $3::int IS NULL OR i.account_id = $3::int;
 
--- name: whole_trace
+-- name: stream_token_receipts
 -- array_to_json and not json_agg: the latter puts newlines between its members.
 SELECT format('{"receipt":%s,"tables":%s}', history.receipt_text(r), array_to_json(ARRAY(
            SELECT json_build_object(

@@ -7,13 +7,13 @@ from aiohttp import web
 
 from services.tokens import refusals
 from services.tokens.limits import RETRY_AFTER_SECONDS
-from services.tokens.refusals import Refusal
+from services.tokens.refusals import CommandRefused
 
 NOT_AUTHORIZED = {"message": "Not Authorized"}  # S12
 NOT_FOUND = {"message": "Not Found"}  # S18
 
 # Status and `error` of each. 503 says that the same request may be sent again.
-ERROR_OF: dict[type[Refusal], tuple[int, str]] = {
+STATUS_AND_ERROR: dict[type[CommandRefused], tuple[int, str]] = {
     refusals.IntegrationNotFound: (400, "InvalidId"),  # S11, S14; S13 makes it 404 on GET
     refusals.NameTaken: (400, "InvalidName"),  # S2, S5
     refusals.NameUnusable: (400, "InvalidDisplayName"),  # S6
@@ -40,8 +40,8 @@ ERROR_OF: dict[type[Refusal], tuple[int, str]] = {
     refusals.AccountNameUnusable: (400, "InvalidName"),
     refusals.RoleForbids: (403, "AccessDenied"),
     refusals.Busy: (503, "Busy"),
-    refusals.DatabaseAway: (503, "DatabaseAway"),
-    refusals.LogHalted: (503, "LogHalted"),
+    refusals.DatabaseUnavailable: (503, "DatabaseAway"),
+    refusals.WritesHalted: (503, "LogHalted"),
 }
 
 
@@ -54,7 +54,7 @@ class BadBody(Exception):
         self.data = {"message": message, **data}
 
 
-def answer(body: Any, *, status: int = 200, **headers: str) -> web.Response:
+def json_response(body: Any, *, status: int = 200, **headers: str) -> web.Response:
     """Compact JSON. Never kept by a cache: one of these bodies holds a token."""
     return web.Response(
         body=orjson.dumps(body),
@@ -64,19 +64,19 @@ def answer(body: Any, *, status: int = 200, **headers: str) -> web.Response:
     )
 
 
-def refused(error: str, data: dict[str, Any], *, status: int = 400) -> web.Response:
+def error_response(error: str, data: dict[str, Any], *, status: int = 400) -> web.Response:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}  # noqa: PLR2004 - as in the contract
-    return answer({"error": error, "data": data}, status=status, **headers)
+    return json_response({"error": error, "data": data}, status=status, **headers)
 
 
-def answer_to(refusal: Refusal, request: web.Request) -> web.Response:
-    status, error = ERROR_OF[type(refusal)]
+def refusal_response(refusal: CommandRefused, request: web.Request) -> web.Response:
+    status, error = STATUS_AND_ERROR[type(refusal)]
     if isinstance(refusal, refusals.IntegrationNotFound) and request.method == "GET":
         status = 404
-    return refused(error, {"message": _message(refusal, request)}, status=status)
+    return error_response(error, {"message": _message(refusal, request)}, status=status)
 
 
-def _message(refusal: Refusal, request: web.Request) -> str:
+def _message(refusal: CommandRefused, request: web.Request) -> str:
     """The original's literal text where there is one; ids as they stood in the path."""
     source_id, token_id = (request.match_info.get(name) for name in ("source_id", "token_id"))
     match refusal:

@@ -10,7 +10,7 @@ from services.tokens.connect_api.answers import BadBody
 from services.tokens.domain.commands import PauseIntegration, RenameIntegration, ResumeIntegration
 from services.tokens.limits import SCHEMA_NAME_CHARACTERS_MAX
 from services.tokens.refusals import DisplayNameUnusable, PausedAtUnusable, TokenLabelUnusable
-from services.tokens.use_cases.handlers import Change
+from services.tokens.use_cases.handlers import IntegrationChange
 
 # Also destination_id: there is one destination, so it is accepted and ignored (X25).
 _POST_KEYS = frozenset({"type", "display_name", "properties", "destination_id"})
@@ -34,7 +34,7 @@ def display_name_of_post(text: bytes) -> str:
     body = _object(text, BadBody("InvalidBody", _S3))
     if "name" in body and not _is_name(body["name"]):
         raise BadBody("InvalidName", _S4)
-    display_name, kind = _filled(body.get("display_name")), _filled(body.get("type"))
+    display_name, kind = _nonblank(body.get("display_name")), _nonblank(body.get("type"))
     properties = body.get("properties", {})
     if (
         not body.keys() <= _POST_KEYS
@@ -51,14 +51,14 @@ def display_name_of_post(text: bytes) -> str:
     return display_name
 
 
-def changes_of_put(text: bytes) -> list[Change]:
+def changes_of_put(text: bytes) -> list[IntegrationChange]:
     """E9, in the order in which they are done. Raises BadBody or a refusal of the domain's."""
     body = _object(text, BadBody("InvalidBody", _S9))
     if not body.keys() <= _PUT_KEYS:
         raise BadBody("InvalidBody", _S9)
     if "properties" in body and body["properties"] != {}:
         raise _bad_properties(body["properties"], views.REPORT_CARD)
-    changes: list[Change] = []
+    changes: list[IntegrationChange] = []
     if "display_name" in body:
         changes.append(_rename(body["display_name"]))
     if "paused_at" in body:
@@ -92,13 +92,13 @@ def _pause_or_resume(value: Any) -> PauseIntegration | ResumeIntegration:
     return PauseIntegration(paused_at=value)
 
 
-def _object(text: bytes, otherwise: BadBody) -> dict[str, Any]:
+def _object(text: bytes, error: BadBody) -> dict[str, Any]:
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise otherwise from None
+        raise error from None
     if not isinstance(body, dict):
-        raise otherwise
+        raise error
     return body
 
 
@@ -113,7 +113,7 @@ def _bad_properties(properties: Any, report_card: dict[str, Any]) -> BadBody:
     )
 
 
-def _filled(value: Any) -> str | None:
+def _nonblank(value: Any) -> str | None:
     return value if isinstance(value, str) and value and not value.isspace() else None
 
 

@@ -12,7 +12,7 @@ from events.ids import IntegrationId, TokenId
 from protocol.refusals.edge import SeveralAuthorizations, TokenInUrl
 from protocol.token_text import PUBLISHED_PATTERN
 from services.tokens.connect_api import bodies, views
-from services.tokens.connect_api.answers import NOT_AUTHORIZED, answer
+from services.tokens.connect_api.answers import NOT_AUTHORIZED, json_response
 from services.tokens.limits import BODY_SECONDS_MAX
 from services.tokens.use_cases.handlers import Handlers
 from services.tokens.use_cases.permissions import Caller, Right, require
@@ -23,7 +23,7 @@ ID_MAX = 2**31 - 1
 
 _TOKEN = re.compile(PUBLISHED_PATTERN)
 
-Endpoint = Callable[[web.Request, Handlers, Caller], Awaitable[web.Response]]
+CallerHandler = Callable[[web.Request, Handlers, Caller], Awaitable[web.Response]]
 
 
 def add_connect_api(app: web.Application) -> None:
@@ -32,28 +32,28 @@ def add_connect_api(app: web.Application) -> None:
     token = source + "/tokens/{token_id:[0-9]+}"
     app.router.add_routes(
         [
-            web.get("/v4/source-types/import_api", _for_caller(show_type), allow_head=False),
-            web.get("/v4/sources", _for_caller(list_sources), allow_head=False),
-            web.post("/v4/sources", _for_caller(create_source)),
-            web.get(source, _for_caller(show_source), allow_head=False),
-            web.put(source, _for_caller(update_source)),
-            web.delete(source, _for_caller(delete_source)),
-            web.get(source + "/tokens", _for_caller(list_tokens), allow_head=False),
-            web.post(source + "/tokens", _for_caller(generate_token)),
-            web.delete(token, _for_caller(revoke_token)),
+            web.get("/v4/source-types/import_api", _authenticated(show_type), allow_head=False),
+            web.get("/v4/sources", _authenticated(list_sources), allow_head=False),
+            web.post("/v4/sources", _authenticated(create_source)),
+            web.get(source, _authenticated(show_source), allow_head=False),
+            web.put(source, _authenticated(update_source)),
+            web.delete(source, _authenticated(delete_source)),
+            web.get(source + "/tokens", _authenticated(list_tokens), allow_head=False),
+            web.post(source + "/tokens", _authenticated(generate_token)),
+            web.delete(token, _authenticated(revoke_token)),
         ]
     )
 
 
-def _for_caller(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _authenticated(endpoint: CallerHandler) -> Callable[[web.Request], Awaitable[web.Response]]:
     """S12: without a valid Connect token nothing further is looked at."""
 
     async def authenticated(request: web.Request) -> web.Response:
         handlers = request.app[HANDLERS]
         unverified = bearer_credentials(request)
-        caller = None if unverified is None else await handlers.directory.authenticate(unverified)
+        caller = None if unverified is None else await handlers.read_model.authenticate(unverified)
         if caller is None:
-            return answer(NOT_AUTHORIZED, status=401, **{"WWW-Authenticate": "Bearer"})
+            return json_response(NOT_AUTHORIZED, status=401, **{"WWW-Authenticate": "Bearer"})
         return await endpoint(request, handlers, caller)
 
     return authenticated
@@ -76,11 +76,13 @@ def bearer_credentials(request: web.Request) -> str | None:
 
 async def show_type(_: web.Request, __: Handlers, caller: Caller) -> web.Response:
     require(caller, Right.READ)
-    return answer(views.SOURCE_TYPE_CARD)
+    return json_response(views.SOURCE_TYPE_CARD)
 
 
 async def list_sources(_: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
-    return answer([views.source(entry) for entry in await handlers.directory.integrations(caller)])
+    return json_response(
+        [views.source(entry) for entry in await handlers.read_model.integrations(caller)]
+    )
 
 
 async def create_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
@@ -107,14 +109,14 @@ async def delete_source(request: web.Request, handlers: Handlers, caller: Caller
 
 
 async def list_tokens(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
-    tokens = await handlers.directory.active_tokens(caller, _source_id(request))
-    return answer(views.token_list(tokens))
+    tokens = await handlers.read_model.active_tokens(caller, _source_id(request))
+    return json_response(views.token_list(tokens))
 
 
 async def generate_token(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
     label = bodies.label_of_post(await _body(request))
     token = await handlers.generate_token(caller, _source_id(request), label=label)
-    return answer(views.generated_token(token))
+    return json_response(views.generated_token(token))
 
 
 async def revoke_token(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
@@ -124,7 +126,7 @@ async def revoke_token(request: web.Request, handlers: Handlers, caller: Caller)
 
 
 async def _source(handlers: Handlers, caller: Caller, source_id: IntegrationId) -> web.Response:
-    return answer(views.source(await handlers.directory.integration(caller, source_id)))
+    return json_response(views.source(await handlers.read_model.integration(caller, source_id)))
 
 
 async def _body(request: web.Request) -> bytes:

@@ -59,7 +59,7 @@ IntegrationCommand = (
 
 # These end or suspend the right to write: they wait for the pushes in hand, and the pushes that
 # come after them see their fact (design, promise 2).
-BARRIERS = (RevokeToken, PauseIntegration, ResumeIntegration, DeleteIntegration)
+BARRIER_COMMANDS = (RevokeToken, PauseIntegration, ResumeIntegration, DeleteIntegration)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

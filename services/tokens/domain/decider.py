@@ -48,7 +48,7 @@ from services.tokens.domain.commands import (
     RevokeConnectToken,
     RevokeToken,
 )
-from services.tokens.domain.display_text import is_fit, is_timestamp
+from services.tokens.domain.display_text import is_displayable, is_timestamp
 from services.tokens.domain.schema_name import derive_schema_name, is_usable
 from services.tokens.limits import (
     ACTIVE_TOKENS_MAX,
@@ -69,9 +69,9 @@ from services.tokens.refusals import (
     TokenNotFound,
 )
 
-State = TypeVar("State")
-Command = TypeVar("Command")
-Fact = TypeVar("Fact")
+StateT = TypeVar("StateT")
+CommandT = TypeVar("CommandT")
+FactT = TypeVar("FactT", bound=Fact)
 
 IntegrationState = Literal["active", "paused", "deleted"]
 
@@ -95,19 +95,19 @@ class Account:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Decider(Generic[State, Command, Fact]):
+class Decider(Generic[StateT, CommandT, FactT]):
     """The two functions of one kind of stream, so that one handler can drive both kinds."""
 
-    decide: Callable[[State | None, Command], list[Fact]]
-    evolve: Callable[[State | None, Fact], State]
+    decide: Callable[[StateT | None, CommandT], list[FactT]]
+    evolve: Callable[[StateT | None, FactT], StateT]
 
-    def fold(self, facts: Iterable[Fact]) -> State | None:
-        initial: State | None = None
+    def fold(self, facts: Iterable[FactT]) -> StateT | None:
+        initial: StateT | None = None
         return reduce(self.evolve, facts, initial)
 
-    def decide_all(self, state: State | None, commands: Sequence[Command]) -> list[Fact]:
+    def decide_all(self, state: StateT | None, commands: Sequence[CommandT]) -> list[FactT]:
         """Each command on what the ones before it lead to; one refusal refuses them all."""
-        facts: list[Fact] = []
+        facts: list[FactT] = []
         for command in commands:
             following = self.decide(state, command)
             state = reduce(self.evolve, following, state)
@@ -148,7 +148,7 @@ def _decide_undeleted(
         raise IntegrationNotFound
     match command:
         case RenameIntegration(display_name=name):
-            if not is_fit(name, characters_max=DISPLAY_NAME_CHARACTERS_MAX):
+            if not is_displayable(name, characters_max=DISPLAY_NAME_CHARACTERS_MAX):
                 raise DisplayNameUnusable(name)
             unchanged = name == integration.display_name
             return [] if unchanged else [IntegrationRenamed(display_name=name)]
@@ -174,7 +174,7 @@ def _decide_undeleted(
 
 def _created(command: CreateIntegration) -> IntegrationCreated:
     schema_name = derive_schema_name(command.display_name)
-    if not is_usable(schema_name) or not is_fit(
+    if not is_usable(schema_name) or not is_displayable(
         command.display_name, characters_max=DISPLAY_NAME_CHARACTERS_MAX
     ):
         raise NameUnusable(command.display_name, schema_name)

@@ -12,20 +12,20 @@ _TIMESTAMP_CHARACTERS = re.compile(r"[0-9TZW:.,+ -]+")
 _TOKEN = re.compile(PUBLISHED_PATTERN)
 # Control characters, lone surrogates, line and paragraph separators. U+0000 among them would not
 # even fit into a text column.
-_UNFIT_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # What turns the words after it around: a name must not rewrite the sentence it stands in. Letters
 # that are written from right to left need none of them.
-_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_BIDI_CONTROLS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
-def is_fit(text: str, *, characters_max: int) -> bool:
+def is_displayable(text: str, *, characters_max: int) -> bool:
     """On one line, to be seen, and without a token: it is shown to many, some of it for ever."""
     categories = {unicodedata.category(character) for character in text}
     return (
         len(text) <= characters_max
         and any(category[0] not in "CZ" for category in categories)
-        and not categories & _UNFIT_CATEGORIES
-        and not any(unicodedata.bidirectional(character) in _TURNING for character in text)
+        and not categories & _FORBIDDEN_CATEGORIES
+        and not any(unicodedata.bidirectional(character) in _BIDI_CONTROLS for character in text)
         and not _TOKEN.search(text)
     )
 

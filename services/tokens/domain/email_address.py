@@ -10,14 +10,14 @@ from services.tokens.refusals import EmailUnusable
 _FORM = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
 
 
-def comparable(typed: str) -> str:
+def normalize_email(typed: str) -> str:
     """One address, one text: two that differ in case or form only would be two people's."""
     return unicodedata.normalize("NFKC", typed).strip().casefold()
 
 
-def usable_email(typed: str) -> str:
+def parse_email(typed: str) -> str:
     """Raises EmailUnusable."""
-    email = comparable(typed)
+    email = normalize_email(typed)
     printable = all(character.isprintable() for character in email)
     if len(email) > EMAIL_CHARACTERS_MAX or not printable or not _FORM.fullmatch(email):
         raise EmailUnusable

@@ -13,26 +13,26 @@ from asyncpg import Pool, Record
 from events.sql_files import load_queries
 from services.runtime.clock import Clock
 from services.tokens.limits import (
-    FAILURES_FORGIVEN_PER_MINUTE,
-    FAILURES_KEPT_MINUTES,
-    FAILURES_OF_PAIR_MAX,
-    FAILURES_OF_PEER_MAX,
-    FAILURES_UNSLOWED,
-    SLOWED_SECONDS_MAX,
+    FAILURES_BEFORE_DELAY,
+    FAILURES_DECAY_PER_MINUTE,
+    FAILURES_PER_PAIR_MAX,
+    FAILURES_PER_PEER_MAX,
+    FAILURES_RETENTION_MINUTES,
+    LOGIN_DELAY_SECONDS_MAX,
 )
 from services.tokens.refusals import TooManyAttempts
 
-SLOWED_SECONDS_MIN = 0.25
+LOGIN_DELAY_SECONDS_MIN = 0.25
 DOUBLINGS_MAX = 10
 
 
-class Attempts:
+class LoginThrottle:
     def __init__(self, pool: Pool[Record], clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
         self._queries = load_queries("services.tokens")
 
-    async def pause_seconds(self, email: str, peer: str | None) -> float:
+    async def delay_seconds(self, email: str, peer: str | None) -> float:
         """How long this attempt has to wait. Raises TooManyAttempts.
 
         Whether somebody has the address makes no difference. Only failures from the same peer
@@ -43,31 +43,35 @@ class Attempts:
         rows = await self._pool.fetch(
             self._queries["sign_in_failures"], [of_email, of_peer, of_pair]
         )
-        failures = {row["key"]: _left(row["failures"], row["last_at"], now) for row in rows}
+        failures = {row["key"]: _decayed(row["failures"], row["last_at"], now) for row in rows}
         if (
-            failures.get(of_pair, 0) >= FAILURES_OF_PAIR_MAX
-            or failures.get(of_peer, 0) >= FAILURES_OF_PEER_MAX
+            failures.get(of_pair, 0) >= FAILURES_PER_PAIR_MAX
+            or failures.get(of_peer, 0) >= FAILURES_PER_PEER_MAX
         ):
             raise TooManyAttempts
-        beyond = int(failures.get(of_email, 0)) - FAILURES_UNSLOWED
+        beyond = int(failures.get(of_email, 0)) - FAILURES_BEFORE_DELAY
         doubled = min(max(beyond, 0), DOUBLINGS_MAX)
-        return 0.0 if beyond < 0 else min(SLOWED_SECONDS_MIN * 2**doubled, SLOWED_SECONDS_MAX)
+        return (
+            0.0
+            if beyond < 0
+            else min(LOGIN_DELAY_SECONDS_MIN * 2**doubled, LOGIN_DELAY_SECONDS_MAX)
+        )
 
-    async def failed(self, email: str, peer: str | None) -> None:
+    async def record_failure(self, email: str, peer: str | None) -> None:
         now = self._clock.now()
         await self._pool.execute(
             self._queries["count_sign_in_failure"],
             list(_keys(email, peer)),
             now,
-            float(FAILURES_FORGIVEN_PER_MINUTE),
+            float(FAILURES_DECAY_PER_MINUTE),
         )
-        oldest = now - timedelta(minutes=FAILURES_KEPT_MINUTES)
-        await self._pool.execute(self._queries["forget_old_failures"], oldest)
+        oldest = now - timedelta(minutes=FAILURES_RETENTION_MINUTES)
+        await self._pool.execute(self._queries["delete_expired_failures"], oldest)
 
-    async def succeeded(self, email: str, peer: str | None) -> None:
+    async def reset(self, email: str, peer: str | None) -> None:
         """Forgives this person's slips from here; those of the peer with others stay."""
         _, _, of_pair = _keys(email, peer)
-        await self._pool.execute(self._queries["forgive_sign_in_failures"], of_pair)
+        await self._pool.execute(self._queries["reset_sign_in_failures"], of_pair)
 
 
 def _keys(email: str, peer: str | None) -> tuple[bytes, bytes, bytes]:
@@ -83,6 +87,6 @@ def _key(kind: str, text: str) -> bytes:
     return hashlib.sha256(f"{kind} {text}".encode("utf-8", "surrogatepass")).digest()
 
 
-def _left(failures: float, last_at: datetime, now: datetime) -> float:
+def _decayed(failures: float, last_at: datetime, now: datetime) -> float:
     minutes = max(0.0, (now - last_at).total_seconds() / 60)
-    return max(0.0, failures - minutes * FAILURES_FORGIVEN_PER_MINUTE)
+    return max(0.0, failures - minutes * FAILURES_DECAY_PER_MINUTE)

@@ -15,10 +15,10 @@ from events.sql_files import load_queries
 from events.types import Role
 from services.runtime.clock import Clock
 from services.runtime.logs import Log
-from services.tokens.domain.email_address import usable_email
+from services.tokens.domain.email_address import parse_email
 from services.tokens.limits import LINK_HOURS
 from services.tokens.refusals import EmailTaken, LinkUnknown
-from services.tokens.sign_in.passwords import Passwords, require_usable
+from services.tokens.sign_in.passwords import Passwords, require_valid_password
 from services.tokens.sign_in.secrets import new_secret, secret_hash
 
 EMAIL_CONSTRAINT = "people_email"
@@ -55,20 +55,20 @@ def new_link(member_id: MemberId, now: datetime, secret: str | None = None) -> N
     )
 
 
-async def keep_link(connection: AnyConnection, link: NewLink) -> None:
+async def store_link(connection: AnyConnection, link: NewLink) -> None:
     """In the caller's transaction. It takes the place of an earlier one."""
-    query = load_queries("services.tokens")["keep_link"]
+    query = load_queries("services.tokens")["store_link"]
     await connection.execute(query, secret_hash(link.secret), link.member_id, link.expires_at)
 
 
-class Links:
+class OneTimeLinks:
     def __init__(self, pool: Pool[Record], clock: Clock, passwords: Passwords) -> None:
         self._pool = pool
         self._clock = clock
         self._passwords = passwords
         self._queries = load_queries("services.tokens")
 
-    async def look(self, secret: str) -> OpenLink:
+    async def find(self, secret: str) -> OpenLink:
         """Changes nothing: whoever scans a mail opens what is in it. Raises LinkUnknown."""
         row = await self._pool.fetchrow(
             self._queries["link"], secret_hash(secret), self._clock.now()
@@ -83,9 +83,9 @@ class Links:
         ``email`` counts only where the member has none yet. When it raises (LinkUnknown,
         PasswordUnusable, EmailUnusable, EmailTaken) the link is as good as before.
         """
-        link = await self.look(secret)
-        require_usable(password)
-        wanted = usable_email(email) if link.email is None else link.email
+        link = await self.find(secret)
+        require_valid_password(password)
+        wanted = parse_email(email) if link.email is None else link.email
         password_hash = await self._passwords.hash(password)
         session, now = new_secret(), self._clock.now()
         try:

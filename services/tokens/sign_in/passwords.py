@@ -12,25 +12,25 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.tokens.limits import (
+    CONCURRENT_PASSWORD_HASHES_MAX,
     PASSWORD_CHARACTERS_MAX,
     PASSWORD_CHARACTERS_MIN,
-    PASSWORDS_AT_ONCE_MAX,
-    PASSWORDS_WAITING_MAX,
+    QUEUED_PASSWORD_HASHES_MAX,
 )
 from services.tokens.refusals import Busy, PasswordUnusable
 
-Answer = TypeVar("Answer")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
+class HashCost:
     """Of one hash. As much memory is taken for each that is made at the same time."""
 
     memory_kib: int
     passes: int
 
 
-def require_usable(password: str) -> None:
+def require_valid_password(password: str) -> None:
     """Length and nothing else. Raises PasswordUnusable."""
     if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
         raise PasswordUnusable
@@ -39,33 +39,33 @@ def require_usable(password: str) -> None:
 class Passwords:
     """One for a process."""
 
-    def __init__(self, cost: Cost) -> None:
+    def __init__(self, cost: HashCost) -> None:
         self._hasher = PasswordHasher(
             time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=1
         )
-        self._turns = asyncio.Semaphore(PASSWORDS_AT_ONCE_MAX)
-        self._in_hand = 0
-        self._nobodys: str | None = None
+        self._hashing_slots = asyncio.Semaphore(CONCURRENT_PASSWORD_HASHES_MAX)
+        self._callers = 0
+        self._decoy_hash: str | None = None
 
     @contextlib.contextmanager
-    def room(self) -> Iterator[None]:
+    def queue_slot(self) -> Iterator[None]:
         """For one caller, from its first wait on. Raises Busy when too many are in there."""
-        if self._in_hand >= PASSWORDS_AT_ONCE_MAX + PASSWORDS_WAITING_MAX:
+        if self._callers >= CONCURRENT_PASSWORD_HASHES_MAX + QUEUED_PASSWORD_HASHES_MAX:
             raise Busy
-        self._in_hand += 1
+        self._callers += 1
         try:
             yield
         finally:
-            self._in_hand -= 1
+            self._callers -= 1
 
     async def hash(self, password: str) -> str:
         return await self._in_a_thread(lambda: self._hasher.hash(password))
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
         """False after the same work where there is no hash: nobody can tell by the time."""
-        if self._nobodys is None:
-            self._nobodys = await self.hash("nobody has this password")
-        against = password_hash or self._nobodys
+        if self._decoy_hash is None:
+            self._decoy_hash = await self.hash("nobody has this password")
+        against = password_hash or self._decoy_hash
         # A longer one is nobody's, and would only be work.
         asked = password[:PASSWORD_CHARACTERS_MAX]
         matches = await self._in_a_thread(lambda: self._verified(against, asked))
@@ -77,6 +77,6 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _in_a_thread(self, work: Callable[[], Answer]) -> Answer:
-        async with self._turns:
+    async def _in_a_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        async with self._hashing_slots:
             return await asyncio.to_thread(work)

@@ -77,19 +77,19 @@ class Sessions:
                 self._queries["begin_session"], secret_hash(secret), member_id, now, peer
             )
             begun_after = now - timedelta(seconds=self._limits.seconds_max)
-            await connection.execute(self._queries["forget_old_sessions"], begun_after)
-            await connection.execute(self._queries["forget_old_forms"], begun_after)
+            await connection.execute(self._queries["delete_expired_sessions"], begun_after)
+            await connection.execute(self._queries["delete_expired_forms"], begun_after)
         return secret
 
     async def find(self, secret: str) -> SignedIn | None:
         now = self._clock.now()
         row = await self._pool.fetchrow(
-            self._queries["session"], secret_hash(secret), *self._good_after(now)
+            self._queries["session"], secret_hash(secret), *self._valid_after(now)
         )
         if row is None:
             return None
         if now - row["seen_at"] > timedelta(seconds=SEEN_SECONDS):
-            await self._pool.execute(self._queries["session_was_seen"], secret_hash(secret), now)
+            await self._pool.execute(self._queries["touch_session"], secret_hash(secret), now)
         return SignedIn(
             member_id=row["member_id"],
             email=row["email"] or f"Member {row['member_id']}",
@@ -102,14 +102,14 @@ class Sessions:
             notice=None if row["notice"] is None else orjson.loads(row["notice"]),
         )
 
-    async def of_member(self, member_id: MemberId) -> list[OpenSession]:
+    async def list_for_member(self, member_id: MemberId) -> list[OpenSession]:
         """Newest first."""
         rows = await self._pool.fetch(
-            self._queries["sessions_of_member"], member_id, *self._good_after(self._clock.now())
+            self._queries["sessions_of_member"], member_id, *self._valid_after(self._clock.now())
         )
         return [OpenSession(*row) for row in rows]
 
-    async def tell_next(self, signed_in: SignedIn, notice: dict[str, Any] | None) -> None:
+    async def set_notice(self, signed_in: SignedIn, notice: dict[str, Any] | None) -> None:
         text = None if notice is None else orjson.dumps(notice).decode()
         await self._pool.execute(self._queries["set_notice"], secret_hash(signed_in.secret), text)
 
@@ -120,7 +120,7 @@ class Sessions:
         """Sign out everywhere."""
         await self._pool.execute(self._queries["end_sessions_of_member"], member_id)
 
-    def _good_after(self, now: datetime) -> tuple[datetime, datetime]:
+    def _valid_after(self, now: datetime) -> tuple[datetime, datetime]:
         return (
             now - timedelta(seconds=self._limits.seconds_max),
             now - timedelta(seconds=self._limits.idle_seconds),

@@ -17,21 +17,21 @@ SELECT nextval('tokens.connect_token_ids')::int;
 -- For this transaction only.
 SELECT set_config('lock_timeout', $1, true);
 
--- name: raise_barrier
+-- name: lock_barrier
 -- Waits for the pushes in hand of this integration; those that come later wait for our commit
 -- and then see our fact (design, promise 2).
 SELECT pg_advisory_xact_lock(1, $1);
 
--- name: keep_account_name
+-- name: insert_account_name
 -- Tried again after a lost connection, the first try may have got through.
 INSERT INTO tokens.account_names (account_id, name) VALUES ($1, $2)
     ON CONFLICT (account_id) DO NOTHING;
 
--- name: keep_token_label
+-- name: set_token_label
 INSERT INTO tokens.token_labels (token_id, label) VALUES ($1, $2)
     ON CONFLICT (token_id) DO UPDATE SET label = excluded.label;
 
--- name: erase_token_label
+-- name: delete_token_label
 DELETE FROM tokens.token_labels WHERE token_id = $1;
 
 -- name: connect_token_by_hash
@@ -116,15 +116,15 @@ SELECT nextval('tokens.member_ids')::int;
 
 -- name: members_of_account
 -- Oldest first. invited: there is a link that was not used and has not expired at $2.
-SELECT m.member_id, m.role, m.added_at, p.email, p.password_hash IS NOT NULL AS arrived,
+SELECT m.member_id, m.role, m.added_at, p.email, p.password_hash IS NOT NULL AS has_password,
        (SELECT max(l.expires_at) FROM tokens.one_time_links l
-         WHERE l.member_id = m.member_id AND l.expires_at > $2) AS link_until,
+         WHERE l.member_id = m.member_id AND l.expires_at > $2) AS link_expires_at,
        (SELECT max(s.seen_at) FROM tokens.sessions s WHERE s.member_id = m.member_id) AS seen_at
   FROM tokens.members m LEFT JOIN tokens.people p USING (member_id)
  WHERE m.account_id = $1
  ORDER BY m.member_id;
 
--- name: removed_people_of_account
+-- name: removed_people
 -- Whose address was not erased, last removed first, at most $2.
 SELECT member_id, email, removed_at FROM tokens.people
  WHERE account_id = $1 AND removed_at IS NOT NULL AND email IS NOT NULL
@@ -134,12 +134,12 @@ SELECT member_id, email, removed_at FROM tokens.people
 -- Of everybody whose address is kept, removed or not.
 SELECT member_id, email FROM tokens.people WHERE account_id = $1 AND email IS NOT NULL;
 
--- name: keep_person
+-- name: insert_person
 -- Tried again after a lost connection, the first try may have got through.
 INSERT INTO tokens.people (member_id, account_id, email) VALUES ($1, $2, $3)
     ON CONFLICT (member_id) DO NOTHING;
 
--- name: person_was_removed
+-- name: mark_person_removed
 UPDATE tokens.people SET password_hash = NULL, removed_at = coalesce(removed_at, $2)
  WHERE member_id = $1;
 
@@ -163,7 +163,7 @@ UPDATE tokens.people SET password_hash = $2, password_changed_at = $3 WHERE memb
 -- name: set_email
 UPDATE tokens.people SET email = $2 WHERE member_id = $1 AND email IS NULL;
 
--- name: keep_link
+-- name: store_link
 -- The newest is the only one.
 WITH before AS (DELETE FROM tokens.one_time_links WHERE member_id = $2)
 INSERT INTO tokens.one_time_links (secret_hash, member_id, expires_at) VALUES ($1, $2, $3);
@@ -185,7 +185,7 @@ DELETE FROM tokens.one_time_links l USING tokens.members m
  WHERE l.secret_hash = $1 AND l.expires_at > $2 AND m.member_id = l.member_id
 RETURNING l.member_id;
 
--- name: forget_links
+-- name: delete_links
 DELETE FROM tokens.one_time_links WHERE member_id = $1;
 
 -- name: begin_session
@@ -200,7 +200,7 @@ SELECT s.member_id, s.seen_at, s.notice::text AS notice, m.account_id, m.role, p
   JOIN tokens.people p USING (member_id)
  WHERE s.secret_hash = $1 AND s.begun_at > $2 AND s.seen_at > $3;
 
--- name: session_was_seen
+-- name: touch_session
 UPDATE tokens.sessions SET seen_at = greatest(seen_at, $2) WHERE secret_hash = $1;
 
 -- name: set_notice
@@ -218,11 +218,11 @@ DELETE FROM tokens.sessions WHERE secret_hash = $1;
 -- name: end_sessions_of_member
 DELETE FROM tokens.sessions WHERE member_id = $1;
 
--- name: forget_old_sessions
+-- name: delete_expired_sessions
 -- Of everybody; whoever signs in tidies up.
 DELETE FROM tokens.sessions WHERE begun_at <= $1;
 
--- name: forget_old_forms
+-- name: delete_expired_forms
 -- No older form can be sent: the session it came with is over.
 DELETE FROM tokens.used_forms WHERE used_at <= $1;
 
@@ -244,10 +244,10 @@ SELECT key, 1, $2 FROM unnest($1::bytea[]) AS k (key) ORDER BY key
              / 60 * $3::double precision),
        last_at = greatest(f.last_at, EXCLUDED.last_at);
 
--- name: forgive_sign_in_failures
+-- name: reset_sign_in_failures
 DELETE FROM tokens.sign_in_failures WHERE key = $1;
 
--- name: forget_old_failures
+-- name: delete_expired_failures
 DELETE FROM tokens.sign_in_failures WHERE last_at <= $1;
 
 -- Replay: rows that the fold over the first $1 facts has and the live table has not, and the

@@ -20,7 +20,7 @@ REST_FACTOR = 50
 CHECK_SECONDS_MAX = 600.0
 
 
-class DriftWatch:
+class DriftMonitor:
     def __init__(
         self,
         database_url: str | Secret,
@@ -37,12 +37,12 @@ class DriftWatch:
         while not await wait_for(ending, rest):
             began = self._clock.monotonic()
             try:
-                await self.look()
+                await self.check()
             except (*AWAY, asyncpg.PostgresError) as error:
                 Log().warning("drift.unknown", reason=repr(error))
             rest = max(self._rest_seconds_min, REST_FACTOR * (self._clock.monotonic() - began))
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """In one snapshot, over a connection of its own, so that nobody waits for it."""
         connection = await connect(
             self._database_url,
@@ -54,9 +54,9 @@ class DriftWatch:
                 comparison = await compare(connection, REPLAYED)
         finally:
             await connection.close(timeout=2)
-        self._tell(comparison)
+        self._report(comparison)
 
-    def _tell(self, comparison: Comparison) -> None:
+    def _report(self, comparison: Comparison) -> None:
         rows = {*comparison.only_in_fold, *comparison.only_in_table}
         TOKENS_DRIFT_ROWS.set(len(rows))
         TOKENS_DRIFT_LOOKED_SECONDS.set(self._clock.now().timestamp())

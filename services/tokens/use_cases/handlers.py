@@ -24,7 +24,7 @@ from events.types import (
 )
 from services.runtime.clock import Clock
 from services.tokens.domain.commands import (
-    BARRIERS,
+    BARRIER_COMMANDS,
     AccountCommand,
     CreateIntegration,
     DeleteIntegration,
@@ -39,12 +39,12 @@ from services.tokens.domain.commands import (
     RevokeToken,
 )
 from services.tokens.domain.decider import ACCOUNT, INTEGRATION, Account, Integration
-from services.tokens.domain.display_text import is_fit
+from services.tokens.domain.display_text import is_displayable
 from services.tokens.domain.schema_name import derive_schema_name
 from services.tokens.limits import (
     ACCOUNT_NAME_CHARACTERS_MAX,
     TOKEN_LABEL_CHARACTERS_MAX,
-    Patience,
+    RetryPolicy,
 )
 from services.tokens.refusals import (
     AccountNameUnusable,
@@ -56,11 +56,11 @@ from services.tokens.refusals import (
 )
 from services.tokens.use_cases.members import Members
 from services.tokens.use_cases.new_tokens import NewToken, new_token
-from services.tokens.use_cases.permissions import Caller, Right, require, require_own
-from services.tokens.use_cases.read_model import Directory
-from services.tokens.use_cases.stream_commands import Appender, Wish
+from services.tokens.use_cases.permissions import Caller, Right, require, require_ownership
+from services.tokens.use_cases.read_model import ReadModel
+from services.tokens.use_cases.stream_commands import CommandExecutor, StreamCommand
 
-Change = RenameIntegration | PauseIntegration | ResumeIntegration
+IntegrationChange = RenameIntegration | PauseIntegration | ResumeIntegration
 IntegrationCommands = Callable[
     [AnyConnection, Integration | None], Awaitable[Sequence[IntegrationCommand]]
 ]
@@ -101,26 +101,26 @@ class Handlers:
     """One for a process. Every method raises a Refusal when it does not do what is asked."""
 
     def __init__(
-        self, pool: Pool[Record], clock: Clock, *, patience: Patience | None = None
+        self, pool: Pool[Record], clock: Clock, *, retry_policy: RetryPolicy | None = None
     ) -> None:
-        self.directory = Directory(pool)
+        self.read_model = ReadModel(pool)
         self._pool = pool
         self._clock = clock
-        self._appender = Appender(pool, clock, patience or Patience())
-        self.members = Members(pool, clock, self._appender)
+        self._executor = CommandExecutor(pool, clock, retry_policy or RetryPolicy())
+        self.members = Members(pool, clock, self._executor)
         self._queries = load_queries("services.tokens")
 
     # --- accounts and Connect tokens
 
     async def open_account(self, name: str, *, actor: str = "system") -> OpenedAccount:
         """With its first Connect token, an owner's. For the installation's operator."""
-        if not is_fit(name, characters_max=ACCOUNT_NAME_CHARACTERS_MAX):
+        if not is_displayable(name, characters_max=ACCOUNT_NAME_CHARACTERS_MAX):
             raise AccountNameUnusable
         account_id = AccountId(await self._pool.fetchval(self._queries["next_account_id"]))
         token = new_token("ac_")
 
         async def commands(connection: AnyConnection, _: Account | None) -> list[AccountCommand]:
-            await connection.execute(self._queries["keep_account_name"], account_id, name)
+            await connection.execute(self._queries["insert_account_name"], account_id, name)
             first = await self._connect_token_command(connection, token, "owner")
             return [OpenAccount(account_id=account_id), first]
 
@@ -160,7 +160,7 @@ class Handlers:
         display_name: str,
         *,
         with_token: bool = False,
-        once: UUID | None = None,
+        form_id: UUID | None = None,
     ) -> CreatedIntegration:
         """Raises NameUnusable, NameTaken or AccountNotFound.
 
@@ -179,7 +179,7 @@ class Handlers:
         async def commands(
             connection: AnyConnection, _: Integration | None
         ) -> list[IntegrationCommand]:
-            await self._use_form(connection, once)
+            await self._use_form(connection, form_id)
             # An account is for ever, so it cannot go between this look and the append.
             if not await connection.fetchval(self._queries["account_exists"], caller.account_id):
                 raise AccountNotFound
@@ -198,7 +198,7 @@ class Handlers:
         )
 
     async def change_integration(
-        self, caller: Caller, integration_id: IntegrationId, commands: Sequence[Change]
+        self, caller: Caller, integration_id: IntegrationId, commands: Sequence[IntegrationChange]
     ) -> None:
         """Rename, pause, resume: all of it or nothing. Raises IntegrationNotFound and the like.
 
@@ -216,7 +216,7 @@ class Handlers:
         integration_id: IntegrationId,
         *,
         label: str = "",
-        once: UUID | None = None,
+        form_id: UUID | None = None,
     ) -> GeneratedToken:
         """Raises TokenLimitReached when two are active, however many ask at once.
 
@@ -230,8 +230,8 @@ class Handlers:
         async def commands(
             connection: AnyConnection, integration: Integration | None
         ) -> list[IntegrationCommand]:
-            require_own(caller, integration)
-            await self._use_form(connection, once)
+            require_ownership(caller, integration)
+            await self._use_form(connection, form_id)
             return await self._token_commands(connection, token, label)
 
         facts = await self._to_integration(caller, integration_id, commands)
@@ -255,21 +255,23 @@ class Handlers:
         """
         require(caller, Right.MANAGE_INTEGRATIONS)
         _require_label(label)
-        tokens = await self.directory.active_tokens(caller, integration_id)
+        tokens = await self.read_model.active_tokens(caller, integration_id)
         if token_id not in {token.token_id for token in tokens}:
             raise TokenNotFound
         if label:
-            await self._pool.execute(self._queries["keep_token_label"], token_id, label)
+            await self._pool.execute(self._queries["set_token_label"], token_id, label)
         else:
-            await self._pool.execute(self._queries["erase_token_label"], token_id)
+            await self._pool.execute(self._queries["delete_token_label"], token_id)
 
     # --- the ways to the log
 
     async def _to_account(
         self, account_id: AccountId, actor: str, commands: AccountCommands
     ) -> list[AccountFact]:
-        return await self._appender.carry_out(
-            Wish(stream=f"account/{account_id}", actor=actor, decider=ACCOUNT, commands=commands)
+        return await self._executor.execute(
+            StreamCommand(
+                stream=f"account/{account_id}", actor=actor, decider=ACCOUNT, commands=commands
+            )
         )
 
     async def _to_integration(
@@ -280,8 +282,8 @@ class Handlers:
         *,
         barrier: bool = False,
     ) -> list[IntegrationFact]:
-        return await self._appender.carry_out(
-            Wish(
+        return await self._executor.execute(
+            StreamCommand(
                 stream=f"integration/{integration_id}",
                 actor=caller.actor,
                 decider=INTEGRATION,
@@ -294,19 +296,19 @@ class Handlers:
         self,
         caller: Caller,
         integration_id: IntegrationId,
-        wanted: Sequence[Change | DeleteIntegration | RevokeToken],
+        wanted: Sequence[IntegrationChange | DeleteIntegration | RevokeToken],
     ) -> None:
         require(caller, Right.MANAGE_INTEGRATIONS)
         # Before any lock: a stranger must not be able to hold up somebody else's pushes.
-        await self.directory.integration(caller, integration_id)
+        await self.read_model.integration(caller, integration_id)
 
         async def commands(
             _: AnyConnection, integration: Integration | None
         ) -> Sequence[IntegrationCommand]:
-            require_own(caller, integration)
+            require_ownership(caller, integration)
             return wanted
 
-        barrier = any(isinstance(command, BARRIERS) for command in wanted)
+        barrier = any(isinstance(command, BARRIER_COMMANDS) for command in wanted)
         await self._to_integration(caller, integration_id, commands, barrier=barrier)
 
     async def _use_form(self, connection: AnyConnection, once: UUID | None) -> None:
@@ -335,7 +337,7 @@ class Handlers:
         found = await connection.fetchval(self._queries["next_token_id"])
         if label:
             # In the transaction of the fact: a token that is refused leaves no label.
-            await connection.execute(self._queries["keep_token_label"], found, label)
+            await connection.execute(self._queries["set_token_label"], found, label)
         generate = GenerateToken(
             token_id=TokenId(found), token_hash=token.hash_hex, last_four=token.last_four
         )
@@ -343,7 +345,7 @@ class Handlers:
 
 
 def _require_label(label: str) -> None:
-    if label and not is_fit(label, characters_max=TOKEN_LABEL_CHARACTERS_MAX):
+    if label and not is_displayable(label, characters_max=TOKEN_LABEL_CHARACTERS_MAX):
         raise TokenLabelUnusable
 
 

@@ -22,13 +22,13 @@ from services.tokens.domain.commands import (
     RemoveMember,
 )
 from services.tokens.domain.decider import ACCOUNT, Account
-from services.tokens.domain.email_address import usable_email
+from services.tokens.domain.email_address import parse_email
 from services.tokens.limits import MEMBERS_MAX
 from services.tokens.refusals import EmailTaken, MemberNotFound
-from services.tokens.sign_in.one_time_links import EMAIL_CONSTRAINT, NewLink, keep_link, new_link
+from services.tokens.sign_in.one_time_links import EMAIL_CONSTRAINT, NewLink, new_link, store_link
 from services.tokens.sign_in.secrets import new_secret
 from services.tokens.use_cases.permissions import Caller, Right, require
-from services.tokens.use_cases.stream_commands import Appender, Wish
+from services.tokens.use_cases.stream_commands import CommandExecutor, StreamCommand
 
 AccountCommands = Callable[[AnyConnection, Account | None], Awaitable[Sequence[AccountCommand]]]
 
@@ -40,8 +40,8 @@ class MemberEntry(NamedTuple):
     role: Role
     added_at: datetime
     email: str | None
-    arrived: bool
-    link_until: datetime | None
+    has_password: bool
+    link_expires_at: datetime | None
     seen_at: datetime | None
 
 
@@ -54,13 +54,13 @@ class RemovedEntry(NamedTuple):
 class Members:
     """Every method raises a Refusal when it does not do what is asked."""
 
-    def __init__(self, pool: Pool[Record], clock: Clock, appender: Appender) -> None:
+    def __init__(self, pool: Pool[Record], clock: Clock, executor: CommandExecutor) -> None:
         self._pool = pool
         self._clock = clock
-        self._appender = appender
+        self._executor = executor
         self._queries = load_queries("services.tokens")
 
-    async def present(self, caller: Caller) -> list[MemberEntry]:
+    async def list_members(self, caller: Caller) -> list[MemberEntry]:
         """Oldest first."""
         require(caller, Right.READ)
         rows = await self._pool.fetch(
@@ -68,15 +68,15 @@ class Members:
         )
         return [MemberEntry(*row) for row in rows]
 
-    async def removed(self, caller: Caller) -> Sequence[RemovedEntry]:
+    async def list_removed(self, caller: Caller) -> Sequence[RemovedEntry]:
         """Whose address is still kept, last removed first."""
         require(caller, Right.READ)
         rows = await self._pool.fetch(
-            self._queries["removed_people_of_account"], caller.account_id, MEMBERS_MAX
+            self._queries["removed_people"], caller.account_id, MEMBERS_MAX
         )
         return [RemovedEntry(*row) for row in rows]
 
-    async def names(self, caller: Caller) -> dict[str, str]:
+    async def actor_names(self, caller: Caller) -> dict[str, str]:
         """What people call an actor of the log: ``member/3`` and the address, if it is kept."""
         require(caller, Right.READ)
         rows = await self._pool.fetch(self._queries["names_of_account"], caller.account_id)
@@ -85,15 +85,15 @@ class Members:
     async def invite(self, caller: Caller, email: str | None, role: Role) -> NewLink:
         """``email``: None when whoever uses the link shall say it."""
         require(caller, Right.MANAGE_MEMBERS)
-        wanted = None if email is None else usable_email(email)
+        wanted = None if email is None else parse_email(email)
         secret = new_secret()
 
         async def commands(connection: AnyConnection, _: Account | None) -> list[AccountCommand]:
             member_id = MemberId(await connection.fetchval(self._queries["next_member_id"]))
             await connection.execute(
-                self._queries["keep_person"], member_id, caller.account_id, wanted
+                self._queries["insert_person"], member_id, caller.account_id, wanted
             )
-            await keep_link(connection, new_link(member_id, self._clock.now(), secret))
+            await store_link(connection, new_link(member_id, self._clock.now(), secret))
             return [AddMember(member_id=member_id, role=role)]
 
         try:
@@ -120,7 +120,7 @@ class Members:
         ) -> list[AccountCommand]:
             # Beside the log only for a member of this account; for another the domain says no.
             if account is not None and member_id in account.members:
-                await keep_link(connection, link)
+                await store_link(connection, link)
             return [MakeMemberLink(member_id=member_id)]
 
         await self._to_account(caller, commands)
@@ -145,15 +145,15 @@ class Members:
             # Beside the log only for a member of this account; for another the domain says no.
             if account is not None and member_id in account.members:
                 await connection.execute(self._queries["end_sessions_of_member"], member_id)
-                await connection.execute(self._queries["forget_links"], member_id)
+                await connection.execute(self._queries["delete_links"], member_id)
                 await connection.execute(
-                    self._queries["person_was_removed"], member_id, self._clock.now()
+                    self._queries["mark_person_removed"], member_id, self._clock.now()
                 )
             return [RemoveMember(member_id=member_id)]
 
         await self._to_account(caller, commands)
 
-    async def erase(self, caller: Caller, member_id: MemberId) -> None:
+    async def erase_email(self, caller: Caller, member_id: MemberId) -> None:
         """Forgets the address of somebody who was removed; the facts name a number only.
 
         Raises MemberNotFound, also for somebody who is still a member.
@@ -166,8 +166,8 @@ class Members:
             raise MemberNotFound
 
     async def _to_account(self, caller: Caller, commands: AccountCommands) -> list[AccountFact]:
-        return await self._appender.carry_out(
-            Wish(
+        return await self._executor.execute(
+            StreamCommand(
                 stream=f"account/{caller.account_id}",
                 actor=caller.actor,
                 decider=ACCOUNT,

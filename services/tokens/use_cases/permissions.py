@@ -26,25 +26,25 @@ class Right(Enum):
     AUDIT = auto()  # read all that happened in the account, and ask for the check
 
 
-RIGHTS_OF: dict[Role, frozenset[Right]] = {
+RIGHTS_BY_ROLE: dict[Role, frozenset[Right]] = {
     "owner": frozenset(Right),
     "member": frozenset({Right.READ, Right.MANAGE_INTEGRATIONS}),
     "auditor": frozenset({Right.READ, Right.AUDIT}),
 }
 
 
-def the_system(account_id: AccountId) -> Caller:
+def system_caller(account_id: AccountId) -> Caller:
     """For commands run by whoever operates the installation: all of an account's rights."""
     return Caller(account_id=account_id, role="owner", actor="system")
 
 
 def require(caller: Caller, right: Right) -> None:
     """Raises RoleForbids."""
-    if right not in RIGHTS_OF[caller.role]:
+    if right not in RIGHTS_BY_ROLE[caller.role]:
         raise RoleForbids
 
 
-def require_own(caller: Caller, integration: Integration | None) -> None:
+def require_ownership(caller: Caller, integration: Integration | None) -> None:
     """Raises IntegrationNotFound; another account's integration is as good as none."""
     if integration is None or integration.account_id != caller.account_id:
         raise IntegrationNotFound

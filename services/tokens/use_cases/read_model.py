@@ -55,7 +55,7 @@ class KnownToken(NamedTuple):
     active: bool
 
 
-class Directory:
+class ReadModel:
     def __init__(self, pool: Pool[Record]) -> None:
         self._pool = pool
         self._queries = load_queries("services.tokens")

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from services.runtime.logs import Log
 from services.tokens.middleware import route_of
-from services.tokens.refusals import Refusal
+from services.tokens.refusals import CommandRefused
 from services.tokens.web.context import Page, Visit
 
 _LINES: web.RequestKey[int] = web.RequestKey("lines", int)
@@ -25,7 +25,7 @@ def recorded(page: Page) -> Page:
         try:
             response = await page(visit)
             status = response.status
-        except Refusal:
+        except CommandRefused:
             status = "refused"
             raise
         finally:

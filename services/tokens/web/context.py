@@ -13,7 +13,7 @@ from aiohttp import web
 from events.ids import IntegrationId, MemberId, TokenId
 from services.tokens.sign_in.sessions import SignedIn
 from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import RIGHTS_OF, Caller, Right
+from services.tokens.use_cases.permissions import RIGHTS_BY_ROLE, Caller, Right
 from services.tokens.web import headers
 from services.tokens.web.forms import NO_FORM, Form, read_form, require_storable
 from services.tokens.web.site import SITE, Site
@@ -44,7 +44,7 @@ class Visit:
 
     def may(self, right: Right) -> bool:
         """For what a page offers; what is done, the handlers decide."""
-        return right in RIGHTS_OF[self.caller.role]
+        return right in RIGHTS_BY_ROLE[self.caller.role]
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> web.Response:
         self.notice_told = True
@@ -76,7 +76,7 @@ class Visit:
         """To another page of ours, where ``sentence`` is told, once."""
         if sentence is not None:
             notice = {"kind": kind, "sentence": sentence}
-            await self.site.sessions.tell_next(self.member, notice)
+            await self.site.sessions.set_notice(self.member, notice)
         return headers.see_other(path)
 
     @property
@@ -114,7 +114,7 @@ def signed_in(page: Page) -> Callable[[web.Request], Awaitable[web.StreamRespons
             visit.form = await read_form(request, member.form_key)
         response = await page(visit)
         if visit.notice_told and member.notice is not None:
-            await site.sessions.tell_next(member, None)
+            await site.sessions.set_notice(member, None)
         return response
 
     return visited

@@ -10,7 +10,7 @@ from aiohttp import web
 from services.runtime.database import AWAY
 from services.tokens import refusals
 from services.tokens.limits import RETRY_AFTER_SECONDS
-from services.tokens.refusals import Refusal
+from services.tokens.refusals import CommandRefused
 from services.tokens.web import headers
 from services.tokens.web.site import SITE
 
@@ -30,7 +30,7 @@ _CRASHED = No(
     "It was noted, with the number below. Try again; if it stays, tell whoever runs this.",
 )
 
-_TITLE_OF: dict[type[Refusal], tuple[int, str]] = {
+_TITLE_OF: dict[type[CommandRefused], tuple[int, str]] = {
     refusals.IntegrationNotFound: (404, "Not found"),
     refusals.TokenNotFound: (404, "Not found"),
     refusals.MemberNotFound: (404, "Not found"),
@@ -39,11 +39,11 @@ _TITLE_OF: dict[type[Refusal], tuple[int, str]] = {
     refusals.ForeignForm: (403, "This form can't be taken"),
     refusals.FormUsed: (409, "This was done before"),
     refusals.Busy: (503, "Busy at the moment"),
-    refusals.DatabaseAway: (503, "Away for a moment"),
-    refusals.LogHalted: (503, "The log is halted"),
+    refusals.DatabaseUnavailable: (503, "Away for a moment"),
+    refusals.WritesHalted: (503, "The log is halted"),
     refusals.TooManyAttempts: (503, "Slow down"),
 }
-_WORDS_OF: dict[type[Refusal], str] = {
+_WORDS_OF: dict[type[CommandRefused], str] = {
     refusals.RoleForbids: (
         "Owners do everything, members manage integrations and tokens, auditors read. "
         "Ask an owner of your account for another role."
@@ -77,7 +77,7 @@ def is_a_browser(request: web.Request) -> bool:
 
 def _no(no: Exception) -> No:
     match no:
-        case Refusal():
+        case CommandRefused():
             status, title = _TITLE_OF.get(type(no), (400, "This can't be done"))
             return No(status, title, _WORDS_OF.get(type(no), no.message))
         case web.HTTPException(status=404 | 405):
@@ -85,6 +85,6 @@ def _no(no: Exception) -> No:
         case web.HTTPException():
             return No(no.status, "This can't be taken", f"The request was refused: {no.reason}.")
         case _ if isinstance(no, AWAY):
-            return _no(refusals.DatabaseAway())
+            return _no(refusals.DatabaseUnavailable())
         case _:
             return _CRASHED

@@ -9,7 +9,7 @@ from asyncpg import Pool, Record
 
 from services.runtime.clock import Clock
 from services.runtime.http import caller_address
-from services.tokens.sign_in.one_time_links import Links
+from services.tokens.sign_in.one_time_links import OneTimeLinks
 from services.tokens.sign_in.sessions import Sessions, SignedIn
 from services.tokens.sign_in.sign_in import SignIn
 from services.tokens.use_cases.handlers import Handlers
@@ -37,7 +37,7 @@ class Site:
     clock: Clock
     sessions: Sessions
     sign_in: SignIn
-    links: Links
+    links: OneTimeLinks
     drawing: Drawing
     figures: Figures
     verifier: Verifier

@@ -5,7 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from services.tokens.limits import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
-from services.tokens.refusals import PasswordUnusable, PasswordWrong, Refusal, TooManyAttempts
+from services.tokens.refusals import (
+    CommandRefused,
+    PasswordUnusable,
+    PasswordWrong,
+    TooManyAttempts,
+)
 from services.tokens.sign_in.secrets import secret_hash
 from services.tokens.web.context import Visit
 from services.tokens.web.headers import see_other
@@ -41,8 +46,10 @@ async def sign_out_everywhere(visit: Visit) -> web.Response:
     return response
 
 
-async def _draw(visit: Visit, no: Refusal | None = None, *, status: int = 200) -> web.Response:
-    sessions = await visit.site.sessions.of_member(visit.member.member_id)
+async def _draw(
+    visit: Visit, no: CommandRefused | None = None, *, status: int = 200
+) -> web.Response:
+    sessions = await visit.site.sessions.list_for_member(visit.member.member_id)
     return visit.page(
         "account.html",
         status=status,

@@ -43,7 +43,7 @@ async def audit(visit: Visit) -> web.StreamResponse:
     account, pool = visit.caller.account_id, visit.site.pool
     filters = await _filters(visit)
     before = whole_number(visit.request.query.get("before"), activity.NUMBER_MAX)
-    names = await visit.handlers.members.names(visit.caller)
+    names = await visit.handlers.members.actor_names(visit.caller)
     page = await activity.account_facts(pool, account, filters, names, before=before)
     access_log.told(visit, len(page.facts))
     query = _query(filters)

@@ -31,14 +31,14 @@ async def add(visit: Visit) -> web.Response:
         return _form(visit, name, form_id=str(once_of(visit.form)))
     try:
         created = await visit.handlers.create_integration(
-            visit.caller, name, with_token=True, once=once_of(visit.form)
+            visit.caller, name, with_token=True, form_id=once_of(visit.form)
         )
     except (NameTaken, NameUnusable) as no:
         return _form(visit, name, form_id=once(), error=_words(no), status=422)
     except FormUsed:
         return shown_before(visit, back="/integrations")
     assert created.token is not None, "it was asked for"
-    integration = await visit.handlers.directory.integration(visit.caller, created.integration_id)
+    integration = await visit.handlers.read_model.integration(visit.caller, created.integration_id)
     close = f"/integrations/{created.integration_id}"
     return show_token(visit, integration, created.token, close=close)
 

@@ -60,12 +60,12 @@ def address_of(integration: IntegrationEntry) -> str:
 
 async def this_integration(visit: Visit) -> IntegrationEntry:
     """Raises IntegrationNotFound, also for another account's."""
-    return await visit.handlers.directory.integration(visit.caller, visit.integration_id)
+    return await visit.handlers.read_model.integration(visit.caller, visit.integration_id)
 
 
 async def caller_of(visit: Visit) -> Callable[[str], str]:
     """What a template calls an actor."""
-    names = await visit.handlers.members.names(visit.caller)
+    names = await visit.handlers.members.actor_names(visit.caller)
     return lambda actor: facts.called(actor, names)
 
 
@@ -107,7 +107,7 @@ async def settings(visit: Visit, *, status: int = 200, **context: Any) -> web.St
 async def activity(visit: Visit) -> web.StreamResponse:
     integration = await this_integration(visit)
     before = whole_number(visit.request.query.get("before"), facts.VERSION_MAX)
-    names = await visit.handlers.members.names(visit.caller)
+    names = await visit.handlers.members.actor_names(visit.caller)
     page = await facts.activity(visit.site.pool, visit.integration_id, names, before=before)
     access_log.told(visit, len(page.facts))
     return visit.page(
@@ -188,7 +188,7 @@ async def generate_token(visit: Visit) -> web.StreamResponse:
     label = visit.form.get("label", "").strip()
     try:
         token = await visit.handlers.generate_token(
-            visit.caller, visit.integration_id, label=label, once=once_of(visit.form)
+            visit.caller, visit.integration_id, label=label, form_id=once_of(visit.form)
         )
     except FormUsed:
         return shown_before(visit, back=close)

@@ -8,12 +8,12 @@ from aiohttp import web
 
 from events.types import Role
 from services.tokens.refusals import (
+    CommandRefused,
     EmailTaken,
     EmailUnusable,
     LastOwner,
     MemberLimitReached,
     MemberNotFound,
-    Refusal,
 )
 from services.tokens.sign_in.one_time_links import NewLink
 from services.tokens.use_cases.members import MemberEntry
@@ -67,7 +67,7 @@ async def remove(visit: Visit) -> web.Response:
 
 
 async def erase(visit: Visit) -> web.Response:
-    await visit.handlers.members.erase(visit.caller, visit.member_id)
+    await visit.handlers.members.erase_email(visit.caller, visit.member_id)
     return await visit.go("/people", f"The address of member {visit.member_id} is erased.")
 
 
@@ -79,7 +79,7 @@ async def _show_link(visit: Visit, link: NewLink) -> web.Response:
 
 async def _draw(
     visit: Visit,
-    no: Refusal | None = None,
+    no: CommandRefused | None = None,
     *,
     email: str = "",
     role: Role = "member",
@@ -89,8 +89,8 @@ async def _draw(
     return visit.page(
         "people.html",
         status=status,
-        people=await members.present(visit.caller),
-        removed=await members.removed(visit.caller),
+        people=await members.list_members(visit.caller),
+        removed=await members.list_removed(visit.caller),
         roles=ROLES,
         email=email,
         role=role,
@@ -99,7 +99,7 @@ async def _draw(
     )
 
 
-async def _refused(visit: Visit, no: Refusal) -> web.Response:
+async def _refused(visit: Visit, no: CommandRefused) -> web.Response:
     one = await _member(visit)
     return visit.page("member.html", status=422, one=one, roles=ROLES, error=no.message)
 
@@ -109,7 +109,7 @@ async def _member(visit: Visit) -> MemberEntry:
 
 
 async def _found(visit: Visit, member_id: int) -> MemberEntry:
-    for one in await visit.handlers.members.present(visit.caller):
+    for one in await visit.handlers.members.list_members(visit.caller):
         if one.member_id == member_id:
             return one
     raise MemberNotFound

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from services.tokens.refusals import (
     Busy,
+    CommandRefused,
     EmailTaken,
     EmailUnusable,
     PasswordUnusable,
-    Refusal,
     SignInRefused,
     TooManyAttempts,
 )
@@ -64,7 +64,7 @@ async def sign_out(visit: Visit) -> web.Response:
 
 async def show_link(request: web.Request) -> web.Response:
     """Looking does not use it up: scanners of mails follow every link."""
-    link = await request.app[SITE].links.look(request.match_info["secret"])
+    link = await request.app[SITE].links.find(request.match_info["secret"])
     return _draw_door(request, "link.html", {"link": link, "email": "", "no": None})
 
 
@@ -77,7 +77,7 @@ async def use_link(request: web.Request) -> web.Response:
             secret, email=email, password=form.get("password", ""), peer=site.peer(request)
         )
     except (PasswordUnusable, EmailUnusable, EmailTaken) as no:
-        link = await site.links.look(secret)
+        link = await site.links.find(secret)
         context: dict[str, Any] = {"link": link, "email": email, "no": no}
         return _draw_door(request, "link.html", context, status=422)
     response = see_other(HOME)
@@ -95,7 +95,7 @@ def _draw_door(
 ) -> web.Response:
     site = request.app[SITE]
     visitor = _visitor(request) or new_secret()
-    no: Refusal | None = context["no"]
+    no: CommandRefused | None = context["no"]
     shared = {
         "form_key": form_key(visitor),
         "path": request.path_qs,
