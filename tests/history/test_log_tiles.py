@@ -170,7 +170,7 @@ async def test_tiles_may_be_kept_and_checkpoints_not(
 async def test_all_checkpoints_follow_each_other(
     at_once: int, client: Client, database: Database, sign: Sign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiles, "CHECKPOINTS_AT_ONCE", at_once)
+    monkeypatch.setattr(tiles, "CHECKPOINTS_PAGE", at_once)
     await small_history(database)
     await sign()
     first = await text(client, "/log/checkpoint")

@@ -258,7 +258,7 @@ async def test_failures_from_one_place_lead_to_a_no_even_for_the_right_password(
     browsers: Browsers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(login_throttle, "SLOWED_SECONDS_MAX", 0.0)
+    monkeypatch.setattr(login_throttle, "LOGIN_DELAY_SECONDS_MAX", 0.0)
     person = browsers()
     seen = await person.get("/sign-in")
     with capture_logs() as lines:

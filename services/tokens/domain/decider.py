@@ -15,6 +15,7 @@ from events.types import (
     AccountOpened,
     ConnectTokenGenerated,
     ConnectTokenRevoked,
+    Fact,
     IntegrationCreated,
     IntegrationDeleted,
     IntegrationFact,
