@@ -1,4 +1,4 @@
-"""Stored name and version ⇄ class. Names are words we chose; classes and files may move."""
+"""Map stored type names to classes. Stored names are fixed; classes and files may move."""
 
 from events import types
 

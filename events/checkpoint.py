@@ -1,7 +1,7 @@
-"""Signed checkpoints and proofs as texts: C2SP signed-note, tlog-checkpoint, tlog-proof. Pure.
+"""Signed checkpoints and proofs as C2SP signed-note, tlog-checkpoint and tlog-proof. Pure.
 
-A checkpoint says: the log of this origin had this many events, and this root over them. It holds
-no time: when it was seen is known to whoever keeps a copy. The key's name is the log's origin.
+A checkpoint states the origin of a log, its number of events and the root over them. It contains no
+time: those who keep a copy know when they saw it. The name of the key is the origin of the log.
 """
 
 import base64
@@ -29,7 +29,7 @@ _PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 
 
 class BadCheckpoint(Exception):
-    """The text is no checkpoint signed by the given key, and proves nothing."""
+    """The text is not a checkpoint signed by the given key, and proves nothing."""
 
 
 class WrongKey(BadCheckpoint):
@@ -47,7 +47,7 @@ class Checkpoint:
 
 
 class VerifierKey(NamedTuple):
-    """What a verifier has to be given: ``name+key id+base64`` in its usual written form."""
+    """The public key that a verifier needs; its text form is ``name+key id+base64``."""
 
     name: str
     public_key: bytes
@@ -61,7 +61,7 @@ class VerifierKey(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError when it is no Ed25519 verifier key or was mistyped."""
+        """Raises ValueError if the text is not an Ed25519 verifier key or was mistyped."""
         name, _, rest = text.strip().partition("+")
         key_id, _, encoded = rest.partition("+")
         raw = _from_base64(encoded)
@@ -73,7 +73,7 @@ class VerifierKey(NamedTuple):
         return key
 
     def renamed(self, name: str) -> Self:
-        """The same public key in a log of another origin, as after a restore."""
+        """The same public key for a log of another origin, as after a restore."""
         return self._replace(name=name)
 
 
@@ -82,17 +82,17 @@ def verifier_key(name: str, private_key: Ed25519PrivateKey) -> VerifierKey:
 
 
 def sign(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> str:
-    """The note. Ed25519 is deterministic: the same checkpoint gives the same text again."""
+    """The signed note. Ed25519 is deterministic: the same checkpoint gives the same note."""
     key = verifier_key(checkpoint.origin, private_key)
     signature = _base64(key.key_id + private_key.sign(checkpoint.text().encode()))
     return f"{checkpoint.text()}\n— {key.name} {signature}\n"
 
 
 def open_note(note: str, key: VerifierKey) -> Checkpoint:
-    """The checkpoint, if this key signed it. Raises WrongKey, or BadCheckpoint for no note at all.
+    """The checkpoint, if ``key`` signed it. Raises WrongKey, or BadCheckpoint if it is not a note.
 
-    Signatures of other keys are passed over, so that a log can rotate its key and witnesses can
-    add theirs; one by this key that does not verify refuses the whole note.
+    Signatures of other keys are ignored, so that a log can rotate its key and witnesses can add
+    theirs. A signature by ``key`` that does not verify invalidates the whole note.
     """
     checkpoint, signatures = read_unverified_note(note)
     public_key = Ed25519PublicKey.from_public_bytes(key.public_key)
@@ -108,7 +108,7 @@ def open_note(note: str, key: VerifierKey) -> Checkpoint:
 
 
 def read_unverified_note(note: str) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
-    """For asking which log and key a note claims to be of; nothing in it may be believed yet."""
+    """Parse a note without verifying it, to find out which log and key it claims to be from."""
     text, blank, tail = note.rpartition("\n\n")
     if not blank or len(note) > NOTE_CHARACTERS_MAX or not tail.endswith("\n"):
         raise BadCheckpoint("a note is a text, an empty line, and lines with signatures")
@@ -134,7 +134,7 @@ def _signature(line: str) -> tuple[str, bytes]:
 
 
 class InclusionProof(NamedTuple):
-    """The note inside is not verified yet."""
+    """The note inside has not been verified."""
 
     number: int
     hashes: list[bytes]
@@ -142,13 +142,13 @@ class InclusionProof(NamedTuple):
 
 
 def proof_text(number: int, hashes: Sequence[bytes], note: str) -> str:
-    """A tlog-proof: everything that shows one event to somebody without the log."""
+    """A tlog-proof: everything needed to verify one event without the log."""
     lines = [_PROOF_HEADER, f"index {number}", *(_base64(one) for one in hashes), "", note]
     return "\n".join(lines)
 
 
 def read_proof(text: str) -> InclusionProof:
-    """Raises BadCheckpoint when it is no tlog-proof."""
+    """Raises BadCheckpoint if the text is not a tlog-proof."""
     head, _, note = text.partition("\n\n")
     lines = head.split("\n")
     if lines[1:2] and lines[1].startswith("extra "):
@@ -167,7 +167,7 @@ def _base64(raw: bytes) -> str:
 
 
 def _from_base64(text: str) -> bytes | None:
-    """None for anything that we would not have written ourselves: one value has one text."""
+    """None unless ``text`` is the canonical encoding, so that each value has one text."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

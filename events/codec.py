@@ -1,8 +1,8 @@
-"""Fact ⇄ the ``data`` member of a stored event.
+"""Encode and decode facts as the ``data`` member of a stored event.
 
-The text is compact JSON with the members in the order of the class, so the same fact gives the
-same bytes for ever: the bytes are what is hashed and signed. A second version of a fact is stored
-as ``Name.v2``, gets a class of its own, and an upcast here from the version before it.
+The text is compact JSON with the members in the order of the class. It is hashed and signed, so the
+same fact must always give the same bytes. A second version of a fact is stored as ``Name.v2``, with
+a class of its own and an upcast here from the version before it.
 """
 
 from dataclasses import asdict, fields
@@ -21,7 +21,7 @@ def encode(fact: Fact) -> tuple[str, str]:
 
 
 def decode(name: str, data: str | bytes | dict[str, Any]) -> Fact:
-    """Raises UnknownFact for a type from a newer version, CorruptFact for other members."""
+    """Raises UnknownFact for the type of a newer version, CorruptFact for unexpected members."""
     cls = CLASS_OF.get(name)
     if cls is None:
         raise UnknownFact(name)

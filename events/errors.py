@@ -1,28 +1,28 @@
-"""What can go wrong between a decision and the log."""
+"""Errors of appending to and reading from the log."""
 
 
 class LogError(Exception):
-    """The log did not take the facts; nothing was written."""
+    """The facts were not appended; nothing was written."""
 
 
 class StreamMoved(LogError):
-    """Somebody else appended to the stream first; read it again and decide again."""
+    """Another append to the stream came first; read the stream and decide again."""
 
 
 class EventConflict(LogError):
-    """The same command was recorded before with other facts; use a new command id."""
+    """The command id was used before with other facts; use a new command id."""
 
 
 class LogBusy(LogError):
-    """The log's head stayed locked for five seconds; try the same append again."""
+    """The head of the log stayed locked for five seconds; retry the append."""
 
 
 class LogHalted(LogError):
-    """The log does not extend its last signed checkpoint: see docs/operations/restore.md."""
+    """The log does not extend its last signed checkpoint; see docs/operations/restore.md."""
 
 
 class ConstraintViolated(LogError):
-    """A projection refused the facts; ``constraint`` names the rule that they break."""
+    """A projection refused the facts; ``constraint`` is the violated constraint."""
 
     def __init__(self, constraint: str, detail: str) -> None:
         super().__init__(f"{constraint}: {detail}")
@@ -30,8 +30,8 @@ class ConstraintViolated(LogError):
 
 
 class UnknownFact(LogError):
-    """The log holds a type of fact that this version does not know; upgrade before reading it."""
+    """The log contains a fact type of a newer version; upgrade to read it."""
 
 
 class CorruptFact(LogError):
-    """The data of a fact does not have the members that its type demands."""
+    """The data of a fact does not have the members of its type."""

@@ -1,4 +1,4 @@
-"""Every id as a type of its own, and the only places where random ids are made."""
+"""A type for every id, and the only functions that generate random ids."""
 
 import os
 import uuid
@@ -15,28 +15,28 @@ EventId = NewType("EventId", UUID)
 CommandId = NewType("CommandId", UUID)
 BatchId = NewType("BatchId", UUID)
 
-# Of a UUID version 7: the bits that are always the same, and those that are random.
+# Of a UUID version 7: the constant bits, and the random bits.
 _VERSION_AND_VARIANT = 0x7 << 76 | 0x2 << 62
 _RANDOM_BITS = 2**80 - 1 & ~(0xF << 76 | 0x3 << 62)
 _EVENT_NAMESPACE = UUID("8d0f3d8e-55c1-5b0e-9a51-6f3a6a5c7a10")
 
 
 def new_command_id() -> CommandId:
-    return CommandId(uuid.uuid4())  # noqa: TID251 — made here, and only here
+    return CommandId(uuid.uuid4())  # noqa: TID251 — ids are generated only here
 
 
 def new_form_id() -> UUID:
-    """For a form that may be sent once."""
-    return uuid.uuid4()  # noqa: TID251 — made here, and only here
+    """Identifies a form that can be submitted once."""
+    return uuid.uuid4()  # noqa: TID251 — ids are generated only here
 
 
 def new_worker_id() -> UUID:
-    """A name for one running process, for leases."""
-    return uuid.uuid4()  # noqa: TID251 — made here, and only here
+    """Identifies one running process as the holder of leases."""
+    return uuid.uuid4()  # noqa: TID251 — ids are generated only here
 
 
 def event_id(command_id: CommandId, index: int) -> EventId:
-    """The same command gives the same ids, which is what makes a retried append idempotent."""
+    """The same command gives the same ids, which makes a retried append idempotent."""
     return EventId(uuid.uuid5(_EVENT_NAMESPACE, f"{command_id}:{index}"))
 
 
@@ -46,12 +46,12 @@ def new_batch_id(unix_milliseconds: int) -> BatchId:
 
 
 def least_batch_id(unix_milliseconds: int) -> BatchId:
-    """Not above any id of that millisecond, and above all ids of earlier ones."""
+    """A lower bound: not above any id of that millisecond, above all ids of earlier ones."""
     return BatchId(UUID(int=(unix_milliseconds & (2**48 - 1)) << 80))
 
 
 def new_batch_ids(unix_milliseconds: int, count: int) -> list[BatchId]:
-    """As many for one moment, in no order among themselves."""
+    """``count`` ids for one millisecond, in no particular order."""
     fixed = (unix_milliseconds & (2**48 - 1)) << 80 | _VERSION_AND_VARIANT
     randomness = os.urandom(10 * count)
     return [

@@ -1,4 +1,4 @@
-"""Append to the log and read it. The guarantees are in ``events/sql/README.md``."""
+"""Append to the event log and read it. ``events/sql/README.md`` describes the guarantees."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ PAGE_EVENTS_MAX = 1_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Appended:
-    """``duplicate``: this command was recorded before, and this is where."""
+    """``duplicate``: the command had been recorded before, at this position."""
 
     number: EventNumber
     stream_version: int
@@ -50,11 +50,12 @@ async def append(
     command_id: CommandId,
     actor: str,
 ) -> list[Appended]:
-    """Write all facts or none, with numbers that follow each other; 0 means a new stream.
+    """Append all facts or none, with consecutive numbers. ``expected_version`` 0: a new stream.
 
-    Idempotent for the same command id and facts. The head stays locked until the transaction
-    around this call ends, so it comes last in it. Raises StreamMoved, EventConflict, LogBusy,
-    LogHalted, or ConstraintViolated when a projection's constraint refuses the facts.
+    Idempotent for the same command id and facts. The head of the log stays locked until the
+    transaction around this call ends, so call it last in the transaction. Raises StreamMoved,
+    EventConflict, LogBusy, LogHalted, or ConstraintViolated if a constraint of a projection
+    refuses the facts.
     """
     entries = b",".join(_entry(command_id, index, fact) for index, fact in enumerate(facts))
     query = load_queries("events")["append"]
@@ -91,7 +92,7 @@ def _violation(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
 
 
 async def read_stream(connection: AnyConnection, stream: str) -> list[Recorded]:
-    """Every fact of the stream in order; the last one's version is what the next append expects."""
+    """All facts of the stream, in order. The next append expects the version of the last one."""
     return [
         _recorded(r) for r in await connection.fetch(load_queries("events")["read_stream"], stream)
     ]
@@ -100,7 +101,7 @@ async def read_stream(connection: AnyConnection, stream: str) -> list[Recorded]:
 async def read_all(
     connection: AnyConnection, *, after: int = -1, until: int | None = None
 ) -> AsyncIterator[Recorded]:
-    """Every fact with ``after < number <= until``, in order of number, read page by page."""
+    """All facts with ``after < number <= until``, in order, read in pages."""
     query = load_queries("events")["read_all"]
     while rows := await connection.fetch(query, after, until, PAGE_EVENTS_MAX):
         for row in rows:
@@ -109,14 +110,14 @@ async def read_all(
 
 
 async def size(connection: AnyConnection) -> int:
-    """How many facts there are, which is the next fact's number."""
+    """The number of facts in the log, which is the number of the next fact."""
     row = await connection.fetchrow(load_queries("events")["head"])
-    assert row is not None, "the head's one row is made by the first migration"
+    assert row is not None, "the first migration inserts the only row of the head"
     return int(row["size"])
 
 
 async def number_at(connection: AnyConnection, moment: datetime) -> EventNumber | None:
-    """The last fact at or before the moment, or None before the first."""
+    """The number of the last fact recorded at or before ``moment``; None if there is none."""
     number = await connection.fetchval(load_queries("events")["number_at"], moment)
     return None if number is None else EventNumber(number)
 
@@ -127,7 +128,7 @@ async def moment_of(connection: AnyConnection, number: int) -> datetime | None:
 
 
 async def now(connection: AnyConnection) -> datetime:
-    """By the clock that gives facts their times."""
+    """The time of the database server, which is the time of facts."""
     moment: datetime = await connection.fetchval(load_queries("events")["now"])
     return moment
 

@@ -1,7 +1,7 @@
 """The RFC 6962 Merkle tree: roots, inclusion and consistency proofs. Pure.
 
-Two policies beyond the RFC, as the public test vectors demand them: nothing is consistent with an
-empty tree (a log that shows size 0 proves nothing), and a proof's hashes are exactly 32 bytes.
+Two rules beyond the RFC, required by the public test vectors: nothing is consistent with an empty
+tree (a log of size 0 proves nothing), and every hash of a proof has exactly 32 bytes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ EMPTY_ROOT = sha256(b"").digest()
 
 
 class Span(NamedTuple):
-    """The leaves from ``start`` up to, not including, ``end``, where they form one subtree."""
+    """The leaves from ``start`` to ``end``, exclusive, which form one subtree."""
 
     start: int
     end: int
@@ -28,7 +28,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root_of(hashes: Sequence[bytes]) -> bytes:
-    """The root over leaves, or over the roots of equally large full subtrees, left to right."""
+    """The root over leaf hashes, or over roots of full subtrees of equal size, left to right."""
     level = list(hashes)
     while len(level) > 1:
         unpaired = level[-1:] if len(level) % 2 else []
@@ -38,14 +38,14 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
 
 
 class Frontier:
-    """A tree that grows at its right edge, in memory logarithmic in its size."""
+    """A growing tree, in memory logarithmic in its size."""
 
     def __init__(self) -> None:
         self.size = 0
         self._peaks: list[bytes] = []
 
     def push(self, subtree_root: bytes, *, height: int = 0) -> None:
-        """Add the next 2**height leaves, of which ``size`` has to be a multiple."""
+        """Append a subtree of 2**height leaves; ``size`` must be a multiple of that."""
         if self.size % (1 << height):
             raise ValueError(f"2**{height} leaves cannot follow {self.size}")
         place = self.size >> height
@@ -60,7 +60,7 @@ class Frontier:
             self.push(one)
 
     def root(self, edge: Sequence[bytes] = ()) -> bytes:
-        """With ``edge``, leaves that follow and are fewer than the last push, as if pushed."""
+        """The root, including the leaf hashes of ``edge``, which are fewer than the last push."""
         pieces = [*self._peaks, root_of(edge)] if edge else self._peaks
         return _joined(pieces) if pieces else EMPTY_ROOT
 
@@ -73,7 +73,7 @@ def _joined(subtree_roots: Sequence[bytes]) -> bytes:
 
 
 def full_subtrees(span: Span) -> list[Span]:
-    """Cut into full subtrees whose start is a multiple of their size, left to right."""
+    """Split into full subtrees that start at a multiple of their size, left to right."""
     pieces, start = [], span.start
     while start < span.end:
         largest = 1 << (span.end - start).bit_length() - 1
@@ -84,7 +84,7 @@ def full_subtrees(span: Span) -> list[Span]:
 
 
 def inclusion_spans(number: int, size: int) -> list[Span]:
-    """Whose roots prove leaf ``number`` in a tree of ``size``, the leaf's sibling first."""
+    """The subtrees that form the inclusion proof of leaf ``number``, its sibling first."""
     if not 0 <= number < size:
         raise ValueError(f"there is no leaf {number} in a tree of {size}")
     spans, start, end = [], 0, size
@@ -100,7 +100,7 @@ def inclusion_spans(number: int, size: int) -> list[Span]:
 
 
 def consistency_spans(old_size: int, new_size: int) -> list[Span]:
-    """Whose roots prove that the tree of ``old_size`` is a prefix of that of ``new_size``."""
+    """The subtrees that form the consistency proof between the two sizes."""
     if not 0 < old_size <= new_size:
         raise ValueError(f"a tree of {new_size} cannot be proven to extend one of {old_size}")
     spans, start, end = [], 0, new_size
@@ -120,7 +120,7 @@ def consistency_spans(old_size: int, new_size: int) -> list[Span]:
 def verify_inclusion(
     leaf: bytes, number: int, *, size: int, proof: Sequence[bytes], root: bytes
 ) -> bool:
-    """Whether the leaf hash stands at ``number`` in the tree with this size and root."""
+    """Whether ``leaf`` is the leaf hash at ``number`` in the tree with this size and root."""
     if not 0 <= number < size or _malformed(proof):
         return False
     spans = inclusion_spans(number, size)
@@ -140,7 +140,7 @@ def verify_consistency(
         return False
     spans, hashes = consistency_spans(old_size, new_size), list(proof)
     if not spans or spans[0].start == old_size:
-        # The old tree is itself a node of the new one, and so the proof leaves its root out.
+        # The old tree is a node of the new one, so the proof omits its root.
         spans, hashes = [Span(0, old_size), *spans], [old_root, *hashes]
     if len(spans) != len(hashes):
         return False

@@ -1,4 +1,4 @@
-"""Compares a live projection with its fold over the log, both ways, in one snapshot."""
+"""Compare live projections with their folds over the log, in both directions, in one snapshot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,17 +10,17 @@ from events.sql_files import load_queries
 
 
 class Projection(NamedTuple):
-    """A projection that a package answers for.
+    """A projection and the package that can compare it.
 
-    ``package`` holds a statement named ``<table>_differences``. It takes the log's size and gives
-    ``side`` (fold or table: where the row is) and ``id``, a text that names the row to a person.
+    ``package`` has a statement named ``<table>_differences``, which takes the size of the log and
+    returns ``side`` (fold or table: where the row is) and ``id``, a text that identifies the row.
     """
 
     package: str
     table: str
 
 
-# The log's own columns and head against its texts: what no fold can notice.
+# The columns and the head of the log itself against its stored texts, which no fold can check.
 LOG = Projection("events", "event")
 
 
@@ -41,9 +41,9 @@ class Comparison:
 
 
 async def compare(connection: AnyConnection, projections: Sequence[Projection]) -> Comparison:
-    """Call it in a REPEATABLE READ transaction: log and tables are then of one moment.
+    """Call it in a REPEATABLE READ transaction, so that log and tables are read in one snapshot.
 
-    A row whose columns differ is reported on both sides.
+    A row with different columns is reported on both sides.
     """
     await connection.execute(load_queries("events")["room_to_compare"])
     size = await log.size(connection)

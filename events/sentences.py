@@ -1,4 +1,4 @@
-"""What a fact says, for people who do not read JSON. Pure; who and when are the reader's to add."""
+"""Describe facts in English sentences, without actor and time. Pure."""
 
 from typing import Any, assert_never
 
@@ -26,19 +26,19 @@ from events.types import (
 
 
 def what_happened(type_name: str, data: Any, stream: str, *, subject: str | None = None) -> str:
-    """``generated token 3 (…a1b2) for integration 1``: what whoever did it did.
+    """A sentence without its subject, such as ``generated token 3 (…a1b2) for integration 1``.
 
-    ``data`` as ``codec.decode`` takes it. ``subject``: what the reader calls the thing that the
-    stream is about. A type that this version does not know is named, not told.
+    ``data`` is what ``codec.decode`` accepts; ``subject`` names the stream in the sentence.
+    For a type that this version does not know, the sentence contains only its name.
     """
     try:
         fact = decode(type_name, data)
     except (UnknownFact, CorruptFact):
         return f"recorded {type_name} in {stream}"
-    return _told(fact, subject or stream.replace("/", " "))
+    return _sentence(fact, subject or stream.replace("/", " "))
 
 
-def _told(fact: Fact, subject: str) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a fact
+def _sentence(fact: Fact, subject: str) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a fact
     match fact:
         case AccountOpened():
             return f"opened {subject}"

@@ -1,4 +1,4 @@
-"""Named statements: a package's ``sql/queries.sql``, cut at its ``-- name: …`` lines."""
+"""Load the named statements of a package from its ``sql/queries.sql`` (``-- name: …``)."""
 
 import re
 from functools import cache
@@ -10,7 +10,7 @@ _NAME_LINE = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
 @cache
 def load_queries(package: str) -> MappingProxyType[str, str]:
-    """Read once, at start-up: the file is read from disk in the caller's thread."""
+    """Statements by name. Reads the file once, blocking; call it at start-up."""
     text = files(package).joinpath("sql", "queries.sql").read_text("utf-8")
     pieces = _NAME_LINE.split(text)[1:]
     names, statements = pieces[::2], pieces[1::2]

@@ -1,7 +1,7 @@
-"""C2SP tlog-tiles: how a Merkle tree is cut into immutable pieces, and their paths. Pure.
+"""Split a Merkle tree into immutable tiles with paths (C2SP tlog-tiles). Pure.
 
 Entry ``i`` of level 0 is the hash of leaf ``i``; entry ``i`` of level *n* is the root of full tile
-``i`` of level *n* - 1. A tile is 256 entries that follow each other, or, at the right edge, fewer.
+``i`` of level *n* - 1. A tile has 256 consecutive entries, or fewer at the right edge.
 """
 
 import re
@@ -18,7 +18,7 @@ _PLACE = re.compile(r"^(?:x\d{3}/)*\d{3}(?:\.p/([1-9]\d{0,2}))?$")
 
 
 class Entries(NamedTuple):
-    """Those of one level that follow each other; ``stop`` is not one of them."""
+    """Consecutive entries of one level; ``stop`` is exclusive."""
 
     level: int
     start: int
@@ -41,7 +41,7 @@ class TilePlace(NamedTuple):
 
 
 def parse_place(text: str) -> TilePlace | None:
-    """``x001/234.p/17`` is tile 1234 at a width of 17; None when it is no such path."""
+    """``x001/234.p/17`` is tile 1234 with width 17; None if ``text`` is not a tile path."""
     match = _PLACE.match(text)
     if match is None:
         return None
@@ -64,7 +64,7 @@ def place_text(place: TilePlace) -> str:
 
 
 def entries_of(span: Span) -> list[Entries]:
-    """For each full subtree of the span, left to right, the tile entries that it stands on."""
+    """For each full subtree of the span, left to right, the tile entries that cover it."""
     groups = []
     for start, end in full_subtrees(span):
         level = ((end - start).bit_length() - 1) // TILE_HEIGHT
@@ -74,7 +74,7 @@ def entries_of(span: Span) -> list[Entries]:
 
 
 def span_root(groups: Sequence[Sequence[bytes]]) -> bytes:
-    """The root of a span that is one node of the tree, from the hashes of its ``entries_of``."""
+    """The root of a span that is a node of the tree, from the hashes of its ``entries_of``."""
     *others, root = [root_of(hashes) for hashes in groups]
     for left in reversed(others):
         root = node_hash(left, root)
@@ -82,7 +82,7 @@ def span_root(groups: Sequence[Sequence[bytes]]) -> bytes:
 
 
 class TileBuilder:
-    """Grows with the log and names each tile as it fills; its memory stays logarithmic."""
+    """Grows with the log and returns each tile when it is full; uses logarithmic memory."""
 
     def __init__(self) -> None:
         self._full = Frontier()
@@ -93,7 +93,7 @@ class TileBuilder:
         return self._full.size + len(self._waiting[0])
 
     def extend(self, leaf_hashes: Sequence[bytes]) -> list[FullTile]:
-        """The tiles that these leaves fill, in the order in which they fill."""
+        """The tiles that become full with these leaves, in that order."""
         filled: list[FullTile] = []
         edge, taken = self._waiting[0], 0
         while taken < len(leaf_hashes):

@@ -1,7 +1,7 @@
-"""Whether a batch is taken: wire contract 1.3, in the order of 2.5.
+"""Validate the body of a batch (wire contract 1.3, in the order of 2.5).
 
-As with a push, the ordinary batch is decided by columns and by one call of the compiled schema;
-any other is looked at message by message (``batch_messages``), which also says what is wrong.
+As with a push, an ordinary batch is validated column by column and with one call of the compiled
+schema; any other batch is validated message by message (``batch_messages``), which names the error.
 """
 
 from collections.abc import Iterable
@@ -30,9 +30,10 @@ _OPTIONAL = frozenset({"time_extracted"})
 
 
 def check_batch(body: bytes, *, work_max: int = SCHEMA_WORK_MAX) -> Validated:
-    """Never raises for anything in ``body``.
+    """Never raises because of the content of ``body``.
 
-    But for a ``work_max`` below the limit (in its unit): then TooDearHere, when it might be more.
+    ``work_max`` is in the unit of SCHEMA_WORK_MAX. If it is lower than that limit and validation
+    might exceed it, raises TooExpensiveInline.
     """
     try:
         request = parse_batch_fast(body)
@@ -46,7 +47,7 @@ def check_batch(body: bytes, *, work_max: int = SCHEMA_WORK_MAX) -> Validated:
 
 
 def _check_columns(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Validated | None:
-    """None for whatever is not ordinary: wrong or not."""
+    """None if the batch is not an ordinary one, valid or not."""
     try:
         check_envelope(request)
         return _check_ordinary_batch(request, body, work_max)
@@ -56,7 +57,7 @@ def _check_columns(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -
 
 def _check_ordinary_batch(request: dict[str, Any], body: bytes, work_max: int) -> Validated | None:
     messages = request["messages"]
-    # target-stitch ends a table's last batch with the switch to its version.
+    # target-stitch ends the last batch of a table with an activate_version message.
     upserts = messages[:-1] if is_version_switch(messages[-1]) else messages
     if not upserts or not _upserts_ordinary(upserts):
         return None

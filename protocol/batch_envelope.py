@@ -1,4 +1,4 @@
-"""A batch around its messages: arguments, their types, how many messages (B1-B3, B15-B17)."""
+"""Validate the arguments of a batch and the number of its messages (B1-B3, B15-B17)."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from protocol.refusals.batch import (
 from protocol.table_names import storable
 
 REQUIRED = ("table_name", "schema", "messages")
-# In the order in which they are checked, with the word that everit has for the wanted type.
+# In the order in which they are checked, with the name that everit gives to the expected type.
 _TYPES: dict[str, tuple[type, str]] = {
     "table_name": (str, EXPECTED["string"]),
     "table_version": (int, EXPECTED["integer"]),
@@ -28,7 +28,7 @@ _TYPES: dict[str, tuple[type, str]] = {
 
 
 def check_envelope(request: Any) -> None:
-    """Raises EnvelopeInvalid and its kin, in the order of section 2.5."""
+    """Raises the refusals of ``protocol.refusals.batch``, in the order of section 2.5."""
     if type(request) is not dict:
         raise WrongArgumentType("#", EXPECTED["object"], found_type(request))
     for argument in REQUIRED:

@@ -1,4 +1,4 @@
-"""A batch message by message: exact, slower, and able to say what is wrong (wire contract 2.2)."""
+"""Validate a batch message by message: lossless, slower, names the error (wire contract 2.2)."""
 
 from typing import Any
 
@@ -32,7 +32,10 @@ _UPSERT_TYPES: dict[str, type] = {"sequence": int, "data": dict, "time_extracted
 
 
 def check_each_message(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MAX) -> Validated:
-    """Everything, in the order of section 2.5; numbers must be exact. ``body`` is its text."""
+    """Checks everything, in the order of section 2.5.
+
+    ``request`` must have been parsed losslessly from ``body``.
+    """
     try:
         check_envelope(request)
         messages = request["messages"]
@@ -51,12 +54,12 @@ def check_each_message(request: Any, body: bytes, work_max: int = SCHEMA_WORK_MA
 
 
 def is_version_switch(message: Any) -> bool:
-    """Whether it is a faultless version switch."""
+    """Whether the message is a valid activate_version or switch_view message."""
     return type(message) is dict and not _switch_violations(message)
 
 
 def _check_messages(messages: list[Any]) -> None:
-    """Raises MessageInvalid (B4) for the first bad one, then for the sequences (B5)."""
+    """Raises MessageInvalid (B4) for the first invalid message, then checks sequences (B5)."""
     for index, message in enumerate(messages):
         if type(message) is not dict:
             wrong = f": expected type: {EXPECTED['object']}, found: {found_type(message)}"
@@ -117,7 +120,7 @@ _WORDS: dict[type, str] = {
 def _check_records(
     request: dict[str, Any], schema: CompiledSchema, indexes: list[int], datas: list[dict[str, Any]]
 ) -> None:
-    """Raises for the first record that fails: nesting and size, conformity, keys."""
+    """Raises for the first invalid record: nesting and size, conformity to the schema, keys."""
     excess = first_excess(datas)
     # What is nested too deeply never reaches the validator.
     sound = datas[: excess[0]] if excess else datas

@@ -1,10 +1,11 @@
-"""A body's values: the one way to read them, for the gate that checks and the loader that loads.
+"""Parse request bodies, for ingest, which validates them, and for the loader, which loads them.
 
-Were the two to read a body differently, what was accepted might not be what is loaded (hostile
-input 8). ``quick_`` may turn an integer outside 64 bits, or a decimal that a schema wants exact,
-into the nearest float, which is enough to see that all is in order; ``exact_`` never does.
+Both use these functions: if they parsed a body differently, the loaded data might differ from the
+accepted data (hostile input 8). The ``_fast`` functions may turn an integer outside 64 bits, or a
+decimal that a schema wants exact, into the nearest float, which is enough for validation; the
+``_lossless`` functions never do.
 
-All raise MalformedBody and TooManyContainers; of an accepted body none raises anything.
+All raise MalformedBody and TooManyContainers, and nothing for a body that was accepted.
 """
 
 from typing import Any
@@ -33,17 +34,17 @@ def parse_batch_fast(body: bytes) -> Any:
 
 
 def parse_batch_lossless(body: bytes) -> Any:
-    """Decimals are as written too where ``multipleOf`` marks them (loading behaviour 1.3)."""
+    """Also keeps decimals exact where ``multipleOf`` asks for it (loading behaviour 1.3)."""
     return parse_lossless(body, decimals=_needs_decimals(body))
 
 
 def fast_push_is_lossless(body: bytes, media_type: str) -> bool:
-    """True when reading it exactly would give the same."""
+    """True if the lossless parser would return the same value."""
     return is_transit(media_type) or not may_contain_big_integers(body)
 
 
 def fast_batch_is_lossless(body: bytes) -> bool:
-    """True when reading it exactly would give the same."""
+    """True if the lossless parser would return the same value."""
     return not may_contain_big_integers(body) and not _needs_decimals(body)
 
 

@@ -1,4 +1,4 @@
-"""Values that transit can say, JSON cannot, and no type of Python keeps whole."""
+"""Types for Transit values that neither JSON nor a standard Python type can represent exactly."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,14 +16,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ExactDecimal(Decimal):
-    """A decimal that was called one (``~f``), not a number that happens to fit no double."""
+    """A decimal that was tagged as one (``~f``), unlike a number that merely exceeds a double."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A moment, in whole microseconds from 1970 UTC; any year, where ``datetime`` ends at 9999."""
+    """A time in microseconds since 1970 UTC, for any year; ``datetime`` ends at 9999."""
 
     microseconds: int
 
@@ -46,7 +46,7 @@ class Timestamp:
         )
 
     def rfc3339(self) -> str:
-        """Raises ValueError outside of the years 1 to 9999, for which it has no words."""
+        """Raises ValueError outside the years 1 to 9999, which RFC 3339 cannot represent."""
         try:
             moment = _EPOCH + timedelta(microseconds=self.microseconds)
         except OverflowError as error:
@@ -72,9 +72,9 @@ def _date(days: int) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A transit value that no column can hold: composite keys, a link, a tag we do not know.
+    """A Transit value that no column can store: composite keys, a link, an unknown tag.
 
-    It is taken at the gate; the loader rejects the record that holds it (loading behaviour 1.2).
+    Ingest accepts it; the loader rejects the record that contains it (loading behaviour 1.2).
     """
 
     tag: str

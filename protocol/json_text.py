@@ -1,12 +1,12 @@
-"""JSON text to Python values without losing a digit that matters (wire contract 6.3).
+"""Parse JSON without losing significant digits (wire contract 6.3).
 
-orjson reads everything it can; two of its habits are mended here. It refuses numbers that a
-double calls infinite (``1e400``), and it turns integers outside 64 bits into doubles. Only then
-the standard library's parser is used, on text that orjson has found well formed (but for those
-numbers), so what is taken and what is not never depends on which of the two reads the values.
+orjson parses nearly everything, with two exceptions that are handled here: it refuses numbers that
+overflow a double (``1e400``), and it turns integers outside 64 bits into doubles. For these the
+parser of the standard library is used, on text that orjson has found well formed apart from those
+numbers, so whether a body is accepted never depends on which parser reads it.
 
-What comes out: dict, list, str, bool, None; int for a number without fraction and exponent;
-float for the others, Decimal where a float would be infinite. Of equal keys the last wins.
+Returns dict, list, str, bool and None; int for a number without fraction and exponent; float for
+other numbers, Decimal where a float would be infinite. If a key is repeated, the last one wins.
 """
 
 import json
@@ -23,9 +23,14 @@ from protocol.refusals.edge import MalformedBody, TooManyContainers
 INTEGER_DIGITS_MAX = 4_300
 
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-# Up to and with the next number that might be infinite, which has 210 digits or more in a row or
-# an exponent of three. Its first digits are kept and an exponent is dropped: that leaves a number
-# well formed if it was, and ill formed if it was.
+# Matches everything up to and including the next number that might overflow a double: one with 210
+# or more consecutive digits, or with an exponent of three or more digits. Read it as:
+#     ( ( text that is neither string nor digit
+#       | a whole string, so that digits inside strings are skipped
+#       | a number that cannot overflow )*  and the first one or two digits of the huge number )
+#     the rest of its digits, and its exponent
+# The possessive quantifiers (``++``, ``*+``) keep the match linear in the body. Group 1 is kept and
+# the rest dropped: the number stays well formed if it was, and malformed if it was.
 _UP_TO_HUGE_NUMBER = re.compile(
     rb"""((?:[^"0-9]++
           |"(?:[^"\\]++|\\.)*+"
@@ -34,16 +39,16 @@ _UP_TO_HUGE_NUMBER = re.compile(
        [0-9]*+ (?:[eE]\+?[0-9]{3,}+(?![0-9.eE+-]))?""",
     re.DOTALL | re.VERBOSE,
 )
-# A number that a double gives back as another text: with zeros at its end, or an exponent.
+# A number that a double prints differently: with trailing zeros, or with an exponent.
 _NONCANONICAL_NUMBER = re.compile(rb"(?:\.[0-9]+0|[eE][+-]?[0-9]+)[\s,\]}]")
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _NUMBERS_TO_ZERO = bytes.maketrans(b"123456789.", b"0000000000")
 
 
 def parse(body: bytes) -> Any:
-    """The value of ``body``, where an integer outside 64 bits may have become a float.
+    """Parse ``body``; an integer outside 64 bits may become a float.
 
-    Raises MalformedBody and TooManyContainers, nothing else.
+    Raises only MalformedBody and TooManyContainers.
     """
     refuse_too_many_containers(body)
     try:
@@ -53,9 +58,9 @@ def parse(body: bytes) -> Any:
 
 
 def parse_lossless(body: bytes, *, decimals: bool = False) -> Any:
-    """The same with every integer exact; with ``decimals``, every other number is a Decimal.
+    """Parse ``body`` with exact integers; with ``decimals``, other numbers become Decimal.
 
-    An integer of more than 4,300 digits is a Decimal too. Raises what ``parse`` raises.
+    An integer of more than 4,300 digits becomes a Decimal. Raises what ``parse`` raises.
     """
     value = parse(body)
     if decimals or may_contain_big_integers(body):
@@ -64,7 +69,7 @@ def parse_lossless(body: bytes, *, decimals: bool = False) -> Any:
 
 
 def refuse_too_many_containers(body: bytes) -> None:
-    """Raises TooManyContainers. Counted in the text, because parsing is what costs memory."""
+    """Raises TooManyContainers. Counts in the text, because parsing is what costs memory."""
     if len(body) <= 2 * CONTAINERS_MAX or _count_openings(body) <= CONTAINERS_MAX:
         return
     if _count_openings(_STRINGS.sub(b"", body)) > CONTAINERS_MAX:
@@ -72,20 +77,20 @@ def refuse_too_many_containers(body: bytes) -> None:
 
 
 def may_contain_big_integers(body: bytes) -> bool:
-    """False when no integer of ``body`` lies outside 64 bits."""
+    """False only if no integer in ``body`` lies outside 64 bits."""
     digits = body.translate(_DIGITS_TO_ZERO)
     return b"0" * 20 in digits or b"-" + b"0" * 19 in digits
 
 
 def may_contain_long_decimals(body: bytes) -> bool:
-    """False when every number of ``body`` has so few digits that a double gives them back."""
+    """False only if every number in ``body`` has few enough digits for a double."""
     return b"0" * 17 in body.translate(_NUMBERS_TO_ZERO)
 
 
 def may_contain_noncanonical_numbers(body: bytes) -> bool:
-    """False when a double gives back every number of ``body`` that it holds as it is written.
+    """False only if every number that a double can represent is also printed as it was written.
 
-    What a double calls zero is among the spellings: such a number has an exponent.
+    This covers numbers that underflow to zero, because they have an exponent.
     """
     return _NONCANONICAL_NUMBER.search(body) is not None
 
@@ -95,7 +100,7 @@ def _count_openings(text: bytes) -> int:
 
 
 def _parse_with_huge_numbers(body: bytes, parser_text: str) -> Any:
-    """The value of a body that is well formed but for the size of its numbers."""
+    """Parse a body that is well formed except for the magnitude of its numbers."""
     tamed: list[bytes] = []
     end = 0
     while len(tamed) < HUGE_NUMBERS_MAX and (match := _UP_TO_HUGE_NUMBER.match(body, end)):
@@ -117,8 +122,8 @@ def _parse_keeping_digits(body: bytes, *, decimals: bool, inexact: Any) -> Any:
     try:
         return decoder.decode(body.decode())
     except RecursionError:
-        # orjson reads deeper than this parser. Nothing that deep is accepted by any endpoint,
-        # so the digits in it do not matter: let the check of the nesting refuse it by its name.
+        # orjson parses deeper than this parser. No endpoint accepts such nesting, so the digits
+        # do not matter: the nesting check refuses the body with the right reason.
         return inexact
 
 
@@ -141,4 +146,4 @@ def exact_decimal(text: str) -> Decimal:
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise MalformedBody(f"{constant} is not JSON")  # pragma: no cover — orjson refused it before
+    raise MalformedBody(f"{constant} is not JSON")  # pragma: no cover — orjson refuses it first

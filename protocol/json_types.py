@@ -1,4 +1,4 @@
-"""What everit's validator, whose texts clients know, calls a type (wire contract 2.2)."""
+"""The type names of everit's validator, which clients expect in errors (wire contract 2.2)."""
 
 from decimal import Decimal
 from typing import Any

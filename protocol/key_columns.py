@@ -1,4 +1,4 @@
-"""What every endpoint asks of the values that make up a record's key."""
+"""Validate the key values of records, for every endpoint."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -9,9 +9,9 @@ from protocol.limits import KEY_CHARACTERS_MAX
 
 
 def keys_in_order(key_names: Sequence[str], datas: Sequence[dict[str, Any]]) -> bool:
-    """Every key is there, is not null and, if a string, short enough, in every ``data``.
+    """Whether in every ``data`` each key is not null and, if a string, short enough.
 
-    Raises KeyError when one is absent.
+    Raises KeyError if a key is absent.
     """
     for name in dict.fromkeys(key_names):
         column = list(map(itemgetter(name), datas))
@@ -31,5 +31,5 @@ def longest(values: Sequence[Any]) -> int:
 
 
 def too_long(value: Any) -> bool:
-    """Characters are counted, not bytes (wire contract X1)."""
+    """Counts characters, not bytes (wire contract X1)."""
     return type(value) is str and len(value) > KEY_CHARACTERS_MAX

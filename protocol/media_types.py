@@ -1,4 +1,4 @@
-"""The two media types of the Import API; parameters never matter (wire contract 1.1)."""
+"""The two media types of the Import API; parameters are ignored (wire contract 1.1)."""
 
 JSON = "application/json"
 TRANSIT = "application/transit+json"

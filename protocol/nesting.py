@@ -1,7 +1,7 @@
-"""How deep ``data`` is nested and how many values it holds (wire contract section 3).
+"""Check the nesting depth and the number of values of ``data`` (wire contract section 3).
 
 ``data`` itself is level 1; objects and arrays are levels, every other value is a data point.
-Nothing here recurses, and flat data costs one look a record.
+Nothing here recurses, and flat data costs one check per record.
 """
 
 import gc
@@ -21,7 +21,7 @@ class Excess(Enum):
 
 
 def first_excess(datas: Sequence[dict[str, Any]]) -> tuple[int, Excess] | None:
-    """The index of the first ``data`` beyond a limit and which limit; the depth counts first."""
+    """The index of the first ``data`` over a limit, and which limit; depth is checked first."""
     if within_limits(datas):
         return None
     if len(datas) == 1:
@@ -35,8 +35,8 @@ def first_excess(datas: Sequence[dict[str, Any]]) -> tuple[int, Excess] | None:
 
 
 def within_limits(datas: Sequence[dict[str, Any]]) -> bool:
-    # CPython tracks a dict for garbage collection only once it holds something that could hold
-    # something else. So a dict that is not tracked is flat; where all are tracked, this is slower.
+    # CPython tracks a dict for garbage collection only once it contains a container. So an
+    # untracked dict is flat; if all are tracked, this is only slower.
     if not any(map(gc.is_tracked, datas)):
         return max(map(len, datas), default=0) <= DATA_POINTS_MAX
     if max(map(len, datas)) > DATA_POINTS_MAX:
@@ -50,14 +50,14 @@ def _nested_within_limits(datas: Sequence[dict[str, Any]]) -> bool:
         return points is not None and points <= DATA_POINTS_MAX
     if points <= DATA_POINTS_MAX:
         return True
-    # More than one may have, but among many. Parts that hold half of it on average.
+    # More than one ``data`` may have, but spread over many: halve the points per part.
     size = max(1, len(datas) * DATA_POINTS_MAX // (2 * points))
     parts = (datas[start : start + size] for start in range(0, len(datas), size))
     return all(map(_nested_within_limits, parts))
 
 
 def members(value: Any) -> int:
-    """How many values a value within the limits holds, at any depth."""
+    """The number of values, at any depth, inside a value that is within the limits."""
     found = 0
     containers = [value] if type(value) in _CONTAINERS else []
     while containers:
@@ -67,7 +67,7 @@ def members(value: Any) -> int:
 
 
 def _points(containers: Sequence[Any]) -> int | None:
-    """How many values all of them hold together; None when one is too deep."""
+    """The number of values in all containers together; None if one is nested too deeply."""
     points = 0
     for _ in range(NESTING_LEVELS_MAX):
         points += sum(map(len, containers))

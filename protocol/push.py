@@ -1,8 +1,8 @@
-"""Whether a push is taken: wire contract 1.4, in the order of 2.5.
+"""Validate the body of a push (wire contract 1.4, in the order of 2.5).
 
-Nearly every push is perfectly ordinary: upserts of one client, all with the same arguments.
-That is decided by columns, in compiled code, at a fraction of what parsing cost. Whatever is not
-ordinary is looked at record by record (``push_records``), which also says what is wrong.
+Nearly every push is ordinary: upserts of one client, all with the same arguments. Such a push is
+validated column by column, in compiled code, at a fraction of the cost of parsing. Other pushes are
+validated record by record (``push_records``), which names the error.
 """
 
 from collections import Counter
@@ -35,12 +35,12 @@ _data = itemgetter("data")
 _table_version = itemgetter("table_version")
 _namespace = itemgetter("namespace")
 
-# More lists of keys than this in one push, and looking at each record is faster.
+# With more distinct key lists than this in one push, validating each record is faster.
 _KEY_LISTS_MAX = 16
 
 
 def check_push(body: bytes, media_type: str) -> Validated:
-    """Never raises for anything in ``body``. ``media_type`` is one of the two that push takes."""
+    """Never raises because of ``body``. ``media_type`` is one of the two that push accepts."""
     try:
         records = _records(parse_push_fast(body, media_type))
     except Refusal as refusal:
@@ -57,7 +57,7 @@ def check_push(body: bytes, media_type: str) -> Validated:
 
 
 def _records(records: Any) -> list[Any]:
-    """The array of records, not yet looked at. Raises what fits P1, P17, P18."""
+    """The array of records, not yet validated. Raises the refusals of P1, P17 and P18."""
     if type(records) is not list:
         raise NotAnArray
     if not records:
@@ -68,7 +68,7 @@ def _records(records: Any) -> list[Any]:
 
 
 def _check_columns(records: list[Any]) -> Validated | None:
-    """None for whatever is not ordinary: wrong or not."""
+    """None if the push is not an ordinary one, valid or not."""
     try:
         return (
             _check_ordinary_push(records)
@@ -76,11 +76,11 @@ def _check_columns(records: list[Any]) -> Validated | None:
             else _check_ordinary_record(records[0])
         )
     except (KeyError, TypeError):
-        return None  # an argument or a key is absent, or something is no record
+        return None  # an argument or a key is absent, or an element is not a record
 
 
 def _check_ordinary_record(record: Any) -> Validated | None:
-    """A push of one flat record is the commonest of all; columns only pay from two on."""
+    """A push of one flat record is the most common; columns pay off from two records on."""
     if type(record) is not dict or record.keys() != REQUIRED:
         return None
     table, sequence, data = record["table_name"], record["sequence"], record["data"]
@@ -92,7 +92,7 @@ def _check_ordinary_record(record: Any) -> Validated | None:
         or type(table) is not str
         or is_blank(table)
         or type(data) is not dict
-        or is_tracked(data)  # holds more than plain values (nesting.py)
+        or is_tracked(data)  # contains more than scalars (nesting.py)
         or len(data) > DATA_POINTS_MAX
         or not _is_key_list(record["key_names"])
     ):
@@ -162,7 +162,7 @@ def _options_ordinary(records: list[Any]) -> bool:
 
 
 def _keys_ordinary(key_lists: list[Any], datas: list[Any]) -> bool:
-    """Raises TypeError where ``data`` is no object: nothing else has keys to look up."""
+    """Raises TypeError if a ``data`` is not an object, which has no keys to look up."""
     if key_lists.count(key_lists[0]) == len(key_lists):
         return _is_key_list(key_lists[0]) and keys_in_order(key_lists[0], datas)
     if set(map(type, key_lists)) != {list}:

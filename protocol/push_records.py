@@ -1,4 +1,4 @@
-"""A push record by record: exact, slower, and able to say what is wrong (wire contract 2.3)."""
+"""Validate a push record by record: lossless, slower, names the error (wire contract 2.3)."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ _EXCESS = {Excess.LEVELS: TOO_DEEP, Excess.POINTS: TOO_MANY_POINTS}
 
 
 def check_each_record(records: list[Any]) -> Validated:
-    """Every record on its own, in the order of section 2.5; integers must be exact."""
+    """Checks every record, in the order of section 2.5; integers must have been parsed exactly."""
     if any(type(record) is not dict for record in records):
         return refused_before_owner_check(NotAnArray())
     first = records[0].get("client_id")
@@ -63,7 +63,7 @@ def check_each_record(records: list[Any]) -> Validated:
 
 
 def client_id_of(value: Any) -> int | None:
-    """The id, also when it came as a string of digits, which one real client sends (5.3)."""
+    """The id as an integer; also accepts a string of digits, which one real client sends (5.3)."""
     if type(value) is int:
         return value
     if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX:
@@ -72,13 +72,13 @@ def client_id_of(value: Any) -> int | None:
 
 
 def _same_client(record: PushRecord, client_id: int) -> bool:
-    """An id of another type is no other client; it is refused as what it is."""
+    """A client id of the wrong type is not another client; it gets its own refusal."""
     value = record.get("client_id")
     return value is None or value == client_id or client_id_of(value) == client_id
 
 
 def _reasons(records: list[PushRecord]) -> list[RecordErrors]:
-    """What is wrong with each bad record, in order; at most as many as an answer holds."""
+    """The errors of each invalid record, in order; at most RECORD_ERRORS_MAX."""
     datas = [data for record in records if type(data := record.get("data")) is dict]
     excess_possible = not within_limits(datas)
     reasons = []
@@ -111,7 +111,7 @@ def _reason(record: PushRecord, *, excess_possible: bool) -> RecordErrors:
 
 
 def _blank(value: Any) -> bool:
-    """Absent, or a text of nothing (P12): of any argument, whatever its type should be."""
+    """Absent, null or a blank string (P12), for an argument of any type."""
     return value is None or (type(value) is str and is_blank(value))
 
 
@@ -146,7 +146,7 @@ def _namespace(value: Any) -> list[str]:
 
 
 def _number(value: Any) -> list[str]:
-    """What is wrong with a signed 64-bit integer."""
+    """Why ``value`` is not a signed 64-bit integer."""
     if type(value) is int:
         if value > SEQUENCE_MAX:
             return [TOO_HIGH]

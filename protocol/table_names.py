@@ -1,15 +1,15 @@
-"""Names of tables as Postgres can store them."""
+"""Convert table names to what PostgreSQL can store."""
 
 from collections.abc import Mapping
 
 
 def storable(table_name: str) -> str:
-    """Without U+0000, which Postgres text cannot hold (loading behaviour OP-30)."""
+    """The name without U+0000, which PostgreSQL text cannot contain (loading behaviour OP-30)."""
     return table_name.replace("\0", "")
 
 
 def merged(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    """Storable names with how many records each has, in the order of their first appearance."""
+    """Storable names with their numbers of records, in order of first appearance."""
     if not any("\0" in name for name in counts):
         return tuple(counts.items())
     tables: dict[str, int] = {}

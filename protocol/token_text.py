@@ -1,7 +1,7 @@
-"""What a token looks like: prefix, randomness, checksum. The rule is the design's promise 4.
+"""The format of tokens: prefix, randomness, checksum (design, promise 4).
 
-A checksum over prefix and randomness lets anybody tell a mangled token (cut, retyped, of another
-kind) from one that was never ours or is no longer valid, without asking a database.
+The checksum over prefix and randomness distinguishes a mangled token (truncated, mistyped, of
+another kind) from an unknown or revoked one without a database query.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import zlib
 from enum import StrEnum
 from typing import Literal
 
-# at_: pushes records (an access token). ac_: speaks to the Connect API (a Connect token).
+# at_: an access token, which pushes records. ac_: a Connect token, for the Connect API.
 Prefix = Literal["at_", "ac_"]
 
 RANDOM_BITS = 256
@@ -18,12 +18,12 @@ RANDOM_CHARACTERS = 43
 CHECKSUM_CHARACTERS = 6
 LAST_CHARACTERS = 4
 
-# Published for secret scanners. A match whose checksum fails is no token of ours.
+# Published for secret scanners. A match with a wrong checksum is not a token of Pushgate.
 PUBLISHED_PATTERN = r"\ba[tc]_[0-9A-Za-z]{49}\b"
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-# Wider than a token's form: mangled ones are still secrets.
+# Wider than the format of a token: a mangled token is still a secret.
 _TO_BE_MASKED = re.compile(r"(a[tc])_[0-9A-Za-z]{20,}")
 _BODY = re.compile(r"[0-9A-Za-z]{49}")
 
@@ -35,7 +35,7 @@ class TokenShape(StrEnum):
 
 
 def token_text(prefix: Prefix, randomness: int) -> str:
-    """``randomness`` is a number of 256 bits; where it comes from is the caller's duty."""
+    """``randomness`` is a 256-bit number from a cryptographic source, supplied by the caller."""
     if not 0 <= randomness < 1 << RANDOM_BITS:
         raise ValueError("the randomness of a token is a number of 256 bits")
     body = prefix + _base62(randomness, RANDOM_CHARACTERS)
@@ -43,9 +43,9 @@ def token_text(prefix: Prefix, randomness: int) -> str:
 
 
 def recognise_token(unverified: str, prefix: Prefix) -> TokenShape:
-    """Never raises, whatever the text. Well formed says nothing about being known or active.
+    """Never raises. A well-formed token may still be unknown or revoked.
 
-    A token of the other kind is not ours here.
+    A token with the other prefix is NOT_OURS.
     """
     if not unverified.startswith(prefix):
         return TokenShape.NOT_OURS
@@ -56,22 +56,22 @@ def recognise_token(unverified: str, prefix: Prefix) -> TokenShape:
 
 
 def token_hash(well_formed: str) -> bytes:
-    """SHA-256, 32 bytes: all that is ever stored of a token besides its last four characters."""
+    """SHA-256, 32 bytes. Only this and the last four characters of a token are ever stored."""
     return hashlib.sha256(well_formed.encode("ascii")).digest()
 
 
 def last_four(well_formed: str) -> str:
-    """Of the checksum, so they tell nothing that helps to guess the rest."""
+    """The last characters of the checksum, which do not help to guess the token."""
     return well_formed[-LAST_CHARACTERS:]
 
 
 def masked(text: str) -> str:
-    """For what people and logs are told: somebody may have put a token where none belongs."""
+    """``text`` with tokens masked, for messages and logs that repeat user input."""
     return _TO_BE_MASKED.sub(r"\1_***", text)
 
 
 def _checksum(body: str) -> str:
-    # For every push that is made: three looks into a table, and no loop.
+    # Runs for every push: three table look-ups instead of a loop.
     high, low = divmod(zlib.crc32(body.encode("ascii")), len(_PAIRS))
     high, middle = divmod(high, len(_PAIRS))
     return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]

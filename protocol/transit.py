@@ -1,11 +1,11 @@
-"""Transit+JSON, compact and verbose, to plain Python values (wire contract section 6).
+"""Decode Transit+JSON, compact and verbose, into plain Python values (wire contract section 6).
 
 A map becomes a dict with string keys, a set or list a list; ~i ~n int, ~f ExactDecimal, ~d ~z
-float, ~m ~t Timestamp, ~u ~r ~: ~$ ~c ~b str; what nothing else can hold is Tagged.
+float, ~m ~t Timestamp, ~u ~r ~: ~$ ~c ~b str; any other tag becomes Tagged.
 
-Written here because the reader on PyPI answers with types of its own (frozendict, Boolean), at
-a third of the speed. What makes it quick: records of one push repeat the same keys as the same
-cache codes, so a map's keys are looked up all at once by the tuple of their codes.
+We do not use the reader on PyPI because it returns types of its own (frozendict, Boolean) and has a
+third of the speed. This one is fast because the records of a push repeat the same keys as the same
+cache codes: all keys of a map are looked up together, by the tuple of their codes.
 """
 
 import re
@@ -71,7 +71,7 @@ class _TransitReader:
     def __init__(self, *, remember: bool) -> None:
         self._remember = remember
         self._next_code = 0
-        # What each code stands for as it was first written, and as a key of a map.
+        # For each cache code: the value as first written, and the value as a map key.
         self._written: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         # The keys of whole maps, by their codes.
@@ -106,7 +106,7 @@ class _TransitReader:
             raise MalformedBody("a map with an array or object as a key") from None
         if keys is None:
             return self._map_in_order(items)
-        # One look at each value, without a call for those that stand for themselves.
+        # One check per value, without a call for values that need no decoding.
         return dict(
             zip(
                 keys,
@@ -164,7 +164,7 @@ class _TransitReader:
         return _key_text(_scalar(written)) if written[:1] in _SPECIAL else written
 
     def _tag(self, written: str) -> str | None:
-        """The name of the tag that ``written`` is or stands for; it then gets its code."""
+        """The tag name that ``written`` is or refers to; a new name gets a cache code."""
         if written[:2] == "~#":
             if len(written) >= _CACHEABLE_CHARACTERS_MIN:
                 self._give_code(written)

@@ -1,4 +1,4 @@
-"""What the gate needs to know of a request body once it has been read."""
+"""The result of validating a request body."""
 
 from typing import NamedTuple
 
@@ -6,25 +6,25 @@ from protocol.refusals import Refusal
 
 
 class Validated(NamedTuple):
-    """One body, checked. With ``early`` or ``late`` set, the counts may be zero.
+    """The result for one body. If a refusal is set, the counts may be zero.
 
-    The wire contract (2.5) puts two checks that need the token's row between ours: does the
-    client own the token (P7), is the source active (P5, B11). ``early`` comes before them,
-    ``late`` after; the first refusal in that order is the answer.
+    The wire contract (2.5) puts two checks that need the row of the token between the checks of
+    the body: whether the client owns the token (P7) and whether the source is active (P5, B11).
+    ``refusal_before_owner_check`` applies before them, ``refusal_after_owner_check`` after them;
+    the first refusal in that order is the response.
     """
 
     records: int
-    # Names in order of first appearance with U+0000 dropped, equal names merged, and how many
-    # records each has.
+    # Table names without U+0000, in order of first appearance, with their numbers of records.
     tables: tuple[tuple[str, int], ...]
-    # The first record's; push only. None also when it is not an integer, which ``late`` refuses.
+    # Of the first record; push only. None if it is not an integer, which is refused later.
     client_id: int | None
     refusal_before_owner_check: Refusal | None
     refusal_after_owner_check: Refusal | None
-    # Without keys, so that a repeat would be loaded as rows of its own; batch only.
+    # Has no keys, so that loading it twice would duplicate its rows; batch only.
     append_only: bool = False
-    # The least and the greatest, where nothing but sequences decides between this push and others:
-    # of upserts without versions of their table, when all are ordinary.
+    # Smallest and greatest sequence of an ordinary push without table versions, where sequences
+    # alone decide between this push and others; otherwise None.
     sequences: tuple[int, int] | None = None
 
 

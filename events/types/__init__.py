@@ -1,4 +1,4 @@
-"""The vocabulary of the log: what can have happened, in the past tense."""
+"""The facts of the log: what can have happened, in the past tense."""
 
 from events.types.accounts import (
     AccountFact,

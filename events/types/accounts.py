@@ -1,4 +1,4 @@
-"""Facts of an account's stream, ``account/7``."""
+"""Facts of the stream of an account, ``account/7``."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ class AccountOpened:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectTokenGenerated:
-    """``token_hash`` is SHA-256 of the token text, 64 hex digits; the text itself is nowhere."""
+    """``token_hash`` is SHA-256 of the token text, 64 hex digits; the text itself is not stored."""
 
     connect_token_id: int
     token_hash: str
@@ -28,7 +28,7 @@ class ConnectTokenRevoked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemberAdded:
-    """A person; the e-mail address stands beside the log, where it can be erased."""
+    """A person; the e-mail address is stored outside the log, where it can be erased."""
 
     member_id: int
     role: Role
@@ -47,9 +47,9 @@ class MemberRemoved:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemberLinkMade:
-    """A further one-time link, the first one being told by MemberAdded.
+    """A further one-time link; the first one comes with MemberAdded.
 
-    Whoever holds it chooses the member's password, and so can be that member.
+    Anyone who has the link can set the password of the member and sign in as the member.
     """
 
     member_id: int

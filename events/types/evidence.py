@@ -1,14 +1,14 @@
-"""Facts that a log states about other evidence: streams ``receipts`` and ``log``."""
+"""Facts about receipts and about the log itself: streams ``receipts`` and ``log``."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReceiptsSealed:
-    """The receipts numbered ``first`` to ``last``, both included, of which there are ``count``.
+    """The ``count`` receipts numbered ``first`` to ``last``, inclusive.
 
     ``root`` is the Merkle root (64 hex digits) over their texts in order of number. Numbers have
-    gaps; seals do not: each begins one after the ``last`` of the one before it, from 1.
+    gaps, seals do not: each seal starts one after the ``last`` of the previous one, from 1.
     """
 
     first: int
@@ -19,10 +19,10 @@ class ReceiptsSealed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogRestored:
-    """The log was put back from a backup and goes on here, under a new origin.
+    """The log was restored from a backup and continues under a new origin.
 
-    The old ones are the three lines of the last checkpoint that is known to have been handed out,
-    its root as 64 hex digits. Facts between this one's number and ``old_size`` are lost.
+    ``old_origin``, ``old_size`` and ``old_root`` (64 hex digits) are those of the last checkpoint
+    known to have been published. Facts from the number of this one to ``old_size`` are lost.
     """
 
     old_origin: str

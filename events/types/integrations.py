@@ -1,4 +1,4 @@
-"""Facts of an integration's own life, in its stream ``integration/12``."""
+"""Facts of the stream of an integration, ``integration/12``."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ class IntegrationCreated:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IntegrationRenamed:
-    """The schema name stays what it was (wire contract 4.6)."""
+    """The schema name does not change (wire contract 4.6)."""
 
     display_name: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IntegrationPaused:
-    """``paused_at`` is the caller's own text, a time of at most 64 characters."""
+    """``paused_at`` is the text sent by the caller, a time of at most 64 characters."""
 
     paused_at: str
 

@@ -1,11 +1,11 @@
-"""Facts of an integration's tokens, in the integration's stream."""
+"""Facts of access tokens, in the stream of their integration."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenGenerated:
-    """``token_hash`` is SHA-256 of the token text, 64 hex digits; the text itself is nowhere."""
+    """``token_hash`` is SHA-256 of the token text, 64 hex digits; the text itself is not stored."""
 
     token_id: int
     token_hash: str

@@ -1,8 +1,8 @@
-"""Every no of the Import API, with its literal answer (wire contract 2.2, 2.3, 2.5 and 3).
+"""Every refusal of the Import API, with its literal response (wire contract 2.2, 2.3, 2.5 and 3).
 
-One class per refusal; ``code`` is what metrics, logs and the command line call it. Bodies are
-compact, their keys in the contract's order: a real client compares raw bytes. ``edge`` holds what
-is the same for every endpoint, ``batch`` and ``push`` what each says of its own bodies.
+One class per refusal; ``code`` is its name in metrics, logs and commands. Bodies are compact and
+keep the key order of the contract, because a real client compares raw bytes. ``edge`` contains the
+refusals shared by all endpoints, ``batch`` and ``push`` those of their bodies.
 """
 
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ TEXT_TYPE = "text/plain"
 
 
 class Refusal(Exception):
-    """A request is not taken, and nothing of it is stored."""
+    """The request is not accepted, and nothing of it is stored."""
 
     code: ClassVar[str]
     status: ClassVar[int]
@@ -29,7 +29,7 @@ class Refusal(Exception):
 
 
 def shown(text: str) -> str:
-    """A piece of the request as an answer may repeat it: bounded, and always writable."""
+    """A piece of the request, truncated and re-encoded so that a response can repeat it."""
     if len(text) > ECHOED_CHARACTERS_MAX:
         text = text[:ECHOED_CHARACTERS_MAX] + "…"
     return text.encode("utf-8", "replace").decode()

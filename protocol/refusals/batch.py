@@ -1,4 +1,4 @@
-"""What a batch is refused with once it has been parsed: always 400, always one ``error``."""
+"""Refusals of a parsed batch: always 400, with one ``error``."""
 
 from protocol.limits import (
     DATA_POINTS_MAX,
@@ -12,7 +12,7 @@ from protocol.refusals import Refusal, shown
 
 
 class BatchRefusal(Refusal):
-    """One object with the one key ``error``; the texts are those of everit's validator."""
+    """An object with the single key ``error``; the texts are those of everit's validator."""
 
     status = 400
 
@@ -21,7 +21,7 @@ class BatchRefusal(Refusal):
 
 
 class EnvelopeInvalid(BatchRefusal):
-    """B3, B15, B17 and the other things wrong with the request around the messages."""
+    """B3, B15, B17 and other errors of the request around the messages."""
 
     code = "envelope_invalid"
 
@@ -30,7 +30,7 @@ class EnvelopeInvalid(BatchRefusal):
 
 
 class WrongArgumentType(EnvelopeInvalid):
-    """B3, B15, B17. ``pointer`` is ``#`` or ``#/table_name`` and the like."""
+    """B3, B15, B17. ``pointer`` is ``#``, ``#/table_name`` and so on."""
 
     code = "wrong_argument_type"
 
@@ -91,7 +91,7 @@ class TooManyMessages(EnvelopeInvalid):
 
 
 class MessageInvalid(EnvelopeInvalid):
-    """B4. ``branches`` are the violations of each of the two shapes that a message may have."""
+    """B4. ``branches`` are the violations of each of the two forms that a message may have."""
 
     code = "message_invalid"
 
@@ -122,7 +122,7 @@ class SequenceTooLow(EnvelopeInvalid):
 
 
 class SchemaInvalid(BatchRefusal):
-    """The ``schema`` of a batch cannot be used; ``reason`` says what to change in it."""
+    """The ``schema`` of a batch cannot be used; ``reason`` describes the problem."""
 
     code = "schema_invalid"
 

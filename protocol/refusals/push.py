@@ -1,4 +1,4 @@
-"""What a push or a validate is refused with once it has been parsed."""
+"""Refusals of a parsed push or validate request."""
 
 from protocol.limits import (
     DATA_POINTS_MAX,
@@ -12,7 +12,7 @@ from protocol.refusals import Refusal
 
 
 class NotAnArray(Refusal):
-    """P1: the root is no array, or something in it is no record."""
+    """P1: the root is not an array, or an element is not a record."""
 
     code = "not_an_array"
     status = 400
@@ -60,7 +60,7 @@ class ForeignClient(Refusal):
 
 
 class RecordsRefused(Refusal):
-    """P11 to P16: one reason per bad record, in order. Good records are refused with them."""
+    """P11 to P16: the errors of each invalid record, in order. The whole push is refused."""
 
     code = "records_refused"
     status = 422
@@ -88,7 +88,7 @@ class SeveralClients(RecordsRefused):
         super().__init__([reason])
 
 
-# What a reason says of a field of a record (P12 to P16).
+# Error texts for the fields of a record (P12 to P16).
 BLANK = "can't be blank"
 UNKNOWN_KEY = "unknown key"
 NOT_AN_INTEGER = "should be an integer"

@@ -1,4 +1,4 @@
-"""What only a relay refuses: a gate knows callers by their tokens."""
+"""Refusals that only a relay sends; ingest identifies callers by their tokens."""
 
 from protocol.refusals import Refusal
 

@@ -1,5 +1,5 @@
-"""The JSON Schema of a batch: read strictly, compiled once, applied to all records in one call.
+"""The JSON Schema of a batch: normalised, compiled once, applied to all records in one call.
 
-``dialect`` reads what a client sent, ``cost`` bounds what it may make us do, ``compiled`` keeps
-the result, ``violations`` says what is wrong with a record.
+``normalise`` reads the schema of the client, ``cost`` bounds the cost of applying it, ``compiled``
+caches the result, ``explanation`` and ``violations`` describe why a record does not conform.
 """

@@ -1,4 +1,4 @@
-"""Compiled schemas, and the ones we keep. No schema ever reaches a network or a file."""
+"""Compile and cache JSON Schemas. A schema never causes network or file access."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ _MEMORY_PER_STATE = 1_500
 
 
 class TooExpensiveInline(Exception):
-    """Nothing is wrong so far; the check may only take longer than the caller can wait."""
+    """No error so far; validation may take longer than the caller is willing to block."""
 
 
 class CompiledSchema:
-    """A schema ready to be applied. ``bytes`` is an estimate of the memory it holds."""
+    """A schema ready to be applied. ``bytes`` is an estimate of its memory."""
 
     def __init__(self, schema: Schema) -> None:
-        """Raises SchemaInvalid and its kin."""
+        """Raises SchemaInvalid, SchemaTypeUnknown or SubschemaNotObject."""
         prepared = normalise(schema)
         self.cost: SchemaCost = cost_of(prepared.nodes)
         text = _text(prepared.schema)
@@ -44,14 +44,14 @@ class CompiledSchema:
     def refuse_if_too_expensive(
         self, datas: Sequence[Any], body: bytes, work_max: int = SCHEMA_WORK_MAX
     ) -> None:
-        """Raises SchemaInvalid if checking ``datas``, those of ``body``, might take too long.
+        """Raises SchemaInvalid if validating ``datas``, parsed from ``body``, may take too long.
 
-        Raises TooDearHere if it is only more than ``work_max``.
+        Raises TooExpensiveInline if it may only exceed ``work_max``.
         """
         fixed = self.cost.record * len(datas) + self.cost.character * len(body)
         if fixed + self.cost.value * len(body) // 2 <= work_max:
             return
-        # Each value stands behind a comma or is the first of its object or array.
+        # Each value follows a comma or is the first of its object or array.
         values = body.count(b",") + body.count(b"{") + body.count(b"[")
         if fixed + self.cost.value * values > SCHEMA_WORK_MAX:
             raise SchemaInvalid("too costly for so much data; send fewer records a request")
@@ -59,11 +59,11 @@ class CompiledSchema:
             raise TooExpensiveInline
 
     def accepts(self, datas: Sequence[Any]) -> bool:
-        """Whether every one conforms; none may be nested beyond our own limit."""
+        """Whether every record conforms; none may exceed NESTING_LEVELS_MAX."""
         return self._validator.is_valid(datas)
 
     def violations(self, data: Any, schema: Schema) -> list[str]:
-        """The lines that say why one ``data`` does not conform to ``schema``, this one's source."""
+        """Lines that describe why ``data`` does not conform. ``schema`` is the original schema."""
         return explain(normalise(schema).schema, self.cost, data)
 
 
@@ -72,7 +72,7 @@ def _compile(prepared: NormalisedSchema) -> Draft4Validator:
         return validator(prepared.schema)
     except ValueError:
         reason = "cannot be compiled"
-    # Once more without the array around it, so that the error says what is wrong inside.
+    # Compile again without the array around it, so that the error refers to the schema itself.
     definitions = prepared.schema.get("definitions", {})
     try:
         validator({"definitions": definitions, **prepared.schema["items"]})
@@ -90,7 +90,7 @@ def _why(error: ValidationError) -> str:
 
 
 class SchemaCache:
-    """Compiled schemas by their JSON text; the longest unused go first. Safe between threads."""
+    """Least-recently-used cache of compiled schemas by JSON text. Thread-safe."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
@@ -99,7 +99,7 @@ class SchemaCache:
         self._lock = Lock()
 
     def compiled(self, schema: Schema) -> CompiledSchema:
-        """Raises SchemaInvalid and its kin; a schema that cannot be used is not remembered."""
+        """Raises what CompiledSchema raises; an unusable schema is not cached."""
         text = _text(schema)
         with self._lock:
             if found := self._kept.get(text):
@@ -123,7 +123,7 @@ class SchemaCache:
 
 
 def _text(schema: Schema) -> bytes:
-    """The key. Numbers beyond 64 bits keep their digits; a schema too deep to write is refused."""
+    """The cache key. Numbers over 64 bits keep their digits; too deep a schema is refused."""
     try:
         return orjson.dumps(schema)
     except orjson.JSONEncodeError:

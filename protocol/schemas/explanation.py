@@ -1,9 +1,8 @@
-"""Why a record does not conform, at a bounded cost.
+"""Explain why a record does not conform to its schema, at a bounded cost.
 
-The library lists every failure of every branch at once: a hundred branches on a list of ten
-thousand are a million of them, 26 seconds and 2 GB. So where a record and its schema could fail
-in very many ways, we first go down to the first member that fails, and further, until the rest
-is small; then it is told in full.
+The library lists every failure of every branch: a hundred branches on a list of ten thousand items
+give a million failures, 26 seconds and 2 GB. So if a record could fail in very many ways, we go
+down to its first invalid member, and on from there, until the rest is small enough to be listed.
 """
 
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from protocol.schemas.validator import validator
 from protocol.schemas.violations import pointer_to, violations
 
 Path = list[str | int]
-# Keywords whose failures are one line each, whatever the value holds.
+# Left out of a short explanation: keywords that can cause many failures for one value.
 _SHALLOW_WITHOUT = frozenset(
     {"items", "additionalItems", "patternProperties", "dependencies", "not"}
     | {"allOf", "anyOf", "oneOf"}
@@ -26,15 +25,15 @@ _SHALLOW_WITHOUT = frozenset(
 
 
 def explain(schema: Schema, cost: SchemaCost, data: Any) -> list[str]:
-    """The lines for one ``data``; ``schema`` is the prepared one, ``cost`` its cost."""
+    """Lines for one ``data``; ``schema`` is the normalised schema and ``cost`` its cost."""
     definitions = schema.get("definitions", {})
     place = _Location(schema["items"], data, [])
     while _possible_errors(cost, place.value) > VIOLATION_ERRORS_MAX:
         deeper = next(_failing_children(place, definitions), None)
         if deeper is None:
-            return _told_shortly(place, definitions)
+            return _short_explanation(place, definitions)
         place = deeper
-    return _told(place.schema, place, definitions)
+    return _full_explanation(place.schema, place, definitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +51,20 @@ def _accepts(schema: Schema, value: Any, definitions: Schema) -> bool:
     return validator({"items": schema, "definitions": definitions}).is_valid([value])
 
 
-def _told(schema: Schema, place: _Location, definitions: Schema) -> list[str]:
+def _full_explanation(schema: Schema, place: _Location, definitions: Schema) -> list[str]:
     wrapped = {"items": schema, "definitions": definitions}
     return violations(validator(wrapped).iter_errors([place.value]), wrapped, place.path)
 
 
-def _told_shortly(place: _Location, definitions: Schema) -> list[str]:
-    """The failures of the value itself; of a union only that none of it fits."""
+def _short_explanation(place: _Location, definitions: Schema) -> list[str]:
+    """Failures of the value itself, without its members; for a union only that no branch fits."""
     schema = _resolved(place.schema, definitions)
     shallow = {word: content for word, content in schema.items() if word not in _SHALLOW_WITHOUT}
     if "properties" in shallow:
         shallow["properties"] = {name: {} for name in shallow["properties"]}
     if isinstance(shallow.get("additionalProperties"), dict):
         del shallow["additionalProperties"]
-    if lines := _told(shallow, place, {}):
+    if lines := _full_explanation(shallow, place, {}):
         return lines
     where = pointer_to(place.path)
     branches = len(schema.get("anyOf", ()))
@@ -87,7 +86,7 @@ def _failing_children(place: _Location, definitions: Schema) -> Iterator[_Locati
 
 
 def _children(place: _Location, definitions: Schema) -> Iterator[_Location]:
-    """Those on whose account the place may fail, in the order of the record."""
+    """Invalid members or items that explain the failure, in the order of the record."""
     here = _Location(_resolved(place.schema, definitions), place.value, place.path)
     for branch in here.schema.get("allOf", ()):
         yield _Location(branch, here.value, here.path)

@@ -1,9 +1,9 @@
-"""Draft 4 as clients send it, turned into the smallest schema that means the same.
+"""Normalise a JSON Schema (draft 4) to the smallest equivalent one, and check its structure.
 
-Words that draft 4 does not know are dropped, as it says; so are ``format`` (wire contract X15),
-``$schema`` and ``id`` (a reference is looked up in this document and nowhere else). What a
-reference leads to is moved to ``definitions`` of the result, so that a pointer may lead anywhere
-in the document but not out of it. Beside the schema a graph is made for ``cost``.
+Unknown keywords are dropped, as draft 4 requires; so are ``format`` (wire contract X15),
+``$schema`` and ``id`` (references are resolved in this document only). The target of a reference is
+moved to ``definitions`` of the result, so that a pointer can lead anywhere inside the document but
+not out of it. Also builds the graph of sub-schemas for ``cost``.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,36 +19,36 @@ from protocol.schemas.patterns import states
 
 Schema = dict[str, Any]
 
-# Taken as they are; the compiler checks their values.
+# Copied unchanged; the compiler checks their values.
 _PLAIN = (
     "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties",
     "maxProperties",
 )  # fmt: skip
-# Measured, in units of some 4 ns: most keywords on one value, a comparison of arrays or objects,
-# and a division, which is done in decimals.
+# Measured, in units of about 4 ns: most keywords on one value, a comparison of arrays or objects,
+# and a division, which uses decimals.
 KEYWORD_WORK, _COMPARISON, _DIVISION = 10, 75, 500
 
 
 @dataclass(slots=True, eq=False)
 class SchemaNode:
-    """One sub-schema: what it costs on a value, and which others see that value or its members."""
+    """One sub-schema: its cost per value, and the sub-schemas for that value or its members."""
 
-    # In units of some 4 ns, as measured.
+    # In units of about 4 ns, as measured.
     work: int = 5
-    # States of the patterns that a string or a member's name is matched against.
+    # States of the patterns that a string or the name of a member is matched against.
     pattern_states: int = 0
     same_value: list["SchemaNode"] = field(default_factory=list)
-    # Of these only one sees a given member …
+    # Only one of these sees a given member …
     named_members: list["SchemaNode"] = field(default_factory=list)
     one_item_schema: list["SchemaNode"] = field(default_factory=list)
-    # … of these all may.
+    # … all of these may see it.
     any_member: list["SchemaNode"] = field(default_factory=list)
     any_item: list["SchemaNode"] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class NormalisedSchema:
-    """``schema`` is for an array of records, which are checked in one call."""
+    """``schema`` describes an array of records, so that one call validates all of them."""
 
     schema: Schema
     nodes: list[SchemaNode]
@@ -56,7 +56,7 @@ class NormalisedSchema:
 
 
 def normalise(schema: Schema) -> NormalisedSchema:
-    """The root's node is the first. Raises SchemaInvalid and its kin (B6, B6a)."""
+    """The first node is the root. Raises SchemaInvalid, SchemaTypeUnknown, SubschemaNotObject."""
     walk = _Normaliser(schema)
     items, _ = walk.normalise(schema, level=1)
     while walk.pending_targets:
@@ -77,7 +77,7 @@ class _Normaliser:
         self.nodes: list[SchemaNode] = []
         self.pattern_states = 0
         self.definitions: Schema = {}
-        # By pointer: its number among the definitions, and the node that stands for it.
+        # By pointer: its index among the definitions, and its node.
         self.targets: dict[str, tuple[int, SchemaNode]] = {}
         self.pending_targets: list[tuple[str, Any]] = []
 
@@ -91,7 +91,7 @@ class _Normaliser:
         node = SchemaNode()
         self.nodes.append(node)
         if "$ref" in value:
-            # Draft 4: whatever stands beside a reference is not looked at.
+            # Draft 4: keywords next to a reference are ignored.
             return {"$ref": self._reference(value["$ref"], node)}, node
         normal: Schema = {}
         for keyword, read in _KEYWORD_HANDLERS.items():
@@ -114,13 +114,13 @@ class _Normaliser:
         return f"#/definitions/{index}"
 
     def member_without_schema(self, work: int) -> SchemaNode:
-        """A node for work on each member that no sub-schema stands for."""
+        """A node for work on members that have no sub-schema of their own."""
         node = SchemaNode(work=work)
         self.nodes.append(node)
         return node
 
     def pattern(self, text: Any) -> int:
-        """States of a pattern, counted towards the schema's limit."""
+        """The number of states of a pattern, added to the total of the schema."""
         if type(text) is not str:
             raise SchemaInvalid(f"key pattern: expected type: String, found: {found_type(text)}")
         count = states(text)
@@ -164,7 +164,7 @@ def _type(_: _Normaliser, value: Schema, result: _Output) -> None:
     for name in types:
         if type(name) is not str or name not in EXPECTED:
             raise SchemaTypeUnknown(name if type(name) is str else found_type(name))
-    # Real taps repeat a type; draft 4 would call that an invalid schema.
+    # Real taps repeat a type, which draft 4 forbids.
     distinct = list(dict.fromkeys(types))
     result.normal["type"] = distinct if len(distinct) > 1 else distinct[0]
     result.node.work += KEYWORD_WORK
@@ -180,7 +180,7 @@ def _plain(keyword: str) -> Callable[[_Normaliser, Schema, _Output], None]:
 
 def _exclusive(keyword: str) -> Callable[[_Normaliser, Schema, _Output], None]:
     def read(_: _Normaliser, value: Schema, result: _Output) -> None:
-        # A number here is a word of a later draft: not known to this one.
+        # A number is the form of a later draft, which draft 4 does not know.
         if type(value[keyword]) is bool and keyword.removeprefix("exclusive").lower() in value:
             result.normal[keyword] = value[keyword]
 
@@ -204,7 +204,7 @@ def _unique_items(walk: _Normaliser, value: Schema, result: _Output) -> None:
 
 
 def _required(_: _Normaliser, value: Schema, result: _Output) -> None:
-    # Draft 4 forbids the empty list; taps send it.
+    # Draft 4 forbids an empty list, but taps send it.
     if value["required"] != []:
         result.normal["required"] = names = value["required"]
         result.node.work += KEYWORD_WORK * (len(names) if type(names) is list else 1)
@@ -247,7 +247,7 @@ def _additional(keyword: str) -> Callable[[_Normaliser, Schema, _Output], None]:
         result.node.work += KEYWORD_WORK
         if type(value[keyword]) is bool:
             result.normal[keyword] = value[keyword]
-            # Without it an error forgets the names of what was not wanted.
+            # Without ``properties`` the error omits the names of the unexpected members.
             result.normal.setdefault("properties", {})
             return
         result.normal[keyword], node = walk.normalise(value[keyword], level=result.level + 1)
@@ -292,7 +292,7 @@ def _dependencies(walk: _Normaliser, value: Schema, result: _Output) -> None:
     for name, content in _map("dependencies", value["dependencies"]):
         result.node.work += KEYWORD_WORK
         if type(content) is list:
-            if content:  # like ``required``: empty is harmless, and forbidden by draft 4
+            if content:  # as with ``required``: an empty list is harmless but forbidden
                 dependencies[name] = content
             result.node.work += KEYWORD_WORK * len(content)
         else:

@@ -1,8 +1,8 @@
-"""How large a regular expression becomes once its counted repetitions are written out.
+"""Estimate the size of a regular expression with its counted repetitions expanded.
 
 The engine is linear in the text, but its worst case is states times characters:
-``[01]*1[01]{1000}`` takes 4 µs a character. So states are counted before anything is compiled.
-Only an estimate, high rather than low; what is no regular expression at all the compiler finds.
+``[01]*1[01]{1000}`` takes 4 µs per character. So the states are counted before compiling. The
+estimate is rather too high than too low; invalid expressions are left to the compiler.
 """
 
 import re
@@ -15,7 +15,7 @@ _ESCAPE = re.compile(r"\\(?:[pPxuU](?:\{[^}]{0,64}\}|.)?|.)", re.DOTALL)
 
 def states(pattern: str) -> int:
     """Linear in the length of ``pattern``; groups may be nested to any depth."""
-    # For each open group: its states so far, and those of its last atom.
+    # For each open group: its states so far, and the states of its last atom.
     open_groups = [(0, 0)]
     place = 0
     while place < len(pattern):
@@ -31,7 +31,7 @@ def states(pattern: str) -> int:
             open_groups.append((total + last + 1, 0))
         elif repetition := _REPETITION.match(pattern, place - 1):
             place = repetition.end()
-            # More digits than a refusal needs would only cost time themselves.
+            # Keeps the number small: beyond the limit only the comparison matters.
             states_now = min(last * _times(repetition), SCHEMA_PATTERN_STATES_MAX + 1)
             open_groups.append((total, states_now))
         else:
@@ -52,9 +52,9 @@ def _end_of_atom(pattern: str, place: int) -> int:
 
 
 def _end_of_class(pattern: str, place: int) -> int:
-    """Behind the bracket that closes the one at ``place``; classes may hold classes."""
+    """The position after the bracket that closes the class at ``place``; classes may nest."""
     depth = 0
-    literal = -1  # where a closing bracket stands for itself: first in its class
+    literal = -1  # position where a closing bracket is literal: first in its class
     while place < len(pattern):
         character = pattern[place]
         if character == "[":

@@ -1,14 +1,14 @@
-"""The compiler of JSON Schema, set up once: draft 4, linear patterns, no network, no files."""
+"""Create validators: draft 4, linear-time patterns, no network and no file access."""
 
 from jsonschema_rs import Draft4Validator, RegexOptions
 
 from protocol.limits import PATTERN_BYTES_MAX
 from protocol.schemas.normalise import Schema
 
-# Linear in the text: no look-around, no back references, no catastrophe.
+# Linear in the text: no look-around, no back references, no catastrophic backtracking.
 _PATTERNS = RegexOptions(size_limit=PATTERN_BYTES_MAX, dfa_size_limit=PATTERN_BYTES_MAX // 8)
 
 
 def validator(schema: Schema) -> Draft4Validator:
-    """Raises ValueError, of which the library's ValidationError is one."""
+    """Raises ValueError; the ValidationError of the library is a subclass."""
     return Draft4Validator(schema, validate_formats=False, pattern_options=_PATTERNS, offline=True)

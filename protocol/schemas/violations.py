@@ -1,7 +1,7 @@
-"""Why a record does not conform, in the words of everit's validator (wire contract B7, X13, X14).
+"""Format validation errors in the words of everit's validator (wire contract B7, X13, X14).
 
-A line is ``#/where: what``. Several failures are counted in a line before them; a union that no
-branch of which fits is followed by what each branch says.
+A line is ``#/where: what``. Several failures are preceded by a line with their number; a union
+without a matching branch is followed by the failures of each branch.
 """
 
 from collections.abc import Iterable
@@ -39,9 +39,9 @@ class _Violation:
 def violations(
     errors: Iterable[ValidationError], schema: Schema, path: list[str | int]
 ) -> list[str]:
-    """At most VIOLATION_LINES_MAX lines, for the one value of an array checked by ``schema``.
+    """At most VIOLATION_LINES_MAX lines about one value, which is validated as an array of one.
 
-    ``path`` leads from the record to that value.
+    ``path`` leads from the record to the value.
     """
     found = [
         violation
@@ -75,7 +75,7 @@ class _ViolationFormatter:
         return [_Violation(pointer, _text(error))]
 
     def _types(self, error: ValidationError) -> list[str]:
-        """In the order in which the schema names them, which the error has lost."""
+        """Types in the order of the schema, which the error does not keep."""
         found: Any = self._schema
         for step in error.schema_path:
             found = found[step if type(found) is list else str(step)]
@@ -128,7 +128,7 @@ def _text(error: ValidationError) -> str:
 
 
 def _java(value: Any) -> str:
-    """A value as Java prints it: ``1.0E-5``, ``0.01``, ``100``, ``true``."""
+    """The value as Java prints it: ``1.0E-5``, ``0.01``, ``100``, ``true``."""
     if value is None or type(value) is bool:
         return str(value).lower().replace("none", "null")
     if type(value) is not float or _PLAIN_MIN <= abs(value) < _PLAIN_MAX or value == 0:
@@ -139,9 +139,9 @@ def _java(value: Any) -> str:
     return f"{'-' if sign else ''}{text[0]}.{text[1:] or 0}E{power}"
 
 
-# A double outside these is printed with an exponent.
+# Java prints a double outside this range with an exponent.
 _PLAIN_MIN, _PLAIN_MAX = 1e-3, 1e7
-# ``limit`` is the one thing that an error of the kind names, ``size`` the length of the value.
+# ``limit`` is the parameter of the failed keyword, ``size`` the length of the value.
 _TEXTS: dict[type[ValidationErrorKind], str] = {
     _Kind.Required: "required key [{limit}] not found",
     _Kind.Enum: "{value} is not a valid enum value",

@@ -130,10 +130,7 @@ LITERAL: list[tuple[Refusal, int, str, str]] = [
         edge.OutcomeUnknown(),
         504,
         JSON,
-        (
-            '{"status":"ERROR",'
-            '"message":"Nobody can say yet whether this was taken; send the same request again."}'
-        ),
+        ('{"status":"ERROR","message":"The outcome is unknown; send the same request again."}'),
     ),
     (
         edge.MalformedBody("unexpected character"),
