@@ -25,12 +25,12 @@ from services.tokens.sign_in.sessions import SessionLimits, Sessions
 from services.tokens.sign_in.sign_in import SignIn
 from services.tokens.use_cases.drift_monitor import DriftMonitor
 from services.tokens.use_cases.handlers import Handlers
-from services.tokens.web.data.daily_totals import Figures
+from services.tokens.web.data.daily_totals import DailyTotals
 from services.tokens.web.data.verification import Verifier
-from services.tokens.web.error_pages import page_for_people
+from services.tokens.web.error_pages import error_response
 from services.tokens.web.routes import add_pages
 from services.tokens.web.site import SITE, Site
-from services.tokens.web.templating import load_drawing
+from services.tokens.web.templating import load_templates
 
 LOOP_STOP_SECONDS = 5.0
 
@@ -58,7 +58,7 @@ class TokensSettings(ServerSettings):
 
 def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
     app = web.Application(
-        middlewares=[request_middleware(clock, error_page=page_for_people)],
+        middlewares=[request_middleware(clock, error_page=error_response)],
         client_max_size=BODY_BYTES_MAX,
     )
     app[HEALTH] = Health()
@@ -76,7 +76,7 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
             app[SITE] = await _site(settings, connections, app[HANDLERS], clock)
             app[HEALTH].checks["database"] = lambda: reason_not_ready(connections)
             yield
-            await app[SITE].figures.close()
+            await app[SITE].daily_totals.close()
 
     async def drift(app: web.Application) -> AsyncIterator[None]:
         monitor = DriftMonitor(settings.database_url, clock)
@@ -109,8 +109,8 @@ async def _site(
         sign_in=SignIn(connections, clock, passwords, sessions),
         links=OneTimeLinks(connections, clock, passwords),
         verifier=Verifier(connections, clock),
-        figures=Figures(connections, clock),
-        drawing=await asyncio.to_thread(load_drawing),
+        daily_totals=DailyTotals(connections, clock),
+        templates=await asyncio.to_thread(load_templates),
         behind_proxy=settings.behind_proxy,
         session_seconds_max=settings.session_seconds_max,
         import_url=settings.import_url,

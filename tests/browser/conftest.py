@@ -15,7 +15,7 @@ from services.runtime.config import Secret
 from services.tokens.app import TokensSettings, build_app
 from services.tokens.connect_api.routes import HANDLERS
 from services.tokens.web.site import SITE
-from services.tokens.web.templating import load_drawing
+from services.tokens.web.templating import load_templates
 from tests.browser.checking import HtmlValidator, PageChecks
 from tests.browser.installation import IMPORT_URL, Installation
 from tests.browser.tools import CHROMIUM_FLAGS, Missing, chromium, page_checks
@@ -49,7 +49,7 @@ def statements_and_templates_are_read() -> None:
     """As the program does before its event loop starts."""
     for package in ("events", "services.tokens", "services.tokens.web", "services.runtime"):
         load_queries(package)
-    load_drawing()
+    load_templates()
 
 
 @pytest.fixture

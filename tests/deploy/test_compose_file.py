@@ -16,7 +16,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.tokens.app import TokensSettings
 from services.tokens.app import build_app as build_tokens
-from services.tokens.web.templating import load_drawing
+from services.tokens.web.templating import load_templates
 from tests.docs.settings import INHERITED, PROGRAMS, fields_by_variable
 
 # Decided by the image, or of no use to a program that serves nobody.
@@ -83,7 +83,7 @@ def statements_and_templates_are_read() -> None:
         load_queries(package)
     load_queries("services.ingest")
     load_queries("services.journal")
-    load_drawing()
+    load_templates()
 
 
 @pytest.mark.usefixtures("statements_and_templates_are_read")

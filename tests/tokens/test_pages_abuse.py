@@ -19,7 +19,7 @@ from services.tokens.sign_in.sessions import form_key as key_of_forms
 from services.tokens.use_cases.handlers import Handlers, OpenedAccount
 from services.tokens.use_cases.new_tokens import new_token
 from services.tokens.use_cases.permissions import Caller, system_caller
-from services.tokens.web.views.sign_in import own_path
+from services.tokens.web.views.sign_in import local_path
 from tests.tokens.conftest import PASSWORD, Join
 from tests.tokens.connect_client import AnyClient
 from tests.tokens.person import Person
@@ -277,12 +277,12 @@ async def test_a_session_from_before_is_over_after_signing_in_anew(
     ],
 )
 def test_the_door_leads_to_no_other_place(wanted: str) -> None:
-    assert own_path(wanted) == "/integrations"
+    assert local_path(wanted) == "/integrations"
 
 
 @pytest.mark.parametrize("wanted", ["/people", "/integrations?q=a+b&page=2", "/audit?type=x"])
 def test_the_door_leads_to_where_one_wanted_to_go(wanted: str) -> None:
-    assert own_path(wanted) == wanted
+    assert local_path(wanted) == wanted
 
 
 async def test_signing_in_does_not_lead_to_another_site(

@@ -11,7 +11,7 @@ from services.runtime.clock import SystemClock
 from services.tokens.use_cases.handlers import Handlers, OpenedAccount
 from services.tokens.use_cases.permissions import Caller
 from services.tokens.web.data import daily_totals
-from services.tokens.web.data.daily_totals import Figures, Pushed
+from services.tokens.web.data.daily_totals import DailyTotals, PushTotals
 from tests.eventually import eventually
 from tests.tokens import journal_rows
 from tests.tokens.person import Person
@@ -117,24 +117,24 @@ async def test_each_receipt_of_a_day_is_counted_once_however_often_one_looks(
     await receipt(database, 1, NOW - timedelta(hours=23, minutes=20), 10)
     await receipt(database, 1, NOW - timedelta(hours=5), 100)
     await receipt(database, 2, NOW - timedelta(seconds=5), 1_000)
-    day = Figures(connections, clock)
+    day = DailyTotals(connections, clock)
 
-    async def known() -> dict[int, Pushed] | None:
-        found = await day.of_the_day()
+    async def known() -> dict[int, PushTotals] | None:
+        found = await day.last_24_hours()
         return None if found is None else dict(found)
 
-    assert await eventually(known) == {1: Pushed(2, 110), 2: Pushed(1, 1_000)}
+    assert await eventually(known) == {1: PushTotals(2, 110), 2: PushTotals(1, 1_000)}
     clock.goes_on(seconds=20)
     await receipt(database, 2, clock.now(), 5_000)
 
     async def brought_up_to_date() -> bool:
-        return (await known() or {})[2] == Pushed(2, 6_000)
+        return (await known() or {})[2] == PushTotals(2, 6_000)
 
     await eventually(brought_up_to_date)
     clock.goes_on(minutes=45)
 
     async def an_hour_is_gone() -> bool:
-        return (await known() or {})[1] == Pushed(1, 100)
+        return (await known() or {})[1] == PushTotals(1, 100)
 
     await eventually(an_hour_is_gone)
     await day.close()
@@ -144,20 +144,20 @@ async def test_a_receipt_that_became_visible_late_is_counted(
     connections: Pool[Record], database: Connection[Record]
 ) -> None:
     clock = SetClock(NOW)
-    day = Figures(connections, clock)
+    day = DailyTotals(connections, clock)
     await _looked(day)
     clock.goes_on(seconds=daily_totals.FRESH_SECONDS + 1)
     await receipt(database, 3, NOW - timedelta(seconds=20), 9)
 
     async def counted() -> bool:
-        return (await day.of_the_day() or {}).get(3) == Pushed(1, 9)
+        return (await day.last_24_hours() or {}).get(3) == PushTotals(1, 9)
 
     await eventually(counted)
     await day.close()
 
 
-async def _looked(day: Figures) -> None:
+async def _looked(day: DailyTotals) -> None:
     async def known() -> bool:
-        return await day.of_the_day() is not None
+        return await day.last_24_hours() is not None
 
     await eventually(known)

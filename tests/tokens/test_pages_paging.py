@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.tokens.web.paging import PAGES_MAX, page_number
+from services.tokens.web.paging import PAGES_MAX, parse_page_number
 from tests.tokens.person import Person
 
 
@@ -22,7 +22,7 @@ from tests.tokens.person import Person
     ],
 )
 def test_a_page_is_a_number_from_one_to_the_most(typed: str, number: int) -> None:
-    assert page_number(typed) == number
+    assert parse_page_number(typed) == number
 
 
 async def test_a_mistyped_page_is_no_failure_of_ours(owner: Person) -> None:

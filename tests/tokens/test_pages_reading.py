@@ -25,8 +25,12 @@ from services.tokens.refusals import (
 from services.tokens.use_cases.handlers import GeneratedToken, Handlers, OpenedAccount
 from services.tokens.use_cases.permissions import Caller, system_caller
 from services.tokens.web.data import activity as facts
-from services.tokens.web.data.activity import Filters, account_facts, activity
-from services.tokens.web.data.receipts import last_day
+from services.tokens.web.data.activity import (
+    ActivityFilters,
+    account_activity,
+    integration_activity,
+)
+from services.tokens.web.data.receipts import last_24_hours
 from services.tokens.web.data.tokens import active_tokens, revoked_tokens
 from services.tokens.web.data.verification import Verdict, Verifier
 from services.tokens.web.views import audit
@@ -98,7 +102,7 @@ async def test_a_receipt_tells_what_became_of_its_tables(shop: Shop) -> None:
         shop.push(NOW, tables=three, waiting=[0], failed=[2]),
     )
 
-    day = await last_day(shop.connections, shop.integration_id, NOW)
+    day = await last_24_hours(shop.connections, shop.integration_id, NOW)
 
     assert [receipt.state for receipt in day.receipts] == ["set aside", "waiting", "loaded"]
     assert day.receipts[0].reason == "column type"
@@ -117,7 +121,7 @@ async def test_a_day_counts_what_was_sent_within_it(shop: Shop) -> None:
         shop.owner, shop.integration_id, shop.token_id, NOW, reason="record_invalid", requests=4
     )
 
-    day = await last_day(shop.connections, shop.integration_id, NOW)
+    day = await last_24_hours(shop.connections, shop.integration_id, NOW)
 
     assert (day.requests, day.records, day.refused) == (2, 320, 4)
     assert [(r.reason, r.token_id, r.requests) for r in day.refusals] == [
@@ -133,7 +137,7 @@ async def test_receipts_of_revoked_tokens_count_and_those_of_others_do_not(shop:
     await thousand_pushes(shop.owner, shop.integration_id, shop.token_id, NOW)
     await shop.revoke_its_token()
 
-    day = await last_day(shop.connections, shop.integration_id, NOW)
+    day = await last_24_hours(shop.connections, shop.integration_id, NOW)
 
     assert day.requests == 1000
     assert len(day.receipts) == 10
@@ -204,19 +208,21 @@ async def test_activity_is_told_in_sentences_newest_first(shop: Shop) -> None:
     ada = Caller(account_id=shop.caller.account_id, role="owner", actor="member/3")
     await shop.revoke_its_token(ada)
 
-    page = await activity(shop.connections, shop.integration_id, {"member/3": "ada@acme.example"})
+    page = await integration_activity(
+        shop.connections, shop.integration_id, {"member/3": "ada@acme.example"}
+    )
 
-    newest = page.facts[0]
+    newest = page.entries[0]
     assert newest.who == "ada@acme.example"
     assert newest.what == f"revoked token {shop.token_id} of this integration"
-    assert [told.who for told in page.facts[1:]] == ["The operator", "The operator"]
+    assert [told.who for told in page.entries[1:]] == ["The operator", "The operator"]
     assert page.older is None
 
 
 async def test_activity_goes_on_from_page_to_page(
     monkeypatch: pytest.MonkeyPatch, shop: Shop
 ) -> None:
-    monkeypatch.setattr(facts, "FACTS_SHOWN", 2)
+    monkeypatch.setattr(facts, "ENTRIES_SHOWN", 2)
     for _ in range(2):
         token = await shop.handlers.generate_token(shop.caller, shop.integration_id)
         await shop.handlers.revoke_token(shop.caller, shop.integration_id, token.token_id)
@@ -224,8 +230,8 @@ async def test_activity_goes_on_from_page_to_page(
     before: int | None = facts.VERSION_MAX
 
     while before is not None:
-        page = await activity(shop.connections, shop.integration_id, {}, before=before)
-        numbers += [told.number for told in page.facts]
+        page = await integration_activity(shop.connections, shop.integration_id, {}, before=before)
+        numbers += [told.number for told in page.entries]
         before = page.older
 
     assert numbers == sorted(numbers, reverse=True)
@@ -237,30 +243,34 @@ async def test_an_auditor_reads_the_facts_of_the_own_account_alone(
 ) -> None:
     theirs = await shop.handlers.create_integration(system_caller(stranger.account_id), "Theirs")
 
-    page = await account_facts(shop.connections, shop.caller.account_id, Filters(), {})
-    asked = Filters(integration_id=IntegrationId(theirs.integration_id))
-    peeked = await account_facts(shop.connections, shop.caller.account_id, asked, {})
+    page = await account_activity(shop.connections, shop.caller.account_id, ActivityFilters(), {})
+    asked = ActivityFilters(integration_id=IntegrationId(theirs.integration_id))
+    peeked = await account_activity(shop.connections, shop.caller.account_id, asked, {})
 
-    assert {told.integration_id for told in page.facts} == {None, shop.integration_id}
-    assert any("for Shop" in told.what for told in page.facts)
-    assert not peeked.facts
+    assert {told.integration_id for told in page.entries} == {None, shop.integration_id}
+    assert any("for Shop" in told.what for told in page.entries)
+    assert not peeked.entries
 
 
 async def test_facts_are_found_by_type_person_integration_and_time(shop: Shop) -> None:
     ada = Caller(account_id=shop.caller.account_id, role="owner", actor="member/3")
     await shop.handlers.generate_token(ada, shop.integration_id)
-    whole = (await account_facts(shop.connections, shop.caller.account_id, Filters(), {})).facts
+    whole = (
+        await account_activity(shop.connections, shop.caller.account_id, ActivityFilters(), {})
+    ).entries
     newest = whole[0]
 
-    async def found(filters: Filters) -> list[int]:
-        page = await account_facts(shop.connections, shop.caller.account_id, filters, {})
-        return [told.number for told in page.facts]
+    async def found(filters: ActivityFilters) -> list[int]:
+        page = await account_activity(shop.connections, shop.caller.account_id, filters, {})
+        return [told.number for told in page.entries]
 
-    assert await found(Filters(type="IntegrationCreated")) == [whole[2].number]
-    assert await found(Filters(actor="member/3")) == [newest.number]
-    assert await found(Filters(integration_id=shop.integration_id)) == [t.number for t in whole[:3]]
-    assert await found(Filters(since=newest.at)) == [newest.number]
-    assert await found(Filters(until=newest.at)) == [told.number for told in whole[1:]]
+    assert await found(ActivityFilters(type="IntegrationCreated")) == [whole[2].number]
+    assert await found(ActivityFilters(actor="member/3")) == [newest.number]
+    assert await found(ActivityFilters(integration_id=shop.integration_id)) == [
+        t.number for t in whole[:3]
+    ]
+    assert await found(ActivityFilters(since=newest.at)) == [newest.number]
+    assert await found(ActivityFilters(until=newest.at)) == [told.number for told in whole[1:]]
 
 
 async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
@@ -280,7 +290,7 @@ async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
 
     for until in range(size + 1):
         told = await shop.connections.fetch(
-            load_queries("services.tokens.web")["tokens_that_could_write_of_account"],
+            load_queries("services.tokens.web")["account_tokens_as_of"],
             until,
             shop.caller.account_id,
             100,
@@ -329,8 +339,8 @@ async def test_the_export_is_what_is_stored_of_the_account(
     lines = b"".join(
         [
             piece
-            async for piece in facts.stored_lines(
-                shop.connections, shop.caller.account_id, Filters()
+            async for piece in facts.export_lines(
+                shop.connections, shop.caller.account_id, ActivityFilters()
             )
         ]
     )
@@ -358,12 +368,12 @@ async def test_the_check_holds_the_log_to_what_was_signed(shop: Shop) -> None:
 
     signed = await verifier.verify()
 
-    assert not unsigned.tree.holds
+    assert not unsigned.checkpoint.holds
     assert signed.holds
-    assert signed.tree.told == (
+    assert signed.checkpoint.message == (
         "The first 4 events are those that were signed; 1 younger than the signature."
     )
-    assert verifier.last == signed
+    assert verifier.last_verdict == signed
 
 
 async def test_the_check_sees_a_rewritten_event(shop: Shop) -> None:
@@ -376,8 +386,8 @@ async def test_the_check_sees_a_rewritten_event(shop: Shop) -> None:
 
     verdict = await Verifier(shop.connections, SystemClock()).verify()
 
-    assert not verdict.tree.holds
-    assert "not those that were signed" in verdict.tree.told
+    assert not verdict.checkpoint.holds
+    assert "not those that were signed" in verdict.checkpoint.message
     # The row of the live table is as it was, and no longer what the log says.
     assert verdict.differences == {"integrations": 1}
 
@@ -401,7 +411,7 @@ async def test_the_check_misses_events_that_were_signed(shop: Shop) -> None:
 
     verdict = await Verifier(shop.connections, SystemClock()).verify()
 
-    assert "4 events were signed, and 3 are there: some are missing." in verdict.tree.told
+    assert "4 events were signed, and 3 are there: some are missing." in verdict.checkpoint.message
 
 
 async def test_only_one_check_runs_at_a_time(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from services.runtime.clock import SystemClock
 from services.tokens.use_cases.handlers import Handlers
 from services.tokens.use_cases.permissions import Caller
 from services.tokens.web.data.tokens import ActiveToken
-from services.tokens.web.views.rotate import STILL, OldUse, old_use
+from services.tokens.web.views.rotate import IN_USE_WITHIN, OldTokenUse, old_token_use
 from tests.tokens.journal_rows import PEER, use
 from tests.tokens.person import Person
 
@@ -35,23 +35,23 @@ def token(*, first: datetime | None = None, last: datetime | None = None) -> Act
         (NEW_AT - HOUR, NEW_AT, "over"),
         (NEW_AT, NEW_AT, "over"),
         (NEW_AT + MOMENT, NEW_AT + HOUR, "late"),
-        (NEW_AT + HOUR, NEW_AT + HOUR + STILL, "late"),
+        (NEW_AT + HOUR, NEW_AT + HOUR + IN_USE_WITHIN, "late"),
         (NEW_AT + HOUR, NEW_AT + 30 * 24 * HOUR, "late"),
-        (NEW_AT + HOUR, NEW_AT + HOUR + STILL - MOMENT, "still"),
+        (NEW_AT + HOUR, NEW_AT + HOUR + IN_USE_WITHIN - MOMENT, "still"),
         (NEW_AT + MOMENT, NEW_AT, "still"),
     ],
 )
 def test_an_old_token_is_over_when_only_the_new_one_came_since(
-    old_last: datetime | None, now: datetime, told: OldUse
+    old_last: datetime | None, now: datetime, told: OldTokenUse
 ) -> None:
     new = token(first=NEW_AT, last=NEW_AT + HOUR)
 
-    assert old_use(token(last=old_last), new, now) == told
+    assert old_token_use(token(last=old_last), new, now) == told
 
 
 def test_nothing_is_said_of_the_old_token_before_the_new_one_was_used() -> None:
-    assert old_use(token(last=NEW_AT), token(), NEW_AT) is None
-    assert old_use(token(last=NEW_AT), None, NEW_AT) is None
+    assert old_token_use(token(last=NEW_AT), token(), NEW_AT) is None
+    assert old_token_use(token(last=NEW_AT), None, NEW_AT) is None
 
 
 @pytest.mark.parametrize(

@@ -7,37 +7,37 @@ from aiohttp import web
 from services.runtime.logs import Log
 from services.tokens.middleware import route_of
 from services.tokens.refusals import CommandRefused
-from services.tokens.web.context import Page, Visit
+from services.tokens.web.context import PageContext, View
 
 _LINES: web.RequestKey[int] = web.RequestKey("lines", int)
 
 
-def told(visit: Visit, lines: int) -> None:
+def count_lines(context: PageContext, lines: int) -> None:
     """So many events, or tokens that could write, have been shown or sent, besides those before."""
-    visit.request[_LINES] = visit.request.get(_LINES, 0) + lines
+    context.request[_LINES] = context.request.get(_LINES, 0) + lines
 
 
-def recorded(page: Page) -> Page:
+def logged(view: View) -> View:
     """One line in the structured log when the answer ends, also if it was refused or cut off."""
 
-    async def read(visit: Visit) -> web.StreamResponse:
+    async def logged_view(context: PageContext) -> web.StreamResponse:
         status: int | str = "cut off"
         try:
-            response = await page(visit)
+            response = await view(context)
             status = response.status
         except CommandRefused:
             status = "refused"
             raise
         finally:
-            _record(visit, status)
+            _write_record(context, status)
         return response
 
-    return read
+    return logged_view
 
 
-def _record(visit: Visit, status: int | str) -> None:
+def _write_record(context: PageContext, status: int | str) -> None:
     """The query holds filters and numbers, never a secret."""
-    request = visit.request
+    request = context.request
     Log().info(
         "history.read",
         route=route_of(request),
@@ -45,8 +45,8 @@ def _record(visit: Visit, status: int | str) -> None:
         query=request.query_string,
         status=status,
         lines=request.get(_LINES, 0),
-        member_id=visit.member.member_id,
-        account_id=visit.caller.account_id,
-        role=visit.caller.role,
-        peer=visit.site.peer(request),
+        member_id=context.member.member_id,
+        account_id=context.caller.account_id,
+        role=context.caller.role,
+        peer=context.site.caller_address(request),
     )

@@ -24,7 +24,7 @@ ID_MAX = 2**31 - 1
 
 
 @dataclass(kw_only=True, slots=True)
-class Visit:
+class PageContext:
     """``form``: of a POST, checked to be ours; without fields else."""
 
     request: web.Request
@@ -32,7 +32,7 @@ class Visit:
     member: SignedIn
     now: datetime
     form: Form = field(default_factory=lambda: NO_FORM)
-    notice_told: bool = field(default=False, init=False)
+    notice_shown: bool = field(default=False, init=False)
 
     @property
     def caller(self) -> Caller:
@@ -46,8 +46,8 @@ class Visit:
         """For what a page offers; what is done, the handlers decide."""
         return right in RIGHTS_BY_ROLE[self.caller.role]
 
-    def page(self, template: str, *, status: int = 200, **context: Any) -> web.Response:
-        self.notice_told = True
+    def render(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
+        self.notice_shown = True
         shared = {
             "member": self.member,
             "form_key": self.member.form_key,
@@ -58,19 +58,19 @@ class Visit:
             "may_audit": self.may(Right.AUDIT),
             "may_manage_members": self.may(Right.MANAGE_MEMBERS),
         }
-        text = self.site.drawing.draw(template, shared | context)
-        return headers.page(text, status=status)
+        text = self.site.templates.render(template, shared | values)
+        return headers.html_response(text, status=status)
 
-    def piece(self, template: str, **context: Any) -> web.Response:
+    def render_fragment(self, template: str, **values: Any) -> web.Response:
         """A part of a page that is open: without what is told once."""
         shared = {
             "form_key": self.member.form_key,
             "now": self.now,
             "may_manage": self.may(Right.MANAGE_INTEGRATIONS),
         }
-        return headers.page(self.site.drawing.draw(template, shared | context))
+        return headers.html_response(self.site.templates.render(template, shared | values))
 
-    async def go(
+    async def redirect(
         self, path: str, sentence: str | None = None, *, kind: NoticeKind = "good"
     ) -> web.Response:
         """To another page of ours, where ``sentence`` is told, once."""
@@ -97,30 +97,30 @@ class Visit:
         return number if number <= ID_MAX else 0
 
 
-Page = Callable[[Visit], Awaitable[web.StreamResponse]]
+View = Callable[[PageContext], Awaitable[web.StreamResponse]]
 
 
-def signed_in(page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def sign_in_required(view: View) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Others are sent to the door, and come back from there to where they wanted to go."""
 
-    async def visited(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.Request) -> web.StreamResponse:
         site = request.app[SITE]
-        member = await site.signed_in(request)
+        member = await site.current_member(request)
         if member is None:
-            return headers.see_other(_door(request))
+            return headers.see_other(_sign_in_path(request))
         require_storable(request.query.values())
-        visit = Visit(request=request, site=site, member=member, now=site.clock.now())
+        context = PageContext(request=request, site=site, member=member, now=site.clock.now())
         if request.method == "POST":
-            visit.form = await read_form(request, member.form_key)
-        response = await page(visit)
-        if visit.notice_told and member.notice is not None:
+            context.form = await read_form(request, member.form_key)
+        response = await view(context)
+        if context.notice_shown and member.notice is not None:
             await site.sessions.set_notice(member, None)
         return response
 
-    return visited
+    return handler
 
 
-def _door(request: web.Request) -> str:
+def _sign_in_path(request: web.Request) -> str:
     if request.method != "GET" or request.path == "/":
         return "/sign-in"
     return f"/sign-in?next={quote(request.path_qs, safe='')}"

@@ -14,23 +14,23 @@ from services.tokens.refusals import CommandRefused
 from services.tokens.web import headers
 from services.tokens.web.site import SITE
 
-UNDER_THE_API = "/v4/"
+API_PREFIX = "/v4/"
 
 
-class No(NamedTuple):
+class ErrorPage(NamedTuple):
     status: int
     title: str
     sentence: str
 
 
-NOT_FOUND = No(404, "Not found", "There is no such page, or it is not yours to see.")
-_CRASHED = No(
+NOT_FOUND = ErrorPage(404, "Not found", "There is no such page, or it is not yours to see.")
+_CRASHED = ErrorPage(
     500,
     "Something went wrong here",
     "It was noted, with the number below. Try again; if it stays, tell whoever runs this.",
 )
 
-_TITLE_OF: dict[type[CommandRefused], tuple[int, str]] = {
+_TITLES: dict[type[CommandRefused], tuple[int, str]] = {
     refusals.IntegrationNotFound: (404, "Not found"),
     refusals.TokenNotFound: (404, "Not found"),
     refusals.MemberNotFound: (404, "Not found"),
@@ -43,7 +43,7 @@ _TITLE_OF: dict[type[CommandRefused], tuple[int, str]] = {
     refusals.WritesHalted: (503, "The log is halted"),
     refusals.TooManyAttempts: (503, "Slow down"),
 }
-_WORDS_OF: dict[type[CommandRefused], str] = {
+_SENTENCES: dict[type[CommandRefused], str] = {
     refusals.RoleForbids: (
         "Owners do everything, members manage integrations and tokens, auditors read. "
         "Ask an owner of your account for another role."
@@ -51,40 +51,42 @@ _WORDS_OF: dict[type[CommandRefused], str] = {
 }
 
 
-def page_for_people(request: web.Request, no: Exception, request_id: str) -> web.Response | None:
+def error_response(request: web.Request, no: Exception, request_id: str) -> web.Response | None:
     """None when it was not a person's browser that asked."""
-    if not is_a_browser(request):
+    if not wants_html(request):
         return None
-    found = _no(no)
-    text = request.app[SITE].drawing.draw(
-        "no.html",
+    found = _error_page(no)
+    text = request.app[SITE].templates.render(
+        "error.html",
         {"title": found.title, "sentence": found.sentence, "request_id": request_id},
     )
-    response = headers.page(text, status=found.status)
+    response = headers.html_response(text, status=found.status)
     if found.status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
-def is_a_browser(request: web.Request) -> bool:
+def wants_html(request: web.Request) -> bool:
     """Only what says that it wants pages; and before the site is there, nobody."""
     return (
-        not request.path.startswith(UNDER_THE_API)
+        not request.path.startswith(API_PREFIX)
         and "text/html" in request.headers.get("Accept", "")
         and SITE in request.app
     )
 
 
-def _no(no: Exception) -> No:
+def _error_page(no: Exception) -> ErrorPage:
     match no:
         case CommandRefused():
-            status, title = _TITLE_OF.get(type(no), (400, "This can't be done"))
-            return No(status, title, _WORDS_OF.get(type(no), no.message))
+            status, title = _TITLES.get(type(no), (400, "This can't be done"))
+            return ErrorPage(status, title, _SENTENCES.get(type(no), no.message))
         case web.HTTPException(status=404 | 405):
             return NOT_FOUND
         case web.HTTPException():
-            return No(no.status, "This can't be taken", f"The request was refused: {no.reason}.")
+            return ErrorPage(
+                no.status, "This can't be taken", f"The request was refused: {no.reason}."
+            )
         case _ if isinstance(no, AWAY):
-            return _no(refusals.DatabaseUnavailable())
+            return _error_page(refusals.DatabaseUnavailable())
         case _:
             return _CRASHED

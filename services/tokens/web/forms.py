@@ -21,17 +21,17 @@ Form = MultiDictProxy[str]
 NO_FORM: Form = MultiDictProxy(MultiDict())
 _UNPAIRED = re.compile("[\ud800-\udfff]")
 
-KEY_FIELD = "form_key"
-ONCE_FIELD = "form_id"
+FORM_KEY_FIELD = "form_key"
+FORM_ID_FIELD = "form_id"
 
 
 async def read_form(request: web.Request, form_key: str) -> Form:
     """Raises ForeignForm, and what aiohttp answers to a body that is too large, slow or strange."""
     origin = request.headers.get("Origin")
-    if origin is not None and not _is_own(origin, request):
+    if origin is not None and not _is_same_origin(origin, request):
         raise ForeignForm
     form = await _fields(request)
-    given = form.get(KEY_FIELD, "")
+    given = form.get(FORM_KEY_FIELD, "")
     if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), form_key.encode()):
         raise ForeignForm
     return form
@@ -61,7 +61,7 @@ def require_storable(texts: Iterable[str]) -> None:
         raise web.HTTPBadRequest
 
 
-def _is_own(origin: str, request: web.Request) -> bool:
+def _is_same_origin(origin: str, request: web.Request) -> bool:
     """``null``, as some browsers send from a frame or a file, is nobody's."""
     try:
         named, own = URL(origin), URL(f"{request.scheme}://{request.host}")
@@ -71,14 +71,14 @@ def _is_own(origin: str, request: web.Request) -> bool:
     return named.host == own.host and named.explicit_port == own.explicit_port
 
 
-def once() -> str:
+def new_form_id_text() -> str:
     """For a form that may be carried out once."""
     return str(new_form_id())
 
 
-def once_of(form: Form) -> UUID:
+def form_id_of(form: Form) -> UUID:
     """Of a form that has none a new one: it was not sent by our page."""
     try:
-        return UUID(form.get(ONCE_FIELD, ""))
+        return UUID(form.get(FORM_ID_FIELD, ""))
     except ValueError:
         return new_form_id()

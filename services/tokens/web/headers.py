@@ -5,12 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 # Nothing from elsewhere, nothing inline, in nobody's frame.
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-GUARDS = {
-    "Content-Security-Policy": POLICY,
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # An address may hold a one-time link. "no-referrer" would also take the Origin from our forms.
@@ -20,22 +20,22 @@ GUARDS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 # One of the pages holds a token; none is for a cache.
-PAGE = {**GUARDS, "Cache-Control": "no-store"}
+PAGE_HEADERS = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
 # Its address changes with its content.
-FILE = {**GUARDS, "Cache-Control": "public, max-age=31536000, immutable"}
+STATIC_FILE_HEADERS = {**SECURITY_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
 
 SESSION_COOKIE = "pushgate_session"
 # Of a browser that is not signed in yet, so that the forms before that are its own too.
 VISITOR_COOKIE = "pushgate_visitor"
 
 
-def page(text: str, *, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="text/html", headers=PAGE)
+def html_response(text: str, *, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="text/html", headers=PAGE_HEADERS)
 
 
 def see_other(path: str) -> web.Response:
     """After a form: the next address is asked for with GET. ``path`` is one of ours."""
-    return web.Response(status=303, headers={**PAGE, "Location": path})
+    return web.Response(status=303, headers={**PAGE_HEADERS, "Location": path})
 
 
 def is_https(request: web.Request, *, behind_proxy: bool) -> bool:
@@ -44,8 +44,8 @@ def is_https(request: web.Request, *, behind_proxy: bool) -> bool:
     return request.secure or (behind_proxy and forwarded.strip().lower() == "https")
 
 
-def cookie_of(request: web.Request, name: str, *, https: bool) -> str | None:
-    return request.cookies.get(_named(name, https=https)) or None
+def get_cookie(request: web.Request, name: str, *, https: bool) -> str | None:
+    return request.cookies.get(_cookie_name(name, https=https)) or None
 
 
 def set_cookie(
@@ -53,7 +53,7 @@ def set_cookie(
 ) -> None:
     """Out of scripts' reach; not sent along from other sites' forms. None: until it is closed."""
     response.set_cookie(
-        _named(name, https=https),
+        _cookie_name(name, https=https),
         value,
         max_age=seconds,
         path="/",
@@ -63,12 +63,12 @@ def set_cookie(
     )
 
 
-def drop_cookie(response: web.StreamResponse, name: str, *, https: bool) -> None:
+def delete_cookie(response: web.StreamResponse, name: str, *, https: bool) -> None:
     response.del_cookie(
-        _named(name, https=https), path="/", secure=https, httponly=True, samesite="Lax"
+        _cookie_name(name, https=https), path="/", secure=https, httponly=True, samesite="Lax"
     )
 
 
-def _named(name: str, *, https: bool) -> str:
+def _cookie_name(name: str, *, https: bool) -> str:
     """With this prefix no browser takes the cookie from a neighbouring host or without TLS."""
     return f"__Host-{name}" if https else name

@@ -9,26 +9,26 @@ PAGES_MAX = 10_000
 DIGITS_READ = 8
 
 
-class Place(NamedTuple):
+class Pagination(NamedTuple):
     """Page ``number``, from 1, of ``pages``."""
 
     number: int
     pages: int
 
 
-def whole_number(text: str | None, most: int) -> int:
+def parse_number(text: str | None, most: int) -> int:
     """``most`` for what is none, or more."""
     if text is None or not (text.isascii() and text.isdecimal()) or len(text) > len(str(most)):
         return most
     return min(int(text), most)
 
 
-def page_number(text: str) -> int:
+def parse_page_number(text: str) -> int:
     """From 1; 1 for what is none."""
     if not (text.isascii() and text.isdecimal()):
         return 1
     return min(max(int(text[:DIGITS_READ]), 1), PAGES_MAX)
 
 
-def place(number: int, found: int, *, shown: int) -> Place:
-    return Place(number, -(-found // shown))
+def paginate(number: int, found: int, *, shown: int) -> Pagination:
+    return Pagination(number, -(-found // shown))

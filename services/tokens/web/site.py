@@ -13,16 +13,16 @@ from services.tokens.sign_in.one_time_links import OneTimeLinks
 from services.tokens.sign_in.sessions import Sessions, SignedIn
 from services.tokens.sign_in.sign_in import SignIn
 from services.tokens.use_cases.handlers import Handlers
-from services.tokens.web.data.daily_totals import Figures
+from services.tokens.web.data.daily_totals import DailyTotals
 from services.tokens.web.data.verification import Verifier
 from services.tokens.web.headers import (
     SESSION_COOKIE,
-    cookie_of,
-    drop_cookie,
+    delete_cookie,
+    get_cookie,
     is_https,
     set_cookie,
 )
-from services.tokens.web.templating import Drawing
+from services.tokens.web.templating import Templates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,46 +38,48 @@ class Site:
     sessions: Sessions
     sign_in: SignIn
     links: OneTimeLinks
-    drawing: Drawing
-    figures: Figures
+    templates: Templates
+    daily_totals: DailyTotals
     verifier: Verifier
     behind_proxy: bool
     session_seconds_max: int
     import_url: str | None
     pages_url: str | None
 
-    def https(self, request: web.Request) -> bool:
+    def is_https(self, request: web.Request) -> bool:
         """As the browser sees it."""
         if self.pages_url is not None and self.pages_url.lower().startswith("https://"):
             return True
         return is_https(request, behind_proxy=self.behind_proxy)
 
-    def address(self, request: web.Request) -> str:
+    def base_url(self, request: web.Request) -> str:
         """Of the pages, to hand to somebody."""
-        scheme = "https" if self.https(request) else "http"
+        scheme = "https" if self.is_https(request) else "http"
         return self.pages_url or f"{scheme}://{request.host}"
 
-    def peer(self, request: web.Request) -> str | None:
+    def caller_address(self, request: web.Request) -> str | None:
         return caller_address(request, behind_proxy=self.behind_proxy)
 
     def session_secret(self, request: web.Request) -> str | None:
-        return cookie_of(request, SESSION_COOKIE, https=self.https(request))
+        return get_cookie(request, SESSION_COOKIE, https=self.is_https(request))
 
-    async def signed_in(self, request: web.Request) -> SignedIn | None:
+    async def current_member(self, request: web.Request) -> SignedIn | None:
         secret = self.session_secret(request)
         return None if secret is None else await self.sessions.find(secret)
 
-    def keep_session(self, response: web.StreamResponse, request: web.Request, secret: str) -> None:
+    def set_session_cookie(
+        self, response: web.StreamResponse, request: web.Request, secret: str
+    ) -> None:
         set_cookie(
             response,
             SESSION_COOKIE,
             secret,
-            https=self.https(request),
+            https=self.is_https(request),
             seconds=self.session_seconds_max,
         )
 
-    def drop_session(self, response: web.StreamResponse, request: web.Request) -> None:
-        drop_cookie(response, SESSION_COOKIE, https=self.https(request))
+    def delete_session_cookie(self, response: web.StreamResponse, request: web.Request) -> None:
+        delete_cookie(response, SESSION_COOKIE, https=self.is_https(request))
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)

@@ -10,9 +10,14 @@ from typing import Any
 
 import jinja2
 
-from services.tokens.web.times import how_long_ago, in_utc, machine_time
+from services.tokens.web.times import format_machine_time, format_relative, format_utc
 
-_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "ico": "image/x-icon"}
+_CONTENT_TYPES = {
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "ico": "image/x-icon",
+}
 _HASH_CHARACTERS = 12
 
 
@@ -23,22 +28,22 @@ class StaticFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawing:
+class Templates:
     """``static``: by the name in the address, which holds a hash of the content."""
 
     environment: jinja2.Environment
-    static: dict[str, StaticFile]
+    static_files: dict[str, StaticFile]
 
-    def draw(self, template: str, context: dict[str, Any]) -> str:
+    def render(self, template: str, context: dict[str, Any]) -> str:
         return self.environment.get_template(template).render(context)
 
 
 @cache
-def load_drawing() -> Drawing:
+def load_templates() -> Templates:
     """Reads files: not inside an event loop. A value that a template lacks is an error."""
     package = files("services.tokens.web")
     static = {entry.name: entry.read_bytes() for entry in package.joinpath("static").iterdir()}
-    addresses = {name: _hashed(name, content) for name, content in static.items()}
+    addresses = {name: _hashed_name(name, content) for name, content in static.items()}
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(
             {
@@ -54,17 +59,19 @@ def load_drawing() -> Drawing:
     )
     environment.globals["static"] = lambda name: f"/static/{addresses[name]}"
     environment.filters |= {
-        "in_utc": in_utc,
-        "machine_time": machine_time,
-        "ago": how_long_ago,
+        "in_utc": format_utc,
+        "machine_time": format_machine_time,
+        "ago": format_relative,
     }
     for name in environment.list_templates():
         environment.get_template(name)
-    return Drawing(
+    return Templates(
         environment=environment,
-        static={
+        static_files={
             addresses[name]: StaticFile(
-                content_type=_TYPES.get(name.rpartition(".")[2], "application/octet-stream"),
+                content_type=_CONTENT_TYPES.get(
+                    name.rpartition(".")[2], "application/octet-stream"
+                ),
                 content=content,
             )
             for name, content in static.items()
@@ -72,7 +79,7 @@ def load_drawing() -> Drawing:
     )
 
 
-def _hashed(name: str, content: bytes) -> str:
+def _hashed_name(name: str, content: bytes) -> str:
     """``pushgate.0123456789ab.css``: another content has another address."""
     stem, _, ending = name.rpartition(".")
     return f"{stem}.{hashlib.sha256(content).hexdigest()[:_HASH_CHARACTERS]}.{ending}"

@@ -14,17 +14,17 @@ _UNITS = (
 _NOW = timedelta(seconds=45)
 
 
-def in_utc(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     """``2026-11-27 11:30:05 UTC``."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def machine_time(moment: datetime) -> str:
+def format_machine_time(moment: datetime) -> str:
     """For the ``datetime`` attribute of ``<time>``."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def how_long_ago(moment: datetime, now: datetime) -> str:
+def format_relative(moment: datetime, now: datetime) -> str:
     """``3 minutes ago``, ``just now``, ``in 2 hours``."""
     distance = abs(now - moment)
     if distance < _NOW:
@@ -38,12 +38,12 @@ def how_long_ago(moment: datetime, now: datetime) -> str:
     return f"{told} ago" if moment <= now else f"in {told}"
 
 
-def in_address(moment: datetime) -> str:
+def format_for_query(moment: datetime) -> str:
     """What ``as_typed`` reads as the very same moment, and a date field shows when it can."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
-def as_typed(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """A time that a person typed or a date field sent, in UTC unless it says otherwise."""
     try:
         found = datetime.fromisoformat(text.strip().removesuffix(" UTC"))

@@ -14,9 +14,9 @@ from events.ids import AccountId, IntegrationId
 from events.sentences import what_happened
 from events.sql_files import load_queries
 
-FACTS_SHOWN = 50
+ENTRIES_SHOWN = 50
 ACTORS_SHOWN = 100
-EXPORT_ROWS_AT_ONCE = 1_000
+EXPORT_ROWS_PER_FETCH = 1_000
 EXPORT_SECONDS_MAX = 600.0
 NUMBER_MAX = 2**63 - 1
 VERSION_MAX = 2**31 - 1
@@ -25,11 +25,11 @@ _INTEGRATION = "integration/"
 _MEMBER = re.compile(r"\bmember ([1-9][0-9]*)\b")
 
 
-class Told(NamedTuple):
+class ActivityEntry(NamedTuple):
     """``place``: what comes before it is asked for with; the number, or the stream's version."""
 
     number: int
-    place: int
+    cursor: int
     at: datetime
     type: str
     who: str
@@ -37,15 +37,15 @@ class Told(NamedTuple):
     integration_id: int | None
 
 
-class Page(NamedTuple):
+class ActivityPage(NamedTuple):
     """``older``: the place to go on from, None at the end."""
 
-    facts: list[Told]
+    entries: list[ActivityEntry]
     older: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Filters:
+class ActivityFilters:
     """``since`` is included, ``until`` is not. None: any."""
 
     type: str | None = None
@@ -60,7 +60,7 @@ class Filters:
         return self.type, self.actor, stream, self.since, self.until
 
 
-def called(actor: str, names: Mapping[str, str]) -> str:
+def actor_name(actor: str, names: Mapping[str, str]) -> str:
     """``names``: of the actors that have one a person would know; they may have been erased."""
     if actor in names:
         return names[actor]
@@ -76,85 +76,85 @@ def called(actor: str, names: Mapping[str, str]) -> str:
             return actor
 
 
-async def activity(
+async def integration_activity(
     pool: Pool[Record],
     integration_id: IntegrationId,
     names: Mapping[str, str],
     *,
     before: int = VERSION_MAX,
-) -> Page:
+) -> ActivityPage:
     """Of one integration that the reader may see, newest first."""
-    query = load_queries("services.tokens.web")["facts_of_stream"]
+    query = load_queries("services.tokens.web")["stream_events"]
     stream = f"{_INTEGRATION}{integration_id}"
-    rows = await pool.fetch(query, stream, before, FACTS_SHOWN + 1)
+    rows = await pool.fetch(query, stream, before, ENTRIES_SHOWN + 1)
     called_by = {stream: "this integration"}
-    return _page([_told(row, names, called_by, place=row["version"]) for row in rows])
+    return _activity_page([_entry(row, names, called_by, place=row["version"]) for row in rows])
 
 
-async def account_facts(
+async def account_activity(
     pool: Pool[Record],
     account_id: AccountId,
-    filters: Filters,
+    filters: ActivityFilters,
     names: Mapping[str, str],
     *,
     before: int = NUMBER_MAX,
-) -> Page:
+) -> ActivityPage:
     """Of all the account's streams, and what the log states about itself; newest first."""
     queries = load_queries("services.tokens.web")
     async with pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute(queries["plan_each_question"])
+        await connection.execute(queries["force_custom_plan"])
         rows = await connection.fetch(
-            queries["facts_of_account"], account_id, before, *filters.values, FACTS_SHOWN + 1
+            queries["account_events"], account_id, before, *filters.values, ENTRIES_SHOWN + 1
         )
         about = {_integration_of(row["stream"]) for row in rows} - {None}
         entries = await connection.fetch(queries["display_names"], account_id, list(about))
     called_by = {f"{_INTEGRATION}{row['integration_id']}": row["display_name"] for row in entries}
-    return _page([_told(row, names, called_by, place=row["number"]) for row in rows])
+    return _activity_page([_entry(row, names, called_by, place=row["number"]) for row in rows])
 
 
-async def actors(pool: Pool[Record], account_id: AccountId) -> list[str]:
-    query = load_queries("services.tokens.web")["actors_of_account"]
+async def account_actors(pool: Pool[Record], account_id: AccountId) -> list[str]:
+    query = load_queries("services.tokens.web")["account_actors"]
     return ["system", *(row["actor"] for row in await pool.fetch(query, account_id, ACTORS_SHOWN))]
 
 
-async def stored_lines(
-    pool: Pool[Record], account_id: AccountId, filters: Filters
+async def export_lines(
+    pool: Pool[Record], account_id: AccountId, filters: ActivityFilters
 ) -> AsyncIterator[bytes]:
     """What ``account_facts`` tells, as stored, oldest first: one event a line, in big pieces."""
     queries = load_queries("services.tokens.web")
     async with pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute(queries["plan_each_question"])
+        await connection.execute(queries["force_custom_plan"])
         cursor = await connection.cursor(
-            queries["records_of_account"],
+            queries["account_records"],
             account_id,
             NUMBER_MAX,
             *filters.values,
             timeout=EXPORT_SECONDS_MAX,
         )
-        while rows := await cursor.fetch(EXPORT_ROWS_AT_ONCE):
+        while rows := await cursor.fetch(EXPORT_ROWS_PER_FETCH):
             yield "".join(f"{row['record']}\n" for row in rows).encode()
 
 
-def _page(told: list[Told]) -> Page:
+def _activity_page(told: list[ActivityEntry]) -> ActivityPage:
     """One more was asked for than is shown, to know whether there are older ones."""
-    more = len(told) > FACTS_SHOWN
-    shown = told[:FACTS_SHOWN]
-    return Page(shown, shown[-1].place if more else None)
+    more = len(told) > ENTRIES_SHOWN
+    shown = told[:ENTRIES_SHOWN]
+    return ActivityPage(shown, shown[-1].cursor if more else None)
 
 
-def _told(
+def _entry(
     row: Record, names: Mapping[str, str], called_by: Mapping[str, str], *, place: int
-) -> Told:
+) -> ActivityEntry:
     stream: str = row["stream"]
     what = what_happened(row["type"], row["data"], stream, subject=called_by.get(stream))
     if row["type"].startswith("Member"):
-        what = _MEMBER.sub(lambda found: _named(found, names), what)
-    return Told(
+        what = _MEMBER.sub(lambda found: _member_with_email(found, names), what)
+    return ActivityEntry(
         number=row["number"],
-        place=place,
+        cursor=place,
         at=row["recorded_at"],
         type=row["type"],
-        who=called(row["actor"], names),
+        who=actor_name(row["actor"], names),
         what=what,
         integration_id=_integration_of(stream),
     )
@@ -164,7 +164,7 @@ def _integration_of(stream: str) -> int | None:
     return int(stream.removeprefix(_INTEGRATION)) if stream.startswith(_INTEGRATION) else None
 
 
-def _named(member: re.Match[str], names: Mapping[str, str]) -> str:
+def _member_with_email(member: re.Match[str], names: Mapping[str, str]) -> str:
     """``member 3``, with the address where it is kept."""
     name = names.get(f"member/{member[1]}")
     return member[0] if name is None else f"{member[0]} ({name})"

@@ -16,10 +16,10 @@ GAP = 6.0
 # A single refusal beside a million pushes must still be seen.
 BAR_HEIGHT_MIN = 2.0
 LABEL_EVERY_HOURS = 4
-LINES_MAX = 4
+GRID_LINES_MAX = 4
 
 
-class Hour(NamedTuple):
+class HourTotals(NamedTuple):
     begins: datetime
     accepted: int
     refused: int
@@ -31,15 +31,15 @@ class Bar(NamedTuple):
     y: float
     width: float
     height: float
-    told: str
+    title: str
 
 
-class Line(NamedTuple):
+class GridLine(NamedTuple):
     y: float
     label: str
 
 
-class Mark(NamedTuple):
+class AxisTick(NamedTuple):
     x: float
     label: str
 
@@ -49,28 +49,28 @@ class Chart(NamedTuple):
 
     width: float
     height: float
-    hours: list[Hour]
+    hours: list[HourTotals]
     bars: list[Bar]
-    lines: list[Line]
-    marks: list[Mark]
-    told: str
+    grid_lines: list[GridLine]
+    ticks: list[AxisTick]
+    description: str
 
 
 def last_hours(
     now: datetime, accepted: Mapping[datetime, int], refused: Mapping[datetime, int]
-) -> list[Hour]:
+) -> list[HourTotals]:
     """The hour that is under way and those before it; keys are the beginnings of hours."""
     this = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     beginnings = [this - HOUR * back for back in reversed(range(HOURS))]
-    return [Hour(at, accepted.get(at, 0), refused.get(at, 0)) for at in beginnings]
+    return [HourTotals(at, accepted.get(at, 0), refused.get(at, 0)) for at in beginnings]
 
 
-def draw(hours: list[Hour]) -> Chart:
+def lay_out_chart(hours: list[HourTotals]) -> Chart:
     """Taken ones stand on the line of zero, refused ones hang below it, in one scale."""
     most_up = max((hour.accepted for hour in hours), default=0)
     most_down = max((hour.refused for hour in hours), default=0)
-    step = _step(most_up + most_down)
-    up, down = _whole(most_up, step), _whole(most_down, step)
+    step = _grid_step(most_up + most_down)
+    up, down = _round_up(most_up, step), _round_up(most_down, step)
     up = up or (0 if down else step)
     scale = (HEIGHT - TOP - BOTTOM) / (up + down)
     zero = TOP + up * scale
@@ -78,57 +78,57 @@ def draw(hours: list[Hour]) -> Chart:
     bars: list[Bar] = []
     for place, hour in enumerate(hours):
         x = LEFT + place * slot + GAP / 2
-        bars += _bars_of(hour, x, slot - GAP, zero, scale)
+        bars += _hour_bars(hour, x, slot - GAP, zero, scale)
     levels = range(-down, up + 1, step)
     return Chart(
         width=WIDTH,
         height=HEIGHT,
         hours=hours,
         bars=bars,
-        lines=[Line(round(zero - level * scale, 1), f"{abs(level):,}") for level in levels],
-        marks=[
-            Mark(round(LEFT + (place + 0.5) * slot, 1), f"{hour.begins:%H:%M}")
+        grid_lines=[
+            GridLine(round(zero - level * scale, 1), f"{abs(level):,}") for level in levels
+        ],
+        ticks=[
+            AxisTick(round(LEFT + (place + 0.5) * slot, 1), f"{hour.begins:%H:%M}")
             for place, hour in enumerate(hours)
             if hour.begins.hour % LABEL_EVERY_HOURS == 0
         ],
-        told=_told(hours),
+        description=_description(hours),
     )
 
 
-def _bars_of(hour: Hour, x: float, width: float, zero: float, scale: float) -> list[Bar]:
+def _hour_bars(hour: HourTotals, x: float, width: float, zero: float, scale: float) -> list[Bar]:
     when = f"{hour.begins:%Y-%m-%d %H:%M} UTC"
     bars: list[Bar] = []
     if hour.accepted:
         height = max(hour.accepted * scale, BAR_HEIGHT_MIN)
         told = f"{when}: {hour.accepted:,} accepted"
-        bars.append(_rounded("accepted", x, zero - height, width, height, told))
+        bars.append(_bar("accepted", x, zero - height, width, height, told))
     if hour.refused:
         height = max(hour.refused * scale, BAR_HEIGHT_MIN)
-        bars.append(
-            _rounded("refused", x, zero, width, height, f"{when}: {hour.refused:,} refused")
-        )
+        bars.append(_bar("refused", x, zero, width, height, f"{when}: {hour.refused:,} refused"))
     return bars
 
 
-def _rounded(kind: str, x: float, y: float, width: float, height: float, told: str) -> Bar:
+def _bar(kind: str, x: float, y: float, width: float, height: float, told: str) -> Bar:
     return Bar(kind, round(x, 1), round(y, 1), round(width, 1), round(height, 1), told)
 
 
-def _step(most: int) -> int:
+def _grid_step(most: int) -> int:
     """1, 2 or 5 times a power of ten, so that few lines reach over what there is."""
     power = 1
     while True:
         for factor in (1, 2, 5):
-            if most <= factor * power * LINES_MAX:
+            if most <= factor * power * GRID_LINES_MAX:
                 return factor * power
         power *= 10
 
 
-def _whole(most: int, step: int) -> int:
+def _round_up(most: int, step: int) -> int:
     return -(-most // step) * step
 
 
-def _told(hours: list[Hour]) -> str:
+def _description(hours: list[HourTotals]) -> str:
     accepted, refused = sum(h.accepted for h in hours), sum(h.refused for h in hours)
     if not accepted and not refused:
         return "Nothing was sent in the last 24 hours."

@@ -24,76 +24,76 @@ HOURS = 24
 # A page that finds older sums has them brought up to date.
 FRESH_SECONDS = 10.0
 # How long pages wait for that, from its beginning on; after it they show what there is.
-PATIENCE_SECONDS = 0.03
+PAGE_WAIT_SECONDS_MAX = 0.03
 # A receipt may become visible later than one that is younger: so long nothing counts as settled.
-SETTLING = timedelta(seconds=30)
+SETTLING_TIME = timedelta(seconds=30)
 
 
-class Pushed(NamedTuple):
+class PushTotals(NamedTuple):
     requests: int
     records: int
 
 
-NOTHING = Pushed(0, 0)
+NO_PUSHES = PushTotals(0, 0)
 
-Sums = dict[int, Pushed]
+TotalsByIntegration = dict[int, PushTotals]
 
 
-class Figures:
+class DailyTotals:
     """One for a process."""
 
     def __init__(self, pool: Pool[Record], clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
-        self._query = load_queries("services.tokens.web")["pushed_between"]
-        self._settled: dict[datetime, Sums] = {}
+        self._query = load_queries("services.tokens.web")["push_totals_between"]
+        self._settled: dict[datetime, TotalsByIntegration] = {}
         self._settled_until: datetime | None = None
-        self._total: Sums = {}
-        self._looked_at: float | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._began = 0.0
+        self._total: TotalsByIntegration = {}
+        self._refreshed_at: float | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._refresh_began = 0.0
 
-    async def of_the_day(self) -> Mapping[int, Pushed] | None:
+    async def last_24_hours(self) -> Mapping[int, PushTotals] | None:
         """By integration: the hour that is under way and the 23 before it. None: not known yet."""
         now = self._clock.monotonic()
-        if self._looked_at is None or now - self._looked_at > FRESH_SECONDS:
-            if self._looking is None or self._looking.done():
-                self._looking, self._began = asyncio.create_task(self._look()), now
-            patience = max(0.0, self._began + PATIENCE_SECONDS - now)
-            await asyncio.wait({self._looking}, timeout=patience)
-        return None if self._looked_at is None else self._total
+        if self._refreshed_at is None or now - self._refreshed_at > FRESH_SECONDS:
+            if self._refreshing is None or self._refreshing.done():
+                self._refreshing, self._refresh_began = asyncio.create_task(self._refresh()), now
+            patience = max(0.0, self._refresh_began + PAGE_WAIT_SECONDS_MAX - now)
+            await asyncio.wait({self._refreshing}, timeout=patience)
+        return None if self._refreshed_at is None else self._total
 
     async def close(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         # A database that is away is told of by everything else on the page.
         with contextlib.suppress(*AWAY):
             now = self._clock.now()
-            await self._settle(now)
+            await self._add_settled_hours(now)
             assert self._settled_until is not None
-            total = await self._pushed(self._settled_until, None)
+            total = await self._push_totals(self._settled_until, None)
             for sums in self._settled.values():
                 _add(total, sums)
             self._total = total
-            self._looked_at = self._clock.monotonic()
+            self._refreshed_at = self._clock.monotonic()
 
-    async def _settle(self, now: datetime) -> None:
-        first, until = _first_hour(now), now - SETTLING
+    async def _add_settled_hours(self, now: datetime) -> None:
+        first, until = _first_hour(now), now - SETTLING_TIME
         self._settled = {hour: sums for hour, sums in self._settled.items() if hour >= first}
         begin = max(self._settled_until or first, first)
         while begin < until:
             hour = _hour_of(begin)
             end = min(hour + HOUR, until)
-            _add(self._settled.setdefault(hour, {}), await self._pushed(begin, end))
+            _add(self._settled.setdefault(hour, {}), await self._push_totals(begin, end))
             self._settled_until = begin = end
         self._settled_until = begin
 
-    async def _pushed(self, since: datetime, until: datetime | None) -> Sums:
+    async def _push_totals(self, since: datetime, until: datetime | None) -> TotalsByIntegration:
         rows = await self._pool.fetch(self._query, _id_at(since), until and _id_at(until))
-        return {row["integration_id"]: Pushed(row["requests"], row["records"]) for row in rows}
+        return {row["integration_id"]: PushTotals(row["requests"], row["records"]) for row in rows}
 
 
 def _id_at(moment: datetime) -> object:
@@ -108,9 +108,9 @@ def _first_hour(now: datetime) -> datetime:
     return _hour_of(now) - (HOURS - 1) * HOUR
 
 
-def _add(total: Sums, more: Sums) -> None:
+def _add(total: TotalsByIntegration, more: TotalsByIntegration) -> None:
     for integration_id, pushed in more.items():
-        so_far = total.get(integration_id, NOTHING)
-        total[integration_id] = Pushed(
+        so_far = total.get(integration_id, NO_PUSHES)
+        total[integration_id] = PushTotals(
             so_far.requests + pushed.requests, so_far.records + pushed.records
         )

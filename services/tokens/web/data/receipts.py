@@ -10,7 +10,7 @@ from asyncpg import Pool, Record
 
 from events.ids import IntegrationId
 from events.sql_files import load_queries
-from services.tokens.web.data.chart import Chart, draw, last_hours
+from services.tokens.web.data.chart import Chart, last_hours, lay_out_chart
 
 DAY = timedelta(hours=24)
 RECEIPTS_SHOWN = 10
@@ -34,7 +34,7 @@ class Receipt(NamedTuple):
     reason: str | None
 
     @classmethod
-    def of(cls, row: Record) -> Self:
+    def from_row(cls, row: Record) -> Self:
         return cls(*row)._replace(batch_id=str(row["batch_id"]))
 
     @property
@@ -44,7 +44,7 @@ class Receipt(NamedTuple):
         return "waiting" if self.waiting else "loaded"
 
     @property
-    def tables_told(self) -> str:
+    def tables_text(self) -> str:
         named = ", ".join(self.tables[:TABLES_NAMED])
         more = len(self.tables) - TABLES_NAMED
         return f"{named} and {more} more" if more > 0 else named
@@ -58,7 +58,7 @@ class RefusalCount(NamedTuple):
     last_peer: str | None
 
 
-class Day(NamedTuple):
+class DaySummary(NamedTuple):
     """The last 24 hours and the last receipts. ``cut``: there were more than were counted."""
 
     receipts: list[Receipt]
@@ -67,10 +67,12 @@ class Day(NamedTuple):
     requests: int
     records: int
     refused: int
-    cut: bool
+    truncated: bool
 
 
-async def last_day(pool: Pool[Record], integration_id: IntegrationId, now: datetime) -> Day:
+async def last_24_hours(
+    pool: Pool[Record], integration_id: IntegrationId, now: datetime
+) -> DaySummary:
     queries = load_queries("services.tokens.web")
     since = now - DAY
     async with pool.acquire() as connection:
@@ -88,12 +90,12 @@ async def last_day(pool: Pool[Record], integration_id: IntegrationId, now: datet
         {row["hour"]: row["requests"] for row in refused},
     )
     requests = sum(row["requests"] for row in accepted)
-    return Day(
-        receipts=[Receipt.of(row) for row in receipts],
+    return DaySummary(
+        receipts=[Receipt.from_row(row) for row in receipts],
         refusals=[RefusalCount(*row) for row in reasons],
-        chart=draw(hours),
+        chart=lay_out_chart(hours),
         requests=requests,
         records=sum(row["records"] for row in accepted),
         refused=sum(row["requests"] for row in refused),
-        cut=requests >= RECEIPTS_COUNTED_MAX,
+        truncated=requests >= RECEIPTS_COUNTED_MAX,
     )

@@ -17,19 +17,17 @@ class Snippet(NamedTuple):
     code: str
 
 
-def first_pushes(import_url: str, client_id: int, access_token: str) -> list[Snippet]:
+def push_snippets(import_url: str, client_id: int, access_token: str) -> list[Snippet]:
     values = {
         "push": import_url + PUSH_PATH,
         "batch": import_url + BATCH_PATH,
         "client_id": str(client_id),
         "token": access_token,
     }
-    return [
-        Snippet(key, title, hint, _filled(code, values)) for key, title, hint, code in _TEMPLATES
-    ]
+    return [Snippet(key, title, hint, _fill(code, values)) for key, title, hint, code in _TEMPLATES]
 
 
-def _filled(code: str, values: dict[str, str]) -> str:
+def _fill(code: str, values: dict[str, str]) -> str:
     for name, value in values.items():
         code = code.replace(f"<{name}>", value)
     return code

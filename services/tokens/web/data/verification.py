@@ -21,15 +21,15 @@ from services.tokens.refusals import Busy
 from services.tokens.use_cases.projections import REPLAYED
 
 # A million events take some five seconds; a check holds one connection and stops nobody.
-CHECK_SECONDS_MAX = 60.0
-LEAVES_AT_ONCE = 16_384
+VERIFY_SECONDS_MAX = 60.0
+LEAVES_PER_QUERY = 16_384
 
 
-class Tree(NamedTuple):
+class CheckpointVerdict(NamedTuple):
     """``holds``: whether the events are those that were signed; ``told``: in a sentence."""
 
     holds: bool
-    told: str
+    message: str
     key_id: str = ""
 
 
@@ -41,11 +41,11 @@ class Verdict:
     seconds: float
     events: int
     differences: dict[str, int]
-    tree: Tree
+    checkpoint: CheckpointVerdict
 
     @property
     def holds(self) -> bool:
-        return not self.differences and self.tree.holds
+        return not self.differences and self.checkpoint.holds
 
 
 class Verifier:
@@ -55,7 +55,7 @@ class Verifier:
         self._pool = pool
         self._clock = clock
         self._running = False
-        self.last: Verdict | None = None
+        self.last_verdict: Verdict | None = None
 
     async def verify(self) -> Verdict:
         """Raises Busy while another check runs, or when this one takes too long."""
@@ -63,13 +63,13 @@ class Verifier:
             raise Busy
         self._running = True
         try:
-            async with asyncio.timeout(CHECK_SECONDS_MAX):
-                self.last = await self._verdict()
+            async with asyncio.timeout(VERIFY_SECONDS_MAX):
+                self.last_verdict = await self._verdict()
         except (TimeoutError, asyncpg.QueryCanceledError):
             raise Busy from None
         finally:
             self._running = False
-        return self.last
+        return self.last_verdict
 
     async def _verdict(self) -> Verdict:
         """In one snapshot, so that facts which come meanwhile are no difference."""
@@ -79,16 +79,16 @@ class Verifier:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            milliseconds = str(int(CHECK_SECONDS_MAX * 1000))
-            await connection.execute(queries["limit_the_check"], milliseconds)
+            milliseconds = str(int(VERIFY_SECONDS_MAX * 1000))
+            await connection.execute(queries["set_statement_timeout"], milliseconds)
             comparison = await compare(connection, REPLAYED)
-            tree = await _tree(connection, comparison.size)
+            tree = await _checkpoint_verdict(connection, comparison.size)
         return Verdict(
             at=self._clock.now(),
             seconds=round(self._clock.monotonic() - began, 2),
             events=comparison.size,
             differences=_differences(comparison),
-            tree=tree,
+            checkpoint=tree,
         )
 
 
@@ -99,26 +99,30 @@ def _differences(comparison: Comparison) -> dict[str, int]:
     return {table: len(ids) for table, ids in found.items()}
 
 
-async def _tree(connection: AnyConnection, size: int) -> Tree:
+async def _checkpoint_verdict(connection: AnyConnection, size: int) -> CheckpointVerdict:
     row = await connection.fetchrow(load_queries("services.tokens.web")["newest_checkpoint"])
     if row is None:
-        return Tree(holds=False, told="No checkpoint was signed yet: is the signer running?")
+        return CheckpointVerdict(
+            holds=False, message="No checkpoint was signed yet: is the signer running?"
+        )
     try:
         key = VerifierKey.parse(row["key"])
         checkpoint = open_note(row["note"], key)
     except (BadCheckpoint, ValueError) as error:
-        return Tree(holds=False, told=f"The newest checkpoint cannot be read: {error}.")
+        return CheckpointVerdict(
+            holds=False, message=f"The newest checkpoint cannot be read: {error}."
+        )
     key_id = key.key_id.hex()
     if checkpoint.size > size:
         told = f"{checkpoint.size:,} events were signed, and {size:,} are there: some are missing."
-        return Tree(holds=False, told=told, key_id=key_id)
+        return CheckpointVerdict(holds=False, message=told, key_id=key_id)
     if await _root_at(connection, checkpoint.size) != checkpoint.root:
         told = f"The first {checkpoint.size:,} events are not those that were signed."
-        return Tree(holds=False, told=told, key_id=key_id)
-    return Tree(holds=True, told=_held(checkpoint, size), key_id=key_id)
+        return CheckpointVerdict(holds=False, message=told, key_id=key_id)
+    return CheckpointVerdict(holds=True, message=_match_message(checkpoint, size), key_id=key_id)
 
 
-def _held(checkpoint: Checkpoint, size: int) -> str:
+def _match_message(checkpoint: Checkpoint, size: int) -> str:
     younger = size - checkpoint.size
     told = f"The first {checkpoint.size:,} events are those that were signed"
     return f"{told}; {younger:,} younger than the signature." if younger else f"{told}."
@@ -128,7 +132,7 @@ async def _root_at(connection: AnyConnection, size: int) -> bytes | None:
     """Anew from the texts; None when a number is missing. Hashing leaves the loop to others."""
     query, tree = load_queries("services.tokens.web")["leaf_hashes_from_texts"], TileBuilder()
     while tree.size < size:
-        start, end = tree.size, min(tree.size + LEAVES_AT_ONCE, size)
+        start, end = tree.size, min(tree.size + LEAVES_PER_QUERY, size)
         row = await connection.fetchrow(query, start, end)
         if row is None or row["found"] != end - start:
             return None

@@ -90,28 +90,28 @@ SELECT t.token_id, g.record -> 'data' ->> 'last_four' AS last_four, g.recorded_a
 
 -- ---------------------------------------------------------------- facts
 
--- name: facts_of_stream
+-- name: stream_events
 -- Newest first, before version $2.
 SELECT number, version, type, stream, actor, recorded_at, record -> 'data' AS data
   FROM ledger.event WHERE stream = $1 AND version < $2
  ORDER BY version DESC LIMIT $3;
 
--- name: plan_each_question
+-- name: force_custom_plan
 -- For this transaction: absent filters make one statement into many.
 SET LOCAL plan_cache_mode = force_custom_plan;
 
--- name: facts_of_account
+-- name: account_events
 -- Newest first, before number $2, at most $8. $3: type, $4: actor, $5: stream, $6 and $7: from, to.
 SELECT number, version, type, stream, actor, recorded_at, record -> 'data' AS data
   FROM tokens.facts_of_account($1, $2, $3, $4, $5, $6, $7)
  ORDER BY number DESC LIMIT $8;
 
--- name: records_of_account
+-- name: account_records
 -- The same in order of number, as stored.
 SELECT record::text AS record FROM tokens.facts_of_account($1, $2, $3, $4, $5, $6, $7)
  ORDER BY number;
 
--- name: actors_of_account
+-- name: account_actors
 -- Who can be asked for: the account's people and Connect tokens, those that are gone too; last added
 -- first, at most $2. Whoever was never used finds nothing.
 SELECT CASE e.type WHEN 'MemberAdded' THEN 'member/' || (e.record -> 'data' ->> 'member_id')
@@ -128,7 +128,7 @@ SELECT integration_id, display_name FROM tokens.integrations
 -- The newest of that name; an account can use a deleted one's again.
 SELECT max(integration_id) FROM tokens.integrations WHERE account_id = $1 AND schema_name = $2;
 
--- name: tokens_that_could_write_of_account
+-- name: account_tokens_as_of
 -- As of a size of the log, $1; of account $2, at most $3 after as many as $4. The same as
 -- tokens.active_tokens_as_of tells (a test compares them), but most tokens are revoked: what stands
 -- is found in indexes, and texts are read for those alone that are shown. OFFSET 0: nobody can guess
@@ -158,7 +158,7 @@ SELECT s.token_id, s.integration_id, s.schema_name, s.display_name,
   FROM shown s JOIN ledger.event g ON g.number = s.number
  ORDER BY s.token_id;
 
--- name: number_before
+-- name: event_number_at
 -- The last fact at or before a moment, nothing before all of them; times strictly increase with the
 -- number.
 SELECT number FROM ledger.event WHERE recorded_at <= $1 ORDER BY recorded_at DESC LIMIT 1;
@@ -177,7 +177,7 @@ SELECT count(*) AS found,
                   ORDER BY number) AS hashes
   FROM ledger.event WHERE number >= $1 AND number < $2;
 
--- name: limit_the_check
+-- name: set_statement_timeout
 SELECT set_config('statement_timeout', $1, true);
 
 -- ---------------------------------------------------------------- the list of integrations
@@ -217,7 +217,7 @@ SELECT s.integration_id, s.display_name, s.schema_name, s.state, u.last_used_at,
          WHERE f.integration_id = s.integration_id AND f.minute >= $6) r
  ORDER BY s.place;
 
--- name: pushed_between
+-- name: push_totals_between
 -- Batch ids grow with time: those from $1 on, below $2 if there is one.
 SELECT r.integration_id, count(*) AS requests, sum(r.records)::bigint AS records
   FROM journal.receipts r

@@ -12,49 +12,49 @@ from services.tokens.refusals import (
     TooManyAttempts,
 )
 from services.tokens.sign_in.secrets import secret_hash
-from services.tokens.web.context import Visit
+from services.tokens.web.context import PageContext
 from services.tokens.web.headers import see_other
 
 
-async def show(visit: Visit) -> web.Response:
-    return await _draw(visit)
+async def show(context: PageContext) -> web.Response:
+    return await _render(context)
 
 
-async def change_password(visit: Visit) -> web.Response:
-    site = visit.site
+async def change_password(context: PageContext) -> web.Response:
+    site = context.site
     try:
         secret = await site.sign_in.change_password(
-            visit.member,
-            visit.form.get("present", ""),
-            visit.form.get("wanted", ""),
-            peer=site.peer(visit.request),
+            context.member,
+            context.form.get("present", ""),
+            context.form.get("wanted", ""),
+            peer=site.caller_address(context.request),
         )
     except (PasswordUnusable, PasswordWrong, TooManyAttempts) as no:
-        return await _draw(visit, no, status=503 if isinstance(no, TooManyAttempts) else 422)
-    visit.member = visit.member.with_secret(secret)
-    response = await visit.go(
+        return await _render(context, no, status=503 if isinstance(no, TooManyAttempts) else 422)
+    context.member = context.member.with_secret(secret)
+    response = await context.redirect(
         "/account", "Your password was changed. Other places where you were signed in are not now."
     )
-    site.keep_session(response, visit.request, secret)
+    site.set_session_cookie(response, context.request, secret)
     return response
 
 
-async def sign_out_everywhere(visit: Visit) -> web.Response:
-    await visit.site.sessions.end_all(visit.member.member_id)
+async def sign_out_everywhere(context: PageContext) -> web.Response:
+    await context.site.sessions.end_all(context.member.member_id)
     response = see_other("/sign-in")
-    visit.site.drop_session(response, visit.request)
+    context.site.delete_session_cookie(response, context.request)
     return response
 
 
-async def _draw(
-    visit: Visit, no: CommandRefused | None = None, *, status: int = 200
+async def _render(
+    context: PageContext, no: CommandRefused | None = None, *, status: int = 200
 ) -> web.Response:
-    sessions = await visit.site.sessions.list_for_member(visit.member.member_id)
-    return visit.page(
+    sessions = await context.site.sessions.list_for_member(context.member.member_id)
+    return context.render(
         "account.html",
         status=status,
         sessions=sessions,
-        this=secret_hash(visit.member.secret),
+        current_key=secret_hash(context.member.secret),
         error=no.message if no else None,
         error_code=no.code if no else "",
         characters_min=PASSWORD_CHARACTERS_MIN,

@@ -8,47 +8,51 @@ from services.tokens.domain.schema_name import derive_schema_name, is_usable
 from services.tokens.limits import DISPLAY_NAME_CHARACTERS_MAX, SCHEMA_NAME_CHARACTERS_MAX
 from services.tokens.refusals import FormUsed, NameTaken, NameUnusable
 from services.tokens.use_cases.permissions import Right, require
-from services.tokens.web.context import Visit
-from services.tokens.web.forms import once, once_of
-from services.tokens.web.views.token_dialog import show_token, shown_before
+from services.tokens.web.context import PageContext
+from services.tokens.web.forms import form_id_of, new_form_id_text
+from services.tokens.web.views.token_dialog import show_token, token_already_shown
 
 
-async def choose(visit: Visit) -> web.Response:
-    require(visit.caller, Right.MANAGE_INTEGRATIONS)
-    return visit.page("add.html")
+async def choose_kind(context: PageContext) -> web.Response:
+    require(context.caller, Right.MANAGE_INTEGRATIONS)
+    return context.render("create_integration.html")
 
 
-async def show(visit: Visit) -> web.Response:
+async def show(context: PageContext) -> web.Response:
     """Without scripts the button *Show the schema name* asks for this page with the name so far."""
-    require(visit.caller, Right.MANAGE_INTEGRATIONS)
-    return _form(visit, visit.request.query.get("name", ""), form_id=once())
+    require(context.caller, Right.MANAGE_INTEGRATIONS)
+    return _form(context, context.request.query.get("name", ""), form_id=new_form_id_text())
 
 
-async def add(visit: Visit) -> web.Response:
-    name = visit.form.get("name", "").strip()
-    if "preview" in visit.form:
-        require(visit.caller, Right.MANAGE_INTEGRATIONS)
-        return _form(visit, name, form_id=str(once_of(visit.form)))
+async def create(context: PageContext) -> web.Response:
+    name = context.form.get("name", "").strip()
+    if "preview" in context.form:
+        require(context.caller, Right.MANAGE_INTEGRATIONS)
+        return _form(context, name, form_id=str(form_id_of(context.form)))
     try:
-        created = await visit.handlers.create_integration(
-            visit.caller, name, with_token=True, form_id=once_of(visit.form)
+        created = await context.handlers.create_integration(
+            context.caller, name, with_token=True, form_id=form_id_of(context.form)
         )
     except (NameTaken, NameUnusable) as no:
-        return _form(visit, name, form_id=once(), error=_words(no), status=422)
+        return _form(
+            context, name, form_id=new_form_id_text(), error=_error_message(no), status=422
+        )
     except FormUsed:
-        return shown_before(visit, back="/integrations")
+        return token_already_shown(context, back="/integrations")
     assert created.token is not None, "it was asked for"
-    integration = await visit.handlers.read_model.integration(visit.caller, created.integration_id)
+    integration = await context.handlers.read_model.integration(
+        context.caller, created.integration_id
+    )
     close = f"/integrations/{created.integration_id}"
-    return show_token(visit, integration, created.token, close=close)
+    return show_token(context, integration, created.token, close=close)
 
 
 def _form(
-    visit: Visit, name: str, *, form_id: str, error: str | None = None, status: int = 200
+    context: PageContext, name: str, *, form_id: str, error: str | None = None, status: int = 200
 ) -> web.Response:
     schema_name = derive_schema_name(name)
-    return visit.page(
-        "add_import_api.html",
+    return context.render(
+        "create_import_api.html",
         status=status,
         name=name,
         schema_name=schema_name,
@@ -60,7 +64,7 @@ def _form(
     )
 
 
-def _words(no: NameTaken | NameUnusable) -> str:
+def _error_message(no: NameTaken | NameUnusable) -> str:
     if isinstance(no, NameTaken):
         return f"The schema name {no.schema_name} is in use. Choose another name."
     if not no.schema_name:

@@ -17,7 +17,7 @@ from services.tokens.refusals import (
 )
 from services.tokens.sign_in.one_time_links import NewLink
 from services.tokens.use_cases.members import MemberEntry
-from services.tokens.web.context import Visit
+from services.tokens.web.context import PageContext
 
 ROLES: dict[Role, str] = {
     "owner": "Everything, people and roles too",
@@ -26,71 +26,77 @@ ROLES: dict[Role, str] = {
 }
 
 
-async def show_all(visit: Visit) -> web.Response:
-    return await _draw(visit)
+async def show_all(context: PageContext) -> web.Response:
+    return await _render(context)
 
 
-async def invite(visit: Visit) -> web.Response:
-    email, role = visit.form.get("email", ""), _role(visit)
+async def invite(context: PageContext) -> web.Response:
+    email, role = context.form.get("email", ""), _role(context)
     try:
-        link = await visit.handlers.members.invite(visit.caller, email, role)
+        link = await context.handlers.members.invite(context.caller, email, role)
     except (EmailUnusable, EmailTaken, MemberLimitReached) as no:
-        return await _draw(visit, no, email=email, role=role, status=422)
-    return await _show_link(visit, link)
+        return await _render(context, no, email=email, role=role, status=422)
+    return await _show_link(context, link)
 
 
-async def show(visit: Visit) -> web.Response:
-    return visit.page("member.html", one=await _member(visit), roles=ROLES, error=None)
+async def show(context: PageContext) -> web.Response:
+    return context.render("member.html", person=await _member(context), roles=ROLES, error=None)
 
 
-async def change_role(visit: Visit) -> web.Response:
-    role = _role(visit)
+async def change_role(context: PageContext) -> web.Response:
+    role = _role(context)
     try:
-        await visit.handlers.members.change_role(visit.caller, visit.member_id, role)
+        await context.handlers.members.change_role(context.caller, context.member_id, role)
     except LastOwner as no:
-        return await _refused(visit, no)
-    return await visit.go("/people", f"The role is {role} now.")
+        return await _render_member_error(context, no)
+    return await context.redirect("/people", f"The role is {role} now.")
 
 
-async def renew_link(visit: Visit) -> web.Response:
-    link = await visit.handlers.members.renew_link(visit.caller, visit.member_id)
-    return await _show_link(visit, link)
+async def renew_link(context: PageContext) -> web.Response:
+    link = await context.handlers.members.renew_link(context.caller, context.member_id)
+    return await _show_link(context, link)
 
 
-async def remove(visit: Visit) -> web.Response:
-    one = await _member(visit)
+async def remove(context: PageContext) -> web.Response:
+    member = await _member(context)
     try:
-        await visit.handlers.members.remove(visit.caller, visit.member_id)
+        await context.handlers.members.remove(context.caller, context.member_id)
     except LastOwner as no:
-        return await _refused(visit, no)
-    return await visit.go("/people", f"{_called(one)} was removed, and is signed out everywhere.")
+        return await _render_member_error(context, no)
+    return await context.redirect(
+        "/people", f"{_member_name(member)} was removed, and is signed out everywhere."
+    )
 
 
-async def erase(visit: Visit) -> web.Response:
-    await visit.handlers.members.erase_email(visit.caller, visit.member_id)
-    return await visit.go("/people", f"The address of member {visit.member_id} is erased.")
+async def erase(context: PageContext) -> web.Response:
+    await context.handlers.members.erase_email(context.caller, context.member_id)
+    return await context.redirect(
+        "/people", f"The address of member {context.member_id} is erased."
+    )
 
 
-async def _show_link(visit: Visit, link: NewLink) -> web.Response:
-    address = visit.site.address(visit.request) + link.path
-    found = await _found(visit, link.member_id)
-    return visit.page("invited.html", address=address, link=link, called=_called(found))
+async def _show_link(context: PageContext, link: NewLink) -> web.Response:
+    link_url = context.site.base_url(context.request) + link.path
+    member = await _find_member(context, link.member_id)
+    return context.render(
+        "one_time_link.html", link_url=link_url, link=link, member_name=_member_name(member)
+    )
 
 
-async def _draw(
-    visit: Visit,
+async def _render(
+    context: PageContext,
     no: CommandRefused | None = None,
     *,
     email: str = "",
     role: Role = "member",
     status: int = 200,
 ) -> web.Response:
-    members = visit.handlers.members
-    return visit.page(
+    members = context.handlers.members
+    return context.render(
         "people.html",
         status=status,
-        people=await members.list_members(visit.caller),
-        removed=await members.list_removed(visit.caller),
+        people=await members.list_members(context.caller),
+        removed=await members.list_removed(context.caller),
         roles=ROLES,
         email=email,
         role=role,
@@ -99,27 +105,27 @@ async def _draw(
     )
 
 
-async def _refused(visit: Visit, no: CommandRefused) -> web.Response:
-    one = await _member(visit)
-    return visit.page("member.html", status=422, one=one, roles=ROLES, error=no.message)
+async def _render_member_error(context: PageContext, no: CommandRefused) -> web.Response:
+    member = await _member(context)
+    return context.render("member.html", status=422, person=member, roles=ROLES, error=no.message)
 
 
-async def _member(visit: Visit) -> MemberEntry:
-    return await _found(visit, visit.member_id)
+async def _member(context: PageContext) -> MemberEntry:
+    return await _find_member(context, context.member_id)
 
 
-async def _found(visit: Visit, member_id: int) -> MemberEntry:
-    for one in await visit.handlers.members.list_members(visit.caller):
-        if one.member_id == member_id:
-            return one
+async def _find_member(context: PageContext, member_id: int) -> MemberEntry:
+    for member in await context.handlers.members.list_members(context.caller):
+        if member.member_id == member_id:
+            return member
     raise MemberNotFound
 
 
-def _called(one: MemberEntry) -> str:
-    return one.email or f"Member {one.member_id}"
+def _member_name(member: MemberEntry) -> str:
+    return member.email or f"Member {member.member_id}"
 
 
-def _role(visit: Visit) -> Role:
+def _role(context: PageContext) -> Role:
     """What the page does not offer is the least that there is."""
-    given = visit.form.get("role", "")
+    given = context.form.get("role", "")
     return cast("Role", given) if given in get_args(Role) else "auditor"

@@ -10,12 +10,12 @@ from aiohttp import web
 
 from services.tokens.use_cases.handlers import GeneratedToken
 from services.tokens.use_cases.read_model import IntegrationEntry
-from services.tokens.web.context import Visit
-from services.tokens.web.data.snippets import first_pushes
+from services.tokens.web.context import PageContext
+from services.tokens.web.data.snippets import push_snippets
 
 
 def show_token(
-    visit: Visit,
+    context: PageContext,
     integration: IntegrationEntry,
     token: GeneratedToken,
     *,
@@ -23,22 +23,22 @@ def show_token(
     heading: str = "Your access token",
 ) -> web.Response:
     """``close``: the page that *Close and Continue* leads to."""
-    return visit.page(
+    return context.render(
         "token_dialog.html",
         integration=integration,
         token=token,
         close=close,
         heading=heading,
-        snippets=first_pushes(import_url(visit), integration.account_id, token.access_token),
+        snippets=push_snippets(import_url(context), integration.account_id, token.access_token),
     )
 
 
-def shown_before(visit: Visit, *, back: str) -> web.Response:
+def token_already_shown(context: PageContext, *, back: str) -> web.Response:
     """For a form that was sent a second time: by reloading, by going back, or by two clicks."""
-    return visit.page("token_shown_before.html", status=409, back=back)
+    return context.render("token_already_shown.html", status=409, back=back)
 
 
-def import_url(visit: Visit) -> str:
+def import_url(context: PageContext) -> str:
     """Where apps push to. A proxy in front has both services under one name."""
-    told = visit.site.import_url
-    return visit.site.address(visit.request) if told is None else told.rstrip("/")
+    told = context.site.import_url
+    return context.site.base_url(context.request) if told is None else told.rstrip("/")

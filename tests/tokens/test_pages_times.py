@@ -8,13 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tokens.web.data.chart import BAR_HEIGHT_MIN, HOURS, Hour, draw, last_hours
+from services.tokens.web.data.chart import (
+    BAR_HEIGHT_MIN,
+    HOURS,
+    HourTotals,
+    last_hours,
+    lay_out_chart,
+)
 from services.tokens.web.times import (
-    as_typed,
-    how_long_ago,
-    in_address,
-    in_utc,
-    machine_time,
+    format_for_query,
+    format_machine_time,
+    format_relative,
+    format_utc,
+    parse_time,
 )
 
 NOW = datetime(2026, 11, 27, 11, 40, 5, tzinfo=UTC)
@@ -24,9 +30,9 @@ counts = st.lists(
 )
 
 
-def hours(numbers: list[tuple[int, int]]) -> list[Hour]:
+def hours(numbers: list[tuple[int, int]]) -> list[HourTotals]:
     empty = last_hours(NOW, {}, {})
-    return [Hour(hour.begins, *pair) for hour, pair in zip(empty, numbers, strict=True)]
+    return [HourTotals(hour.begins, *pair) for hour, pair in zip(empty, numbers, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -44,14 +50,14 @@ def hours(numbers: list[tuple[int, int]]) -> list[Hour]:
     ],
 )
 def test_how_long_ago_is_told_in_the_largest_unit(ago: timedelta, told: str) -> None:
-    assert how_long_ago(NOW - ago, NOW) == told
+    assert format_relative(NOW - ago, NOW) == told
 
 
 def test_a_time_is_told_in_utc_with_the_zone_written() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
 
-    assert in_utc(elsewhere) == "2026-11-27 11:40:05 UTC"
-    assert machine_time(elsewhere) == "2026-11-27T11:40:05Z"
+    assert format_utc(elsewhere) == "2026-11-27 11:40:05 UTC"
+    assert format_machine_time(elsewhere) == "2026-11-27T11:40:05Z"
 
 
 @pytest.mark.parametrize(
@@ -69,13 +75,13 @@ def test_a_time_is_told_in_utc_with_the_zone_written() -> None:
 def test_a_typed_time_is_utc_unless_it_says_otherwise(
     typed: str, understood: datetime | None
 ) -> None:
-    assert as_typed(typed) == understood
+    assert parse_time(typed) == understood
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_time_in_an_address_is_the_very_same_moment(moment: datetime) -> None:
     """Else an export, or a list's next page, would be of another one."""
-    assert as_typed(in_address(moment)) == moment
+    assert parse_time(format_for_query(moment)) == moment
 
 
 def test_a_day_is_the_hour_under_way_and_those_before_it() -> None:
@@ -89,7 +95,7 @@ def test_a_day_is_the_hour_under_way_and_those_before_it() -> None:
 
 @given(counts)
 def test_every_bar_stands_inside_the_drawing(numbers: list[tuple[int, int]]) -> None:
-    chart = draw(hours(numbers))
+    chart = lay_out_chart(hours(numbers))
 
     for bar in chart.bars:
         assert bar.x >= 0
@@ -101,7 +107,7 @@ def test_every_bar_stands_inside_the_drawing(numbers: list[tuple[int, int]]) -> 
 
 @given(counts)
 def test_every_hour_with_requests_is_drawn(numbers: list[tuple[int, int]]) -> None:
-    drawn = draw(hours(numbers)).bars
+    drawn = lay_out_chart(hours(numbers)).bars
 
     assert len([bar for bar in drawn if bar.kind == "accepted"]) == sum(a > 0 for a, _ in numbers)
     assert len([bar for bar in drawn if bar.kind == "refused"]) == sum(r > 0 for _, r in numbers)
@@ -110,7 +116,7 @@ def test_every_hour_with_requests_is_drawn(numbers: list[tuple[int, int]]) -> No
 def test_the_drawing_is_told_in_a_sentence() -> None:
     one, two = (0, 2), (7, 0)
 
-    told = draw(hours([one, two, *([(0, 0)] * 22)])).told
+    told = lay_out_chart(hours([one, two, *([(0, 0)] * 22)])).description
 
     assert told == (
         "In the last 24 hours 7 requests were accepted and 2 refused."
@@ -119,7 +125,7 @@ def test_the_drawing_is_told_in_a_sentence() -> None:
 
 
 def test_a_day_without_requests_is_told_as_that() -> None:
-    chart = draw(hours([(0, 0)] * HOURS))
+    chart = lay_out_chart(hours([(0, 0)] * HOURS))
 
     assert not chart.bars
-    assert chart.told == "Nothing was sent in the last 24 hours."
+    assert chart.description == "Nothing was sent in the last 24 hours."
