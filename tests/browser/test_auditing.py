@@ -32,7 +32,7 @@ async def test_an_auditor_finds_facts_and_who_could_write(installation: Installa
         await ada.page.get_by_label("Type").select_option("TokenRevoked")
         await ada.page.get_by_label("Integration").fill("shop_orders")
         await ada.press("Filter")
-        assert await ada.page.locator(".facts > li").count() == 1
+        assert await ada.page.locator(".events > li").count() == 1
         await expect(main).to_contain_text("The operator revoked token")
 
         async with ada.page.expect_download() as download:

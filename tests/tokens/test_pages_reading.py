@@ -24,7 +24,7 @@ from services.tokens.refusals import (
 )
 from services.tokens.use_cases.handlers import GeneratedToken, Handlers, OpenedAccount
 from services.tokens.use_cases.permissions import Caller, system_caller
-from services.tokens.web.data import activity as facts
+from services.tokens.web.data import activity
 from services.tokens.web.data.activity import (
     ActivityFilters,
     account_activity,
@@ -222,12 +222,12 @@ async def test_activity_is_told_in_sentences_newest_first(shop: Shop) -> None:
 async def test_activity_goes_on_from_page_to_page(
     monkeypatch: pytest.MonkeyPatch, shop: Shop
 ) -> None:
-    monkeypatch.setattr(facts, "ENTRIES_SHOWN", 2)
+    monkeypatch.setattr(activity, "ENTRIES_SHOWN", 2)
     for _ in range(2):
         token = await shop.handlers.generate_token(shop.caller, shop.integration_id)
         await shop.handlers.revoke_token(shop.caller, shop.integration_id, token.token_id)
     numbers: list[int] = []
-    before: int | None = facts.VERSION_MAX
+    before: int | None = activity.VERSION_MAX
 
     while before is not None:
         page = await integration_activity(shop.connections, shop.integration_id, {}, before=before)
@@ -339,7 +339,7 @@ async def test_the_export_is_what_is_stored_of_the_account(
     lines = b"".join(
         [
             piece
-            async for piece in facts.export_lines(
+            async for piece in activity.export_lines(
                 shop.connections, shop.caller.account_id, ActivityFilters()
             )
         ]
