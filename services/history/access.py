@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
+from protocol.authorization import NoToken, bearer_token
 from services.runtime.database import AWAY
 from services.runtime.http import caller_address
 from services.runtime.logs import Log
@@ -20,6 +21,15 @@ from services.runtime.metrics import HISTORY_LINES, HISTORY_REQUESTS
 _INTEGER = re.compile(r"-?[0-9]+")
 READING_ROLES = frozenset({"owner", "auditor"})
 RETRY_SECONDS = 5
+
+_NO_TOKEN = {
+    NoToken.MISSING: (401, "Send a Connect token: Authorization: Bearer …"),
+    NoToken.SEVERAL: (400, "Send exactly one Authorization header."),
+    NoToken.IN_URL: (
+        400,
+        "Send the token in the Authorization header, not in the URL; revoke this one.",
+    ),
+}
 
 POOL: web.AppKey[Pool[Record]] = web.AppKey("pool", Pool)
 BEHIND_PROXY = web.AppKey("behind_proxy", bool)
@@ -115,16 +125,19 @@ def log_access(request: web.Request, *, status: int | str, access: AccessRecord 
 
 
 async def still_authorized(request: web.Request) -> bool:
-    """For an answer that has no end: whether its Connect token was not revoked meanwhile."""
-    return await _reader_row(request.app[POOL], _token_hash(request)) is not None
+    """For a stream: whether its Connect token has not been revoked in the meantime."""
+    presented = _presented_token(request)
+    if isinstance(presented, NoToken):
+        return False
+    return await _reader_row(request.app[POOL], presented) is not None
 
 
 async def _reader(request: web.Request) -> LogReader | web.Response:
-    token_hash = _token_hash(request)
-    if token_hash is None:
-        return error_response(401, "Send a Connect token: Authorization: Bearer …")
+    presented = _presented_token(request)
+    if isinstance(presented, NoToken):
+        return error_response(*_NO_TOKEN[presented])
     try:
-        row = await _reader_row(request.app[POOL], token_hash)
+        row = await _reader_row(request.app[POOL], presented)
     except AWAY:
         return database_unavailable()
     if row is None:
@@ -137,14 +150,14 @@ async def _reader(request: web.Request) -> LogReader | web.Response:
     return reader
 
 
-def _token_hash(request: web.Request) -> bytes | None:
-    scheme, _, unverified = request.headers.get("Authorization", "").strip().partition(" ")
-    if scheme.lower() != "bearer" or not unverified:
-        return None
-    return sha256(unverified.strip().encode("utf-8", "surrogateescape")).digest()
+def _presented_token(request: web.Request) -> str | NoToken:
+    """Unverified and not empty."""
+    presented = bearer_token(request.raw_path, request.headers.getall("Authorization", ()))
+    return presented or NoToken.MISSING
 
 
-async def _reader_row(pool: Pool[Record], token_hash: bytes | None) -> Record | None:
+async def _reader_row(pool: Pool[Record], unverified: str) -> Record | None:
+    token_hash = sha256(unverified.encode("utf-8", "surrogateescape")).digest()
     return await pool.fetchrow(load_queries("services.history")["reader"], token_hash)
 
 

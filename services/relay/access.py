@@ -1,4 +1,4 @@
-"""Who may call a relay: whoever knows its secret, or, where it has none, what runs beside it."""
+"""Who may call a relay: holders of its secret or, without one, programs on the same machine."""
 
 import hmac
 import ipaddress
@@ -6,20 +6,29 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from protocol.refusals.edge import TokenUnknown
+from protocol.authorization import NoToken, bearer_token
+from protocol.refusals.edge import SeveralAuthorizations, TokenInUrl, TokenUnknown
 from protocol.refusals.relay import ForeignCaller
 from services.runtime.config import Secret
 
 
 def check_caller(request: web.Request, secret: Secret | None) -> None:
-    """Raises TokenUnknown; where there is no secret, ForeignCaller.
+    """Decides by the secret or, without one, by the machine that the request comes from.
 
-    Any web page can have a browser on this machine call a loopback address, and read the answers
-    under a name that leads there. It can't change ``Host``, nor leave out ``Origin`` with a POST.
-    What has no ``Host`` is no browser.
+    Raises TokenUnknown for a caller without the secret. Without a secret the token is not looked
+    at; a request that a web page may have made raises ForeignCaller: any page can have a browser
+    on this machine call a loopback address, and read the answers under a name that resolves to it.
+    It can change neither ``Host`` nor leave out ``Origin`` in a POST; a caller that sends no
+    ``Host`` is no browser. Raises SeveralAuthorizations and TokenInUrl in both cases, as the gate
+    would.
     """
+    presented = bearer_token(request.raw_path, request.headers.getall("Authorization", ()))
+    if presented is NoToken.SEVERAL:
+        raise SeveralAuthorizations
+    if presented is NoToken.IN_URL:
+        raise TokenInUrl
     if secret is not None:
-        if not _has_secret(request, secret):
+        if presented is NoToken.MISSING or not _is_secret(presented, secret):
             raise TokenUnknown
         return
     host = request.headers.get("Host")
@@ -28,7 +37,7 @@ def check_caller(request: web.Request, secret: Secret | None) -> None:
 
 
 def is_this_machine(name: str) -> bool:
-    """A name or an address, without a port."""
+    """A host name or an address, without a port."""
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
@@ -42,10 +51,7 @@ def _names_this_machine(host: str) -> bool:
         return False
 
 
-def _has_secret(request: web.Request, secret: Secret) -> bool:
-    """Sent where a token would be: clients know no other place."""
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # Bytes that are no UTF-8 stand in a header as surrogates.
-    given_bytes = given.strip().encode("utf-8", "surrogateescape")
-    same = hmac.compare_digest(given_bytes, secret.reveal().encode())
-    return same and scheme.removesuffix(":").lower() == "bearer"
+def _is_secret(presented: str, secret: Secret) -> bool:
+    # In a header, bytes that are not UTF-8 are represented as surrogates.
+    presented_bytes = presented.encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(presented_bytes, secret.reveal().encode())

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from events.merkle import leaf_hash, root_of
 from events.types import ConnectTokenRevoked, IntegrationRenamed
 from tests.history.appending import append, connect_token_generated, rename, small_history
+from tests.history.auditor import AUDITOR
 from tests.history.conftest import Client, Database
 
 
@@ -171,6 +172,26 @@ async def test_nobody_reads_without_a_connect_token(path: str, header: str, clie
     async with client.get(path, headers={"Authorization": header}) as answer:
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_two_authorization_headers_are_refused(path: str, client: Client) -> None:
+    headers = [("Authorization", f"Bearer {AUDITOR}")] * 2
+    async with client.get(path, headers=headers) as answer:
+        assert answer.status == 400
+        assert await answer.json() == {"message": "Send exactly one Authorization header."}
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_token_in_the_url_is_refused_even_if_the_header_is_right(
+    path: str, client: Client
+) -> None:
+    with capture_logs() as logs:
+        async with client.get(f"{path}?token=ac_{'a' * 49}") as answer:
+            assert answer.status == 400
+            assert "revoke this one" in (await answer.json())["message"]
+
+    assert "aaaaaaaa" not in str(logs)
 
 
 @pytest.mark.parametrize(("role", "status"), [("owner", 200), ("auditor", 200), ("member", 403)])

@@ -282,6 +282,29 @@ async def test_where_a_secret_is_set_nothing_is_taken_or_told_without_it(
     assert refused == [401, 401]
 
 
+@pytest.mark.parametrize("secret", [None, Secret("a secret of some length")])
+async def test_several_tokens_and_a_token_in_the_url_are_refused_as_the_gate_does(
+    secret: Secret | None, system: System, relay: Relay, session: aiohttp.ClientSession
+) -> None:
+    header = ("Authorization", "Bearer a secret of some length")
+    async with relay(secret=secret) as url:
+        push = f"{url}/v2/import/push"
+        async with session.post(push, data=b"[]", headers=[header, header]) as several:
+            several_answer = several.status, await several.read()
+        in_url = await post(
+            session, f"{push}?token=at_{'a' * 49}", pushed(system, 1), Authorization=header[1]
+        )
+
+    assert several_answer == (400, b'{"message":"Send exactly one Authorization header."}')
+    assert in_url == (
+        400,
+        (
+            b'{"message":"Send the token in the Authorization header, never in the address;'
+            b' revoke this one."}'
+        ),
+    )
+
+
 async def asked_by(
     session: aiohttp.ClientSession, url: str, body: bytes, caller: dict[str, str]
 ) -> list[int]:

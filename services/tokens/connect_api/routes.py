@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from events.ids import IntegrationId, TokenId
+from protocol.authorization import NoToken, bearer_token
 from protocol.refusals.edge import SeveralAuthorizations, TokenInUrl
-from protocol.token_text import PUBLISHED_PATTERN
 from services.tokens.connect_api import bodies, views
 from services.tokens.connect_api.answers import NOT_AUTHORIZED, json_response
 from services.tokens.limits import BODY_SECONDS_MAX
@@ -20,8 +19,6 @@ from services.tokens.use_cases.permissions import Caller, Right, require
 HANDLERS: web.AppKey[Handlers] = web.AppKey("handlers", Handlers)
 
 ID_MAX = 2**31 - 1
-
-_TOKEN = re.compile(PUBLISHED_PATTERN)
 
 CallerHandler = Callable[[web.Request, Handlers, Caller], Awaitable[web.Response]]
 
@@ -50,7 +47,7 @@ def _authenticated(endpoint: CallerHandler) -> Callable[[web.Request], Awaitable
 
     async def authenticated(request: web.Request) -> web.Response:
         handlers = request.app[HANDLERS]
-        unverified = bearer_credentials(request)
+        unverified = _presented_token(request)
         caller = None if unverified is None else await handlers.read_model.authenticate(unverified)
         if caller is None:
             return json_response(NOT_AUTHORIZED, status=401, **{"WWW-Authenticate": "Bearer"})
@@ -59,19 +56,17 @@ def _authenticated(endpoint: CallerHandler) -> Callable[[web.Request], Awaitable
     return authenticated
 
 
-def bearer_credentials(request: web.Request) -> str | None:
+def _presented_token(request: web.Request) -> str | None:
     """Unverified. Raises SeveralAuthorizations, and TokenInUrl for a token in the query."""
-    if "?" in request.raw_path and _TOKEN.search(request.raw_path):
-        raise TokenInUrl
-    values = request.headers.getall("Authorization", ())
-    if len(values) > 1:
-        raise SeveralAuthorizations
-    match "".join(values).split():
-        # The original's reference tables print "Bearer:"; a reader of them is understood (X5).
-        case [scheme, credentials] if scheme.lower().removesuffix(":") == "bearer":
-            return credentials
-        case _:
+    match bearer_token(request.raw_path, request.headers.getall("Authorization", ())):
+        case NoToken.MISSING:
             return None
+        case NoToken.SEVERAL:
+            raise SeveralAuthorizations
+        case NoToken.IN_URL:
+            raise TokenInUrl
+        case unverified:
+            return unverified
 
 
 async def show_type(_: web.Request, __: Handlers, caller: Caller) -> web.Response:
