@@ -67,4 +67,4 @@ async def _unmark(
     # A destination that no loader has seen has no marks.
     if await destination.fetchval("SELECT to_regclass('_pushgate.loaded') IS NOT NULL"):
         queries = load_queries("services.loader.catalog")
-        await destination.execute(queries["unmark"], batch_ids, places)
+        await destination.execute(queries["delete_markers"], batch_ids, places)

@@ -6,7 +6,7 @@ if __name__ == "__main__":
     gc.disable()  # until all is read: services/runtime/lifecycle.py
 
 from services.loader.app import LoaderSettings, build_app
-from services.loader.catalog.catalog import books_sql
+from services.loader.catalog.catalog import catalog_sql
 from services.runtime.lifecycle import run_main
 
 # Parsed records are many small objects in no cycles: looking for cycles among them every 700
@@ -15,7 +15,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
 def get_ready() -> None:
-    books_sql()
+    catalog_sql()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 

@@ -13,10 +13,10 @@ from asyncpg import Pool, Record
 
 from events.ids import new_worker_id
 from services.journal.claims import Claims, loader_application_name
-from services.loader.scheduling.prefetch import Limits
-from services.loader.scheduling.retention import keep_forgetting
+from services.loader.scheduling.prefetch import LoadLimits
+from services.loader.scheduling.retention import run_retention
 from services.loader.scheduling.worker import Worker
-from services.loader.schema.identifiers import field_name, field_name_from_a_letter
+from services.loader.schema.identifiers import field_name, field_name_without_leading_nonletters
 from services.runtime.clock import Clock, wait_for
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect, pool, reason_not_ready
@@ -35,7 +35,7 @@ DESTINATION_SECONDS_MAX = 1800.0
 # A loader that is told to stop has this long to finish the loads in hand.
 STOP_SECONDS = 20.0
 FIGURES_SECONDS = 2.0
-LIMITS = Limits()
+LIMITS = LoadLimits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,18 +78,20 @@ def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
             command_seconds_max=DESTINATION_SECONDS_MAX,
         ),
         clock=clock,
-        limits=Limits(
+        limits=LoadLimits(
             records=settings.load_records_max,
             bytes=settings.load_bytes_max,
             lease_seconds=settings.lease_seconds,
         ),
         slots=settings.loader_slots,
-        field_name=field_name_from_a_letter if settings.strip_leading_nonletters else field_name,
+        field_name=field_name_without_leading_nonletters
+        if settings.strip_leading_nonletters
+        else field_name,
     )
     app.cleanup_ctx.append(functools.partial(_journal, journal=journal))
-    app.cleanup_ctx.append(functools.partial(_figures, claims=claims))
-    app.cleanup_ctx.append(functools.partial(_forgetting, journal=journal, clock=clock))
-    app.cleanup_ctx.append(functools.partial(_working, worker=worker))
+    app.cleanup_ctx.append(functools.partial(_report_backlog, claims=claims))
+    app.cleanup_ctx.append(functools.partial(_retention, journal=journal, clock=clock))
+    app.cleanup_ctx.append(functools.partial(_run_worker, worker=worker))
     return app
 
 
@@ -101,7 +103,7 @@ async def _journal(app: web.Application, *, journal: Pool[Record]) -> AsyncItera
         yield
 
 
-async def _figures(app: web.Application, *, claims: Claims) -> AsyncIterator[None]:
+async def _report_backlog(app: web.Application, *, claims: Claims) -> AsyncIterator[None]:
     async def measure(ending: asyncio.Event) -> None:
         while not ending.is_set():
             with contextlib.suppress(*AWAY):
@@ -116,15 +118,15 @@ async def _figures(app: web.Application, *, claims: Claims) -> AsyncIterator[Non
         yield
 
 
-async def _forgetting(
+async def _retention(
     app: web.Application, *, journal: Pool[Record], clock: Clock
 ) -> AsyncIterator[None]:
-    forget = functools.partial(keep_forgetting, journal, clock)
+    forget = functools.partial(run_retention, journal, clock)
     async with background(app[LIFECYCLE], "forgetting", forget, stop_seconds=1.0):
         yield
 
 
-async def _working(app: web.Application, *, worker: Worker) -> AsyncIterator[None]:
+async def _run_worker(app: web.Application, *, worker: Worker) -> AsyncIterator[None]:
     app[HEALTH].checks["destination"] = worker.reason_not_ready
     async with background(app[LIFECYCLE], "load", worker.run, stop_seconds=STOP_SECONDS):
         yield

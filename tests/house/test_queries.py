@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from events.sql_files import load_queries
-from services.loader.catalog.catalog import books_sql
+from services.loader.catalog.catalog import catalog_sql
 from services.runtime.database import connect
 from tests.database.fixtures import as_role, fresh_database, fresh_destination
 from tests.house.sources import ROOT
@@ -57,7 +57,7 @@ QUERIES = [
     for name, statement in load_queries(package).items()
 ]
 DESTINATION_QUERIES = load_queries(IN_DESTINATION)
-BOOKS = books_sql()
+BOOKS = catalog_sql()
 
 
 def test_every_package_with_queries_has_a_role() -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from events.sql_files import load_queries
-from services.loader.catalog.catalog import books_sql
+from services.loader.catalog.catalog import catalog_sql
 from services.runtime.database import connect
 from tests.database.fixtures import fresh_database, fresh_destination
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
@@ -18,7 +18,7 @@ for package in (
     *("services.loader", "services.loader.catalog"),
 ):
     load_queries(package)
-books_sql()
+catalog_sql()
 
 Urls = tuple[str, str]
 

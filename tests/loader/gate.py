@@ -16,10 +16,10 @@ import orjson
 from events.ids import BatchId, new_batch_id, new_worker_id
 from services.journal.bodies import compress
 from services.journal.claims import Claims, loader_application_name
-from services.loader.scheduling.prefetch import Limits
+from services.loader.scheduling.prefetch import LoadLimits
 from services.loader.scheduling.worker import Worker
 from services.loader.schema.identifiers import (
-    FieldName,
+    FieldNaming,
     field_name,
     quote_identifier,
     quote_qualified,
@@ -182,7 +182,7 @@ class Gate:
         slots: int = 1,
         lease_seconds: float = 5.0,
         connect_to: ConnectFunction | None = None,
-        field_name: FieldName = field_name,
+        field_name: FieldNaming = field_name,
     ) -> AsyncIterator[asyncio.Task[None]]:
         ending = asyncio.Event()
         url = as_role(self.database_url, "pushgate_loader")
@@ -195,7 +195,7 @@ class Gate:
                 Claims(journal, holder),
                 connect_to or self.connect,
                 clock=SystemClock(),
-                limits=Limits(lease_seconds=lease_seconds),
+                limits=LoadLimits(lease_seconds=lease_seconds),
                 slots=slots,
                 field_name=field_name,
             )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.loader.schema.identifiers import field_name_from_a_letter
+from services.loader.schema.identifiers import field_name_without_leading_nonletters
 from services.tokens.domain.schema_name import derive_schema_name
 from tests.eventually import eventually
 from tests.loader.gate import Gate
@@ -286,7 +286,7 @@ async def test_op6_leading_digits_stay_unless_the_setting_strips_them(gate: Gate
     await gate.load()
     await gate.push("4ever", ["9 id"], {"9 id": 1, "1d_click": 2, "_x": 3, "7": {"a": 4}, "b": 5})
     await gate.push("4ever", ["9 id"], {"9 id": 2, "1d_click": 2, "7d_click": 3})
-    async with gate.loader(field_name=field_name_from_a_letter) as loader:
+    async with gate.loader(field_name=field_name_without_leading_nonletters) as loader:
         await eventually(lambda: gate.done(loader))
 
     assert await gate.rows("kept", "1d_click") == [(2,)]

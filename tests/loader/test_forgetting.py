@@ -6,9 +6,9 @@ import pytest
 
 from services.loader.scheduling.retention import (
     DAY_SECONDS,
-    LOADS_KEPT_DAYS,
+    LOAD_RETENTION_DAYS,
     SOON_SECONDS,
-    forget_old_loads,
+    delete_expired_loads,
 )
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
@@ -19,7 +19,7 @@ from tests.loader.gate import Gate
 async def forget(gate: Gate) -> float:
     url = as_role(gate.database_url, "pushgate_loader")
     async with pool(url, application_name="test", connections_max=1) as journal:
-        return await forget_old_loads(journal, SystemClock())
+        return await delete_expired_loads(journal, SystemClock())
 
 
 async def loads_of_ages(gate: Gate, *days: int) -> None:
@@ -34,7 +34,7 @@ async def loads_of_ages(gate: Gate, *days: int) -> None:
 
 
 async def test_old_loads_are_forgotten_and_the_sums_stay(gate: Gate) -> None:
-    await loads_of_ages(gate, LOADS_KEPT_DAYS + 1, LOADS_KEPT_DAYS - 1)
+    await loads_of_ages(gate, LOAD_RETENTION_DAYS + 1, LOAD_RETENTION_DAYS - 1)
 
     seconds = await forget(gate)
 
@@ -45,8 +45,8 @@ async def test_old_loads_are_forgotten_and_the_sums_stay(gate: Gate) -> None:
 async def test_more_than_one_step_takes_the_oldest_first(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.loader.scheduling.retention.LOADS_AT_ONCE", 1)
-    await loads_of_ages(gate, LOADS_KEPT_DAYS + 1, LOADS_KEPT_DAYS + 2)
+    monkeypatch.setattr("services.loader.scheduling.retention.DELETED_LOADS_MAX", 1)
+    await loads_of_ages(gate, LOAD_RETENTION_DAYS + 1, LOAD_RETENTION_DAYS + 2)
 
     seconds = await forget(gate)
 

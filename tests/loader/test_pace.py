@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from services.loader.parsing import parse_throttle
-from services.loader.parsing.parse_throttle import Pace
-from services.loader.writing.rejects import Rejects
-from services.loader.writing.table_writer import Place
-from services.loader.writing.version_routing import Versions
+from services.loader.parsing.parse_throttle import ParseThrottle
+from services.loader.writing.rejects import RejectedRecords
+from services.loader.writing.table_writer import TableWriter
+from services.loader.writing.version_routing import VersionRouter
 from tests.eventually import eventually
 from tests.loader.gate import SCHEMA, Gate
 
@@ -20,9 +20,9 @@ SHORT_SECONDS = 0.1
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-async def seconds_of_rest(paced: Pace, wanted: asyncio.Event | None = None) -> float:
+async def seconds_of_rest(paced: ParseThrottle, wanted: asyncio.Event | None = None) -> float:
     began = time.monotonic()
-    await paced.rest(wanted or asyncio.Event())
+    await paced.yield_to_loads(wanted or asyncio.Event())
     return time.monotonic() - began
 
 
@@ -33,24 +33,24 @@ async def is_resting(task: asyncio.Task[float]) -> bool:
 
 
 async def test_reading_does_not_rest_when_nothing_is_loaded() -> None:
-    assert await seconds_of_rest(Pace()) < SHORT_SECONDS
+    assert await seconds_of_rest(ParseThrottle()) < SHORT_SECONDS
 
 
 async def test_reading_rests_until_the_load_is_over() -> None:
-    paced = Pace()
-    with paced.hurry():
+    paced = ParseThrottle()
+    with paced.foreground():
         resting = asyncio.create_task(seconds_of_rest(paced))
         assert await is_resting(resting)
 
-    assert SHORT_SECONDS <= await resting < parse_throttle.REST_SECONDS_MAX
+    assert SHORT_SECONDS <= await resting < parse_throttle.YIELD_SECONDS_MAX
 
 
 async def test_a_rest_ends_at_once_when_what_is_read_is_wanted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(parse_throttle, "REST_SECONDS_MAX", 100 * SHORT_SECONDS)
-    paced, wanted = Pace(), asyncio.Event()
-    with paced.hurry():
+    monkeypatch.setattr(parse_throttle, "YIELD_SECONDS_MAX", 100 * SHORT_SECONDS)
+    paced, wanted = ParseThrottle(), asyncio.Event()
+    with paced.foreground():
         resting = asyncio.create_task(seconds_of_rest(paced, wanted))
         assert await is_resting(resting)
         wanted.set()
@@ -75,14 +75,14 @@ async def test_reading_goes_on_while_a_version_is_activated(gate: Gate, in_the_w
         "CREATE TRIGGER wait BEFORE INSERT ON import_api.t"
         " FOR EACH ROW EXECUTE FUNCTION import_api.wait()"
     )
-    paced, connection = Pace(), await gate.connect()
-    place = Place(connection, Rejects(lambda _: []), paced, schema=SCHEMA, table="t")
+    paced, connection = ParseThrottle(), await gate.connect()
+    place = TableWriter(connection, RejectedRecords(lambda _: []), paced, schema=SCHEMA, table="t")
     lock = gate.destination.transaction()
     await lock.start()
     await gate.destination.execute(in_the_way)
 
-    with paced.hurry():
-        activating = asyncio.create_task(Versions(connection, place).activate(2, NOW))
+    with paced.foreground():
+        activating = asyncio.create_task(VersionRouter(connection, place).activate(2, NOW))
         await eventually(gate.somebody_waits)
         seconds = await seconds_of_rest(paced)
         await lock.rollback()
@@ -93,12 +93,12 @@ async def test_reading_goes_on_while_a_version_is_activated(gate: Gate, in_the_w
 
 
 async def test_reading_goes_on_during_a_long_statement(gate: Gate) -> None:
-    paced = Pace()
-    with paced.hurry():
+    paced = ParseThrottle()
+    with paced.foreground():
         working = asyncio.create_task(
             paced.execute_long(gate.destination, "SELECT pg_sleep($1)", [3 * SHORT_SECONDS])
         )
-        await paced.rest(asyncio.Event())
+        await paced.yield_to_loads(asyncio.Event())
         assert not working.done()
         assert await seconds_of_rest(paced) < SHORT_SECONDS
         assert await working == "SELECT 1"
@@ -108,8 +108,8 @@ async def test_reading_goes_on_during_a_long_statement(gate: Gate) -> None:
 
 
 async def test_a_statement_that_fails_leaves_the_load_in_a_hurry(gate: Gate) -> None:
-    paced = Pace()
-    with paced.hurry():
+    paced = ParseThrottle()
+    with paced.foreground():
         with pytest.raises(Exception, match="division by zero"):
             await paced.execute_long(gate.destination, "SELECT 1 / $1::int", [0])
         resting = asyncio.create_task(seconds_of_rest(paced))
@@ -120,7 +120,7 @@ async def test_a_statement_that_fails_leaves_the_load_in_a_hurry(gate: Gate) -> 
 async def test_of_many_loads_one_always_hurries_so_rest_has_an_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(parse_throttle, "REST_SECONDS_MAX", SHORT_SECONDS)
-    paced = Pace()
-    with paced.hurry(), paced.hurry():
+    monkeypatch.setattr(parse_throttle, "YIELD_SECONDS_MAX", SHORT_SECONDS)
+    paced = ParseThrottle()
+    with paced.foreground(), paced.foreground():
         assert SHORT_SECONDS <= await seconds_of_rest(paced) < 10 * SHORT_SECONDS

@@ -11,7 +11,7 @@ import pytest
 from events.ids import new_worker_id
 from services.journal.claims import Claims, TableKey, loader_application_name
 from services.loader.parsing import parse_throttle, stored_bodies
-from services.loader.scheduling.prefetch import Limits, Preparing, Shared
+from services.loader.scheduling.prefetch import LoadLimits, Prefetcher, SharedState
 from services.loader.schema.identifiers import field_name
 from services.runtime.database import pool
 from tests.database.fixtures import as_role
@@ -24,18 +24,18 @@ SECONDS_MAX = 10.0
 
 @pytest.fixture(autouse=True)
 def a_rest_after_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parse_throttle, "REST_SECONDS_MAX", REST_SECONDS)
-    monkeypatch.setattr(stored_bodies, "BYTES_IN_ONE_GO", 1)
+    monkeypatch.setattr(parse_throttle, "YIELD_SECONDS_MAX", REST_SECONDS)
+    monkeypatch.setattr(stored_bodies, "BYTES_BETWEEN_YIELDS", 1)
 
 
 @pytest.fixture
-def shared() -> Shared:
+def shared() -> SharedState:
     """Loads of one batch each."""
-    return Shared(Limits(records=1), field_name)
+    return SharedState(LoadLimits(records=1), field_name)
 
 
 @asynccontextmanager
-async def preparing(gate: Gate, shared: Shared) -> AsyncIterator[Preparing]:
+async def preparing(gate: Gate, shared: SharedState) -> AsyncIterator[Prefetcher]:
     for n in range(3):
         await gate.push("t", ["id"], {"id": n})
     table_hash = await gate.journal.fetchval("SELECT table_hash FROM journal.pending LIMIT 1")
@@ -43,46 +43,48 @@ async def preparing(gate: Gate, shared: Shared) -> AsyncIterator[Preparing]:
     url = as_role(gate.database_url, "pushgate_loader")
     async with (
         pool(url, application_name=loader_application_name(holder), connections_max=2) as journal,
-        Preparing(Claims(journal, holder), shared, TableKey(INTEGRATION, table_hash)) as made,
+        Prefetcher(Claims(journal, holder), shared, TableKey(INTEGRATION, table_hash)) as made,
     ):
         yield made
 
 
 async def test_the_first_load_does_not_rest_however_much_others_hurry(
-    gate: Gate, shared: Shared
+    gate: Gate, shared: SharedState
 ) -> None:
     async with preparing(gate, shared) as loads:
-        with shared.pace.hurry():
+        with shared.throttle.foreground():
             first = await loads.next()
             assert first is not None
-            prepared = await asyncio.wait_for(first.prepared, SECONDS_MAX)
+            prepared = await asyncio.wait_for(first.parsed, SECONDS_MAX)
 
-    assert prepared.assembly.ordinals == 1
+    assert prepared.batch.ordinals == 1
 
 
 async def test_a_load_that_rests_ahead_of_its_time_goes_on_when_it_is_wanted(
-    gate: Gate, shared: Shared
+    gate: Gate, shared: SharedState
 ) -> None:
     async with preparing(gate, shared) as loads:
         first = await loads.next()
         assert first is not None
-        await first.prepared
-        with shared.pace.hurry():
-            loads.look_ahead()
+        await first.parsed
+        with shared.throttle.foreground():
+            loads.prefetch_next()
             second = await loads.next()
             assert second is not None
-            await asyncio.wait_for(second.prepared, SECONDS_MAX)
+            await asyncio.wait_for(second.parsed, SECONDS_MAX)
 
-    assert shared.ahead == 0
+    assert shared.prefetched == 0
 
 
-async def test_a_load_that_nobody_used_is_not_left_under_way(gate: Gate, shared: Shared) -> None:
+async def test_a_load_that_nobody_used_is_not_left_under_way(
+    gate: Gate, shared: SharedState
+) -> None:
     """As when another loader has got the lease meanwhile, or the integration is gone."""
     async with preparing(gate, shared) as loads:
         first = await loads.next()
         second = await loads.next()
         assert first is not None
         assert second is not None
-        assert first.prepared.cancelled()
+        assert first.parsed.cancelled()
 
-    assert second.prepared.cancelled()
+    assert second.parsed.cancelled()

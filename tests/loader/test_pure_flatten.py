@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.loader.parsing.flatten import TooManyColumns, flatten
-from services.loader.parsing.rows import ORDINAL, Rows, TableLoad
+from services.loader.parsing.rows import ORDINAL, FlattenedRecords, TableRows
 from services.loader.parsing.type_rules import BY_VALUE, rule_of
-from services.loader.schema.column_types import Kind
+from services.loader.schema.column_types import ColumnKind
 
 SCALARS = (
     st.none()
@@ -28,7 +28,7 @@ VALUES = st.recursive(
 RECORDS = st.lists(st.dictionaries(NAMES, VALUES, max_size=4), max_size=6)
 
 
-def flat(records: list[dict[str, Any]], first: int = 0) -> TableLoad:
+def flat(records: list[dict[str, Any]], first: int = 0) -> FlattenedRecords:
     ordinals = list(range(first, first + len(records)))
     return flatten(records, {ORDINAL: ordinals}, BY_VALUE, table="t")
 
@@ -44,12 +44,12 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def cells_of(load: TableLoad, ordinal: int) -> list[Any]:
+def cells_of(load: FlattenedRecords, ordinal: int) -> list[Any]:
     return [
         value
-        for rows in (load.root, *load.children.values())
-        for values in rows.cells.values()
-        for owner, value in zip(rows.owner, values, strict=True)
+        for rows in (load.root, *load.sub_tables.values())
+        for values in rows.columns.values()
+        for owner, value in zip(rows.record_ordinals, values, strict=True)
         if owner == ordinal and value is not None
     ]
 
@@ -57,7 +57,7 @@ def cells_of(load: TableLoad, ordinal: int) -> list[Any]:
 @given(RECORDS)
 def test_every_value_is_in_a_cell_or_its_record_has_a_reason(records: list[dict[str, Any]]) -> None:
     load = flat(records)
-    assume(not load.notes)
+    assume(not load.omissions)
 
     for ordinal in set(range(len(records))) - load.rejected.keys():
         found = sorted(map(repr, cells_of(load, ordinal)))
@@ -80,10 +80,10 @@ def test_dropped_records_leave_nothing_behind(records: list[dict[str, Any]]) -> 
     kept = [n for n in range(len(records)) if n % 2]
     load.drop(lambda ordinal: ordinal not in kept)
 
-    assert all(ordinal in kept for ordinal in load.root.owner)
-    assert all(owner in kept for rows in load.children.values() for owner in rows.owner)
-    for rows in (load.root, *load.children.values()):
-        assert all(len(values) == rows.size for values in rows.cells.values())
+    assert all(ordinal in kept for ordinal in load.root.record_ordinals)
+    assert all(owner in kept for rows in load.sub_tables.values() for owner in rows.record_ordinals)
+    for rows in (load.root, *load.sub_tables.values()):
+        assert all(len(values) == rows.size for values in rows.columns.values())
 
 
 @given(RECORDS, st.integers(0, 6))
@@ -91,18 +91,18 @@ def test_pieces_put_together_are_the_whole(records: list[dict[str, Any]], at: in
     whole = flat(records)
     pieces = flat(records[:at])
     pieces.extend(flat(records[at:], first=min(at, len(records))))
-    assume(not whole.notes and not pieces.notes)
+    assume(not whole.omissions and not pieces.omissions)
 
     assert pieces.rejected == whole.rejected
-    assert pieces.root.cells == whole.root.cells
-    assert {path: rows_of(rows) for path, rows in pieces.children.items()} == {
-        path: rows_of(rows) for path, rows in whole.children.items()
+    assert pieces.root.columns == whole.root.columns
+    assert {path: rows_of(rows) for path, rows in pieces.sub_tables.items()} == {
+        path: rows_of(rows) for path, rows in whole.sub_tables.items()
     }
 
 
-def rows_of(child: Rows) -> list[str]:
+def rows_of(child: TableRows) -> list[str]:
     """In no order: of two fields that became one name, those of one come first in each piece."""
-    columns = sorted([*child.fixed.items(), *child.cells.items()], key=repr)
+    columns = sorted([*child.fixed.items(), *child.columns.items()], key=repr)
     values = zip(*[column for _, column in columns], strict=True)
     return [repr([name for name, _ in columns]), *sorted(map(repr, values))]
 
@@ -126,50 +126,50 @@ def test_more_places_than_columns_are_refused_before_they_cost() -> None:
 def test_fields_that_are_null_are_no_places() -> None:
     records = [{f"k{n}": None, "x": 1} for n in range(5_000)]
 
-    assert set(flat(records).root.cells) == {("x", Kind.BIGINT)}
+    assert set(flat(records).root.columns) == {("x", ColumnKind.BIGINT)}
 
 
 @pytest.mark.parametrize(
     ("schema", "value", "kind"),
     [
-        ({"type": "integer"}, 1, Kind.BIGINT),
-        ({"type": "integer"}, 1.0, Kind.BIGINT),
-        ({"type": "number"}, 10, Kind.DOUBLE),
-        ({"type": ["integer", "number"]}, 10, Kind.DOUBLE),
-        ({"type": "number", "multipleOf": 0.01}, 10, Kind.NUMERIC),
-        ({"type": ["null", "string"], "format": "date-time"}, "2020-01-01", Kind.TIMESTAMP),
-        ({"type": "string", "format": "date"}, "2020-01-01", Kind.TEXT),
+        ({"type": "integer"}, 1, ColumnKind.BIGINT),
+        ({"type": "integer"}, 1.0, ColumnKind.BIGINT),
+        ({"type": "number"}, 10, ColumnKind.DOUBLE),
+        ({"type": ["integer", "number"]}, 10, ColumnKind.DOUBLE),
+        ({"type": "number", "multipleOf": 0.01}, 10, ColumnKind.NUMERIC),
+        ({"type": ["null", "string"], "format": "date-time"}, "2020-01-01", ColumnKind.TIMESTAMP),
+        ({"type": "string", "format": "date"}, "2020-01-01", ColumnKind.TEXT),
         (
             {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string"}]},
             "x",
-            Kind.TEXT,
+            ColumnKind.TEXT,
         ),
         (
             {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string"}]},
             "2019-08-13T21:25:03+0000",
-            Kind.TIMESTAMP,
+            ColumnKind.TIMESTAMP,
         ),
-        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, 1.5, Kind.DOUBLE),
-        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, 1, Kind.BIGINT),
-        ({"oneOf": [{"type": "null"}, {"type": "number"}]}, 1, Kind.DOUBLE),
-        ({"allOf": [{"type": "number"}, {"multipleOf": 1e-5}]}, 1, Kind.NUMERIC),
+        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, 1.5, ColumnKind.DOUBLE),
+        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, 1, ColumnKind.BIGINT),
+        ({"oneOf": [{"type": "null"}, {"type": "number"}]}, 1, ColumnKind.DOUBLE),
+        ({"allOf": [{"type": "number"}, {"multipleOf": 1e-5}]}, 1, ColumnKind.NUMERIC),
         (
             {"allOf": [{"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string"}]}]},
             "x",
-            Kind.TEXT,
+            ColumnKind.TEXT,
         ),
-        ({"$ref": "#/oneOf/0"}, 1, Kind.DOUBLE),
-        ({"anyOf": [{"type": "integer", "maximum": 9}, {"type": "number"}]}, 9, Kind.BIGINT),
-        ({"anyOf": [{"type": "integer", "maximum": 9}, {"type": "number"}]}, 10, Kind.DOUBLE),
+        ({"$ref": "#/oneOf/0"}, 1, ColumnKind.DOUBLE),
+        ({"anyOf": [{"type": "integer", "maximum": 9}, {"type": "number"}]}, 9, ColumnKind.BIGINT),
+        ({"anyOf": [{"type": "integer", "maximum": 9}, {"type": "number"}]}, 10, ColumnKind.DOUBLE),
         (
             {"anyOf": [{"enum": ["now"]}, {"type": "string", "format": "date-time"}]},
             "now",
-            Kind.TEXT,
+            ColumnKind.TEXT,
         ),
         (
             {"anyOf": [{"enum": ["now"]}, {"type": "string", "format": "date-time"}]},
             "2020-01-01",
-            Kind.TIMESTAMP,
+            ColumnKind.TIMESTAMP,
         ),
         (
             {
@@ -179,15 +179,15 @@ def test_fields_that_are_null_are_no_places() -> None:
                 ]
             },
             "2020-01-01",
-            Kind.TIMESTAMP,
+            ColumnKind.TIMESTAMP,
         ),
-        ({"items": [{"type": "number"}], "type": ["array", "integer"]}, 1, Kind.BIGINT),
-        ({}, 1, Kind.BIGINT),
-        ({"enum": ["a"]}, "a", Kind.TEXT),
-        ({"$ref": "#/definitions/money"}, 1.5, Kind.NUMERIC),
+        ({"items": [{"type": "number"}], "type": ["array", "integer"]}, 1, ColumnKind.BIGINT),
+        ({}, 1, ColumnKind.BIGINT),
+        ({"enum": ["a"]}, "a", ColumnKind.TEXT),
+        ({"$ref": "#/definitions/money"}, 1.5, ColumnKind.NUMERIC),
     ],
 )
-def test_the_schema_of_a_batch_decides(schema: Any, value: Any, kind: Kind) -> None:
+def test_the_schema_of_a_batch_decides(schema: Any, value: Any, kind: ColumnKind) -> None:
     rule = rule_of(
         {
             "properties": {"x": schema},
@@ -199,7 +199,7 @@ def test_the_schema_of_a_batch_decides(schema: Any, value: Any, kind: Kind) -> N
     load = flatten([{"x": value}], {ORDINAL: [0]}, rule, table="t")
 
     assert load.rejected == {}
-    assert list(load.root.cells) == [("x", kind)]
+    assert list(load.root.columns) == [("x", kind)]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_schema_of_endless_branches_ends(schema: Any) -> None:
 
     load = flatten([{"x": 1}], {ORDINAL: [0]}, rule, table="t")
 
-    assert list(load.root.cells) == [("x", Kind.BIGINT)]
+    assert list(load.root.columns) == [("x", ColumnKind.BIGINT)]
 
 
 @pytest.mark.parametrize(
@@ -259,16 +259,16 @@ TIME_LIKE = st.from_regex(
 @given(st.lists(st.none() | TIME_LIKE | st.text(max_size=3), min_size=1, max_size=8))
 def test_date_times_are_taken_together_as_alone(texts: list[str | None]) -> None:
     rule = rule_of({"properties": {"x": {"type": "string", "format": "date-time"}}})
-    x = ("x", Kind.TIMESTAMP)
+    x = ("x", ColumnKind.TIMESTAMP)
 
     together = flatten(
         [{"x": text} for text in texts], {ORDINAL: list(range(len(texts)))}, rule, table="t"
     )
 
     nothing = [None] * len(texts)
-    assert together.root.cells.keys() <= {x}
+    assert together.root.columns.keys() <= {x}
     for place, text in enumerate(texts):
         alone = flatten([{"x": text}], {ORDINAL: [place]}, rule, table="t")
-        taken = alone.root.cells.get(x, [None])[0]
-        assert together.root.cells.get(x, nothing)[place] == taken
+        taken = alone.root.columns.get(x, [None])[0]
+        assert together.root.columns.get(x, nothing)[place] == taken
         assert together.rejected.get(place) == alone.rejected.get(place)

@@ -8,29 +8,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.loader.parsing.rows import CellKey
+from services.loader.parsing.rows import ColumnKey
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import SUFFIX_OF, Kind
+from services.loader.schema.column_types import SUFFIX_OF, ColumnKind
 from services.loader.schema.plan import (
     ExistingColumn,
     ExistingTable,
-    Plan,
+    RequiredColumns,
+    TablePlan,
     TooManyColumns,
-    Wanted,
     plan_table,
 )
 
 # Few names, among them such as a split or an object of another name makes.
 BASES = st.sampled_from(["a", "b", "a__st", "a__bi", "a__st__bi", "b__ti"])
-CELLS = st.frozensets(st.tuples(BASES, st.sampled_from(Kind)), max_size=8)
-KEY = {"id": Kind.BIGINT}
+CELLS = st.frozensets(st.tuples(BASES, st.sampled_from(ColumnKind)), max_size=8)
+KEY = {"id": ColumnKind.BIGINT}
 
 
-def wanted(cells: Iterable[CellKey]) -> Wanted:
-    return Wanted(cells=frozenset(cells), key=KEY, system={identifiers.SEQUENCE: Kind.BIGINT})
+def wanted(cells: Iterable[ColumnKey]) -> RequiredColumns:
+    return RequiredColumns(
+        data=frozenset(cells), key=KEY, system={identifiers.SEQUENCE: ColumnKind.BIGINT}
+    )
 
 
-def carried_out(existing: ExistingTable | None, plan: Plan) -> ExistingTable:
+def carried_out(existing: ExistingTable | None, plan: TablePlan) -> ExistingTable:
     columns = dict(existing.columns) if existing else {}
     for before, column in plan.renames:
         del columns[before]
@@ -40,19 +42,19 @@ def carried_out(existing: ExistingTable | None, plan: Plan) -> ExistingTable:
     return ExistingTable(columns, ("id",), len(columns))
 
 
-def after(loads: Iterable[Iterable[CellKey]]) -> ExistingTable | None:
+def after(loads: Iterable[Iterable[ColumnKey]]) -> ExistingTable | None:
     table = None
     for cells in loads:
         table = carried_out(table, plan_table(table, wanted(cells)))
     return table
 
 
-def holdings(table: ExistingTable | None) -> dict[str, tuple[str | None, Kind | None]]:
+def holdings(table: ExistingTable | None) -> dict[str, tuple[str | None, ColumnKind | None]]:
     return {} if table is None else {c.name: (c.base, c.kind) for c in table.columns.values()}
 
 
 @given(st.lists(CELLS, max_size=5))
-def test_planning_again_asks_for_nothing(loads: list[frozenset[CellKey]]) -> None:
+def test_planning_again_asks_for_nothing(loads: list[frozenset[ColumnKey]]) -> None:
     table = after(loads)
     everything = frozenset().union(*loads)
 
@@ -61,7 +63,7 @@ def test_planning_again_asks_for_nothing(loads: list[frozenset[CellKey]]) -> Non
 
 @given(st.lists(CELLS, min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_columns_do_not_depend_on_the_order_of_loads(
-    loads: list[frozenset[CellKey]], chances: Random
+    loads: list[frozenset[ColumnKey]], chances: Random
 ) -> None:
     shuffled = list(loads)
     chances.shuffle(shuffled)
@@ -71,7 +73,7 @@ def test_columns_do_not_depend_on_the_order_of_loads(
 
 
 @given(st.lists(CELLS, max_size=5))
-def test_every_cell_has_a_column_of_its_own_kind(loads: list[frozenset[CellKey]]) -> None:
+def test_every_cell_has_a_column_of_its_own_kind(loads: list[frozenset[ColumnKey]]) -> None:
     everything = frozenset().union(*loads)
     plan = plan_table(after(loads), wanted(everything))
     table = carried_out(after(loads), plan)
@@ -84,54 +86,57 @@ def test_every_cell_has_a_column_of_its_own_kind(loads: list[frozenset[CellKey]]
 
 
 def test_a_split_renames_first_and_adds_then() -> None:
-    table = after([[("c", Kind.BOOLEAN)]])
-    plan = plan_table(table, wanted([("c", Kind.TEXT)]))
+    table = after([[("c", ColumnKind.BOOLEAN)]])
+    plan = plan_table(table, wanted([("c", ColumnKind.TEXT)]))
 
     assert [(before, column.name) for before, column in plan.renames] == [("c", "c__bo")]
     assert [column.name for column in plan.adds] == ["c__st"]
 
 
 def test_key_columns_never_split() -> None:
-    plan = plan_table(after([[]]), wanted([("id", Kind.TEXT), ("id", Kind.BIGINT)]))
+    plan = plan_table(after([[]]), wanted([("id", ColumnKind.TEXT), ("id", ColumnKind.BIGINT)]))
 
     assert not plan.changes_table
 
 
 def test_a_column_of_a_foreign_type_stays_as_it_is() -> None:
-    columns = {"id": ExistingColumn("id", Kind.BIGINT), "c": ExistingColumn("c", None)}
-    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("c", Kind.TEXT)]))
+    columns = {"id": ExistingColumn("id", ColumnKind.BIGINT), "c": ExistingColumn("c", None)}
+    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("c", ColumnKind.TEXT)]))
 
     assert plan.renames == []
-    assert plan.column_of == {("c", Kind.TEXT): "c__st"}
+    assert plan.column_of == {("c", ColumnKind.TEXT): "c__st"}
 
 
 def test_a_customers_column_of_another_kind_keeps_its_name_and_its_values() -> None:
     """Were it renamed it would be ours, and an update would empty it."""
     columns = {
-        "id": ExistingColumn("id", Kind.BIGINT, "id"),
-        "note": ExistingColumn("note", Kind.TEXT),
+        "id": ExistingColumn("id", ColumnKind.BIGINT, "id"),
+        "note": ExistingColumn("note", ColumnKind.TEXT),
     }
-    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("note", Kind.BIGINT)]))
+    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("note", ColumnKind.BIGINT)]))
 
     assert not plan.renames
     assert not plan.adopted
-    assert plan.column_of == {("note", Kind.BIGINT): "note__bi"}
+    assert plan.column_of == {("note", ColumnKind.BIGINT): "note__bi"}
 
 
 def test_a_table_that_is_taken_over_splits_like_one_of_ours() -> None:
     """Its books may have been lost."""
-    columns = {"id": ExistingColumn("id", Kind.BIGINT), "x": ExistingColumn("x", Kind.TEXT)}
-    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("x", Kind.BIGINT)]))
+    columns = {
+        "id": ExistingColumn("id", ColumnKind.BIGINT),
+        "x": ExistingColumn("x", ColumnKind.TEXT),
+    }
+    plan = plan_table(ExistingTable(columns, ("id",), 2), wanted([("x", ColumnKind.BIGINT)]))
 
     assert [(before, column.name) for before, column in plan.renames] == [("x", "x__st")]
-    assert plan.column_of == {("x", Kind.BIGINT): "x__bi"}
+    assert plan.column_of == {("x", ColumnKind.BIGINT): "x__bi"}
 
 
 def test_dropped_columns_count() -> None:
     table = ExistingTable({}, None, 1599)
 
     with pytest.raises(TooManyColumns):
-        plan_table(table, wanted([("a", Kind.TEXT)]))
+        plan_table(table, wanted([("a", ColumnKind.TEXT)]))
 
 
 @given(st.text(max_size=80))
@@ -178,4 +183,4 @@ def test_what_is_no_identifier_is_refused(name: str) -> None:
     ],
 )
 def test_names_of_the_documentation(raw: str, name: str) -> None:
-    assert identifiers.field_name(raw) == identifiers.Name(name)
+    assert identifiers.field_name(raw) == identifiers.CanonicalName(name)

@@ -9,8 +9,8 @@ import pytest
 
 from events.ids import new_worker_id
 from services.journal.claims import loader_application_name
-from services.loader.catalog.catalog import Books
-from services.loader.scheduling.prefetch import Limits
+from services.loader.catalog.catalog import Catalog
+from services.loader.scheduling.prefetch import LoadLimits
 from tests.eventually import eventually
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 
@@ -154,7 +154,7 @@ async def test_a_batch_that_another_loader_set_aside_meanwhile_stays_set_aside(g
     await gate.push("t", ["id"], {"id": 2})
     lock = gate.destination.transaction()
     await lock.start()
-    await Books(gate.destination).lock_table(SCHEMA, "t")
+    await Catalog(gate.destination).lock_table(SCHEMA, "t")
 
     async with gate.loader() as loader:
         await eventually(gate.somebody_waits)
@@ -183,7 +183,7 @@ async def test_a_batch_that_was_loaded_before_another_loader_gave_it_up_is_off_t
     await gate.list_again(batch_id, number, {"t": 1}, 100)
     lock = gate.destination.transaction()
     await lock.start()
-    await Books(gate.destination).lock_table(SCHEMA, "t")
+    await Catalog(gate.destination).lock_table(SCHEMA, "t")
 
     async with gate.loader() as loader:
         await eventually(gate.somebody_waits)
@@ -199,7 +199,7 @@ async def test_what_stands_beside_a_damaged_body_is_loaded_in_its_place(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not after the switch that came later, which would have emptied the table of it."""
-    monkeypatch.setattr("tests.loader.gate.Limits", functools.partial(Limits, records=2))
+    monkeypatch.setattr("tests.loader.gate.LoadLimits", functools.partial(LoadLimits, records=2))
     key = {"id": {"type": "integer"}}
     await gate.batch("t", ["id"], key, {"id": 9}, version=1)
     await gate.load()
@@ -315,11 +315,11 @@ async def test_two_first_loads_of_a_schema_do_not_fail_each_other(gate: Gate) ->
 
     # A session that has made schemas before opens no catalog to make one, and goes on believing
     # what it was told of this one.
-    await Books(other).make_schema("another")
-    assert not await Books(other).has_schema(SCHEMA)
+    await Catalog(other).create_schema("another")
+    assert not await Catalog(other).has_schema(SCHEMA)
     async with one.transaction():
-        await Books(one).make_schema(SCHEMA)
-        later = asyncio.create_task(Books(other).make_schema(SCHEMA))
+        await Catalog(one).create_schema(SCHEMA)
+        later = asyncio.create_task(Catalog(other).create_schema(SCHEMA))
         await eventually(other_waits)
     await later
 

@@ -14,26 +14,26 @@ from asyncpg import Connection, Record
 from events.sql_files import load_queries
 from services.journal.claims import BatchKey, batch_key_columns
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import family_of
-from services.loader.schema.plan import ExistingColumn, ExistingTable, Plan
+from services.loader.schema.column_types import kind_of_pg_type
+from services.loader.schema.plan import ExistingColumn, ExistingTable, TablePlan
 
-Destination: TypeAlias = "Connection[Record]"
+DestinationConnection: TypeAlias = "Connection[Record]"
 
 # relkind of what rows can be put into: ordinary and partitioned tables.
 _TABLE_KINDS = ("r", "p")
 
 
-_BOOKS = ("0001_books.sql", "0002_counts.sql")
+_SCRIPTS = ("0001_books.sql", "0002_counts.sql")
 
 
 @cache
-def books_sql() -> str:
+def catalog_sql() -> str:
     """Read once, at start-up, in the caller's thread."""
     directory = files("services.loader.catalog").joinpath("sql")
-    return "".join([directory.joinpath(name).read_text("utf-8") for name in _BOOKS])
+    return "".join([directory.joinpath(name).read_text("utf-8") for name in _SCRIPTS])
 
 
-class Counts(NamedTuple):
+class LoadCounts(NamedTuple):
     """What a load wrote, sub-tables included, and what it rejected."""
 
     rows: int
@@ -41,37 +41,37 @@ class Counts(NamedTuple):
 
 
 @dataclass(slots=True)
-class Standing:
+class TableState:
     """What stands in a schema under the names that a load asks about.
 
     ``in_the_way`` are names taken by something that is no table (an index, a view).
     """
 
     tables: dict[str, ExistingTable] = field(default_factory=dict)
-    in_the_way: set[str] = field(default_factory=set)
+    other_relations: set[str] = field(default_factory=set)
     # Booked tables of the same root, and the root each asked name is booked under.
     root_of: dict[str, str] = field(default_factory=dict)
     active_version: int | None = None
 
-    def is_taken(self, name: str, *, root: str) -> bool:
+    def is_name_taken(self, name: str, *, root: str) -> bool:
         """By what is no table, or by a table of another root (OP-43)."""
-        if name in self.in_the_way:
+        if name in self.other_relations:
             return True
         return name in self.tables and self.root_of.get(name, root) != root
 
 
-class Books:
+class Catalog:
     """Our bookkeeping in one destination, in the transaction that its connection is in."""
 
-    def __init__(self, connection: Destination) -> None:
+    def __init__(self, connection: DestinationConnection) -> None:
         self._connection = connection
         self._queries = load_queries("services.loader.catalog")
 
-    async def open(self) -> None:
+    async def create_if_missing(self) -> None:
         """Makes what is missing; several loaders may do so at once."""
         async with self._connection.transaction():
             await self._connection.execute("SELECT pg_advisory_xact_lock(4, 0)")
-            await self._connection.execute(books_sql())
+            await self._connection.execute(catalog_sql())
 
     async def lock_table(self, schema: str, table: str) -> None:
         await self._connection.execute(self._queries["lock_table"], schema, table)
@@ -81,28 +81,32 @@ class Books:
         rows = await self._connection.fetch(self._queries["lock_holders"], schema, table)
         return [f"session {pid} of {user} ({name})" for pid, user, name in rows]
 
-    async def marked(self, marks: Sequence[BatchKey]) -> dict[BatchKey, Counts]:
+    async def loaded_markers(self, marks: Sequence[BatchKey]) -> dict[BatchKey, LoadCounts]:
         """Those that are, and the counts that stand beside them."""
-        rows = await self._connection.fetch(self._queries["marked"], *batch_key_columns(marks))
-        return {BatchKey(*row[:2]): Counts(*row[2:]) for row in rows}
+        rows = await self._connection.fetch(
+            self._queries["loaded_markers"], *batch_key_columns(marks)
+        )
+        return {BatchKey(*row[:2]): LoadCounts(*row[2:]) for row in rows}
 
-    async def mark(
-        self, marks: Sequence[BatchKey], schema: str, counts: Counts, *, now: datetime
+    async def add_markers(
+        self, marks: Sequence[BatchKey], schema: str, counts: LoadCounts, *, now: datetime
     ) -> None:
         await self._connection.execute(
-            self._queries["mark"], *batch_key_columns(marks), schema, now, *counts
+            self._queries["add_markers"], *batch_key_columns(marks), schema, now, *counts
         )
 
-    async def unmark(self, marks: Iterable[BatchKey]) -> None:
-        await self._connection.execute(self._queries["unmark"], *batch_key_columns(marks))
+    async def delete_markers(self, marks: Iterable[BatchKey]) -> None:
+        await self._connection.execute(self._queries["delete_markers"], *batch_key_columns(marks))
 
-    async def all_marks(self) -> list[BatchKey]:
-        return [BatchKey(*row) for row in await self._connection.fetch(self._queries["all_marks"])]
+    async def all_markers(self) -> list[BatchKey]:
+        return [
+            BatchKey(*row) for row in await self._connection.fetch(self._queries["all_markers"])
+        ]
 
-    async def standing(self, schema: str, root: str, names: Iterable[str]) -> Standing:
+    async def table_state(self, schema: str, root: str, names: Iterable[str]) -> TableState:
         """The root, its sub-tables in the books, and whatever else has one of ``names``."""
         asked = {root, *names}
-        found = Standing()
+        found = TableState()
         booked = await self._connection.fetch(
             self._queries["known_tables"], schema, root, list(asked)
         )
@@ -113,7 +117,7 @@ class Books:
         asked.update(found.root_of)
         relations = await self._connection.fetch(self._queries["relations"], schema, list(asked))
         tables = {row["oid"]: row for row in relations if row["kind"] in _TABLE_KINDS}
-        found.in_the_way = {row["name"] for row in relations} - {
+        found.other_relations = {row["name"] for row in relations} - {
             row["name"] for row in tables.values()
         }
         found.tables = await self._tables(schema, tables)
@@ -127,7 +131,7 @@ class Books:
         for row in await self._connection.fetch(self._queries["columns"], oids, schema):
             columns[row["oid"]][row["name"]] = ExistingColumn(
                 row["name"],
-                family_of(row["type"]),
+                kind_of_pg_type(row["type"]),
                 row["base_name"],
                 row["type"],
                 row["fills_itself"],
@@ -146,7 +150,7 @@ class Books:
         rejected = identifiers.quote_qualified(schema, identifiers.REJECTED_TABLE)
         return await self._connection.fetchval("SELECT to_regclass($1)", rejected) is not None
 
-    async def make_schema(self, schema: str) -> None:
+    async def create_schema(self, schema: str) -> None:
         """One at a time: of two that begin together, IF NOT EXISTS lets the later one fail.
 
         The later one looks itself before: IF NOT EXISTS trusts what the session was told before it
@@ -165,22 +169,22 @@ class Books:
                 f" _sdc_rejected_at timestamp with time zone)"
             )
 
-    async def carry_out(self, schema: str, table: str, plan: Plan) -> None:
+    async def apply_plan(self, schema: str, table: str, plan: TablePlan) -> None:
         """The plan's DDL, and what it changes in the books."""
-        for statement in statements_of(schema, table, plan):
+        for statement in ddl_of(schema, table, plan):
             await self._connection.execute(statement)
         if plan.create:
-            await self._connection.execute(self._queries["unbook_table"], schema, table)
+            await self._connection.execute(self._queries["unregister_table"], schema, table)
         if plan.renames:
             old = [before for before, _ in plan.renames]
-            await self._connection.execute(self._queries["unbook_columns"], schema, table, old)
+            await self._connection.execute(self._queries["unregister_columns"], schema, table, old)
         renamed = [column for _, column in plan.renames]
         booked = [*plan.create, *plan.adds, *plan.adopted, *renamed]
         if booked:
             names = [column.name for column in booked]
             bases = [column.base for column in booked]
             await self._connection.execute(
-                self._queries["book_columns"], schema, table, names, bases
+                self._queries["register_columns"], schema, table, names, bases
             )
 
     async def active_version(self, schema: str, table: str) -> int | None:
@@ -201,21 +205,23 @@ class Books:
         rows = await self._connection.fetch(self._queries["staged_versions"], schema, table, until)
         return {row["version"]: row["number"] for row in rows}
 
-    async def unstage_versions(self, schema: str, table: str, until: int) -> None:
-        await self._connection.execute(self._queries["unstage_versions"], schema, table, until)
+    async def delete_staged_versions(self, schema: str, table: str, until: int) -> None:
+        await self._connection.execute(
+            self._queries["delete_staged_versions"], schema, table, until
+        )
 
-    async def unbook_schema(self, schema: str) -> None:
-        await self._connection.execute(self._queries["unbook_schema"], schema)
+    async def unregister_schema(self, schema: str) -> None:
+        await self._connection.execute(self._queries["unregister_schema"], schema)
 
-    async def book_table(
+    async def register_table(
         self, schema: str, table: str, *, root: str, active_version: int | None
     ) -> None:
         await self._connection.execute(
-            self._queries["book_table"], schema, table, root, active_version
+            self._queries["register_table"], schema, table, root, active_version
         )
 
 
-def statements_of(schema: str, table: str, plan: Plan) -> list[str]:
+def ddl_of(schema: str, table: str, plan: TablePlan) -> list[str]:
     """DDL in the order in which it must run."""
     quoted = identifiers.quote_qualified(schema, table)
     if plan.create:

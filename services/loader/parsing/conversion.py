@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from protocol.exact_values import ExactDecimal, Timestamp
-from services.loader.schema.column_types import BIGINT_MAX, BIGINT_MIN, Kind
+from services.loader.schema.column_types import BIGINT_MAX, BIGINT_MIN, ColumnKind
 
 # PostgreSQL's limits of an unconstrained numeric.
 DIGITS_BEFORE_POINT_MAX = 131_072
@@ -64,13 +64,13 @@ def date_time(text: str) -> str | None:
     if hour > 23 or minute > 59 or second > _LEAP_SECOND:  # noqa: PLR2004 — a clock's
         return None
     if second == _LEAP_SECOND or abs(_offset_minutes(match[6])) >= 60 * _OFFSET_HOURS:
-        return _counted(match).text()
+        return _timestamp_of_parts(match).text()
     if match[5] and len(match[5]) > _FRACTION_CHARACTERS_MAX:
         return text.replace(match[5], match[5][:_FRACTION_CHARACTERS_MAX], 1)
     return text
 
 
-def _counted(match: re.Match[str]) -> Timestamp:
+def _timestamp_of_parts(match: re.Match[str]) -> Timestamp:
     """The moment, of a spelling that PostgreSQL does not read."""
     days = date.fromisoformat(match[1]).toordinal() - _DAYS_UNTIL_1970
     minutes = (days * 24 + int(match[2])) * 60 + int(match[3]) - _offset_minutes(match[6])
@@ -113,14 +113,14 @@ def decimal(text: str) -> str | None:
     return text
 
 
-def moment(value: Timestamp) -> str:
+def timestamp(value: Timestamp) -> str:
     """PostgreSQL's range: 4713 BC (Julian day 0, 24 November) to the end of 294276."""
     if MICROSECONDS_MIN <= value.microseconds <= MICROSECONDS_MAX:
         return value.text()
-    raise OutOfRange(f"timestamp out of range for PostgreSQL on {_moment_text(value)}")
+    raise OutOfRange(f"timestamp out of range for PostgreSQL on {_timestamp_text(value)}")
 
 
-def _moment_text(value: Timestamp) -> str:
+def _timestamp_text(value: Timestamp) -> str:
     return (
         value.text()
         if abs(value.microseconds) < _CALENDAR_MICROSECONDS_MAX
@@ -169,36 +169,36 @@ def _as_it_is(value: Any) -> Any:
 
 
 # By exact Python type (bool is a subclass of int) and wanted kind.
-_CONVERSIONS: dict[tuple[type, Kind], Convert] = {
-    (int, Kind.BIGINT): integer,
-    (int, Kind.DOUBLE): _double,
-    (int, Kind.NUMERIC): str,
-    (float, Kind.BIGINT): _whole,
-    (float, Kind.DOUBLE): _as_it_is,
-    (float, Kind.NUMERIC): _numeric,
-    (Decimal, Kind.BIGINT): _whole,
-    (Decimal, Kind.DOUBLE): _double,
-    (Decimal, Kind.NUMERIC): _numeric,
-    (ExactDecimal, Kind.NUMERIC): _numeric,
+_CONVERSIONS: dict[tuple[type, ColumnKind], Convert] = {
+    (int, ColumnKind.BIGINT): integer,
+    (int, ColumnKind.DOUBLE): _double,
+    (int, ColumnKind.NUMERIC): str,
+    (float, ColumnKind.BIGINT): _whole,
+    (float, ColumnKind.DOUBLE): _as_it_is,
+    (float, ColumnKind.NUMERIC): _numeric,
+    (Decimal, ColumnKind.BIGINT): _whole,
+    (Decimal, ColumnKind.DOUBLE): _double,
+    (Decimal, ColumnKind.NUMERIC): _numeric,
+    (ExactDecimal, ColumnKind.NUMERIC): _numeric,
 }
 
 
-def conversion(value_type: type, kind: Kind) -> Convert:
+def conversion(value_type: type, kind: ColumnKind) -> Convert:
     """Raises KeyError for a pair that no rule makes."""
     return _CONVERSIONS[value_type, kind]
 
 
-def text_kind(text: str, choices: tuple[Kind, ...]) -> tuple[Kind, str]:
+def text_kind(text: str, choices: tuple[ColumnKind, ...]) -> tuple[ColumnKind, str]:
     """The first choice that takes the text, and what to store; raises OutOfRange when none does.
 
     U+0000, which PostgreSQL's text cannot hold, is dropped before (OP-30).
     """
     text = text.replace("\0", "")
     for kind in choices:
-        if kind is Kind.TEXT:
+        if kind is ColumnKind.TEXT:
             return kind, text
-        found = date_time(text) if kind is Kind.TIMESTAMP else decimal(text)
+        found = date_time(text) if kind is ColumnKind.TIMESTAMP else decimal(text)
         if found is not None:
             return kind, found
-    what = "timestamp" if choices[-1] is Kind.TIMESTAMP else "decimal"
+    what = "timestamp" if choices[-1] is ColumnKind.TIMESTAMP else "decimal"
     raise OutOfRange(f"{what} out of range for PostgreSQL on {text}")

@@ -14,26 +14,26 @@ from typing import Any
 
 from protocol.exact_values import ExactDecimal, Tagged, Timestamp
 from services.loader.parsing import conversion
-from services.loader.parsing.rows import LEVEL, ROOT, Rows, TableLoad
-from services.loader.parsing.type_rules import Rule
+from services.loader.parsing.rows import LEVEL, ROOT, FlattenedRecords, TableRows
+from services.loader.parsing.type_rules import TypeRule
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import Kind
+from services.loader.schema.column_types import ColumnKind
 
 # Different places (columns, objects, arrays) that one piece of a load may have; beyond it the
 # table could not hold the columns anyway, and every place costs a pass over the records.
-PLACES_MAX = 2 * identifiers.COLUMNS_MAX
+FIELDS_MAX = 2 * identifiers.COLUMNS_MAX
 
 _NONE = type(None)
 _CONTAINERS = {dict, list}
-_NUMBERS: dict[type, Callable[[Rule], Kind]] = {
+_NUMBERS: dict[type, Callable[[TypeRule], ColumnKind]] = {
     int: attrgetter("integer"),
     float: attrgetter("number"),
     Decimal: attrgetter("decimal"),
-    ExactDecimal: lambda _: Kind.NUMERIC,
+    ExactDecimal: lambda _: ColumnKind.NUMERIC,
 }
 _NOTHING: dict[str, Any] = {}
 
-Column = list[Any]
+Values = list[Any]
 
 
 class TooManyColumns(Exception):
@@ -43,29 +43,29 @@ class TooManyColumns(Exception):
 def flatten(
     records: Sequence[dict[str, Any]],
     fixed: dict[str, list[Any]],
-    rule: Rule,
+    rule: TypeRule,
     *,
     table: str,
     source_keys: Sequence[str] = (),
-    field_name: identifiers.FieldName = identifiers.field_name,
-) -> TableLoad:
+    field_name: identifiers.FieldNaming = identifiers.field_name,
+) -> FlattenedRecords:
     """Columns of ``records``; ``fixed`` are the root's own columns, ``_ordinal`` among them.
 
     ``table`` is the canonical root name and ``source_keys`` the canonical key names: they say
     which sub-tables would have names that PostgreSQL cuts. Raises TooManyColumns.
     """
-    load = TableLoad(Rows("", 0, fixed, len(records)))
-    _Flattening(load, table, source_keys, field_name).fields(load.root, "", records, rule)
+    load = FlattenedRecords(TableRows("", 0, fixed, len(records)))
+    _Flattener(load, table, source_keys, field_name).fields(load.root, "", records, rule)
     return load
 
 
-class _Flattening:
+class _Flattener:
     def __init__(
         self,
-        load: TableLoad,
+        load: FlattenedRecords,
         table: str,
         source_keys: Sequence[str],
-        field_name: identifiers.FieldName,
+        field_name: identifiers.FieldNaming,
     ) -> None:
         self._load = load
         self._field_name = field_name
@@ -81,7 +81,7 @@ class _Flattening:
         self._places = 0
 
     def fields(
-        self, rows: Rows, prefix: str, records: Sequence[dict[str, Any]], rule: Rule
+        self, rows: TableRows, prefix: str, records: Sequence[dict[str, Any]], rule: TypeRule
     ) -> None:
         """The fields of objects, one object (or an empty one) for each row."""
         for raw, column in self._columns(records):
@@ -94,21 +94,21 @@ class _Flattening:
                 self._reject_where_present(rows, column, name.problem)
                 continue
             self._column(
-                rows, identifiers.joined(prefix, name.text), column, types, rule.field(raw)
+                rows, identifiers.join_names(prefix, name.text), column, types, rule.field(raw)
             )
 
-    def _columns(self, records: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Column]]:
+    def _columns(self, records: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Values]]:
         """Fields with their values; sorted, so that of several reasons always the same is told."""
-        apart = _taken_apart(records)
+        apart = _columns_of_uniform_records(records)
         if apart is not None:
-            if self._places + len(apart) > PLACES_MAX:
+            if self._places + len(apart) > FIELDS_MAX:
                 apart = {key: column for key, column in apart.items() if _holds_value(column)}
             self._count_places(len(apart))
             for key in sorted(apart):
                 yield key, list(apart[key])
             return
         keys: set[str] = set().union(*records)
-        if self._places + len(keys) > PLACES_MAX:
+        if self._places + len(keys) > FIELDS_MAX:
             keys = {key for record in records for key, value in record.items() if value is not None}
         self._count_places(len(keys))
         for key in sorted(keys):
@@ -116,10 +116,12 @@ class _Flattening:
 
     def _count_places(self, more: int) -> None:
         self._places += more
-        if self._places > PLACES_MAX:
+        if self._places > FIELDS_MAX:
             raise TooManyColumns
 
-    def _column(self, rows: Rows, name: str, column: Column, types: set[type], rule: Rule) -> None:
+    def _column(
+        self, rows: TableRows, name: str, column: Values, types: set[type], rule: TypeRule
+    ) -> None:
         if dict in types:
             objects = [value if type(value) is dict else _NOTHING for value in column]
             self.fields(rows, name, objects, rule)
@@ -131,16 +133,16 @@ class _Flattening:
 
     # --- arrays ---
 
-    def _array(self, rows: Rows, name: str, column: Column, rule: Rule) -> None:
+    def _array(self, rows: TableRows, name: str, column: Values, rule: TypeRule) -> None:
         holders = [i for i, value in enumerate(column) if type(value) is list and value]
         if not holders:
             return
-        path = identifiers.joined(rows.path, name)
+        path = identifiers.join_names(rows.path, name)
         sizes = [len(column[i]) for i in holders]
         child = self._child(rows, path, holders, sizes)
         problem = self._sub_table_problem(path)
         if problem is not None:
-            self._load.notes.setdefault((path, problem), child.owner[0])
+            self._load.omissions.setdefault((path, problem), child.record_ordinals[0])
             return
         elements = list(chain.from_iterable([column[i] for i in holders]))
         types = set(map(type, elements))
@@ -154,28 +156,28 @@ class _Flattening:
             self._column(child, identifiers.ELEMENT, elements, types, rule)
         self._put_child(child)
 
-    def _child(self, rows: Rows, path: str, holders: list[int], sizes: list[int]) -> Rows:
+    def _child(self, rows: TableRows, path: str, holders: list[int], sizes: list[int]) -> TableRows:
         parents = list(chain.from_iterable(map(repeat, holders, sizes)))
-        owner = rows.owner
+        owner = rows.record_ordinals
         fixed: dict[str, list[Any]] = {ROOT: [owner[i] for i in parents]}
         for level in range(rows.levels):
             outer = rows.fixed[f"{LEVEL}{level}"]
             fixed[f"{LEVEL}{level}"] = [outer[i] for i in parents]
         fixed[f"{LEVEL}{rows.levels}"] = list(chain.from_iterable(map(range, sizes)))
-        return Rows(path, rows.levels + 1, fixed, len(parents))
+        return TableRows(path, rows.levels + 1, fixed, len(parents))
 
     def _sub_table_problem(self, path: str) -> str | None:
-        name = identifiers.joined(self._table, path)
+        name = identifiers.join_names(self._table, path)
         if len(name) > identifiers.IDENTIFIER_BYTES_MAX:
             return identifiers.too_long_table(name)
         return self._source_key_problem
 
-    def _put_child(self, child: Rows) -> None:
-        present = self._load.children.setdefault((child.path, child.levels), child)
+    def _put_child(self, child: TableRows) -> None:
+        present = self._load.sub_tables.setdefault((child.path, child.levels), child)
         if present is child:
             return
         # Two fields that became one name: a record that has both can't be told apart.
-        name = identifiers.joined(self._table, child.path)
+        name = identifiers.join_names(self._table, child.path)
         for ordinal, *_ in set(_holders(present)).intersection(_holders(child)):
             self._reject(ordinal, f"Field collision on {name}")
         present.extend(child)
@@ -184,11 +186,11 @@ class _Flattening:
 
     def _scalars(
         self,
-        rows: Rows,
+        rows: TableRows,
         name: str,
-        column: Column,
+        column: Values,
         types: set[type],
-        rule: Rule,
+        rule: TypeRule,
         *,
         pure: bool,
     ) -> None:
@@ -196,7 +198,7 @@ class _Flattening:
         if len(name) > identifiers.COLUMN_NAME_MAX:
             holder = next(i for i, value in enumerate(column) if type(value) in types)
             note = rows.path, identifiers.too_long_column(name)
-            self._load.notes.setdefault(note, rows.owner[holder])
+            self._load.omissions.setdefault(note, rows.record_ordinals[holder])
             return
         problem = identifiers.column_problem(name)
         if problem is not None:
@@ -208,56 +210,59 @@ class _Flattening:
             pure = False
         typed = self._typed(rows, column, types, rule, pure=pure and len(types) == 1)
         # No text of the column may have been taken: there is nothing then that could collide.
-        if typed and any(existing == name for existing, _ in rows.cells):
+        if typed and any(existing == name for existing, _ in rows.columns):
             self._collide(rows, name, typed)
         for kind, cells in typed.items():
-            rows.cells[name, kind] = _either(rows.cells.get((name, kind)), cells)
+            rows.columns[name, kind] = _coalesce(rows.columns.get((name, kind)), cells)
 
-    def _collide(self, rows: Rows, name: str, typed: dict[Kind, Column]) -> None:
+    def _collide(self, rows: TableRows, name: str, typed: dict[ColumnKind, Values]) -> None:
         """Two spellings of one column: a record that carries both is rejected."""
-        before = [cells for (existing, _), cells in rows.cells.items() if existing == name]
+        before = [cells for (existing, _), cells in rows.columns.items() if existing == name]
         for ordinal, old, new in zip(
-            rows.owner, zip(*before, strict=True), zip(*typed.values(), strict=True), strict=True
+            rows.record_ordinals,
+            zip(*before, strict=True),
+            zip(*typed.values(), strict=True),
+            strict=True,
         ):
             if _holds_value(old) and _holds_value(new):
                 self._reject(ordinal, f"Field collision on {name}")
 
     def _typed(
-        self, rows: Rows, column: Column, types: set[type], rule: Rule, *, pure: bool
-    ) -> dict[Kind, Column]:
-        typed: dict[Kind, Column] = {}
+        self, rows: TableRows, column: Values, types: set[type], rule: TypeRule, *, pure: bool
+    ) -> dict[ColumnKind, Values]:
+        typed: dict[ColumnKind, Values] = {}
         # Sorted, so that the order of kinds never depends on hashing.
         for value_type in sorted(types, key=lambda found: found.__name__):
             mine = column if pure else [v if type(v) is value_type else None for v in column]
             for one_rule, part in _by_alternative(mine, rule):
                 for kind, cells in self._of_one_type(rows, part, value_type, one_rule).items():
-                    typed[kind] = _either(typed.get(kind), cells)
+                    typed[kind] = _coalesce(typed.get(kind), cells)
         return typed
 
     def _of_one_type(
-        self, rows: Rows, column: Column, value_type: type, rule: Rule
-    ) -> dict[Kind, Column]:
+        self, rows: TableRows, column: Values, value_type: type, rule: TypeRule
+    ) -> dict[ColumnKind, Values]:
         """``column`` holds values of this type and None."""
         if value_type is bool:
             return {rule.boolean: column}
         if value_type is str:
             return self._texts(rows, column, rule.texts)
         if value_type is Timestamp:
-            return {Kind.TIMESTAMP: self._converted(rows, column, conversion.moment)}
+            return {ColumnKind.TIMESTAMP: self._converted(rows, column, conversion.timestamp)}
         kind = _NUMBERS[value_type](rule)
-        if value_type is int and kind is not Kind.NUMERIC and _all_fit(column):
+        if value_type is int and kind is not ColumnKind.NUMERIC and _all_fit(column):
             return {kind: column}
-        if value_type is float and kind is Kind.DOUBLE:
+        if value_type is float and kind is ColumnKind.DOUBLE:
             return {kind: column}
         return {kind: self._converted(rows, column, conversion.conversion(value_type, kind))}
 
-    def _converted(self, rows: Rows, column: Column, convert: conversion.Convert) -> Column:
+    def _converted(self, rows: TableRows, column: Values, convert: conversion.Convert) -> Values:
         try:
             return [None if value is None else convert(value) for value in column]
         except conversion.OutOfRange:
             return [
                 None if value is None else self._convert_or_reject(owner, value, convert)
-                for owner, value in zip(rows.owner, column, strict=True)
+                for owner, value in zip(rows.record_ordinals, column, strict=True)
             ]
 
     def _convert_or_reject(self, owner: int, value: Any, convert: conversion.Convert) -> Any:
@@ -267,20 +272,22 @@ class _Flattening:
             self._reject(owner, str(error))
             return None
 
-    def _texts(self, rows: Rows, column: Column, choices: tuple[Kind, ...]) -> dict[Kind, Column]:
-        if choices == (Kind.TEXT,):
-            return {Kind.TEXT: _without_nul(column)}
+    def _texts(
+        self, rows: TableRows, column: Values, choices: tuple[ColumnKind, ...]
+    ) -> dict[ColumnKind, Values]:
+        if choices == (ColumnKind.TEXT,):
+            return {ColumnKind.TEXT: _without_nul(column)}
         texts = [text for text in column if text is not None]
-        if choices[0] is Kind.TIMESTAMP and conversion.are_ordinary_date_times(texts):
-            return {Kind.TIMESTAMP: column}
-        typed: dict[Kind, Column] = {kind: [None] * len(column) for kind in choices}
+        if choices[0] is ColumnKind.TIMESTAMP and conversion.are_ordinary_date_times(texts):
+            return {ColumnKind.TIMESTAMP: column}
+        typed: dict[ColumnKind, Values] = {kind: [None] * len(column) for kind in choices}
         for i, text in enumerate(column):
             if text is None:
                 continue
             try:
                 kind, found = conversion.text_kind(text, choices)
             except conversion.OutOfRange as error:
-                self._reject(rows.owner[i], str(error))
+                self._reject(rows.record_ordinals[i], str(error))
             else:
                 typed[kind][i] = found
         return {kind: cells for kind, cells in typed.items() if _holds_value(cells)}
@@ -291,14 +298,16 @@ class _Flattening:
         self._load.rejected.setdefault(ordinal, reason)
 
     def _reject_where_present(
-        self, rows: Rows, column: Column, reason: str, types: set[type] | None = None
+        self, rows: TableRows, column: Values, reason: str, types: set[type] | None = None
     ) -> None:
-        for owner, value in zip(rows.owner, column, strict=True):
+        for owner, value in zip(rows.record_ordinals, column, strict=True):
             if value is not None and (types is None or type(value) in types):
                 self._reject(owner, reason)
 
 
-def _taken_apart(records: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]] | None:
+def _columns_of_uniform_records(
+    records: Sequence[dict[str, Any]],
+) -> dict[str, tuple[Any, ...]] | None:
     """Columns by field when all records have the same fields, as most have: one compiled pass."""
     fields = list(records[0]) if records else []
     # itemgetter gives bare values, not tuples, for a single field.
@@ -309,12 +318,12 @@ def _taken_apart(records: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]
     return None
 
 
-def _by_alternative(column: Column, rule: Rule) -> list[tuple[Rule, Column]]:
+def _by_alternative(column: Values, rule: TypeRule) -> list[tuple[TypeRule, Values]]:
     """The values that each alternative takes, and last those that none does."""
     if not rule.alternatives:
         return [(rule, column)]
     rules = [*(each.rule for each in rule.alternatives), rule]
-    parts: list[Column] = [[None] * len(column) for _ in rules]
+    parts: list[Values] = [[None] * len(column) for _ in rules]
     for i, value in enumerate(column):
         if value is not None:
             taking = (n for n, each in enumerate(rule.alternatives) if each.accepts(value))
@@ -322,24 +331,24 @@ def _by_alternative(column: Column, rule: Rule) -> list[tuple[Rule, Column]]:
     return [(one, part) for one, part in zip(rules, parts, strict=True) if _holds_value(part)]
 
 
-def _either(one: Column | None, other: Column) -> Column:
+def _coalesce(one: Values | None, other: Values) -> Values:
     """Two columns of which at most one has a value in any row."""
     if one is None:
         return other
     return [a if a is not None else b for a, b in zip(one, other, strict=True)]
 
 
-def _holders(child: Rows) -> Iterator[tuple[int, ...]]:
+def _holders(child: TableRows) -> Iterator[tuple[int, ...]]:
     """For each row the record and the elements around the array that it is an element of."""
     outer = [child.fixed[f"{LEVEL}{level}"] for level in range(child.levels - 1)]
-    return zip(child.owner, *outer, strict=True)
+    return zip(child.record_ordinals, *outer, strict=True)
 
 
 def _holds_value(cells: Sequence[Any]) -> bool:
     return any(cell is not None for cell in cells)
 
 
-def _without_nul(column: Column) -> Column:
+def _without_nul(column: Values) -> Values:
     """PostgreSQL's text cannot hold U+0000: the character is dropped (OP-30)."""
     # One long text is searched far faster than many short ones.
     if "\0" not in "".join(filter(None, column)):
@@ -347,7 +356,7 @@ def _without_nul(column: Column) -> Column:
     return [text and text.replace("\0", "") for text in column]
 
 
-def _all_fit(column: Column) -> bool:
+def _all_fit(column: Values) -> bool:
     """Whether all integers are of 64 bits; null and zero, which filter drops, are."""
     try:
         array("q", filter(None, column))

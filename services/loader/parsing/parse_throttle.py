@@ -11,23 +11,23 @@ from collections.abc import Iterator, Sequence
 
 from asyncpg import Record
 
-from services.loader.catalog.catalog import Destination
+from services.loader.catalog.catalog import DestinationConnection
 
 # So long reading that is ahead of its time rests for the sake of the loads in hand, then goes one
 # step: with many of them, there may always be one that waits for something short.
-REST_SECONDS_MAX = 0.5
+YIELD_SECONDS_MAX = 0.5
 
 
-class Pace:
+class ParseThrottle:
     """One for all slots of a loader."""
 
     def __init__(self) -> None:
-        self._hurried = 0
-        self._calm = asyncio.Event()
-        self._calm.set()
+        self._foreground_loads = 0
+        self._no_load = asyncio.Event()
+        self._no_load.set()
 
     @contextlib.contextmanager
-    def hurry(self) -> Iterator[None]:
+    def foreground(self) -> Iterator[None]:
         """A load: what it waits for is short, but for ``execute_long``."""
         self._change(1)
         try:
@@ -36,7 +36,7 @@ class Pace:
             self._change(-1)
 
     async def execute_long(
-        self, connection: Destination, statement: str, values: Sequence[object] = ()
+        self, connection: DestinationConnection, statement: str, values: Sequence[object] = ()
     ) -> str:
         """Within ``hurry``: a statement over many rows, for which others need not hurry.
 
@@ -46,14 +46,14 @@ class Pace:
         return status
 
     async def fetch_long(
-        self, connection: Destination, statement: str, values: Sequence[object] = ()
+        self, connection: DestinationConnection, statement: str, values: Sequence[object] = ()
     ) -> list[Record]:
         """As ``execute_long``; answers with its rows."""
         rows, _ = await self._run_long(connection, statement, values)
         return rows
 
     async def _run_long(
-        self, connection: Destination, statement: str, values: Sequence[object]
+        self, connection: DestinationConnection, statement: str, values: Sequence[object]
     ) -> tuple[list[Record], str]:
         """It is prepared first, so that it is under way when the others go on."""
         prepared = await connection.prepare(statement)
@@ -65,21 +65,21 @@ class Pace:
         return rows, prepared.get_statusmsg() or ""
 
     def _change(self, by: int) -> None:
-        self._hurried += by
-        if self._hurried:
-            self._calm.clear()
+        self._foreground_loads += by
+        if self._foreground_loads:
+            self._no_load.clear()
         else:
-            self._calm.set()
+            self._no_load.set()
 
-    async def rest(self, wanted: asyncio.Event) -> None:
+    async def yield_to_loads(self, wanted: asyncio.Event) -> None:
         """Between two steps of reading; ends at once when what is read is ``wanted``."""
         await asyncio.sleep(0)
-        if self._calm.is_set() or wanted.is_set():
+        if self._no_load.is_set() or wanted.is_set():
             return
-        either = [asyncio.create_task(event.wait()) for event in (self._calm, wanted)]
+        either = [asyncio.create_task(event.wait()) for event in (self._no_load, wanted)]
         try:
             await asyncio.wait(
-                either, timeout=REST_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED
+                either, timeout=YIELD_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             for waiting in either:

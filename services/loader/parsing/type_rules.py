@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from protocol.schemas.validator import validator
 from services.loader.parsing.conversion import date_time, decimal
-from services.loader.schema.column_types import Kind
+from services.loader.schema.column_types import ColumnKind
 
 # How many `$ref`s may follow one another before the schema counts as saying nothing.
 REFERENCES_MAX = 100
@@ -19,29 +19,29 @@ REFERENCES_MAX = 100
 BRANCHES_MAX = 1_000
 
 
-class Rule(Protocol):
+class TypeRule(Protocol):
     """What a schema (or its absence) says about the values in one place of the records."""
 
     @property
-    def boolean(self) -> Kind: ...
+    def boolean(self) -> ColumnKind: ...
 
     @property
-    def integer(self) -> Kind: ...
+    def integer(self) -> ColumnKind: ...
 
     @property
-    def number(self) -> Kind: ...
+    def number(self) -> ColumnKind: ...
 
     @property
-    def decimal(self) -> Kind:
+    def decimal(self) -> ColumnKind:
         """Of a number that was read exactly (a Decimal): one that no double holds."""
 
     @property
-    def texts(self) -> tuple[Kind, ...]:
+    def texts(self) -> tuple[ColumnKind, ...]:
         """Tried in order; the first that the text can be parsed as takes it."""
 
-    def field(self, name: str, /) -> "Rule": ...
+    def field(self, name: str, /) -> "TypeRule": ...
 
-    def elements(self) -> "Rule": ...
+    def elements(self) -> "TypeRule": ...
 
     @property
     def alternatives(self) -> Sequence["Alternative"]:
@@ -50,87 +50,89 @@ class Rule(Protocol):
 
 class Alternative(NamedTuple):
     accepts: Callable[[Any], bool]
-    rule: Rule
+    rule: TypeRule
 
 
-class ByValue:
+class ByValueRule:
     """No schema: the JSON token decides, and strings are never parsed."""
 
-    boolean = Kind.BOOLEAN
-    integer = Kind.BIGINT
-    number = Kind.DOUBLE
-    decimal = Kind.DOUBLE
-    texts: tuple[Kind, ...] = (Kind.TEXT,)
+    boolean = ColumnKind.BOOLEAN
+    integer = ColumnKind.BIGINT
+    number = ColumnKind.DOUBLE
+    decimal = ColumnKind.DOUBLE
+    texts: tuple[ColumnKind, ...] = (ColumnKind.TEXT,)
     alternatives: tuple[Alternative, ...] = ()
 
-    def field(self, _: str) -> Rule:
+    def field(self, _: str) -> TypeRule:
         return self
 
-    def elements(self) -> Rule:
+    def elements(self) -> TypeRule:
         return self
 
 
-BY_VALUE = ByValue()
+BY_VALUE = ByValueRule()
 
 
-def rule_of(schema: Mapping[str, Any] | None) -> Rule:
-    return BY_VALUE if schema is None else _Declared((schema,), schema)
+def rule_of(schema: Mapping[str, Any] | None) -> TypeRule:
+    return BY_VALUE if schema is None else _SchemaRule((schema,), schema)
 
 
-class _Declared:
+class _SchemaRule:
     """Several schemas stand for branches of ``anyOf``/``oneOf``, in written order."""
 
     def __init__(self, schemas: tuple[Any, ...], root: Any) -> None:
         self._root = root
-        laying = _Laying(root)
+        laying = _BranchExpander(root)
         self._branches = [branch for schema in schemas for branch in laying.branches(schema)]
-        self._fields: dict[str, Rule] = {}
-        self._elements: Rule | None = None
-        self.boolean = Kind.BOOLEAN
+        self._fields: dict[str, TypeRule] = {}
+        self._elements: TypeRule | None = None
+        self.boolean = ColumnKind.BOOLEAN
         self.integer = self._first_number("integer")
         self.number = self._first_number("number")
         self.decimal = self.number
         self.texts = self._texts()
         self.alternatives = self._alternatives()
 
-    def _first_number(self, value_type: str) -> Kind:
+    def _first_number(self, value_type: str) -> ColumnKind:
         """A literal with a point or exponent goes to an integer branch only when no other is."""
-        by_value = Kind.BIGINT if value_type == "integer" else Kind.DOUBLE
+        by_value = ColumnKind.BIGINT if value_type == "integer" else ColumnKind.DOUBLE
         fallback = None
         for branch in self._branches:
             types = _types(branch)
             if "number" in types:
-                return Kind.NUMERIC if "multipleOf" in branch else Kind.DOUBLE
+                return ColumnKind.NUMERIC if "multipleOf" in branch else ColumnKind.DOUBLE
             if not types:
                 return fallback or by_value
             if "integer" in types and value_type == "integer":
-                return Kind.BIGINT
+                return ColumnKind.BIGINT
             if "integer" in types:
-                fallback = Kind.BIGINT
+                fallback = ColumnKind.BIGINT
         return fallback or by_value
 
-    def _texts(self) -> tuple[Kind, ...]:
-        found: list[Kind] = []
+    def _texts(self) -> tuple[ColumnKind, ...]:
+        found: list[ColumnKind] = []
         for branch in self._branches:
             types = _types(branch)
             if types and "string" not in types:
                 continue
             found.append(
-                _TEXT_FORMATS.get(str(branch.get("format")), Kind.TEXT) if types else Kind.TEXT
+                _TEXT_FORMATS.get(str(branch.get("format")), ColumnKind.TEXT)
+                if types
+                else ColumnKind.TEXT
             )
-            if found[-1] is Kind.TEXT:
+            if found[-1] is ColumnKind.TEXT:
                 break
-        return tuple(dict.fromkeys(found)) or (Kind.TEXT,)
+        return tuple(dict.fromkeys(found)) or (ColumnKind.TEXT,)
 
     def _alternatives(self) -> tuple[Alternative, ...]:
-        if len(self._branches) == 1 or _LIMITS.isdisjoint(set().union(*self._branches)):
+        if len(self._branches) == 1 or _VALUE_LIMITS.isdisjoint(set().union(*self._branches)):
             return ()
         return tuple(
-            Alternative(_acceptance(branch), _Declared((branch,), self._root))
+            Alternative(_acceptance(branch), _SchemaRule((branch,), self._root))
             for branch in self._branches
         )
 
-    def field(self, name: str) -> Rule:
+    def field(self, name: str) -> TypeRule:
         rule = self._fields.get(name)
         if rule is None:
             declared = [
@@ -138,11 +140,11 @@ class _Declared:
                 for branch in self._branches
                 if isinstance(properties := branch.get("properties"), dict) and name in properties
             ]
-            rule = _Declared(tuple(declared), self._root) if declared else BY_VALUE
+            rule = _SchemaRule(tuple(declared), self._root) if declared else BY_VALUE
             self._fields[name] = rule
         return rule
 
-    def elements(self) -> Rule:
+    def elements(self) -> TypeRule:
         if self._elements is None:
             items: list[Any] = []
             for branch in self._branches:
@@ -150,19 +152,19 @@ class _Declared:
                 # One schema for each place: which of them a value meets, its type tells.
                 items += declared if isinstance(declared, list) else [declared]
             items = [schema for schema in items if isinstance(schema, dict)]
-            self._elements = _Declared(tuple(items), self._root) if items else BY_VALUE
+            self._elements = _SchemaRule(tuple(items), self._root) if items else BY_VALUE
         return self._elements
 
 
 _COMBINING = ("allOf", "anyOf", "oneOf")
 # Keywords that let only some values of a type pass. ``multipleOf`` is not one: it marks decimals.
-_LIMITS = frozenset(
+_VALUE_LIMITS = frozenset(
     {
         *("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
         *("minLength", "maxLength", "pattern"),
     }
 )
-_TEXT_FORMATS = {"date-time": Kind.TIMESTAMP, "singer.decimal": Kind.NUMERIC}
+_TEXT_FORMATS = {"date-time": ColumnKind.TIMESTAMP, "singer.decimal": ColumnKind.NUMERIC}
 
 
 def _types(branch: Mapping[str, Any]) -> frozenset[str]:
@@ -173,11 +175,11 @@ def _types(branch: Mapping[str, Any]) -> frozenset[str]:
 
 def _acceptance(branch: Mapping[str, Any]) -> Callable[[Any], bool]:
     """Whether a scalar may be one of the branch's."""
-    kept = {"type", *_LIMITS}.intersection(branch)
+    kept = {"type", *_VALUE_LIMITS}.intersection(branch)
     try:
         compiled = validator({keyword: branch[keyword] for keyword in kept})
     except ValueError:  # a keyword of a later draft, which says something else in ours
-        compiled = validator({keyword: branch[keyword] for keyword in kept - _LIMITS})
+        compiled = validator({keyword: branch[keyword] for keyword in kept - _VALUE_LIMITS})
     parse = {"date-time": date_time, "singer.decimal": decimal}.get(str(branch.get("format")))
 
     def accepts(value: Any) -> bool:
@@ -188,7 +190,7 @@ def _acceptance(branch: Mapping[str, Any]) -> Callable[[Any], bool]:
     return accepts
 
 
-class _Laying:
+class _BranchExpander:
     """``$ref`` followed, ``allOf`` merged, ``anyOf`` and ``oneOf`` laid out in written order.
 
     What goes beyond BRANCHES_MAX says nothing.
@@ -203,7 +205,7 @@ class _Laying:
         if not isinstance(schema, dict) or depth > REFERENCES_MAX or self._steps > BRANCHES_MAX:
             return [{}]
         if isinstance(reference := schema.get("$ref"), str):
-            return self.branches(_referred(reference, self._root), depth + 1)
+            return self.branches(_resolve_reference(reference, self._root), depth + 1)
         found: list[Mapping[str, Any]] = [
             {key: value for key, value in schema.items() if key not in _COMBINING}
         ]
@@ -236,7 +238,7 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _referred(reference: str, root: Any) -> Any:
+def _resolve_reference(reference: str, root: Any) -> Any:
     found = root
     for step in reference.removeprefix("#").split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")

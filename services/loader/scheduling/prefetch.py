@@ -10,17 +10,17 @@ from types import TracebackType
 from typing import Self
 
 from services.journal.claims import Batch, BatchKey, Claims, TableKey
-from services.loader.parsing.batch_builder import Assembly
-from services.loader.parsing.parse_throttle import Pace
-from services.loader.parsing.stored_bodies import Between, ParsedBodies, Source
-from services.loader.schema.identifiers import FieldName
+from services.loader.parsing.batch_builder import BatchBuilder
+from services.loader.parsing.parse_throttle import ParseThrottle
+from services.loader.parsing.stored_bodies import ParsedBodyCache, StoredBodyReader, Yielder
+from services.loader.schema.identifiers import FieldNaming
 
 # Loads of one loader that are prepared before their time; each may hold as much as one in hand.
-AHEAD_MAX = 1
+PREFETCHED_LOADS_MAX = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class LoadLimits:
     """Of one load, which may go beyond them by one batch only when that is its first.
 
     As large as memory allows; twice as large is hardly faster (bench/README.md). ``lease_seconds``
@@ -33,48 +33,48 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Shared:
+class SharedState:
     """What the slots of one loader have in common."""
 
-    limits: Limits
-    field_name: FieldName
-    parsed: ParsedBodies = field(default_factory=ParsedBodies)
-    pace: Pace = field(default_factory=Pace)
+    limits: LoadLimits
+    field_name: FieldNaming
+    parsed_bodies: ParsedBodyCache = field(default_factory=ParsedBodyCache)
+    throttle: ParseThrottle = field(default_factory=ParseThrottle)
     # Marks at the destination whose batches have left the journal.
-    finished: list[BatchKey] = field(default_factory=list)
+    finished_markers: list[BatchKey] = field(default_factory=list)
     # How often in a row a table was put back.
-    put_back: dict[TableKey, int] = field(default_factory=dict)
-    ahead: int = 0
+    retries: dict[TableKey, int] = field(default_factory=dict)
+    prefetched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    source: Source
-    assembly: Assembly
+class ParsedLoad:
+    reader: StoredBodyReader
+    batch: BatchBuilder
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PendingLoad:
     """What one load takes. ``prepared`` raises Unreadable, and whatever the journal raises.
 
     Once it is ``wanted`` it is no longer ahead of its time.
     """
 
     batches: list[Batch]
-    prepared: asyncio.Task[Prepared]
-    wanted: asyncio.Event
+    parsed: asyncio.Task[ParsedLoad]
+    needed: asyncio.Event
 
 
-class Preparing:
+class Prefetcher:
     """For one turn. ``async with``, so that nothing is left under way."""
 
-    def __init__(self, claims: Claims, shared: Shared, table: TableKey) -> None:
+    def __init__(self, claims: Claims, shared: SharedState, table: TableKey) -> None:
         self._claims = claims
         self._shared = shared
         self._table = table
         self._waiting: list[Batch] = []
-        self._next: Part | None = None
-        self._handed_out: Part | None = None
+        self._next: PendingLoad | None = None
+        self._handed_out: PendingLoad | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,54 +83,56 @@ class Preparing:
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
         if self._next is not None:
-            self._shared.ahead -= 1
-        await _give_up(self._handed_out, self._next)
+            self._shared.prefetched -= 1
+        await _cancel(self._handed_out, self._next)
 
-    async def next(self) -> Part | None:
+    async def next(self) -> PendingLoad | None:
         """None when nothing waits for the table. The one before is given up if nobody used it."""
-        await _give_up(self._handed_out)
+        await _cancel(self._handed_out)
         self._handed_out = await self._take_next()
         if self._handed_out is not None:
-            self._handed_out.wanted.set()
+            self._handed_out.needed.set()
         return self._handed_out
 
-    async def _take_next(self) -> Part | None:
+    async def _take_next(self) -> PendingLoad | None:
         if self._next is not None:
             part, self._next = self._next, None
-            self._shared.ahead -= 1
+            self._shared.prefetched -= 1
             return part
         if not self._waiting:
             self._waiting = await self._claims.batches(self._table)
-        return self._begin() if self._waiting else None
+        return self._start() if self._waiting else None
 
-    def look_ahead(self) -> None:
+    def prefetch_next(self) -> None:
         """Begins with the next load, if one is known and memory allows."""
-        if self._waiting and self._next is None and self._shared.ahead < AHEAD_MAX:
-            self._shared.ahead += 1
-            self._next = self._begin()
+        if self._waiting and self._next is None and self._shared.prefetched < PREFETCHED_LOADS_MAX:
+            self._shared.prefetched += 1
+            self._next = self._start()
 
-    def _begin(self) -> Part:
-        batches = of_one_load(self._waiting, self._shared.limits)
+    def _start(self) -> PendingLoad:
+        batches = batches_of_one_load(self._waiting, self._shared.limits)
         del self._waiting[: len(batches)]
         wanted = asyncio.Event()
-        between = partial(self._shared.pace.rest, wanted)
-        return Part(batches, asyncio.create_task(self._prepare(batches, between)), wanted)
+        between = partial(self._shared.throttle.yield_to_loads, wanted)
+        return PendingLoad(batches, asyncio.create_task(self._parse(batches, between)), wanted)
 
-    async def _prepare(self, batches: list[Batch], between: Between) -> Prepared:
+    async def _parse(self, batches: list[Batch], between: Yielder) -> ParsedLoad:
         bodies = await self._claims.bodies(batches)
-        source = Source(batches, bodies, self._shared.parsed, self._shared.field_name)
-        return Prepared(source, await source.assemble(between=between))
+        source = StoredBodyReader(
+            batches, bodies, self._shared.parsed_bodies, self._shared.field_name
+        )
+        return ParsedLoad(source, await source.build(between=between))
 
 
-async def _give_up(*parts: Part | None) -> None:
+async def _cancel(*parts: PendingLoad | None) -> None:
     """What is under way ends; how what is over ended, nobody asks."""
-    tasks = [part.prepared for part in parts if part is not None]
+    tasks = [part.parsed for part in parts if part is not None]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def of_one_load(waiting: Sequence[Batch], limits: Limits) -> list[Batch]:
+def batches_of_one_load(waiting: Sequence[Batch], limits: LoadLimits) -> list[Batch]:
     """The oldest within the limits, at least one; whatever failed before is loaded alone."""
     first = waiting[0]
     if first.attempts:

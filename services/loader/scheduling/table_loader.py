@@ -15,13 +15,13 @@ from asyncpg import Pool, Record
 from events.log import AnyConnection
 from events.sql_files import load_queries
 from services.journal.claims import Batch, Claims, TableKey
-from services.loader.catalog.catalog import Books, Counts, Destination
-from services.loader.parsing.stored_bodies import Unreadable
-from services.loader.scheduling.prefetch import Part, Prepared, Preparing, Shared
+from services.loader.catalog.catalog import Catalog, DestinationConnection, LoadCounts
+from services.loader.parsing.stored_bodies import UnreadableBody
+from services.loader.scheduling.prefetch import ParsedLoad, PendingLoad, Prefetcher, SharedState
 from services.loader.schema.identifiers import root_table_name
-from services.loader.schema.plan import NameTaken, TooManyColumns
-from services.loader.writing.load import Order, Outcome, load
-from services.loader.writing.rejects import RejectedAltered
+from services.loader.schema.plan import ColumnNameTaken, TooManyColumns
+from services.loader.writing.load import LoadJob, LoadResult, run_load
+from services.loader.writing.rejects import RejectedTableAltered
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.logs import Log
@@ -34,17 +34,17 @@ from services.runtime.metrics import (
 )
 
 # After so many loads a table's turn ends, so that others wait for seconds at most.
-LOADS_OF_A_TURN_MAX = 8
+LOADS_PER_LEASE_MAX = 8
 # Of a batch that fails for no reason outside of itself; then it is set aside.
 ATTEMPTS_MAX = 5
 # A table whose load was put back waits so long, twice as long each time in a row.
-PUT_BACK_SECONDS_MIN = 0.5
-PUT_BACK_SECONDS_MAX = 60.0
+RETRY_SECONDS_MIN = 0.5
+RETRY_SECONDS_MAX = 60.0
 # A load may hold thousands of batches; each batch's own line was written when it was accepted.
-REQUEST_IDS_TOLD_MAX = 20
+LOGGED_REQUEST_IDS_MAX = 20
 
 # Not the batches' fault: the table is tried again until it works.
-_PASSING = (
+_TEMPORARY = (
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -54,18 +54,18 @@ _PASSING = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 # Of the batch and the table as it is; their texts say what to do.
-_TELLING = (NameTaken, RejectedAltered, TooManyColumns)
+_SELF_EXPLAINING = (ColumnNameTaken, RejectedTableAltered, TooManyColumns)
 
 
-class Turns:
+class TableLoader:
     """Takes turns for one slot, whose ``destination`` connection it has for itself."""
 
     def __init__(
         self,
         journal: Pool[Record],
         claims: Claims,
-        destination: Destination,
-        shared: Shared,
+        destination: DestinationConnection,
+        shared: SharedState,
         *,
         clock: Clock,
     ) -> None:
@@ -76,25 +76,25 @@ class Turns:
         self._clock = clock
         self._queries = load_queries("services.loader")
 
-    async def take(self, table: TableKey) -> None:
+    async def load_table(self, table: TableKey) -> None:
         """Until nothing waits, the turn is over or something goes wrong. Raises only AWAY."""
         try:
-            if not await self._loads(table):
+            if not await self._load_until_done(table):
                 return
         except AWAY:
             # The lease may go to another loader, if the journal still hears us.
             with contextlib.suppress(*AWAY):
                 await self._claims.release_leases(table)
             raise
-        self._shared.put_back.pop(table, None)
-        LOADER_PUT_BACK_TABLES.set(len(self._shared.put_back))
+        self._shared.retries.pop(table, None)
+        LOADER_PUT_BACK_TABLES.set(len(self._shared.retries))
         await self._claims.release_leases(table)
 
-    async def _loads(self, table: TableKey) -> bool:
+    async def _load_until_done(self, table: TableKey) -> bool:
         """False: the table waits, under our lease."""
         try:
-            async with Preparing(self._claims, self._shared, table) as preparing:
-                for _ in range(LOADS_OF_A_TURN_MAX):
+            async with Prefetcher(self._claims, self._shared, table) as preparing:
+                for _ in range(LOADS_PER_LEASE_MAX):
                     part = await preparing.next()
                     if part is None or not await self._claims.take_lease(
                         table, self._shared.limits.lease_seconds
@@ -102,56 +102,56 @@ class Turns:
                         break
                     if not await self._try(table, part, preparing):
                         return False
-        except Unreadable as unreadable:
+        except UnreadableBody as unreadable:
             # The others of its part come before whatever was read ahead: the turn is over.
-            await self._set_aside(table, unreadable.batch, unreadable.reason)
+            await self._fail_batch(table, unreadable.batch, unreadable.reason)
         return True
 
-    async def _try(self, table: TableKey, part: Part, preparing: Preparing) -> bool:
+    async def _try(self, table: TableKey, part: PendingLoad, preparing: Prefetcher) -> bool:
         """False: the table waits, under our lease. Raises AWAY, and Unreadable of one batch."""
         batches = part.batches
         try:
             await self._load(table, part, preparing)
-        except _PASSING as error:
-            reason = _said(error)
+        except _TEMPORARY as error:
+            reason = _reason_of(error)
             if isinstance(error, asyncpg.LockNotAvailableError):
-                reason = f"{reason}; {await self._who_locks(table, batches[0].table_name)}"
-            await self._put_back(table, batches, reason)
+                reason = f"{reason}; {await self._lock_holders(table, batches[0].table_name)}"
+            await self._retry_later(table, batches, reason)
             return False
-        except (Unreadable, *AWAY):
+        except (UnreadableBody, *AWAY):
             raise
         except Exception as error:  # noqa: BLE001 - the top of a table's turn: bounded, told
-            if not isinstance(error, (asyncpg.PostgresError, *_TELLING)):
+            if not isinstance(error, (asyncpg.PostgresError, *_SELF_EXPLAINING)):
                 Log().exception("load.crashed", table=batches[0].table_name)
-            await self._count_attempt(table, batches, _said(error))
+            await self._count_attempt(table, batches, _reason_of(error))
             return False
         return True
 
-    async def _load(self, table: TableKey, part: Part, preparing: Preparing) -> None:
+    async def _load(self, table: TableKey, part: PendingLoad, preparing: Prefetcher) -> None:
         began = self._clock.monotonic()
         schema = await self._claims.schema_name(table.integration_id)
         if schema is None:
-            raise Unreadable(part.batches[0], "its integration is not known")
-        prepared = await part.prepared
-        preparing.look_ahead()
-        with self._shared.pace.hurry():
-            outcome = await self._carry_out(schema, prepared)
+            raise UnreadableBody(part.batches[0], "its integration is not known")
+        prepared = await part.parsed
+        preparing.prefetch_next()
+        with self._shared.throttle.foreground():
+            outcome = await self._run_load(schema, prepared)
             seconds = self._clock.monotonic() - began
             await self._finish(table, schema, part.batches, outcome, seconds=seconds)
 
-    async def _carry_out(self, schema: str, prepared: Prepared) -> Outcome:
-        finished, self._shared.finished = self._shared.finished, []
-        order = Order(
+    async def _run_load(self, schema: str, prepared: ParsedLoad) -> LoadResult:
+        finished, self._shared.finished_markers = self._shared.finished_markers, []
+        order = LoadJob(
             schema=schema,
-            source=prepared.source,
-            assembly=prepared.assembly,
-            finished=finished,
-            pace=self._shared.pace,
+            reader=prepared.reader,
+            batch=prepared.batch,
+            finished_markers=finished,
+            throttle=self._shared.throttle,
         )
         try:
-            return await load(self._destination, self._claims, order, now=self._clock.now())
+            return await run_load(self._destination, self._claims, order, now=self._clock.now())
         except BaseException:
-            self._shared.finished += finished
+            self._shared.finished_markers += finished
             raise
 
     async def _finish(
@@ -159,7 +159,7 @@ class Turns:
         table: TableKey,
         schema: str,
         batches: list[Batch],
-        outcome: Outcome,
+        outcome: LoadResult,
         *,
         seconds: float,
     ) -> None:
@@ -177,7 +177,7 @@ class Turns:
                 counts = outcome.counts_of([i for i, _ in told])
                 loaded = [batch for _, batch in told]
                 await self._record(connection, table, loaded, counts, seconds=seconds)
-        self._shared.finished += marks
+        self._shared.finished_markers += marks
         LOADER_ROWS.inc(outcome.rows)
         LOADER_REJECTED.inc(outcome.rejected)
         LOADER_STALE.inc(outcome.stale)
@@ -199,7 +199,7 @@ class Turns:
         connection: AnyConnection,
         table: TableKey,
         loaded: Sequence[Batch],
-        written: Counts,
+        written: LoadCounts,
         *,
         seconds: float,
     ) -> None:
@@ -225,16 +225,16 @@ class Turns:
 
     # --- when it goes wrong ---
 
-    async def _put_back(self, table: TableKey, batches: list[Batch], reason: str) -> None:
-        times = self._shared.put_back[table] = self._shared.put_back.get(table, 0) + 1
-        LOADER_PUT_BACK_TABLES.set(len(self._shared.put_back))
+    async def _retry_later(self, table: TableKey, batches: list[Batch], reason: str) -> None:
+        times = self._shared.retries[table] = self._shared.retries.get(table, 0) + 1
+        LOADER_PUT_BACK_TABLES.set(len(self._shared.retries))
         await self._wait_under_lease(table, times)
-        await self._tell_postponed(table, batches, reason, attempt=times)
+        await self._report_postponed(table, batches, reason, attempt=times)
 
-    async def _who_locks(self, table: TableKey, table_name: str) -> str:
+    async def _lock_holders(self, table: TableKey, table_name: str) -> str:
         schema = await self._claims.schema_name(table.integration_id)
         name = root_table_name(table_name).text
-        holders = await Books(self._destination).lock_holders(schema or "", name)
+        holders = await Catalog(self._destination).lock_holders(schema or "", name)
         return "locked by " + (", ".join(holders) or "somebody who is gone by now")
 
     async def _count_attempt(self, table: TableKey, batches: list[Batch], reason: str) -> None:
@@ -242,23 +242,23 @@ class Turns:
         attempt = batches[0].attempts + 1
         marks = [batch.key for batch in batches]
         if attempt >= ATTEMPTS_MAX and len(batches) == 1:
-            await self._set_aside(table, batches[0], reason)
+            await self._fail_batch(table, batches[0], reason)
             await self._claims.release_leases(table)
             return
         await self._claims.count_attempt(marks, reason)
         await self._wait_under_lease(table, attempt)
-        await self._tell_postponed(table, batches, reason, attempt=attempt)
+        await self._report_postponed(table, batches, reason, attempt=attempt)
 
     async def _wait_under_lease(self, table: TableKey, times: int) -> None:
-        seconds = min(PUT_BACK_SECONDS_MIN * 2 ** min(times - 1, 10), PUT_BACK_SECONDS_MAX)
+        seconds = min(RETRY_SECONDS_MIN * 2 ** min(times - 1, 10), RETRY_SECONDS_MAX)
         await self._claims.take_lease(table, seconds)
 
-    async def _tell_postponed(
+    async def _report_postponed(
         self, table: TableKey, batches: list[Batch], reason: str, *, attempt: int
     ) -> None:
         name = batches[0].table_name
         await self._journal.execute(
-            self._queries["tell_put_back"], table.integration_id, name, self._clock.now(), reason
+            self._queries["record_retry"], table.integration_id, name, self._clock.now(), reason
         )
         Log().warning(
             "load.postponed",
@@ -269,7 +269,7 @@ class Turns:
             reason=reason,
         )
 
-    async def _set_aside(self, table: TableKey, batch: Batch, reason: str) -> None:
+    async def _fail_batch(self, table: TableKey, batch: Batch, reason: str) -> None:
         await self._claims.mark_failed([batch.key], reason)
         Log().error(
             "batch.failed",
@@ -281,9 +281,9 @@ class Turns:
         )
 
 
-def _said(error: BaseException) -> str:
+def _reason_of(error: BaseException) -> str:
     """For people, without the detail line, which may hold what was pushed."""
-    if isinstance(error, _TELLING):
+    if isinstance(error, _SELF_EXPLAINING):
         return str(error)
     if isinstance(error, asyncpg.PostgresError):
         return f"{error.sqlstate}: {error.args[0] if error.args else type(error).__name__}"
@@ -293,4 +293,4 @@ def _said(error: BaseException) -> str:
 def _request_ids(loaded: Sequence[Batch]) -> list[str]:
     """As they came with the pushes; the first few of them, in the order of acceptance."""
     given = (batch.request_id for batch in loaded if batch.request_id is not None)
-    return list(islice(given, REQUEST_IDS_TOLD_MAX))
+    return list(islice(given, LOGGED_REQUEST_IDS_MAX))

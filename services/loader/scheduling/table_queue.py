@@ -10,7 +10,7 @@ from services.journal.claims import BEFORE_FIRST_TABLE, Claims, TableKey
 TABLES_MAX = 64
 
 
-class Choice:
+class TableQueue:
     """Goes round all tables with work, so that none can stand before the others for ever.
 
     Safe for several tasks of one process; between processes the leases decide.
@@ -19,36 +19,36 @@ class Choice:
     def __init__(self, claims: Claims, *, lease_seconds: float) -> None:
         self._claims = claims
         self._lease_seconds = lease_seconds
-        self._choosing = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._candidates: list[TableKey] = []
         self._last = BEFORE_FIRST_TABLE
-        self._in_hand: set[TableKey] = set()
+        self._in_progress: set[TableKey] = set()
 
     @asynccontextmanager
     async def next_table(self) -> AsyncIterator[TableKey | None]:
         """A table with work, leased to us and not in hand elsewhere in this process, or None."""
-        async with self._choosing:
-            table = await self._choose()
+        async with self._lock:
+            table = await self._lease_next()
         try:
             yield table
         finally:
             if table is not None:
-                self._in_hand.discard(table)
+                self._in_progress.discard(table)
 
-    async def _choose(self) -> TableKey | None:
+    async def _lease_next(self) -> TableKey | None:
         if not self._candidates:
-            self._candidates = await self._ask()
+            self._candidates = await self._fetch_candidates()
         while self._candidates:
             table = self._candidates.pop(0)
             self._last = table
-            if table in self._in_hand:
+            if table in self._in_progress:
                 continue
             if await self._claims.take_lease(table, self._lease_seconds):
-                self._in_hand.add(table)
+                self._in_progress.add(table)
                 return table
         return None
 
-    async def _ask(self) -> list[TableKey]:
+    async def _fetch_candidates(self) -> list[TableKey]:
         behind = await self._claims.tables_with_work(self._last, TABLES_MAX)
         if behind or self._last == BEFORE_FIRST_TABLE:
             return behind

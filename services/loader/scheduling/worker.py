@@ -14,11 +14,11 @@ from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
 from services.journal.claims import Claims
-from services.loader.catalog.catalog import Books, Destination
-from services.loader.scheduling.prefetch import Limits, Shared
-from services.loader.scheduling.table_loader import Turns
-from services.loader.scheduling.table_queue import Choice
-from services.loader.schema.identifiers import FieldName, field_name
+from services.loader.catalog.catalog import Catalog, DestinationConnection
+from services.loader.scheduling.prefetch import LoadLimits, SharedState
+from services.loader.scheduling.table_loader import TableLoader
+from services.loader.scheduling.table_queue import TableQueue
+from services.loader.schema.identifiers import FieldNaming, field_name
 from services.runtime.clock import Clock, wait_for
 from services.runtime.database import AWAY, ConnectFunction
 from services.runtime.logs import Log
@@ -30,7 +30,7 @@ IDLE_SECONDS = 0.1
 AWAY_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
-class JournalAway(Exception):
+class JournalUnreachable(Exception):
     """The journal broke off, not the destination. The text is the error's class."""
 
 
@@ -42,21 +42,21 @@ class Worker:
         connect: ConnectFunction,
         *,
         clock: Clock,
-        limits: Limits,
+        limits: LoadLimits,
         slots: int,
-        field_name: FieldName = field_name,
+        field_name: FieldNaming = field_name,
     ) -> None:
         self._journal = journal
         self._claims = claims
         self._connect = connect
         self._clock = clock
         self._slots = slots
-        self._choice = Choice(claims, lease_seconds=limits.lease_seconds)
-        self._shared = Shared(limits, field_name)
-        self._away: str | None = None
+        self._queue = TableQueue(claims, lease_seconds=limits.lease_seconds)
+        self._shared = SharedState(limits, field_name)
+        self._not_ready: str | None = None
 
     async def reason_not_ready(self) -> str | None:
-        return self._away
+        return self._not_ready
 
     async def run(self, ending: asyncio.Event) -> None:
         """Until told to end, and then to the end of the loads in hand; leases are handed back."""
@@ -71,52 +71,52 @@ class Worker:
         while not ending.is_set():
             try:
                 async with self._destination() as destination:
-                    await self._tell_there()
+                    await self._report_reachable()
                     pauses = iter(AWAY_PAUSES_SECONDS)
-                    await self._work(destination, ending)
-            except JournalAway as error:
-                self._away = f"the journal cannot be reached: {error}"
+                    await self._load_tables(destination, ending)
+            except JournalUnreachable as error:
+                self._not_ready = f"the journal cannot be reached: {error}"
                 Log().warning("journal.unreachable", error=str(error))
                 await wait_for(ending, next(pauses, AWAY_PAUSES_SECONDS[-1]))
             except AWAY as error:
                 name, seconds = type(error).__name__, next(pauses, AWAY_PAUSES_SECONDS[-1])
                 Log().warning("destination.unreachable", error=name, retry_seconds=seconds)
-                await self._tell_away(name)
+                await self._report_unreachable(name)
                 await wait_for(ending, seconds)
 
     @contextlib.asynccontextmanager
-    async def _destination(self) -> AsyncIterator[Destination]:
+    async def _destination(self) -> AsyncIterator[DestinationConnection]:
         """A connection, once it is known that the destination can be used."""
         connection = await self._connect()
         try:
-            await Books(connection).open()
+            await Catalog(connection).create_if_missing()
             yield connection
         except AWAY as error:
             if connection.is_closed():
                 raise
             # Ours is whole, so the other database is the one that cannot be reached.
-            raise JournalAway(type(error).__name__) from error
+            raise JournalUnreachable(type(error).__name__) from error
         finally:
             connection.terminate()
 
-    async def _tell_there(self) -> None:
-        self._away = None
+    async def _report_reachable(self) -> None:
+        self._not_ready = None
         LOADER_DESTINATION_AWAY.set(0)
-        await self._note("tell_there")
+        await self._record_state("record_destination_reachable")
 
-    async def _tell_away(self, reason: str) -> None:
-        self._away = f"the destination cannot be reached: {reason}"
+    async def _report_unreachable(self, reason: str) -> None:
+        self._not_ready = f"the destination cannot be reached: {reason}"
         LOADER_DESTINATION_AWAY.set(1)
-        await self._note("tell_away", self._clock.now(), reason)
+        await self._record_state("record_destination_unreachable", self._clock.now(), reason)
 
-    async def _note(self, query: str, *values: object) -> None:
+    async def _record_state(self, query: str, *values: object) -> None:
         """For `pushgate status`. Loading does not depend on it."""
         with contextlib.suppress(*AWAY):
             await self._journal.execute(load_queries("services.loader")[query], *values)
 
-    async def _work(self, destination: Destination, ending: asyncio.Event) -> None:
-        await self._sweep(destination)
-        turns = Turns(
+    async def _load_tables(self, destination: DestinationConnection, ending: asyncio.Event) -> None:
+        await self._delete_stale_markers(destination)
+        turns = TableLoader(
             self._journal,
             self._claims,
             destination,
@@ -124,22 +124,22 @@ class Worker:
             clock=self._clock,
         )
         while not ending.is_set():
-            async with self._choice.next_table() as table:
+            async with self._queue.next_table() as table:
                 if table is not None:
-                    await turns.take(table)
+                    await turns.load_table(table)
             if table is None:
-                await self._forget_finished(destination)
+                await self._delete_finished_markers(destination)
                 await wait_for(ending, IDLE_SECONDS)
-        await self._forget_finished(destination)
+        await self._delete_finished_markers(destination)
 
-    async def _sweep(self, destination: Destination) -> None:
+    async def _delete_stale_markers(self, destination: DestinationConnection) -> None:
         """Marks that a loader left behind when it died between the journal and here."""
-        books = Books(destination)
-        marks = await books.all_marks()
+        books = Catalog(destination)
+        marks = await books.all_markers()
         listed = await self._claims.listed(marks)
-        await books.unmark([mark for mark in marks if mark not in listed])
+        await books.delete_markers([mark for mark in marks if mark not in listed])
 
-    async def _forget_finished(self, destination: Destination) -> None:
-        finished, self._shared.finished = self._shared.finished, []
+    async def _delete_finished_markers(self, destination: DestinationConnection) -> None:
+        finished, self._shared.finished_markers = self._shared.finished_markers, []
         if finished:
-            await Books(destination).unmark(finished)
+            await Catalog(destination).delete_markers(finished)

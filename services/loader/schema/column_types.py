@@ -6,7 +6,7 @@ Rules: loading behaviour 1.1 and 1.4.
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """A column type of ours; its text is what PostgreSQL calls it."""
 
     BIGINT = "bigint"
@@ -18,35 +18,35 @@ class Kind(StrEnum):
 
 
 SUFFIX_OF = {
-    Kind.BIGINT: "__bi",
-    Kind.BOOLEAN: "__bo",
-    Kind.NUMERIC: "__de",
-    Kind.DOUBLE: "__do",
-    Kind.TIMESTAMP: "__ti",
-    Kind.TEXT: "__st",
+    ColumnKind.BIGINT: "__bi",
+    ColumnKind.BOOLEAN: "__bo",
+    ColumnKind.NUMERIC: "__de",
+    ColumnKind.DOUBLE: "__do",
+    ColumnKind.TIMESTAMP: "__ti",
+    ColumnKind.TEXT: "__st",
 }
 
 BIGINT_MIN = -(2**63)
 BIGINT_MAX = 2**63 - 1
 
 # Names of pg_type. A column that a customer altered within its family is still the same column.
-_FAMILY_OF = {
-    "int2": Kind.BIGINT,
-    "int4": Kind.BIGINT,
-    "int8": Kind.BIGINT,
-    "bool": Kind.BOOLEAN,
-    "numeric": Kind.NUMERIC,
-    "float4": Kind.DOUBLE,
-    "float8": Kind.DOUBLE,
-    "timestamptz": Kind.TIMESTAMP,
-    "timestamp": Kind.TIMESTAMP,
-    "date": Kind.TIMESTAMP,
-    "text": Kind.TEXT,
-    "varchar": Kind.TEXT,
-    "bpchar": Kind.TEXT,
+_KIND_OF_PG_TYPE = {
+    "int2": ColumnKind.BIGINT,
+    "int4": ColumnKind.BIGINT,
+    "int8": ColumnKind.BIGINT,
+    "bool": ColumnKind.BOOLEAN,
+    "numeric": ColumnKind.NUMERIC,
+    "float4": ColumnKind.DOUBLE,
+    "float8": ColumnKind.DOUBLE,
+    "timestamptz": ColumnKind.TIMESTAMP,
+    "timestamp": ColumnKind.TIMESTAMP,
+    "date": ColumnKind.TIMESTAMP,
+    "text": ColumnKind.TEXT,
+    "varchar": ColumnKind.TEXT,
+    "bpchar": ColumnKind.TEXT,
 }
 
 
-def family_of(pg_type_name: str) -> Kind | None:
+def kind_of_pg_type(pg_type_name: str) -> ColumnKind | None:
     """None: a type that no value of ours goes into."""
-    return _FAMILY_OF.get(pg_type_name)
+    return _KIND_OF_PG_TYPE.get(pg_type_name)

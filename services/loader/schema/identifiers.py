@@ -50,11 +50,11 @@ _ALLOWED_SYSTEM_FIELDS = frozenset(
 _POSTGRES_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_ ]+")
-_BEFORE_A_LETTER = re.compile(r"^[^A-Za-z_]+")
+_LEADING_NONLETTERS = re.compile(r"^[^A-Za-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class CanonicalName:
     """A client's name after the rules: ``problem`` is the reason to refuse it, if there is one."""
 
     text: str
@@ -62,7 +62,7 @@ class Name:
 
 
 # What a client's field is called: as it is, or from its first letter or underscore on (OP-6).
-FieldName = Callable[[str], Name]
+FieldNaming = Callable[[str], CanonicalName]
 
 
 def quote_identifier(name: str) -> str:
@@ -86,43 +86,47 @@ def canonical(raw: str) -> str:
 
 # Bounded because clients choose the names; a load sees the same ones again and again.
 @lru_cache(maxsize=20_000)
-def field_name(raw: str) -> Name:
+def field_name(raw: str) -> CanonicalName:
     """One client-written key, at any depth: tested by itself, not as part of the joined name."""
-    return _judged(raw, canonical(raw))
+    return _checked(raw, canonical(raw))
 
 
 @lru_cache(maxsize=20_000)
-def field_name_from_a_letter(raw: str) -> Name:
-    return _judged(raw, _BEFORE_A_LETTER.sub("", canonical(raw)))
+def field_name_without_leading_nonletters(raw: str) -> CanonicalName:
+    return _checked(raw, _LEADING_NONLETTERS.sub("", canonical(raw)))
 
 
-def _judged(raw: str, text: str) -> Name:
+def _checked(raw: str, text: str) -> CanonicalName:
     lowered = text.lower()
     if not text:
-        return Name(text, f"Column name {raw} is empty after canonicalization")
+        return CanonicalName(text, f"Column name {raw} is empty after canonicalization")
     if lowered.endswith(_RESERVED_SUFFIXES):
-        return Name(
+        return CanonicalName(
             text,
             "column names from client should not include reserved datatype suffix on " + text,
         )
     if lowered == SURROGATE_KEY or (
         lowered.startswith(_RESERVED_PREFIXES) and text not in _ALLOWED_SYSTEM_FIELDS
     ):
-        return Name(text, f"column names from client should not include reserved prefix on {text}")
-    return Name(text)
+        return CanonicalName(
+            text, f"column names from client should not include reserved prefix on {text}"
+        )
+    return CanonicalName(text)
 
 
 @lru_cache(maxsize=20_000)
-def root_table_name(raw: str) -> Name:
+def root_table_name(raw: str) -> CanonicalName:
     """A problem here rejects every record for the table."""
     text = canonical(raw)
     if not text:
-        return Name(text, f"Table name {raw} is empty after canonicalization")
+        return CanonicalName(text, f"Table name {raw} is empty after canonicalization")
     if len(text) > IDENTIFIER_BYTES_MAX:
-        return Name(text, too_long_table(text))
+        return CanonicalName(text, too_long_table(text))
     if text.lower().startswith(_RESERVED_PREFIXES):
-        return Name(text, f"table names from client should not include reserved prefix on {text}")
-    return Name(text)
+        return CanonicalName(
+            text, f"table names from client should not include reserved prefix on {text}"
+        )
+    return CanonicalName(text)
 
 
 def too_long_table(name: str) -> str:
@@ -140,7 +144,7 @@ def column_problem(name: str) -> str | None:
     return None
 
 
-def joined(prefix: str, segment: str) -> str:
+def join_names(prefix: str, segment: str) -> str:
     return prefix + SEPARATOR + segment if prefix else segment
 
 

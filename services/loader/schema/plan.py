@@ -7,9 +7,9 @@ and planning again after the plan was carried out asks for nothing.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from services.loader.parsing.rows import CellKey
+from services.loader.parsing.rows import ColumnKey
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import SUFFIX_OF, Kind
+from services.loader.schema.column_types import SUFFIX_OF, ColumnKind
 
 TOO_MANY_COLUMNS = "ERROR: too many columns"
 
@@ -21,7 +21,7 @@ class TooManyColumns(Exception):
         return TOO_MANY_COLUMNS
 
 
-class NameTaken(Exception):
+class ColumnNameTaken(Exception):
     """A column that is not the loader's, and of no type it writes, has a name it needs."""
 
     def __str__(self) -> str:
@@ -40,10 +40,10 @@ class ExistingColumn:
     """
 
     name: str
-    kind: Kind | None
+    kind: ColumnKind | None
     base: str | None = None
     type_name: str = ""
-    fills_itself: bool = False
+    has_default: bool = False
     full_type: str = ""
 
 
@@ -57,54 +57,54 @@ class ExistingTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RequiredColumns:
     """``key`` are the primary key's columns if the table has to be made; ``system`` ours."""
 
-    cells: frozenset[CellKey]
-    key: Mapping[str, Kind]
-    system: Mapping[str, Kind]
+    data: frozenset[ColumnKey]
+    key: Mapping[str, ColumnKind]
+    system: Mapping[str, ColumnKind]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PlannedColumn:
     name: str
-    kind: Kind
+    kind: ColumnKind
     # What the column holds; system columns hold themselves.
     base: str
 
 
 @dataclass(slots=True)
-class Plan:
+class TablePlan:
     """``create`` is empty when the table is there. Renames come before additions."""
 
-    create: list[Column] = field(default_factory=list)
+    create: list[PlannedColumn] = field(default_factory=list)
     primary_key: list[str] = field(default_factory=list)
     # The name before, and the column as it is afterwards.
-    renames: list[tuple[str, Column]] = field(default_factory=list)
-    adds: list[Column] = field(default_factory=list)
+    renames: list[tuple[str, PlannedColumn]] = field(default_factory=list)
+    adds: list[PlannedColumn] = field(default_factory=list)
     # Adopted columns: there already, now ours as well.
-    adopted: list[Column] = field(default_factory=list)
-    column_of: dict[CellKey, str] = field(default_factory=dict)
+    adopted: list[PlannedColumn] = field(default_factory=list)
+    column_of: dict[ColumnKey, str] = field(default_factory=dict)
 
     @property
     def changes_table(self) -> bool:
         return bool(self.create or self.renames or self.adds)
 
 
-def plan_table(existing: ExistingTable | None, wanted: Wanted) -> Plan:
+def plan_table(existing: ExistingTable | None, wanted: RequiredColumns) -> TablePlan:
     """Raises TooManyColumns when PostgreSQL could not hold the table."""
-    plan = _Planning(existing, wanted).plan()
+    plan = _Planner(existing, wanted).plan()
     attributes = len(plan.create) or (existing.attributes if existing else 0) + len(plan.adds)
     if attributes > identifiers.COLUMNS_MAX:
         raise TooManyColumns
     return plan
 
 
-class _Planning:
-    def __init__(self, existing: ExistingTable | None, wanted: Wanted) -> None:
+class _Planner:
+    def __init__(self, existing: ExistingTable | None, wanted: RequiredColumns) -> None:
         self._existing = existing
         self._wanted = wanted
-        self._plan = Plan()
+        self._plan = TablePlan()
         # Names in use as the plan goes, and what each stands for (None: not ours).
         self._taken: dict[str, ExistingColumn] = dict(existing.columns) if existing else {}
         self._booked: dict[str, list[ExistingColumn]] = {}
@@ -114,12 +114,16 @@ class _Planning:
         # A table that was somebody else's, or whose books were lost: no column of it is ours yet.
         self._takes_over = not self._booked
 
-    def plan(self) -> Plan:
+    def plan(self) -> TablePlan:
         fixed = {**self._wanted.system, **self._wanted.key}
-        new = [Column(name, kind, name) for name, kind in fixed.items() if name not in self._taken]
+        new = [
+            PlannedColumn(name, kind, name)
+            for name, kind in fixed.items()
+            if name not in self._taken
+        ]
         for column in new:
             self._taken[column.name] = ExistingColumn(column.name, column.kind, column.name)
-        for base, kinds in _by_base(self._wanted.cells):
+        for base, kinds in _by_base(self._wanted.data):
             if base in self._wanted.key:
                 self._plan.column_of[base, self._wanted.key[base]] = base
             else:
@@ -132,7 +136,7 @@ class _Planning:
             self._plan.adds = new
         return self._plan
 
-    def _columns_for(self, base: str, kinds: list[Kind]) -> list[Column]:
+    def _columns_for(self, base: str, kinds: list[ColumnKind]) -> list[PlannedColumn]:
         present = self._present(base)
         missing = [kind for kind in kinds if kind not in present]
         for kind in kinds:
@@ -145,7 +149,7 @@ class _Planning:
         self._make_room(base, present)
         return [self._new(base + SUFFIX_OF[kind], base, kind) for kind in missing]
 
-    def _present(self, base: str) -> dict[Kind, str]:
+    def _present(self, base: str) -> dict[ColumnKind, str]:
         """Columns that hold this base already: ours by the books, else by their names."""
         booked = self._booked.get(base, ())
         found = {column.kind: column.name for column in booked if column.kind is not None}
@@ -158,7 +162,7 @@ class _Planning:
             found.setdefault(plain.kind, base)
         return found
 
-    def _make_room(self, base: str, present: dict[Kind, str]) -> None:
+    def _make_room(self, base: str, present: dict[ColumnKind, str]) -> None:
         """The first conflict renames the plain column, so that all siblings carry suffixes.
 
         A column whose type is none of ours stays as it is, and one that a customer added; so does
@@ -172,7 +176,7 @@ class _Planning:
         name = base + SUFFIX_OF[plain.kind]
         if not self._free(name):
             return
-        self._rename(base, Column(name, plain.kind, base))
+        self._rename(base, PlannedColumn(name, plain.kind, base))
         for key, column in self._plan.column_of.items():
             if column == base and key[0] == base:
                 self._plan.column_of[key] = name
@@ -188,13 +192,13 @@ class _Planning:
             return True
         if column.base != name or column.kind is None:
             return False
-        after = Column(name + SUFFIX_OF[column.kind], column.kind, name)
+        after = PlannedColumn(name + SUFFIX_OF[column.kind], column.kind, name)
         if len(after.name) > identifiers.IDENTIFIER_BYTES_MAX or not self._free(after.name):
             return False
         self._rename(name, after)
         return True
 
-    def _rename(self, before: str, after: Column) -> None:
+    def _rename(self, before: str, after: PlannedColumn) -> None:
         self._plan.renames.append((before, after))
         column = ExistingColumn(after.name, after.kind, after.base)
         del self._taken[before]
@@ -202,22 +206,22 @@ class _Planning:
         others = [c for c in self._booked.get(after.base, ()) if c.name != before]
         self._booked[after.base] = [*others, column]
 
-    def _adopt(self, name: str, base: str, kind: Kind) -> str:
+    def _adopt(self, name: str, base: str, kind: ColumnKind) -> str:
         if self._taken[name].base is None:
-            self._plan.adopted.append(Column(name, kind, base))
+            self._plan.adopted.append(PlannedColumn(name, kind, base))
         return name
 
-    def _new(self, name: str, base: str, kind: Kind) -> Column:
+    def _new(self, name: str, base: str, kind: ColumnKind) -> PlannedColumn:
         if not self._free(name):
             # A customer's column of another type has the name that ours should have.
-            raise NameTaken(name)
+            raise ColumnNameTaken(name)
         self._taken[name] = ExistingColumn(name, kind, base)
         self._plan.column_of[base, kind] = name
-        return Column(name, kind, base)
+        return PlannedColumn(name, kind, base)
 
 
-def _by_base(cells: Iterable[CellKey]) -> list[tuple[str, list[Kind]]]:
-    found: dict[str, list[Kind]] = {}
+def _by_base(cells: Iterable[ColumnKey]) -> list[tuple[str, list[ColumnKind]]]:
+    found: dict[str, list[ColumnKind]] = {}
     for base, kind in sorted(cells):
         found.setdefault(base, []).append(kind)
     return list(found.items())

@@ -15,14 +15,14 @@ ON CONFLICT (integration_id, table_hash) DO UPDATE
        last_loaded_at = excluded.last_loaded_at, last_lag_seconds = excluded.last_lag_seconds,
        put_back_at = NULL, put_back_reason = NULL;
 
--- name: tell_put_back
+-- name: record_retry
 INSERT INTO loader.tables AS sums (integration_id, table_hash, table_name, loads, records, rows,
                                    rejected, put_back_at, put_back_reason)
 VALUES ($1, hashtextextended($2, 0), $2, 0, 0, 0, 0, $3, $4)
 ON CONFLICT (integration_id, table_hash) DO UPDATE
    SET put_back_at = excluded.put_back_at, put_back_reason = excluded.put_back_reason;
 
--- name: forget_old_loads
+-- name: delete_expired_loads
 -- A step of them, so that no transaction is long.
 WITH forgotten AS (
     DELETE FROM loader.loads WHERE number IN (
@@ -31,9 +31,9 @@ WITH forgotten AS (
 )
 SELECT count(*) FROM forgotten;
 
--- name: tell_away
+-- name: record_destination_unreachable
 INSERT INTO loader.destination_away (since, told_at, reason) VALUES ($1, $1, $2)
 ON CONFLICT (one_row) DO UPDATE SET told_at = excluded.told_at, reason = excluded.reason;
 
--- name: tell_there
+-- name: record_destination_reachable
 DELETE FROM loader.destination_away;

@@ -8,17 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from services.loader.parsing import conversion
-from services.loader.parsing.rows import CellKey, Rows
-from services.loader.schema.plan import ExistingTable, Plan
+from services.loader.parsing.rows import ColumnKey, TableRows
+from services.loader.schema.plan import ExistingTable, TablePlan
 
 _INTEGER_MAX = {"int2": 2**15 - 1, "int4": 2**31 - 1}
 _DECIMALS = ("float4", "numeric")
 
 # Rows of one table, and what PostgreSQL calls the types of the columns that they go into.
-Typed = tuple[Rows, Mapping[CellKey, str]]
+TypedRows = tuple[TableRows, Mapping[ColumnKey, str]]
 
 
-def type_names(existing: ExistingTable | None, plan: Plan) -> dict[CellKey, str]:
+def type_names(existing: ExistingTable | None, plan: TablePlan) -> dict[ColumnKey, str]:
     """Of columns that were there before the plan."""
     if existing is None:
         return {}
@@ -31,16 +31,16 @@ def type_names(existing: ExistingTable | None, plan: Plan) -> dict[CellKey, str]
     }
 
 
-def reasons(tables: Iterable[Typed]) -> dict[int, str]:
+def out_of_range_reasons(tables: Iterable[TypedRows]) -> dict[int, str]:
     """By ordinal, in the words of 5.3, for records that such a column refused."""
     told: dict[int, str] = {}
     largest: dict[int, Any] = {}
     for rows, type_of in tables:
-        for cell, cells in rows.cells.items():
+        for cell, cells in rows.columns.items():
             name = type_of.get(cell, "")
             if name not in _INTEGER_MAX and name not in _DECIMALS:
                 continue
-            for ordinal, value in zip(rows.owner, cells, strict=True):
+            for ordinal, value in zip(rows.record_ordinals, cells, strict=True):
                 if value is None or str(value) == "nan":
                     continue
                 if name in _DECIMALS:

@@ -2,29 +2,29 @@
 
 from collections.abc import Mapping
 
-from services.loader.parsing.rows import ORDINAL, PLACE, REQUEST, ROW_SEQUENCE, Rows
-from services.loader.schema.column_types import Kind
+from services.loader.parsing.rows import ORDINAL, RECORD_INDEX, REQUEST, ROW_SEQUENCE, TableRows
+from services.loader.schema.column_types import ColumnKind
 
 # Different texts, or values that Python and PostgreSQL compare differently, may be one key.
-_COMPARED_BY_DATABASE = (Kind.TIMESTAMP, Kind.NUMERIC, Kind.DOUBLE)
+_COMPARED_BY_DATABASE = (ColumnKind.TIMESTAMP, ColumnKind.NUMERIC, ColumnKind.DOUBLE)
 
 
-def needs_database(kinds: Mapping[str, Kind]) -> bool:
+def is_compared_by_database(kinds: Mapping[str, ColumnKind]) -> bool:
     return any(kind in _COMPARED_BY_DATABASE for kind in kinds.values())
 
 
-def losers(root: Rows, kinds: Mapping[str, Kind]) -> set[int]:
+def superseded_rows(root: TableRows, kinds: Mapping[str, ColumnKind]) -> set[int]:
     """Ordinals of the records that another one with the same key beats.
 
     The greatest sequence wins; of equal ones the earlier request's; inside it the later message.
     """
-    keys = list(zip(*[root.cells[key, kind] for key, kind in kinds.items()], strict=True))
+    keys = list(zip(*[root.columns[key, kind] for key, kind in kinds.items()], strict=True))
     if len(set(keys)) == root.size:
         return set()
     ranks = zip(
         root.fixed[ROW_SEQUENCE],
         [-request for request in root.fixed[REQUEST]],
-        root.fixed[PLACE],
+        root.fixed[RECORD_INDEX],
         root.fixed[ORDINAL],
         strict=True,
     )

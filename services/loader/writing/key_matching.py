@@ -8,11 +8,11 @@ Rules: loading behaviour 4.1 and 4.5.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.loader.parsing.rows import EXTRACTED, CellKey, Rows
+from services.loader.parsing.rows import EXTRACTED, ColumnKey, TableRows
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import Kind
-from services.loader.schema.plan import ExistingTable, Wanted
-from services.loader.writing.upsert import Behaviour
+from services.loader.schema.column_types import ColumnKind
+from services.loader.schema.plan import ExistingTable, RequiredColumns
+from services.loader.writing.upsert import WriteMode
 
 SYSTEM_COLUMNS = frozenset(
     {
@@ -25,10 +25,10 @@ SYSTEM_COLUMNS = frozenset(
     }
 )
 _SYSTEM = {
-    identifiers.BATCHED_AT: Kind.TIMESTAMP,
-    identifiers.RECEIVED_AT: Kind.TIMESTAMP,
-    identifiers.SEQUENCE: Kind.BIGINT,
-    identifiers.TABLE_VERSION: Kind.BIGINT,
+    identifiers.BATCHED_AT: ColumnKind.TIMESTAMP,
+    identifiers.RECEIVED_AT: ColumnKind.TIMESTAMP,
+    identifiers.SEQUENCE: ColumnKind.BIGINT,
+    identifiers.TABLE_VERSION: ColumnKind.BIGINT,
 }
 
 SOURCE_KEY_PREFIX = "_sdc_source_key_"
@@ -38,40 +38,44 @@ KEYS_DO_NOT_MATCH = "Primary Keys for table do not match Primary Keys of incomin
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class MatchedKeys:
     """``kinds`` by key column; ``rejected`` the records whose key is of another kind."""
 
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ColumnKind]
     rejected: Mapping[int, str]
 
 
-def fit_keys(existing: ExistingTable | None, keys: Sequence[str], root: Rows) -> Keys:
+def match_keys(existing: ExistingTable | None, keys: Sequence[str], root: TableRows) -> MatchedKeys:
     """The kind of a key column is the table's, or that of the first record that ever came."""
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, ColumnKind] = {}
     rejected: dict[int, str] = {}
     for key in keys:
-        found = {kind: cells for (base, kind), cells in root.cells.items() if base == key}
+        found = {kind: cells for (base, kind), cells in root.columns.items() if base == key}
         column = existing.columns.get(key) if existing else None
         if column is not None and column.kind is not None:
             kind = column.kind
         elif found:
-            kind = min(found, key=lambda kind: _first_place(found[kind]))
+            kind = min(found, key=lambda kind: _first_row_with_value(found[kind]))
         else:
-            kind = Kind.TEXT
+            kind = ColumnKind.TEXT
         kinds[key] = kind
         cells = found.get(kind) or [None] * root.size
         if None in cells:
             for i, value in enumerate(cells):
                 if value is None:
                     others = any(other[i] is not None for other in found.values())
-                    rejected.setdefault(root.owner[i], _key_reason(key, of_other_kind=others))
+                    rejected.setdefault(
+                        root.record_ordinals[i], _key_reason(key, of_other_kind=others)
+                    )
     for name in (existing and existing.primary_key) or ():
         if name not in kinds:
-            rejected.update(_misfits(existing, name, root))
-    return Keys(kinds, rejected)
+            rejected.update(_values_of_other_kinds(existing, name, root))
+    return MatchedKeys(kinds, rejected)
 
 
-def key_casts(existing: ExistingTable | None, kinds: Mapping[str, Kind]) -> dict[CellKey, str]:
+def key_casts(
+    existing: ExistingTable | None, kinds: Mapping[str, ColumnKind]
+) -> dict[ColumnKey, str]:
     """What a key column that somebody altered makes of a value: its sub-rows are found by that.
 
     A text is refused or kept as it is, never made another.
@@ -80,26 +84,28 @@ def key_casts(existing: ExistingTable | None, kinds: Mapping[str, Kind]) -> dict
     return {
         (name, kind): f"::{columns[name].full_type}"
         for name, kind in kinds.items()
-        if kind is not Kind.TEXT
+        if kind is not ColumnKind.TEXT
         and name in columns
         and columns[name].kind is kind
         and columns[name].full_type != kind.value
     }
 
 
-def _misfits(existing: ExistingTable | None, name: str, root: Rows) -> dict[int, str]:
+def _values_of_other_kinds(
+    existing: ExistingTable | None, name: str, root: TableRows
+) -> dict[int, str]:
     """Records whose value for a key column of the table, no key of theirs, is of another kind."""
     kind = existing.columns[name].kind if existing else None
     return {
         ordinal: _key_reason(name, of_other_kind=True)
-        for (base, other), cells in root.cells.items()
+        for (base, other), cells in root.columns.items()
         if base == name and other is not kind
-        for ordinal, value in zip(root.owner, cells, strict=True)
+        for ordinal, value in zip(root.record_ordinals, cells, strict=True)
         if value is not None
     }
 
 
-def _first_place(cells: Sequence[object]) -> int:
+def _first_row_with_value(cells: Sequence[object]) -> int:
     return next(i for i, value in enumerate(cells) if value is not None)
 
 
@@ -109,33 +115,35 @@ def _key_reason(key: str, *, of_other_kind: bool) -> str:
     return f"unsupported value on {key}"
 
 
-def behaviour_for(existing: ExistingTable | None, keys: Sequence[str]) -> Behaviour:
+def write_mode_for(existing: ExistingTable | None, keys: Sequence[str]) -> WriteMode:
     wanted = tuple(sorted(keys)) or (identifiers.SURROGATE_KEY,)
     if existing is None or existing.primary_key == wanted:
-        return Behaviour.REPLACE if keys else Behaviour.ONCE
+        return WriteMode.UPSERT if keys else WriteMode.INSERT_IGNORE
     if existing.primary_key is None:
-        return Behaviour.APPEND
+        return WriteMode.APPEND
     if existing.primary_key == (identifiers.SURROGATE_KEY,):
-        return Behaviour.ONCE
-    return Behaviour.APPEND_WHAT_FITS
+        return WriteMode.INSERT_IGNORE
+    return WriteMode.APPEND_VALID
 
 
-def wanted_root(existing: ExistingTable | None, kinds: Mapping[str, Kind], root: Rows) -> Wanted:
+def required_root_columns(
+    existing: ExistingTable | None, kinds: Mapping[str, ColumnKind], root: TableRows
+) -> RequiredColumns:
     system = dict(_SYSTEM)
     if any(root.fixed[EXTRACTED]):
-        system[identifiers.EXTRACTED_AT] = Kind.TIMESTAMP
+        system[identifiers.EXTRACTED_AT] = ColumnKind.TIMESTAMP
     key = dict(kinds)
-    if makes_surrogate(existing, kinds):
-        (system if existing else key)[identifiers.SURROGATE_KEY] = Kind.TEXT
+    if needs_surrogate_key(existing, kinds):
+        (system if existing else key)[identifiers.SURROGATE_KEY] = ColumnKind.TEXT
     for name in (existing and existing.primary_key) or ():
         # Columns of a key never split, whichever keys the records come with.
         kind = existing.columns[name].kind if existing else None
         if kind is not None:
             key.setdefault(name, kind)
-    return Wanted(cells=frozenset(root.cells), key=key, system=system)
+    return RequiredColumns(data=frozenset(root.columns), key=key, system=system)
 
 
-def makes_surrogate(existing: ExistingTable | None, kinds: Mapping[str, Kind]) -> bool:
+def needs_surrogate_key(existing: ExistingTable | None, kinds: Mapping[str, ColumnKind]) -> bool:
     """For records without keys, also where a customer dropped it: sub-rows are found by it."""
     if kinds:
         return False
@@ -144,25 +152,27 @@ def makes_surrogate(existing: ExistingTable | None, kinds: Mapping[str, Kind]) -
     )
 
 
-def wanted_child(kinds: Mapping[str, Kind], child: Rows) -> Wanted:
-    sources = kinds or {identifiers.SURROGATE_KEY: Kind.TEXT}
+def required_sub_table_columns(
+    kinds: Mapping[str, ColumnKind], child: TableRows
+) -> RequiredColumns:
+    sources = kinds or {identifiers.SURROGATE_KEY: ColumnKind.TEXT}
     key = {identifiers.source_key_column(name): kind for name, kind in sources.items()}
     for level in range(child.levels):
-        key[identifiers.level_column(level)] = Kind.BIGINT
-    return Wanted(cells=frozenset(child.cells), key=key, system=dict(_SYSTEM))
+        key[identifiers.level_column(level)] = ColumnKind.BIGINT
+    return RequiredColumns(data=frozenset(child.columns), key=key, system=dict(_SYSTEM))
 
 
-def child_misfit(existing: ExistingTable | None, wanted: Wanted) -> str | None:
+def sub_table_mismatch(existing: ExistingTable | None, wanted: RequiredColumns) -> str | None:
     """Why a sub-table can't take rows with these source keys; None when it can."""
     if existing is None:
         return None
-    standing = source_kinds(existing)
+    standing = source_key_kinds(existing)
     sources = {name: kind for name, kind in wanted.key.items() if name in standing}
     expected = {name for name in wanted.key if name.startswith(SOURCE_KEY_PREFIX)}
     return None if standing == sources and expected == set(standing) else KEYS_DO_NOT_MATCH
 
 
-def source_kinds(existing: ExistingTable) -> dict[str, Kind | None]:
+def source_key_kinds(existing: ExistingTable) -> dict[str, ColumnKind | None]:
     return {
         name: column.kind
         for name, column in existing.columns.items()
@@ -174,5 +184,5 @@ def levels_of(existing: ExistingTable) -> int:
     return sum(1 for name in existing.columns if name.startswith(LEVEL_PREFIX))
 
 
-def levels_reason(name: str) -> str:
+def levels_mismatch(name: str) -> str:
     return f"Array levels of {name} do not match those it was made with"

@@ -5,15 +5,15 @@ from datetime import datetime
 
 import asyncpg
 
-from services.loader.catalog.catalog import Destination
-from services.loader.parsing.batch_builder import Rejected
-from services.loader.parsing.rows import PLACE, REQUEST, Rows
+from services.loader.catalog.catalog import DestinationConnection
+from services.loader.parsing.batch_builder import RejectedRecord
+from services.loader.parsing.rows import RECORD_INDEX, REQUEST, TableRows
 from services.loader.schema import identifiers
 
 # Where a record stood: its request in the load (from 1) and its index in that.
-Spot = tuple[int, int]
+RecordPosition = tuple[int, int]
 # The records' texts, in the order asked; bodies are read again for it.
-TextsOf = Callable[[Sequence[Spot]], list[str]]
+RecordTexts = Callable[[Sequence[RecordPosition]], list[str]]
 
 _COLUMNS = ("record", "reason", "table_name", "_sdc_rejected_at")
 # What the table says when somebody altered it; TypeError and ValueError is the driver.
@@ -26,7 +26,7 @@ _ALTERED = (
 )
 
 
-class RejectedAltered(Exception):
+class RejectedTableAltered(Exception):
     """``_sdc_rejected`` takes no row any more. Told: its schema, and what the destination said."""
 
     def __str__(self) -> str:
@@ -37,48 +37,48 @@ class RejectedAltered(Exception):
         )
 
 
-class Rejects:
+class RejectedRecords:
     """Collects what a load rejects.
 
     Records that were flattened already are known by their spot only; their texts are read again
     at the end, once for all of them.
     """
 
-    def __init__(self, texts_of: TextsOf) -> None:
+    def __init__(self, texts_of: RecordTexts) -> None:
         self._texts_of = texts_of
-        self._told: list[Rejected] = []
-        self._spots: list[tuple[Spot, str]] = []
+        self._records: list[RejectedRecord] = []
+        self._positions: list[tuple[RecordPosition, str]] = []
         # Written already, by a statement that had the records at hand.
-        self.written = 0
+        self.written_by_statements = 0
 
     def __len__(self) -> int:
-        return len(self._told) + len(self._spots) + self.written
+        return len(self._records) + len(self._positions) + self.written_by_statements
 
-    def add(self, rejected: Sequence[Rejected]) -> None:
-        self._told.extend(rejected)
+    def add(self, rejected: Sequence[RejectedRecord]) -> None:
+        self._records.extend(rejected)
 
-    def records(self, root: Rows, reasons: Mapping[int, str]) -> None:
+    def add_rows(self, root: TableRows, reasons: Mapping[int, str]) -> None:
         """``reasons`` by ordinal; the rows are still in ``root``."""
         if reasons:
-            spots = zip(root.fixed[REQUEST], root.fixed[PLACE], strict=True)
-            for ordinal, spot in zip(root.owner, spots, strict=True):
+            spots = zip(root.fixed[REQUEST], root.fixed[RECORD_INDEX], strict=True)
+            for ordinal, spot in zip(root.record_ordinals, spots, strict=True):
                 if ordinal in reasons:
-                    self._spots.append((spot, reasons[ordinal]))
+                    self._positions.append((spot, reasons[ordinal]))
 
-    def note(self, root: Rows, ordinal: int, reason: str) -> None:
+    def add_row(self, root: TableRows, ordinal: int, reason: str) -> None:
         """Something of the record is left out, the rest of it is loaded."""
-        self.records(root, {ordinal: reason})
+        self.add_rows(root, {ordinal: reason})
 
-    def all_records(self, root: Rows, reason: str) -> None:
-        self.records(root, dict.fromkeys(root.owner, reason))
+    def add_all(self, root: TableRows, reason: str) -> None:
+        self.add_rows(root, dict.fromkeys(root.record_ordinals, reason))
 
     async def write(
-        self, connection: Destination, schema: str, table: str, *, now: datetime
+        self, connection: DestinationConnection, schema: str, table: str, *, now: datetime
     ) -> None:
-        texts = self._texts_of([spot for spot, _ in self._spots]) if self._spots else []
-        reasons = [reason for _, reason in self._spots]
+        texts = self._texts_of([spot for spot, _ in self._positions]) if self._positions else []
+        reasons = [reason for _, reason in self._positions]
         told = [
-            *((each.record, each.reason) for each in self._told),
+            *((each.record, each.reason) for each in self._records),
             *zip(texts, reasons, strict=True),
         ]
         # Reasons name what was pushed, and U+0000 can't be stored. Texts have it escaped.
@@ -91,4 +91,4 @@ class Rejects:
             )
         except _ALTERED as error:
             said = error.args[0] if error.args else type(error).__name__
-            raise RejectedAltered(schema, said) from error
+            raise RejectedTableAltered(schema, said) from error

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.loader.catalog.catalog import Destination
+from services.loader.catalog.catalog import DestinationConnection
 from services.loader.parsing import rows
-from services.loader.parsing.parse_throttle import Pace
-from services.loader.parsing.rows import CellKey, Rows
+from services.loader.parsing.parse_throttle import ParseThrottle
+from services.loader.parsing.rows import ColumnKey, TableRows
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import Kind
-from services.loader.schema.plan import Plan
+from services.loader.schema.column_types import ColumnKind
+from services.loader.schema.plan import TablePlan
 
 # Kinds that are staged as text, so that their spelling, not a Python value, is what is parsed.
-_STAGED_AS_TEXT = (Kind.NUMERIC, Kind.TIMESTAMP)
+_STAGED_AS_TEXT = (ColumnKind.NUMERIC, ColumnKind.TIMESTAMP)
 
 _FIXED_TYPES = {
     rows.ORDINAL: "int",
     rows.REQUEST: "int",
-    rows.PLACE: "int",
+    rows.RECORD_INDEX: "int",
     rows.ROW_SEQUENCE: "bigint",
     rows.EXTRACTED: "text",
     rows.ROOT: "int",
@@ -32,12 +32,12 @@ _FIXED_TYPES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class TargetTable:
     """A table as it is after the plan. ``own`` are all columns that the loader writes."""
 
     schema: str
     table: str
-    plan: Plan
+    plan: TablePlan
     own: Sequence[str]
 
     @property
@@ -46,7 +46,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class LoadMetadata:
     """What all rows of one load share; ``received`` and ``batches`` are by request, from 1."""
 
     batched_at: datetime
@@ -55,7 +55,7 @@ class Stamp:
     batches: Sequence[str]
 
 
-class Parameters:
+class StatementParameters:
     """Of one statement: each value once, named by where it is used."""
 
     def __init__(self) -> None:
@@ -68,45 +68,45 @@ class Parameters:
         return f"${len(self.values)}::{kind}"
 
 
-class Staging:
+class StagingTable:
     """A temporary table with the rows of one table, gone at the end of the transaction."""
 
     def __init__(
         self,
         name: str,
-        table_rows: Rows,
+        table_rows: TableRows,
         *,
         without: Container[str] = (),
-        casts: Mapping[CellKey, str] | None = None,
+        casts: Mapping[ColumnKey, str] | None = None,
     ) -> None:
         """``without``: fixed columns that nobody will ask for. ``casts``: of cells when read."""
         self.name = name
         self._columns: list[tuple[str, str, list[Any]]] = []
         # Staging column and cast of each cell.
-        self._cells: dict[CellKey, tuple[str, str]] = {}
+        self._data: dict[ColumnKey, tuple[str, str]] = {}
         for fixed, values in table_rows.fixed.items():
             if fixed not in without and (fixed != rows.EXTRACTED or any(values)):
                 self._columns.append((fixed, _FIXED_TYPES.get(fixed, "bigint"), values))
-        for i, ((base, kind), values) in enumerate(table_rows.cells.items()):
+        for i, ((base, kind), values) in enumerate(table_rows.columns.items()):
             column = f"c{i}"
             as_text = kind in _STAGED_AS_TEXT
             self._columns.append((column, "text" if as_text else kind.value, values))
             cast = (f"::{kind.value}" if as_text else "") + (casts or {}).get((base, kind), "")
-            self._cells[base, kind] = (column, cast)
+            self._data[base, kind] = (column, cast)
 
     def has(self, fixed: str) -> bool:
         return any(name == fixed for name, _, _ in self._columns)
 
-    def expression(self, cell: CellKey, alias: str = "s") -> str:
+    def expression(self, cell: ColumnKey, alias: str = "s") -> str:
         """How a statement over the staging table reads the cell."""
-        column, cast = self._cells[cell]
+        column, cast = self._data[cell]
         return f"{alias}.{column}{cast}"
 
     @property
-    def cells(self) -> Sequence[CellKey]:
-        return list(self._cells)
+    def data_columns(self) -> Sequence[ColumnKey]:
+        return list(self._data)
 
-    async def fill(self, connection: Destination) -> None:
+    async def fill(self, connection: DestinationConnection) -> None:
         definitions = ", ".join([f"{name} {kind}" for name, kind, _ in self._columns])
         await connection.execute(f"CREATE TEMP TABLE {self.name} ({definitions}) ON COMMIT DROP")
         await connection.copy_records_to_table(
@@ -115,8 +115,8 @@ class Staging:
             columns=[name for name, _, _ in self._columns],
         )
 
-    async def keep_winners(
-        self, connection: Destination, pace: Pace, key: Sequence[CellKey]
+    async def keep_latest(
+        self, connection: DestinationConnection, pace: ParseThrottle, key: Sequence[ColumnKey]
     ) -> None:
         """One row a key: greatest sequence, then earlier request, then later message in it."""
         expressions = ", ".join([self.expression(cell) for cell in key])
@@ -124,15 +124,15 @@ class Staging:
             connection,
             f"DELETE FROM {self.name} d USING (SELECT s.ctid AS id, row_number() OVER ("
             f" PARTITION BY {expressions} ORDER BY s.{rows.ROW_SEQUENCE} DESC, s.{rows.REQUEST},"
-            f" s.{rows.PLACE} DESC) AS rank FROM {self.name} s) ranked"
+            f" s.{rows.RECORD_INDEX} DESC) AS rank FROM {self.name} s) ranked"
             f" WHERE d.ctid = ranked.id AND ranked.rank > 1",
         )
 
-    async def take_out(
+    async def delete_conflicting(
         self,
-        connection: Destination,
-        pace: Pace,
-        target: Target,
+        connection: DestinationConnection,
+        pace: ParseThrottle,
+        target: TargetTable,
         key: Sequence[tuple[str, str | None]],
     ) -> list[int]:
         """Removes rows that a unique constraint on ``key`` would refuse; their ordinals.
@@ -160,7 +160,10 @@ class Staging:
         return [row[0] for row in found]
 
 
-def surrogate_expression(parameters: Parameters, stamp: Stamp, alias: str = "s") -> str:
+def surrogate_expression(
+    parameters: StatementParameters, stamp: LoadMetadata, alias: str = "s"
+) -> str:
     """``__sdc_primary_key``: the same each time the body is loaded (design, section 5)."""
     batches = parameters.add(list(stamp.batches), "text[]")
-    return f"md5(({batches})[{alias}.{rows.REQUEST}] || ':' || {alias}.{rows.PLACE})::uuid::text"
+    batch = f"({batches})[{alias}.{rows.REQUEST}]"
+    return f"md5({batch} || ':' || {alias}.{rows.RECORD_INDEX})::uuid::text"

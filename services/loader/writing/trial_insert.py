@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.loader.catalog.catalog import Destination
+from services.loader.catalog.catalog import DestinationConnection
 from services.loader.parsing import rows
-from services.loader.parsing.parse_throttle import Pace
-from services.loader.writing.staging import Parameters, Staging
+from services.loader.parsing.parse_throttle import ParseThrottle
+from services.loader.writing.staging import StagingTable, StatementParameters
 
 # Of errors that a record's values can be blamed for: a value, or a page that is too small for it.
-IN_A_RECORD = "SQLSTATE LIKE '22%' OR SQLSTATE IN ('21000', '54000')"
+_CAUSED_BY_RECORD = "SQLSTATE LIKE '22%' OR SQLSTATE IN ('21000', '54000')"
 _FITS = "PG001"
 
 
-class Judged(NamedTuple):
+class RejectedRow(NamedTuple):
     """The record's ordinal, and what the destination said."""
 
     ordinal: int
@@ -27,15 +27,15 @@ class Judged(NamedTuple):
     message: str
 
 
-async def judge(
-    connection: Destination,
-    pace: Pace,
-    root: Staging,
-    children: Sequence[Staging],
+async def find_rejected_rows(
+    connection: DestinationConnection,
+    pace: ParseThrottle,
+    root: StagingTable,
+    children: Sequence[StagingTable],
     *,
     statements: Sequence[str],
-    parameters: Parameters,
-) -> list[Judged]:
+    parameters: StatementParameters,
+) -> list[RejectedRow]:
     """The records that it refuses. Nothing is left of the trial.
 
     ``statements`` put the staged rows of one record into its tables: the one whose ordinal is
@@ -51,16 +51,16 @@ async def judge(
             )
         name = f"pg_temp.{root.name}_judge"
         asked = f"SELECT s.{rows.ORDINAL} FROM {root.name} s ORDER BY 1"
-        await connection.execute(judging_function(name, "int", asked, statements, parameters.kinds))
+        await connection.execute(trial_function(name, "int", asked, statements, parameters.kinds))
         given = ", ".join([f"${i}" for i in range(1, len(parameters.values) + 1)])
         asking = f"SELECT * FROM {name}({given})"
         found = await pace.fetch_long(connection, asking, parameters.values)
     finally:
         await trial.rollback()
-    return [Judged(*row) for row in found]
+    return [RejectedRow(*row) for row in found]
 
 
-def judging_function(
+def trial_function(
     name: str, id_type: str, asked: str, statements: Sequence[str], kinds: Sequence[str] = ()
 ) -> str:
     """Its definition: it tries ``statements`` for each id that ``asked`` gives.
@@ -75,7 +75,7 @@ def judging_function(
         f"<<trial>> DECLARE judged {id_type}; BEGIN"
         f" FOR judged IN {asked} LOOP BEGIN"
         f" {body}; RAISE EXCEPTION 'fits' USING ERRCODE = '{_FITS}';"
-        f" EXCEPTION WHEN OTHERS THEN IF {IN_A_RECORD} THEN"
+        f" EXCEPTION WHEN OTHERS THEN IF {_CAUSED_BY_RECORD} THEN"
         " bad := judged; state := SQLSTATE; message := SQLERRM; RETURN NEXT;"
         " END IF; END; END LOOP; END $pushgate$"
     )

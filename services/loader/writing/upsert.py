@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
-from services.loader.catalog.catalog import Destination
+from services.loader.catalog.catalog import DestinationConnection
 from services.loader.parsing import rows
-from services.loader.parsing.parse_throttle import Pace
-from services.loader.parsing.rows import CellKey
+from services.loader.parsing.parse_throttle import ParseThrottle
+from services.loader.parsing.rows import ColumnKey
 from services.loader.schema import identifiers
-from services.loader.writing.staging import Parameters, Staging, Stamp, Target, surrogate_expression
+from services.loader.writing.staging import (
+    LoadMetadata,
+    StagingTable,
+    StatementParameters,
+    TargetTable,
+    surrogate_expression,
+)
 
 
-class Behaviour(Enum):
+class WriteMode(Enum):
     """What happens to a row whose key is in the table already (loading behaviour 4.1)."""
 
     # The greater sequence stays.
-    REPLACE = auto()
+    UPSERT = auto()
     # Keys made from batch and place: the row is there already, so nothing happens.
-    ONCE = auto()
+    INSERT_IGNORE = auto()
     # No constraint: every row is a new one.
     APPEND = auto()
     # A constraint on other columns: rows that it lets in are new ones, the others are rejected.
-    APPEND_WHAT_FITS = auto()
+    APPEND_VALID = auto()
 
 
 class RootInsert:
@@ -31,26 +37,26 @@ class RootInsert:
 
     def __init__(
         self,
-        staging: Staging,
-        target: Target,
-        stamp: Stamp,
+        staging: StagingTable,
+        target: TargetTable,
+        stamp: LoadMetadata,
         *,
-        key: Sequence[CellKey],
+        key: Sequence[ColumnKey],
         surrogate: bool,
-        parameters: Parameters | None = None,
+        parameters: StatementParameters | None = None,
     ) -> None:
         """``surrogate``: the table has ``__sdc_primary_key``."""
         self._staging = staging
         self._target = target
-        self._parameters = parameters or Parameters()
+        self._parameters = parameters or StatementParameters()
         self.key_columns = [base for base, _ in key] or [identifiers.SURROGATE_KEY]
         column_of = target.plan.column_of
-        self._values = {column_of[cell]: staging.expression(cell) for cell in staging.cells}
+        self._values = {column_of[cell]: staging.expression(cell) for cell in staging.data_columns}
         self._add_system(stamp)
         if surrogate:
             self._values[identifiers.SURROGATE_KEY] = surrogate_expression(self._parameters, stamp)
 
-    def _add_system(self, stamp: Stamp) -> None:
+    def _add_system(self, stamp: LoadMetadata) -> None:
         add = self._parameters.add
         received = add(list(stamp.received), "timestamptz[]")
         self._values[identifiers.BATCHED_AT] = add(stamp.batched_at, "timestamptz")
@@ -65,7 +71,12 @@ class RootInsert:
         return self._values.get(column)
 
     async def run(
-        self, connection: Destination, pace: Pace, behaviour: Behaviour, *, won: str | None = None
+        self,
+        connection: DestinationConnection,
+        pace: ParseThrottle,
+        behaviour: WriteMode,
+        *,
+        won: str | None = None,
     ) -> int:
         """How many rows were written. ``won`` is a temporary table to be made, with their keys."""
         insert = self.statement(behaviour)
@@ -84,14 +95,14 @@ class RootInsert:
         )
         return _count(await pace.execute_long(connection, noting, values))
 
-    def statement(self, behaviour: Behaviour, where: str = "true") -> str:
+    def statement(self, behaviour: WriteMode, where: str = "true") -> str:
         insert = (
             f"INSERT INTO {self._target.quoted} AS t ({identifiers.quote_list(list(self._values))})"
             f" SELECT {', '.join(self._values.values())} FROM {self._staging.name} s WHERE {where}"
         )
-        if behaviour in (Behaviour.APPEND, Behaviour.APPEND_WHAT_FITS):
+        if behaviour in (WriteMode.APPEND, WriteMode.APPEND_VALID):
             return insert
-        if behaviour is Behaviour.ONCE:
+        if behaviour is WriteMode.INSERT_IGNORE:
             return f"{insert} ON CONFLICT ({identifiers.SURROGATE_KEY}) DO NOTHING"
         key = identifiers.quote_list(sorted(self.key_columns))
         return (
@@ -110,30 +121,30 @@ class RootInsert:
         return ", ".join(pieces)
 
 
-class ChildInsert:
+class SubTableInsert:
     """Brings the staged rows of a sub-table into it, for the root rows that were written."""
 
     def __init__(
         self,
-        staging: Staging,
-        target: Target,
-        stamp: Stamp,
+        staging: StagingTable,
+        target: TargetTable,
+        stamp: LoadMetadata,
         *,
         levels: int,
-        parameters: Parameters | None = None,
+        parameters: StatementParameters | None = None,
     ) -> None:
         self._staging = staging
         self._target = target
         self._stamp = stamp
         self._levels = levels
-        self._parameters = parameters or Parameters()
+        self._parameters = parameters or StatementParameters()
 
     async def run(
         self,
-        connection: Destination,
-        pace: Pace,
-        root: Staging,
-        key: Sequence[CellKey],
+        connection: DestinationConnection,
+        pace: ParseThrottle,
+        root: StagingTable,
+        key: Sequence[ColumnKey],
         *,
         won: str | None,
     ) -> int:
@@ -141,7 +152,9 @@ class ChildInsert:
         statement = self.statement(root, key, won=won)
         return _count(await pace.execute_long(connection, statement, self._parameters.values))
 
-    def statement(self, root: Staging, key: Sequence[CellKey], *, won: str | None = None) -> str:
+    def statement(
+        self, root: StagingTable, key: Sequence[ColumnKey], *, won: str | None = None
+    ) -> str:
         key_values = self._key_values(root, key)
         values = self._values(key_values)
         join = f"JOIN {root.name} r ON r.{rows.ORDINAL} = s.{rows.ROOT}"
@@ -156,14 +169,16 @@ class ChildInsert:
             f" SELECT {', '.join(values.values())} FROM {self._staging.name} s {join}"
         )
 
-    def _key_values(self, root: Staging, key: Sequence[CellKey]) -> dict[str, str]:
+    def _key_values(self, root: StagingTable, key: Sequence[ColumnKey]) -> dict[str, str]:
         if key:
             return {cell[0]: root.expression(cell, "r") for cell in key}
         return {identifiers.SURROGATE_KEY: surrogate_expression(self._parameters, self._stamp, "r")}
 
     def _values(self, key_values: dict[str, str]) -> dict[str, str]:
         add, column_of = self._parameters.add, self._target.plan.column_of
-        values = {column_of[cell]: self._staging.expression(cell) for cell in self._staging.cells}
+        values = {
+            column_of[cell]: self._staging.expression(cell) for cell in self._staging.data_columns
+        }
         received = add(list(self._stamp.received), "timestamptz[]")
         values[identifiers.BATCHED_AT] = add(self._stamp.batched_at, "timestamptz")
         values[identifiers.RECEIVED_AT] = f"({received})[r.{rows.REQUEST}]"
@@ -176,8 +191,8 @@ class ChildInsert:
         return values
 
 
-async def keys_of_staged(
-    connection: Destination, won: str, staging: Staging, key: Sequence[CellKey]
+async def create_written_keys(
+    connection: DestinationConnection, won: str, staging: StagingTable, key: Sequence[ColumnKey]
 ) -> None:
     """Makes ``won`` of all staged rows: where every row is written, asking which is no use."""
     columns = ", ".join(
@@ -188,8 +203,12 @@ async def keys_of_staged(
     )
 
 
-async def delete_children(
-    connection: Destination, pace: Pace, quoted_table: str, won: str, key: Mapping[str, str]
+async def delete_sub_rows(
+    connection: DestinationConnection,
+    pace: ParseThrottle,
+    quoted_table: str,
+    won: str,
+    key: Mapping[str, str],
 ) -> None:
     """The sub-rows of the root rows in ``won``. ``key``: its columns, and casts of those here.
 

@@ -9,25 +9,25 @@ from datetime import datetime
 
 import asyncpg
 
-from services.loader.catalog.catalog import Standing
+from services.loader.catalog.catalog import TableState
 from services.loader.parsing.record_text import REJECTED_CHARACTERS_MAX
-from services.loader.parsing.rows import CellKey
+from services.loader.parsing.rows import ColumnKey
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import Kind
-from services.loader.schema.plan import ExistingTable, Wanted, plan_table
+from services.loader.schema.column_types import ColumnKind
+from services.loader.schema.plan import ExistingTable, RequiredColumns, plan_table
 from services.loader.writing.key_matching import KEYS_DO_NOT_MATCH, SYSTEM_COLUMNS
-from services.loader.writing.table_writer import Place
-from services.loader.writing.trial_insert import judging_function
+from services.loader.writing.table_writer import TableWriter
+from services.loader.writing.trial_insert import trial_function
 
-_IN_A_RECORD = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
+_CAUSED_BY_RECORD = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
 
 
-class Move:
+class StagedTable:
     """Of one staged table's rows into the table of that name."""
 
     def __init__(
         self,
-        place: Place,
+        place: TableWriter,
         staging: str,
         name: str,
         source: ExistingTable,
@@ -43,7 +43,7 @@ class Move:
         self._columns: dict[str, str] = {}
 
     @property
-    def fits(self) -> bool:
+    def key_matches(self) -> bool:
         """Whether the table's key, if it has one, is the staged one's."""
         return (
             self._target is None
@@ -59,14 +59,14 @@ class Move:
             if name in self._target.columns
         )
 
-    async def leave_out_sub_rows_without(self, root: "Move") -> None:
+    async def delete_sub_rows_without(self, root: "StagedTable") -> None:
         """A rejected record takes its sub-rows with it."""
         await self._place.execute_long(
             f"DELETE FROM {self.staged} c WHERE NOT EXISTS"
-            f" (SELECT FROM {root.staged} r WHERE {self.belongs_to(root)})"
+            f" (SELECT FROM {root.staged} r WHERE {self.join_condition(root)})"
         )
 
-    def belongs_to(self, root: "Move") -> str:
+    def join_condition(self, root: "StagedTable") -> str:
         """The condition under which ``c``, a row here, is one of ``r``'s sub-rows."""
         return " AND ".join(
             [
@@ -76,12 +76,12 @@ class Move:
             ]
         )
 
-    async def reject_what_does_not_fit(self, now: datetime) -> bool:
+    async def reject_key_mismatches(self, now: datetime) -> bool:
         """Takes the rows that the table's key would refuse out of the staged table.
 
         False when none can be left, because the values are of another kind.
         """
-        if self.fits:
+        if self.key_matches:
             return True
         assert self._target is not None
         key = self._target.primary_key or ()
@@ -120,17 +120,17 @@ class Move:
             now,
             *values,
         )
-        self._place.rejects.written += int(status.rpartition(" ")[2])
+        self._place.rejects.written_by_statements += int(status.rpartition(" ")[2])
 
-    async def make_room(self, standing: Standing) -> None:
+    async def prepare_target(self, standing: TableState) -> None:
         """Brings the table into the shape that takes the rows."""
-        wanted, column_of = wanted_from(self.source)
+        wanted, column_of = required_columns_of(self.source)
         plan = plan_table(self._target, wanted)
-        await self._place.carry_out(self._name, plan, standing, version=None)
+        await self._place.apply_plan(self._name, plan, standing, version=None)
         self._columns = {name: name for name in (*wanted.key, *wanted.system)}
         self._columns.update((plan.column_of[cell], column) for cell, column in column_of.items())
 
-    def insert(self, source: str) -> str:
+    def insert_statement(self, source: str) -> str:
         """``source`` goes on after FROM, and calls the staged row ``c``."""
         columns = ", ".join(
             [f"c.{identifiers.quote_identifier(c)}" for c in self._columns.values()]
@@ -140,49 +140,51 @@ class Move:
             f" SELECT {columns} FROM {source}"
         )
 
-    async def run(self) -> int:
-        status = await self._place.execute_long(self.insert(f"{self.staged} c"))
+    async def copy_rows(self) -> int:
+        status = await self._place.execute_long(self.insert_statement(f"{self.staged} c"))
         return int(status.rpartition(" ")[2])
 
     # --- of a root ---
 
-    async def reject_refused(self, children: Sequence["Move"], now: datetime) -> bool:
+    async def reject_refused(self, children: Sequence["StagedTable"], now: datetime) -> bool:
         """Whether the tables refused any record, alone with its sub-rows."""
-        statements = [self.insert(f"{self.staged} c WHERE c.ctid = trial.judged")]
+        statements = [self.insert_statement(f"{self.staged} c WHERE c.ctid = trial.judged")]
         sources = [identifiers.source_key_column(name) for name in self.source.primary_key or ()]
         for child in children:
             await self._place.execute_long(
                 f"CREATE INDEX ON {child.staged} ({identifiers.quote_list(sources)})"
             )
-            rows = f"{child.staged} c JOIN {self.staged} r ON {child.belongs_to(self)}"
-            statements.append(child.insert(f"{rows} WHERE r.ctid = trial.judged"))
+            rows = f"{child.staged} c JOIN {self.staged} r ON {child.join_condition(self)}"
+            statements.append(child.insert_statement(f"{rows} WHERE r.ctid = trial.judged"))
         name = f"pg_temp.{self._place.temporary_name()}_judge"
         asked = f"SELECT ctid FROM {self.staged}"
-        await self._place.connection.execute(judging_function(name, "tid", asked, statements))
-        before = self._place.rejects.written
+        await self._place.connection.execute(trial_function(name, "tid", asked, statements))
+        before = self._place.rejects.written_by_statements
         await self._reject(f"SELECT bad AS id, message AS reason FROM {name}()", now)
         for child in children:
-            await child.leave_out_sub_rows_without(self)
-        return self._place.rejects.written > before
+            await child.delete_sub_rows_without(self)
+        return self._place.rejects.written_by_statements > before
 
 
-async def move_all(place: Place, root: Move, children: Sequence[Move], now: datetime) -> int:
+async def copy_staged_tables(
+    place: TableWriter, root: StagedTable, children: Sequence[StagedTable], now: datetime
+) -> int:
     """How many rows; those that the tables refuse are rejected, with their whole record."""
     moves = [root, *children]
     try:
         async with place.connection.transaction():
-            return sum([await move.run() for move in moves])
-    except _IN_A_RECORD:
+            return sum([await move.copy_rows() for move in moves])
+    except _CAUSED_BY_RECORD:
         if not await root.reject_refused(children, now):
             raise
-    return sum([await move.run() for move in moves])
+    return sum([await move.copy_rows() for move in moves])
 
 
-def wanted_from(source: ExistingTable) -> tuple[Wanted, dict[CellKey, str]]:
+def required_columns_of(source: ExistingTable) -> tuple[RequiredColumns, dict[ColumnKey, str]]:
     """What a table has to have to take the rows of ``source``, and where they stand in it."""
-    key: dict[str, Kind] = {}
-    system: dict[str, Kind] = {}
-    column_of: dict[CellKey, str] = {}
+    key: dict[str, ColumnKind] = {}
+    system: dict[str, ColumnKind] = {}
+    column_of: dict[ColumnKey, str] = {}
     for column in source.columns.values():
         assert column.kind is not None
         assert column.base is not None
@@ -192,4 +194,4 @@ def wanted_from(source: ExistingTable) -> tuple[Wanted, dict[CellKey, str]]:
             system[column.name] = column.kind
         else:
             column_of[column.base, column.kind] = column.name
-    return Wanted(cells=frozenset(column_of), key=key, system=system), column_of
+    return RequiredColumns(data=frozenset(column_of), key=key, system=system), column_of

@@ -4,29 +4,30 @@
 -- One load of a table at a time, whoever runs it; held to the end of the transaction.
 SELECT pg_advisory_xact_lock(4, hashtext($1 || '.' || $2));
 
--- name: marked
+-- name: loaded_markers
 SELECT batch_id, place, rows, rejected FROM _pushgate.loaded
   JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place);
 
--- name: mark
+-- name: add_markers
 -- What the load counted stands beside the first.
 INSERT INTO _pushgate.loaded (batch_id, place, schema_name, loaded_at, rows, rejected)
 SELECT batch_id, place, $3, $4,
        CASE at WHEN 1 THEN $5::bigint ELSE 0 END, CASE at WHEN 1 THEN $6::bigint ELSE 0 END
   FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS done (batch_id, place, at);
 
--- name: unmark
+-- name: delete_markers
 DELETE FROM _pushgate.loaded USING unnest($1::uuid[], $2::int[]) AS done (batch_id, place)
  WHERE loaded.batch_id = done.batch_id AND loaded.place = done.place;
 
--- name: all_marks
+-- name: all_markers
 SELECT batch_id, place FROM _pushgate.loaded;
 
 -- name: known_tables
 -- Every table that is booked under this root, and the root itself whether booked or not.
-SELECT booked.table_name, booked.root_name, booked.active_version
-  FROM _pushgate.tables booked
- WHERE booked.schema_name = $1 AND (booked.root_name = $2 OR booked.table_name = ANY ($3::text[]));
+SELECT registered.table_name, registered.root_name, registered.active_version
+  FROM _pushgate.tables registered
+ WHERE registered.schema_name = $1
+   AND (registered.root_name = $2 OR registered.table_name = ANY ($3::text[]));
 
 -- name: relations
 -- What stands in the schema under these names, whatever it is.
@@ -36,15 +37,15 @@ SELECT c.relname AS name, c.relkind::text AS kind, c.relnatts AS attributes, c.o
  WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]);
 
 -- name: columns
-SELECT a.attrelid AS oid, a.attname AS name, t.typname AS type, booked.base_name,
+SELECT a.attrelid AS oid, a.attname AS name, t.typname AS type, registered.base_name,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS full_type,
        a.atthasdef OR a.attidentity <> '' AS fills_itself
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-  LEFT JOIN _pushgate.columns booked
-         ON booked.schema_name = $2 AND booked.table_name = c.relname
-        AND booked.column_name = a.attname
+  LEFT JOIN _pushgate.columns registered
+         ON registered.schema_name = $2 AND registered.table_name = c.relname
+        AND registered.column_name = a.attname
  WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum;
 
@@ -55,31 +56,31 @@ SELECT k.conrelid AS oid,
   FROM pg_catalog.pg_constraint k
  WHERE k.contype = 'p' AND k.conrelid = ANY ($1::oid[]);
 
--- name: book_table
+-- name: register_table
 INSERT INTO _pushgate.tables (schema_name, table_name, root_name, active_version)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (schema_name, table_name) DO UPDATE
    SET root_name = excluded.root_name, active_version = excluded.active_version;
 
--- name: book_columns
+-- name: register_columns
 INSERT INTO _pushgate.columns (schema_name, table_name, column_name, base_name)
 SELECT $1, $2, column_name, base_name
   FROM unnest($3::text[], $4::text[]) AS made (column_name, base_name)
 ON CONFLICT (schema_name, table_name, column_name) DO UPDATE SET base_name = excluded.base_name;
 
--- name: unbook_columns
+-- name: unregister_columns
 DELETE FROM _pushgate.columns
  WHERE schema_name = $1 AND table_name = $2 AND column_name = ANY ($3::text[]);
 
--- name: unbook_table
+-- name: unregister_table
 DELETE FROM _pushgate.columns WHERE schema_name = $1 AND table_name = $2;
 
--- name: unbook_schema
+-- name: unregister_schema
 WITH tables AS (DELETE FROM _pushgate.tables WHERE schema_name = $1)
 DELETE FROM _pushgate.columns WHERE schema_name = $1;
 
 -- name: active_version
--- Null when the table is not booked.
+-- Null when the table is not registered.
 SELECT active_version FROM _pushgate.tables WHERE schema_name = $1 AND table_name = $2;
 
 -- name: stage_version
@@ -91,7 +92,7 @@ RETURNING number;
 SELECT number, version FROM _pushgate.staged_versions
  WHERE schema_name = $1 AND root_name = $2 AND version <= $3 ORDER BY version;
 
--- name: unstage_versions
+-- name: delete_staged_versions
 DELETE FROM _pushgate.staged_versions
  WHERE schema_name = $1 AND root_name = $2 AND version <= $3;
 
