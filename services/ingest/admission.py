@@ -20,6 +20,17 @@ class Token(NamedTuple):
     state: str
 
 
+class TokenOwner(NamedTuple):
+    """The integration and the id of a token that the database knows, active or revoked."""
+
+    integration_id: int | None
+    token_id: int | None
+
+
+# The owner of a missing, malformed or unknown token.
+UNKNOWN_OWNER = TokenOwner(None, None)
+
+
 # Stands for a well-formed token that nobody can say anything of, where something must be said all
 # the same and nothing can come in by it: /validate while the store is away (wire contract 1.5).
 ASSUMED_ACTIVE = Token(token_id=0, integration_id=0, client_id=None, state="active")

@@ -17,16 +17,16 @@ from protocol.refusals.edge import MethodNotAllowed
 from services.ingest.batch import BatchIntake
 from services.ingest.commit.committer import GroupCommitter
 from services.ingest.commit.transaction import GroupTransaction
-from services.ingest.intake import Gate, Intake
+from services.ingest.intake import IngestServices, Intake
 from services.ingest.push import PushIntake
-from services.ingest.reporting.access_log import PushLines
-from services.ingest.reporting.refusal_reporter import Telling
-from services.ingest.reporting.usage_stats import Counts
-from services.ingest.reporting.usage_writer import Bookkeeping
+from services.ingest.reporting.access_log import AccessLog
+from services.ingest.reporting.refusal_reporter import RefusalReporter
+from services.ingest.reporting.usage_stats import UsageStats
+from services.ingest.reporting.usage_writer import UsageWriter
 from services.ingest.status import Status
-from services.ingest.token_cache.cache import Beliefs
+from services.ingest.token_cache.cache import TokenCache
 from services.ingest.token_cache.lookup import TokenLookup
-from services.ingest.token_cache.mirror import Mirror
+from services.ingest.token_cache.mirror import TokenMirror
 from services.ingest.validate import ValidateIntake
 from services.journal.partitions import maintain_partitions, make_partitions
 from services.receiving.body_reader import BodyReader
@@ -92,8 +92,8 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     INGEST_IN_FLIGHT_BYTES.set_function(lambda: in_flight.bytes)
     readings = BodyReader(body_bytes_max=settings.body_bytes_max)
     lookups = _lookups(settings)
-    lines = PushLines(clock)
-    beliefs, counts = Beliefs(), Counts()
+    lines = AccessLog(clock)
+    beliefs, counts = TokenCache(), UsageStats()
     committer = GroupCommitter(
         functools.partial(_connect, settings, "writer"),
         GroupTransaction(beliefs, lines, counts, clock=clock),
@@ -101,12 +101,12 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     )
 
     checkers = ValidationWorkers()
-    telling = Telling(lines, counts, beliefs, clock, behind_proxy=settings.behind_proxy)
-    gate = Gate(
-        in_flight=in_flight,
-        checkers=checkers,
-        readings=readings,
-        telling=telling,
+    telling = RefusalReporter(lines, counts, beliefs, clock, behind_proxy=settings.behind_proxy)
+    gate = IngestServices(
+        memory_budget=in_flight,
+        validation_workers=checkers,
+        body_reader=readings,
+        refusal_reporter=telling,
         clock=clock,
         refuse_region=settings.refuse_region,
         behind_proxy=settings.behind_proxy,
@@ -120,7 +120,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     _add_import(app, "/v2/import/push", push)
     _add_import(app, "/v2/import/batch", batch)
     app[DIRECT_ROUTES] = {"/v2/import/push": push.answer, "/v2/import/batch": batch.answer}
-    mirrored = TokenLookup(lookups, beliefs, mirror_decides=True)
+    mirrored = TokenLookup(lookups, beliefs, cache_when_unavailable=True)
     _add_import(app, "/v2/import/validate", ValidateIntake(gate, mirrored))
     _add(app, openapi.PATH, _openapi)
     _answer_the_rest(app, telling)
@@ -129,11 +129,11 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
     app.cleanup_ctx.append(functools.partial(_telling, lines=lines))
     app.cleanup_ctx.append(functools.partial(_checking, checkers=checkers))
     app.cleanup_ctx.append(functools.partial(_database, lookups=lookups))
-    books = Bookkeeping(
+    books = UsageWriter(
         lookups, counts, clock=clock, keep_refusals_days=settings.keep_refusals_days
     )
     app.cleanup_ctx.append(functools.partial(_keeping_books, books=books))
-    mirror = Mirror(functools.partial(_connect, settings, "mirror"), beliefs)
+    mirror = TokenMirror(functools.partial(_connect, settings, "mirror"), beliefs)
     app.cleanup_ctx.append(functools.partial(_mirroring, mirror=mirror))
     app.cleanup_ctx.append(functools.partial(_committing, committer=committer))
     app.cleanup_ctx.append(
@@ -174,7 +174,7 @@ async def _openapi(request: web.Request) -> web.Response:
     return await openapi.openapi_document(request)
 
 
-def _answer_the_rest(app: web.Application, telling: Telling) -> None:
+def _answer_the_rest(app: web.Application, telling: RefusalReporter) -> None:
     """What is no endpoint, no path (``OPTIONS *``) and no HTTP."""
     # A line may be in a path, as %0A.
     _add(app, "/{anything:(?s:.*)}", telling.not_found)
@@ -182,7 +182,7 @@ def _answer_the_rest(app: web.Application, telling: Telling) -> None:
     app[MALFORMED_HANDLER] = telling.malformed
 
 
-def _unmatched(telling: Telling) -> Middleware:
+def _unmatched(telling: RefusalReporter) -> Middleware:
     """The server's own answer to what has no route is not the contract's."""
 
     @web.middleware
@@ -203,7 +203,7 @@ async def _connect(settings: IngestSettings, what_for: str) -> Connection[Record
     return await connect(settings.database_url, application_name=f"pushgate ingest {what_for}")
 
 
-async def _telling(_: web.Application, *, lines: PushLines) -> AsyncIterator[None]:
+async def _telling(_: web.Application, *, lines: AccessLog) -> AsyncIterator[None]:
     """Entered first: the lines of the last group are written when all else is closed."""
     yield
     await asyncio.to_thread(lines.write)
@@ -221,15 +221,15 @@ async def _database(_: web.Application, *, lookups: Pool[Record]) -> AsyncIterat
         yield
 
 
-async def _keeping_books(app: web.Application, *, books: Bookkeeping) -> AsyncIterator[None]:
+async def _keeping_books(app: web.Application, *, books: UsageWriter) -> AsyncIterator[None]:
     """Left after the last group, so that its uses are written too."""
     async with background(app[LIFECYCLE], "books", books.run, stop_seconds=LOOP_STOP_SECONDS):
         yield
 
 
-async def _mirroring(app: web.Application, *, mirror: Mirror) -> AsyncIterator[None]:
+async def _mirroring(app: web.Application, *, mirror: TokenMirror) -> AsyncIterator[None]:
     async with background(app[LIFECYCLE], "mirror", mirror.run, stop_seconds=LOOP_STOP_SECONDS):
-        await wait_for(mirror.following, MIRROR_SECONDS_MAX)
+        await wait_for(mirror.in_sync, MIRROR_SECONDS_MAX)
         yield
 
 

@@ -15,17 +15,17 @@ _REFUSALS = {
 }
 
 
-def presented_hash(request: web.BaseRequest, *, known: Callable[[bytes], bool]) -> bytes:
+def presented_token_hash(request: web.BaseRequest, *, is_known: Callable[[bytes], bool]) -> bytes:
     """SHA-256 of the access token that the request presents.
 
-    ``known`` says whether a token with this hash exists; such a token is well formed, so its
+    ``is_known`` says whether a token with this hash exists; such a token is well formed, so its
     checksum is not computed again. Raises TokenMissing, SeveralAuthorizations, TokenInUrl, or
     TokenMangled for a token that cannot exist, so that the database need not be queried.
     """
     unverified = bearer_token(request.raw_path, request.headers.getall("Authorization", ()))
     if isinstance(unverified, NoToken):
         raise _REFUSALS[unverified]
-    if unverified.isascii() and known(hashed := token_hash(unverified)):
+    if unverified.isascii() and is_known(hashed := token_hash(unverified)):
         return hashed
     if recognise_token(unverified, "at_") is not TokenShape.WELL_FORMED:
         raise TokenMangled

@@ -10,21 +10,21 @@ from typing import NamedTuple
 
 # A caller who names requests wants to be able to send them again, whatever the setting for the
 # others says.
-NAMED_SECONDS_MIN = 24 * 3600
+HEADER_KEY_SECONDS_MIN = 24 * 3600
 
 
-class Repeatable(NamedTuple):
-    known_by: bytes
-    keep_seconds: int
+class IdempotencyKey(NamedTuple):
+    key: bytes
+    ttl_seconds: int
 
 
-def repeatable(
-    idempotency_key: str, *, append_only: bool, body_sha256: bytes, keep_seconds: int
-) -> Repeatable | None:
+def idempotency_key_of(
+    header: str, *, append_only: bool, body_sha256: bytes, ttl_seconds: int
+) -> IdempotencyKey | None:
     """``idempotency_key`` is empty when there is none; ``keep_seconds`` 0 takes all as new."""
-    if idempotency_key:
-        named = hashlib.sha256(b"Idempotency-Key: " + idempotency_key.encode("utf-8", "replace"))
-        return Repeatable(named.digest(), max(keep_seconds, NAMED_SECONDS_MIN))
-    if append_only and keep_seconds:
-        return Repeatable(body_sha256, keep_seconds)
+    if header:
+        named = hashlib.sha256(b"Idempotency-Key: " + header.encode("utf-8", "replace"))
+        return IdempotencyKey(named.digest(), max(ttl_seconds, HEADER_KEY_SECONDS_MIN))
+    if append_only and ttl_seconds:
+        return IdempotencyKey(body_sha256, ttl_seconds)
     return None

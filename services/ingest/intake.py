@@ -16,8 +16,8 @@ from protocol.refusals.edge import (
 from protocol.schemas.compiled import TooExpensiveInline
 from protocol.validation import Validated
 from services.ingest.admission import admit
-from services.ingest.auth import presented_hash
-from services.ingest.reporting.refusal_reporter import Telling
+from services.ingest.auth import presented_token_hash
+from services.ingest.reporting.refusal_reporter import RefusalReporter
 from services.ingest.token_cache.lookup import PresentedToken, TokenLookup
 from services.journal.bodies import EncodedBody
 from services.receiving.body_headers import body_coding, media_type_essence
@@ -35,27 +35,27 @@ from services.runtime.clock import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class IngestServices:
     """What the endpoints of one program share."""
 
-    in_flight: MemoryBudget
-    readings: BodyReader
-    checkers: ValidationWorkers
-    telling: Telling
+    memory_budget: MemoryBudget
+    body_reader: BodyReader
+    validation_workers: ValidationWorkers
+    refusal_reporter: RefusalReporter
     clock: Clock
     refuse_region: bool
     behind_proxy: bool
 
 
-class Offer(NamedTuple):
+class ParsedRequest(NamedTuple):
     """A request that was read and parsed; nothing of it has been taken yet."""
 
     token: PresentedToken
-    checked: Validated
+    validated: Validated
     media_type: str
     body: bytes
     # As the journal has it, if it was made together with the check.
-    kept: EncodedBody | None
+    encoded: EncodedBody | None
     request: web.Request
 
 
@@ -66,19 +66,21 @@ class Intake(abc.ABC):
     status: ClassVar[int]
     good: ClassVar[bytes]
     # Whether what is good is kept.
-    keeps: ClassVar[bool] = True
+    stores: ClassVar[bool] = True
 
-    def __init__(self, gate: Gate, tokens: TokenLookup) -> None:
-        self._gate = gate
+    def __init__(self, services: IngestServices, tokens: TokenLookup) -> None:
+        self._services = services
         self._tokens = tokens
-        self._good_answer = SuccessResponse(status=self.status, body=self.good, clock=gate.clock)
+        self._good_answer = SuccessResponse(
+            status=self.status, body=self.good, clock=services.clock
+        )
 
     @abc.abstractmethod
     def media_type(self, essence: str) -> str:
         """``essence``: the Content-Type in lower case without parameters. Raises a refusal."""
 
     @abc.abstractmethod
-    async def settle(self, offer: Offer) -> None:
+    async def handle(self, parsed: ParsedRequest) -> None:
         """Takes the offer, or raises the refusal that follows when all else is well."""
 
     async def expect(self, request: web.Request) -> None:
@@ -87,7 +89,7 @@ class Intake(abc.ABC):
         Other expectations are ignored, and one that could only end in 413 gets that at once.
         """
         wanted = request.headers.get("Expect", "").lower() == "100-continue"
-        too_large = (request.content_length or 0) > self._gate.readings.body_bytes_max
+        too_large = (request.content_length or 0) > self._services.body_reader.body_bytes_max
         if wanted and not too_large and request.version == HttpVersion11:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             # It is no part of the answer that follows.
@@ -96,61 +98,65 @@ class Intake(abc.ABC):
     async def answer(self, request: web.Request) -> web.StreamResponse:
         try:
             announced = request.content_length
-            token = PresentedToken(self._before_the_token(request, announced), self._tokens)
-            with Reservation(self._gate.in_flight) as held:
-                await self.settle(await self._read(request, token, held, announced))
+            token = PresentedToken(self._check_before_token(request, announced), self._tokens)
+            with Reservation(self._services.memory_budget) as held:
+                await self.handle(await self._read(request, token, held, announced))
         except Refusal as refusal:
-            return self._gate.telling.refused(request, refusal, endpoint=self.name)
+            return self._services.refusal_reporter.report(request, refusal, endpoint=self.name)
         return self._good_answer.response_to(request)
 
-    def _before_the_token(self, request: web.Request, announced: int | None) -> bytes:
+    def _check_before_token(self, request: web.Request, announced: int | None) -> bytes:
         """What is checked without any knowledge of the token; its hash."""
         if request.method != "POST":
             raise MethodNotAllowed("POST")
-        if announced is not None and announced > self._gate.readings.body_bytes_max:
+        if announced is not None and announced > self._services.body_reader.body_bytes_max:
             raise BodyTooLarge(announced)
-        if self._gate.refuse_region:
+        if self._services.refuse_region:
             raise InvalidRegion
-        token_hash = presented_hash(request, known=self._tokens.believes)
-        if self._gate.readings.stopping:
+        token_hash = presented_token_hash(request, is_known=self._tokens.believes)
+        if self._services.body_reader.stopping:
             raise unavailable()
         return token_hash
 
     async def _read(
         self, request: web.Request, token: PresentedToken, held: Reservation, announced: int | None
-    ) -> Offer:
+    ) -> ParsedRequest:
         # Nothing here waits for an ordinary request, so nothing is awaited for one.
         try:
             media_type = self.media_type(media_type_essence(request))
             coding = body_coding(request)
         except Refusal:
             # A bad token comes before a bad media type.
-            await token.found()
+            await token.look_up()
             raise
         # Nothing is read on the word of a token that nobody knows.
         if not self._tokens.believes(token.hash):
-            await token.found()
-        body = self._gate.readings.read_if_complete(request.content, held, content_length=announced)
+            await token.look_up()
+        body = self._services.body_reader.read_if_complete(
+            request.content, held, content_length=announced
+        )
         if body is None:
-            body = await self._gate.readings.read(request.content, held, content_length=announced)
+            body = await self._services.body_reader.read(
+                request.content, held, content_length=announced
+            )
         if coding is not None:
             # In a thread: a few bytes may become many, and this gives the interpreter away.
-            bytes_max = self._gate.readings.body_bytes_max
+            bytes_max = self._services.body_reader.body_bytes_max
             body = await asyncio.to_thread(inflate, body, coding, bytes_max=bytes_max)
             held.reserve(len(body))
-        checked, kept = self._judged_here(body, media_type) or await self._judged_beside(
-            body, media_type, token.hash
-        )
+        validated, encoded = self._validate_inline(
+            body, media_type
+        ) or await self._validate_in_worker(body, media_type, token.hash)
         if (
-            checked.refusal_before_owner_check is not None
-            or checked.refusal_after_owner_check is not None
+            validated.refusal_before_owner_check is not None
+            or validated.refusal_after_owner_check is not None
         ):
-            refusal = admit(await token.found(), checked)
+            refusal = admit(await token.look_up(), validated)
             assert refusal is not None, "a request that failed a check was let in"
             raise refusal
-        return Offer(token, checked, media_type, body, kept, request)
+        return ParsedRequest(token, validated, media_type, body, encoded, request)
 
-    def _judged_here(self, body: bytes, media_type: str) -> ValidationResult | None:
+    def _validate_inline(self, body: bytes, media_type: str) -> ValidationResult | None:
         if not validates_inline(self.name, body, media_type):
             return None
         try:
@@ -158,9 +164,9 @@ class Intake(abc.ABC):
         except TooExpensiveInline:
             return None
 
-    async def _judged_beside(
+    async def _validate_in_worker(
         self, body: bytes, media_type: str, token_hash: bytes
     ) -> ValidationResult:
-        question = Job(self.name, media_type, self.keeps)
-        integration_id = self._tokens.whose(token_hash).integration_id
-        return await self._gate.checkers.validate(question, body, integration_id)
+        question = Job(self.name, media_type, self.stores)
+        integration_id = self._tokens.owner_of(token_hash).integration_id
+        return await self._services.validation_workers.validate(question, body, integration_id)

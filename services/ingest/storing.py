@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 from protocol.refusals.edge import NotAuthorized
-from services.ingest.commit.columns import Candidate, Endpoint
+from services.ingest.commit.columns import Candidate, EndpointName
 from services.ingest.commit.committer import GroupCommitter
-from services.ingest.idempotency import repeatable
-from services.ingest.intake import Gate, Intake, Offer
+from services.ingest.idempotency import idempotency_key_of
+from services.ingest.intake import IngestServices, Intake, ParsedRequest
 from services.ingest.token_cache.lookup import TokenLookup
 from services.journal.bodies import encode_body
 from services.runtime.http import caller_address, given_request_id
@@ -17,44 +17,44 @@ class StoringIntake(Intake):
 
     status = 201
     good = b'{"status":"OK","message":"Batch Accepted!"}'
-    endpoint: ClassVar[Endpoint]
+    endpoint: ClassVar[EndpointName]
 
     def __init__(
         self,
-        gate: Gate,
+        services: IngestServices,
         tokens: TokenLookup,
         committer: GroupCommitter,
         *,
         repeat_seconds: int,
     ) -> None:
-        super().__init__(gate, tokens)
+        super().__init__(services, tokens)
         self._committer = committer
         self._repeat_seconds = repeat_seconds
-        self._behind_proxy = gate.behind_proxy
+        self._behind_proxy = services.behind_proxy
 
-    async def settle(self, offer: Offer) -> None:
-        request = offer.request
-        kept = offer.kept or encode_body(offer.body)
+    async def handle(self, parsed: ParsedRequest) -> None:
+        request = parsed.request
+        encoded = parsed.encoded or encode_body(parsed.body)
         # In the order of its fields: naming ten of them costs more than all else here.
         candidate = Candidate(
-            offer.token.hash,
+            parsed.token.hash,
             self.endpoint,
-            offer.checked,
-            offer.media_type,
-            kept.compressed,
-            len(offer.body),
-            kept.sha256,
+            parsed.validated,
+            parsed.media_type,
+            encoded.compressed,
+            len(parsed.body),
+            encoded.sha256,
             caller_address(request, behind_proxy=self._behind_proxy),
             given_request_id(request),
-            repeatable(
+            idempotency_key_of(
                 request.headers.get("Idempotency-Key", "").strip(),
-                append_only=offer.checked.append_only,
-                body_sha256=kept.sha256,
-                keep_seconds=self._repeat_seconds,
+                append_only=parsed.validated.append_only,
+                body_sha256=encoded.sha256,
+                ttl_seconds=self._repeat_seconds,
             ),
         )
         refusal = await self._committer.commit(candidate)
         if isinstance(refusal, NotAuthorized):
-            await offer.token.found_gone()
+            await parsed.token.look_up_missing()
         if refusal is not None:
             raise refusal

@@ -6,7 +6,7 @@ this answer.
 """
 
 from services.ingest.admission import admit
-from services.ingest.intake import Intake, Offer
+from services.ingest.intake import Intake, ParsedRequest
 from services.ingest.push import push_media_type
 from services.runtime.metrics import INGEST_REQUESTS
 
@@ -16,13 +16,13 @@ _VALID = INGEST_REQUESTS.labels("validate", "200")
 class ValidateIntake(Intake):
     name = "validate"
     status = 200
-    keeps = False
+    stores = False
     good = b'{"status":"OK","message":"Batch is valid!"}'
 
     def media_type(self, essence: str) -> str:
         return push_media_type(essence)
 
-    async def settle(self, offer: Offer) -> None:
-        if refusal := admit(await offer.token.found(), offer.checked):
+    async def handle(self, parsed: ParsedRequest) -> None:
+        if refusal := admit(await parsed.token.look_up(), parsed.validated):
             raise refusal
         _VALID.inc()

@@ -10,11 +10,11 @@ from asyncpg import Connection, Record
 
 from protocol.refusals.edge import RevokedTokenUsed, ServiceUnavailable, TokenUnknown
 from protocol.token_text import token_hash, token_text
-from services.ingest.reporting.usage_stats import NOBODY, Whose
+from services.ingest.admission import UNKNOWN_OWNER, TokenOwner
 from services.ingest.token_cache import mirror as mirroring
-from services.ingest.token_cache.cache import Beliefs
+from services.ingest.token_cache.cache import TokenCache
 from services.ingest.token_cache.lookup import TokenLookup
-from services.ingest.token_cache.mirror import Mirror
+from services.ingest.token_cache.mirror import TokenMirror
 from services.runtime.database import connect, pool
 from services.runtime.lifecycle import Lifecycle, background
 from services.tokens.domain.commands import PauseIntegration
@@ -28,26 +28,26 @@ PAUSE = PauseIntegration(paused_at="2026-11-23T12:00:00Z")
 
 
 @contextlib.asynccontextmanager
-async def following(url: str, beliefs: Beliefs) -> AsyncGenerator[Mirror]:
-    mirror = Mirror(lambda: connect(url, application_name="test mirror"), beliefs)
+async def following(url: str, beliefs: TokenCache) -> AsyncGenerator[TokenMirror]:
+    mirror = TokenMirror(lambda: connect(url, application_name="test mirror"), beliefs)
     async with background(Lifecycle(), "mirror", mirror.run, stop_seconds=5):
         await eventually(lambda: _is_set(mirror))
         yield mirror
 
 
-async def _is_set(mirror: Mirror) -> bool:
-    return mirror.following.is_set()
+async def _is_set(mirror: TokenMirror) -> bool:
+    return mirror.in_sync.is_set()
 
 
-def state_of(beliefs: Beliefs, hashed: bytes) -> Callable[[], Awaitable[str | None]]:
+def state_of(beliefs: TokenCache, hashed: bytes) -> Callable[[], Awaitable[str | None]]:
     async def state() -> str | None:
-        token = beliefs.of(hashed)
+        token = beliefs.get(hashed)
         return None if token is None else token.state
 
     return state
 
 
-def becomes(beliefs: Beliefs, hashed: bytes, state: str | None) -> Callable[[], Awaitable[bool]]:
+def becomes(beliefs: TokenCache, hashed: bytes, state: str | None) -> Callable[[], Awaitable[bool]]:
     async def so() -> bool:
         return await state_of(beliefs, hashed)() == state
 
@@ -55,14 +55,14 @@ def becomes(beliefs: Beliefs, hashed: bytes, state: str | None) -> Callable[[], 
 
 
 @pytest.fixture
-async def beliefs(shared_url: RoleUrl) -> AsyncGenerator[Beliefs]:
-    kept = Beliefs()
+async def beliefs(shared_url: RoleUrl) -> AsyncGenerator[TokenCache]:
+    kept = TokenCache()
     async with following(shared_url("pushgate_ingest"), kept):
         yield kept
 
 
 @pytest.fixture
-async def lookup(shared_url: RoleUrl, beliefs: Beliefs) -> AsyncGenerator[TokenLookup]:
+async def lookup(shared_url: RoleUrl, beliefs: TokenCache) -> AsyncGenerator[TokenLookup]:
     async with pool(
         shared_url("pushgate_ingest"), application_name="test", connections_max=1
     ) as connections:
@@ -75,7 +75,7 @@ def hash_of(integration: CreatedIntegration) -> bytes:
 
 
 async def test_each_change_is_heard(
-    beliefs: Beliefs, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    beliefs: TokenCache, handlers: Handlers, caller: Caller, integration: CreatedIntegration
 ) -> None:
     """The integration is younger than the mirror's first reading."""
     number, hashed = integration.integration_id, hash_of(integration)
@@ -90,7 +90,7 @@ async def test_each_change_is_heard(
 async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_back(
     shared_url: RoleUrl, handlers: Handlers, caller: Caller, integration: CreatedIntegration
 ) -> None:
-    beliefs, hashed = Beliefs(), hash_of(integration)
+    beliefs, hashed = TokenCache(), hash_of(integration)
     async with (
         Cable(shared_url("pushgate_ingest")).laid() as cable,
         following(cable.url, beliefs) as mirror,
@@ -98,7 +98,7 @@ async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_bac
         cable.cut()
 
         async def lost() -> bool:
-            return not mirror.following.is_set()
+            return not mirror.in_sync.is_set()
 
         await eventually(lost)
         await handlers.change_integration(caller, integration.integration_id, [PAUSE])
@@ -109,7 +109,7 @@ async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_bac
 
 
 async def test_a_notification_that_names_no_integration_is_no_harm(
-    beliefs: Beliefs,
+    beliefs: TokenCache,
     owner: Connection[Record],
     handlers: Handlers,
     caller: Caller,
@@ -126,9 +126,9 @@ async def test_a_table_of_many_pages_is_read_whole(
     shared_url: RoleUrl, integration: CreatedIntegration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirroring, "PAGE_ROWS", 1)
-    beliefs = Beliefs()
+    beliefs = TokenCache()
     async with following(shared_url("pushgate_ingest"), beliefs):
-        assert beliefs.whole
+        assert beliefs.complete
         assert await state_of(beliefs, hash_of(integration))() == "active"
 
 
@@ -137,14 +137,16 @@ async def test_a_table_that_does_not_fit_is_not_taken_for_whole(
 ) -> None:
     monkeypatch.setattr(mirroring, "PAGE_ROWS", 1)
     monkeypatch.setattr(mirroring, "TOKENS_MAX", 1)
-    beliefs = Beliefs()
+    beliefs = TokenCache()
     async with following(shared_url("pushgate_ingest"), beliefs):
-        assert not beliefs.whole
+        assert not beliefs.complete
         # The newest is there.
         assert await state_of(beliefs, hash_of(integration))() == "active"
 
 
-async def test_that_a_token_is_unknown_is_asked_once(lookup: TokenLookup, beliefs: Beliefs) -> None:
+async def test_that_a_token_is_unknown_is_asked_once(
+    lookup: TokenLookup, beliefs: TokenCache
+) -> None:
     unknown = token_hash(token_text("at_", 7))
     with pytest.raises(TokenUnknown):
         await lookup.find(unknown)
@@ -154,8 +156,8 @@ async def test_that_a_token_is_unknown_is_asked_once(lookup: TokenLookup, belief
         await lookup.find(unknown)
     with pytest.raises(ServiceUnavailable):
         await lookup.find(token_hash(token_text("at_", 8)))
-    assert lookup.whose(unknown) == NOBODY
-    assert beliefs.absent(unknown) is not None
+    assert lookup.owner_of(unknown) == UNKNOWN_OWNER
+    assert beliefs.negative_entry(unknown) is not None
 
 
 async def test_a_revoked_token_still_says_whose_it_was(
@@ -169,7 +171,7 @@ async def test_a_revoked_token_still_says_whose_it_was(
         # Until the notification has been heard nothing is remembered of what it may change.
         with pytest.raises(RevokedTokenUsed):
             await lookup.find(hash_of(integration))
-        return lookup.whose(hash_of(integration)) == Whose(number, token_id)
+        return lookup.owner_of(hash_of(integration)) == TokenOwner(number, token_id)
 
     assert await eventually(revoked)
 
@@ -180,7 +182,7 @@ async def test_a_token_generated_while_nobody_listens_works_at_once(
     async with pool(
         shared_url("pushgate_ingest"), application_name="test", connections_max=1
     ) as connections:
-        lookup = TokenLookup(connections, Beliefs())
+        lookup = TokenLookup(connections, TokenCache())
         second = await handlers.generate_token(caller, integration.integration_id)
 
         found = await lookup.find(token_hash(second.access_token))

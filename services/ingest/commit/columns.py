@@ -8,13 +8,13 @@ from typing import Any, Literal
 from events.ids import BatchId
 from protocol.validation import Validated
 from services.ingest.admission import Token
-from services.ingest.idempotency import Repeatable
+from services.ingest.idempotency import IdempotencyKey
 
-Endpoint = Literal["push", "batch"]
+EndpointName = Literal["push", "batch"]
 
 _MICROSECOND = timedelta(microseconds=1)
 # How a token that is believed not to exist looks among those that do.
-_NOBODY = (None, None, None, None)
+_NO_TOKEN = (None, None, None, None)
 
 
 @dataclass(slots=True, eq=False)
@@ -25,18 +25,18 @@ class Candidate:
     """
 
     token_hash: bytes
-    endpoint: Endpoint
-    checked: Validated
+    endpoint: EndpointName
+    validated: Validated
     media_type: str
     body: bytes
     body_bytes: int
     body_sha256: bytes
     peer: str | None
     request_id: str | None = None
-    repeatable: Repeatable | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
-class Arrivals:
+class ReceiptTimes:
     """Gives out times of receipt that only grow, whatever the clock does (design section 5)."""
 
     def __init__(self) -> None:
@@ -50,15 +50,15 @@ class Arrivals:
         return given_out
 
 
-def believed_columns(
-    believed: Iterable[tuple[bytes, Token | None]],
+def cached_token_columns(
+    tokens: Iterable[tuple[bytes, Token | None]],
 ) -> tuple[Sequence[Any], ...]:
     """The first arguments of ``commit_group``: what the decisions rest on."""
-    rows = [(token_hash, *(token or _NOBODY)) for token_hash, token in believed]
-    return tuple([row[n] for row in rows] for n in range(1 + len(_NOBODY)))
+    rows = [(token_hash, *(token or _NO_TOKEN)) for token_hash, token in tokens]
+    return tuple([row[n] for row in rows] for n in range(1 + len(_NO_TOKEN)))
 
 
-def columns(
+def batch_columns(
     admitted: Sequence[tuple[Token, Candidate]],
     batch_ids: Sequence[BatchId],
     received: Sequence[datetime],
@@ -69,49 +69,51 @@ def columns(
     to write it down here.
     """
     candidates = [candidate for _, candidate in admitted]
-    tables = [candidate.checked.tables for candidate in candidates]
+    tables = [candidate.validated.tables for candidate in candidates]
     return (
-        _plain_array([each.hex for each in batch_ids]),
-        _plain_array([str(token.integration_id) for token, _ in admitted]),
-        _plain_array([str(token.token_id) for token, _ in admitted]),
-        _plain_array([candidate.endpoint for candidate in candidates]),
-        [_quoted_array([name for name, _ in each]) for each in tables],
-        _quoted_array([_plain_array([str(records) for _, records in each]) for each in tables]),
-        _plain_array([str(candidate.checked.records) for candidate in candidates]),
-        _plain_array([str(candidate.body_bytes) for candidate in candidates]),
+        _array_literal([each.hex for each in batch_ids]),
+        _array_literal([str(token.integration_id) for token, _ in admitted]),
+        _array_literal([str(token.token_id) for token, _ in admitted]),
+        _array_literal([candidate.endpoint for candidate in candidates]),
+        [_quoted_array_literal([name for name, _ in each]) for each in tables],
+        _quoted_array_literal(
+            [_array_literal([str(records) for _, records in each]) for each in tables]
+        ),
+        _array_literal([str(candidate.validated.records) for candidate in candidates]),
+        _array_literal([str(candidate.body_bytes) for candidate in candidates]),
         [candidate.body_sha256 for candidate in candidates],
         received[0] if received else None,
-        _quoted_array([candidate.peer for candidate in candidates]),
-        _quoted_array([candidate.request_id for candidate in candidates]),
-        _plain_array([candidate.media_type for candidate in candidates]),
+        _quoted_array_literal([candidate.peer for candidate in candidates]),
+        _quoted_array_literal([candidate.request_id for candidate in candidates]),
+        _array_literal([candidate.media_type for candidate in candidates]),
         [candidate.body for candidate in candidates],
     )
 
 
-def repeat_columns(admitted: Sequence[tuple[Token, Candidate]]) -> tuple[Any, ...]:
+def idempotency_key_columns(admitted: Sequence[tuple[Token, Candidate]]) -> tuple[Any, ...]:
     """The last arguments of ``commit_group_once``."""
-    repeatables = [candidate.repeatable for _, candidate in admitted]
+    repeatables = [candidate.idempotency_key for _, candidate in admitted]
     return (
-        [None if each is None else each.known_by for each in repeatables],
-        _plain_array(["NULL" if each is None else str(each.keep_seconds) for each in repeatables]),
+        [None if each is None else each.key for each in repeatables],
+        _array_literal(["NULL" if each is None else str(each.ttl_seconds) for each in repeatables]),
     )
 
 
-def places_of(admitted: Sequence[tuple[Token, Candidate]]) -> tuple[Any, ...]:
+def idempotency_lookup_columns(admitted: Sequence[tuple[Token, Candidate]]) -> tuple[Any, ...]:
     """What ``repeats_of`` looks for."""
     return (
         [token.integration_id for token, _ in admitted],
         [candidate.endpoint for _, candidate in admitted],
-        repeat_columns(admitted)[0],
+        idempotency_key_columns(admitted)[0],
     )
 
 
-def _plain_array(elements: Sequence[str]) -> str:
+def _array_literal(elements: Sequence[str]) -> str:
     """Of numbers, and of words that are ours."""
     return "{" + ",".join(elements) + "}"
 
 
-def _quoted_array(elements: Sequence[str | None]) -> str:
+def _quoted_array_literal(elements: Sequence[str | None]) -> str:
     """Of anything: no element can be read as anything else."""
     return "{" + ",".join([_quoted(element) for element in elements]) + "}"
 

@@ -15,12 +15,12 @@ import asyncpg
 from asyncpg import Connection, Record
 
 from protocol.refusals.edge import NotStorable, OutcomeUnknown
-from services.ingest.commit.columns import Candidate, Endpoint
+from services.ingest.commit.columns import Candidate, EndpointName
 from services.ingest.commit.transaction import (
-    Attempt,
-    ConnectionBroke,
+    CommitInDoubt,
+    CommitOutcome,
+    GroupAttempt,
     GroupTransaction,
-    Outcome,
 )
 from services.receiving.memory_budget import unavailable
 from services.runtime.clock import wait_for
@@ -33,16 +33,16 @@ GROUP_BYTES_MAX = 32 * 1024 * 1024
 
 # A commit is mostly waiting for the disk. A second group may be under way beside the first, when
 # as many wait as make it worth its own trips to the database; Postgres shares the fsync.
-LANES = 2
-BESIDE_REQUESTS_MIN = 16
-BESIDE_BYTES_MIN = 1024 * 1024
+COMMIT_CONNECTIONS = 2
+PARALLEL_REQUESTS_MIN = 16
+PARALLEL_BYTES_MIN = 1024 * 1024
 
 CONNECT_SECONDS_MAX = 2.0
 # After a failed attempt to connect; the last one repeats.
 RECONNECT_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 # A request alone can fail on these without being wrong: the same one may succeed later.
-_PASSING = (
+_TRANSIENT_ERRORS = (
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -50,29 +50,31 @@ _PASSING = (
 )
 
 # What a request holds and no table takes. Nothing of the kind passes the checks, as far as we know.
-_UNSTORABLE = (
+_DATA_ERRORS = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
 
 # Counted for a whole group: one by one it would cost as much as deciding about them.
-_TAKEN = {endpoint: INGEST_REQUESTS.labels(endpoint, "201") for endpoint in get_args(Endpoint)}
+_ACCEPTED = {
+    endpoint: INGEST_REQUESTS.labels(endpoint, "201") for endpoint in get_args(EndpointName)
+}
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
+class _PendingRequest:
     candidate: Candidate
-    answer: asyncio.Future[Outcome]
+    outcome: asyncio.Future[CommitOutcome]
 
 
 @dataclass(slots=True, eq=False)
-class _Unknown:
+class _InDoubtGroup:
     """A group that was sent over a connection that broke, until somebody can say what it did."""
 
-    attempt: Attempt
-    group: list[_Waiting]
-    given_up: asyncio.TimerHandle
+    attempt: GroupAttempt
+    group: list[_PendingRequest]
+    timeout: asyncio.TimerHandle
 
 
 class GroupCommitter:
@@ -88,31 +90,31 @@ class GroupCommitter:
         self._connect = connect
         self._transaction = transaction
         self._outcome_seconds_max = outcome_seconds_max
-        self._unknown: deque[_Unknown] = deque()
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_bytes = 0
+        self._in_doubt: deque[_InDoubtGroup] = deque()
+        self._pending: deque[_PendingRequest] = deque()
+        self._pending_bytes = 0
         self._wake = asyncio.Event()
         self._connected = 0
-        self._committing = 0
+        self._commits_in_progress = 0
         # No lane has a connection and an attempt to get one has failed.
-        self._away = False
+        self._unreachable = False
 
     async def reason_not_ready(self) -> str | None:
-        return "the journal's database is away" if self._away else None
+        return "the journal's database is away" if self._unreachable else None
 
-    def commit(self, candidate: Candidate) -> asyncio.Future[Outcome]:
+    def commit(self, candidate: Candidate) -> asyncio.Future[CommitOutcome]:
         """Done once the candidate is durable (None), or with the refusal: then it was not taken.
 
         Only OutcomeUnknown says nothing about that: the connection broke under the commit, and
         the database did not come back in time.
         """
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        if self._away:
+        answer: asyncio.Future[CommitOutcome] = asyncio.get_running_loop().create_future()
+        if self._unreachable:
             answer.set_result(unavailable())
             return answer
-        self._waiting.append(_Waiting(candidate, answer))
-        self._waiting_bytes += len(candidate.body)
-        if self._worth_a_group():
+        self._pending.append(_PendingRequest(candidate, answer))
+        self._pending_bytes += len(candidate.body)
+        if self._group_is_due():
             self._wake.set()
         return answer
 
@@ -120,24 +122,24 @@ class GroupCommitter:
         """Commits until told to end, then what still waits. Keeps its connections alive."""
         try:
             async with asyncio.TaskGroup() as lanes:
-                for _ in range(LANES):
-                    lanes.create_task(self._lane(ending))
+                for _ in range(COMMIT_CONNECTIONS):
+                    lanes.create_task(self._run_connection(ending))
                 await ending.wait()
                 self._wake.set()
         finally:
-            self._refuse_waiting()
-            for unknown in self._unknown:
-                _give_up(unknown.group)
-            self._transaction.tally.flush()
+            self._refuse_pending()
+            for each in self._in_doubt:
+                _answer_unknown(each.group)
+            self._transaction.stats.flush()
 
     # --- lanes: connections, and the groups that go over them ---------------------------------
 
-    async def _lane(self, ending: asyncio.Event) -> None:
+    async def _run_connection(self, ending: asyncio.Event) -> None:
         while (connection := await self._open(ending)) is not None:
             self._connected += 1
-            self._away = False
+            self._unreachable = False
             try:
-                await self._serve(connection, ending)
+                await self._commit_groups(connection, ending)
             finally:
                 self._connected -= 1
                 connection.terminate()
@@ -153,32 +155,32 @@ class GroupCommitter:
                     connection = await self._connect()
                     await self._transaction.prepare(connection)
             except AWAY as error:
-                self._unreachable(error)
+                self._on_unreachable(error)
             else:
                 connection.add_termination_listener(lambda _: self._wake.set())
                 return connection
             if await wait_for(ending, next(pauses, RECONNECT_PAUSES_SECONDS[-1])):
                 return None
 
-    def _unreachable(self, error: BaseException) -> None:
+    def _on_unreachable(self, error: BaseException) -> None:
         """From here on requests are refused at once, unless another lane is connected."""
         if self._connected:
             return
-        if not self._away:
+        if not self._unreachable:
             Log().warning("journal.unreachable", error=type(error).__name__)
-        self._away = True
-        self._refuse_waiting()
+        self._unreachable = True
+        self._refuse_pending()
 
-    async def _serve(self, connection: Connection[Record], ending: asyncio.Event) -> None:
+    async def _commit_groups(self, connection: Connection[Record], ending: asyncio.Event) -> None:
         """Returns when the connection is lost, or when told to end and nothing is left to do."""
-        await self._settle_unknown(connection)
+        await self._resolve_in_doubt(connection)
         while not connection.is_closed():
-            if self._worth_a_group():
-                self._committing += 1
+            if self._group_is_due():
+                self._commits_in_progress += 1
                 try:
                     await self._commit_group(connection, self._next_group())
                 finally:
-                    self._committing -= 1
+                    self._commits_in_progress -= 1
             elif ending.is_set():
                 return
             else:
@@ -187,119 +189,125 @@ class GroupCommitter:
 
     # --- groups ------------------------------------------------------------------------------
 
-    def _worth_a_group(self) -> bool:
-        if not self._committing:
-            return bool(self._waiting)
-        return len(self._waiting) >= BESIDE_REQUESTS_MIN or self._waiting_bytes >= BESIDE_BYTES_MIN
+    def _group_is_due(self) -> bool:
+        if not self._commits_in_progress:
+            return bool(self._pending)
+        return (
+            len(self._pending) >= PARALLEL_REQUESTS_MIN or self._pending_bytes >= PARALLEL_BYTES_MIN
+        )
 
-    def _next_group(self) -> list[_Waiting]:
-        group: list[_Waiting] = []
+    def _next_group(self) -> list[_PendingRequest]:
+        group: list[_PendingRequest] = []
         group_bytes = 0
-        while self._waiting and len(group) < GROUP_REQUESTS_MAX:
-            size = len(self._waiting[0].candidate.body)
+        while self._pending and len(group) < GROUP_REQUESTS_MAX:
+            size = len(self._pending[0].candidate.body)
             if group and group_bytes + size > GROUP_BYTES_MAX:
                 break
             group_bytes += size
-            group.append(self._waiting.popleft())
-        self._waiting_bytes -= group_bytes
+            group.append(self._pending.popleft())
+        self._pending_bytes -= group_bytes
         return group
 
-    async def _commit_group(self, connection: Connection[Record], group: list[_Waiting]) -> None:
-        candidates = [waiting.candidate for waiting in group]
+    async def _commit_group(
+        self, connection: Connection[Record], group: list[_PendingRequest]
+    ) -> None:
+        candidates = [request.candidate for request in group]
         try:
-            _answer(group, await self._transaction.commit(connection, candidates))
-        except ConnectionBroke as broke:
-            self._keep_unknown(broke.attempt, group)
+            _set_outcomes(group, await self._transaction.commit(connection, candidates))
+        except CommitInDoubt as in_doubt:
+            self._add_in_doubt(in_doubt.attempt, group)
             group = []
             connection.terminate()
         except asyncpg.PostgresError:
             group = await self._commit_one_by_one(connection, group)
         finally:
             # Whatever happened: nobody waits for a group that is gone.
-            _answer(group, [unavailable()] * len(group))
+            _set_outcomes(group, [unavailable()] * len(group))
 
     async def _commit_one_by_one(
-        self, connection: Connection[Record], group: list[_Waiting]
-    ) -> list[_Waiting]:
+        self, connection: Connection[Record], group: list[_PendingRequest]
+    ) -> list[_PendingRequest]:
         """Finds what no transaction can hold, so that its neighbours do not pay for it.
 
         Returns those that were not taken and may be refused, among others that were answered.
         """
         Log().warning("group.split", requests=len(group))
         stuck: set[bytes] = set()
-        for waiting in group:
-            if waiting.candidate.token_hash in stuck:
+        for request in group:
+            if request.candidate.token_hash in stuck:
                 continue
             try:
-                _answer([waiting], await self._transaction.commit(connection, [waiting.candidate]))
-            except ConnectionBroke as broke:
-                self._keep_unknown(broke.attempt, [waiting])
+                _set_outcomes(
+                    [request], await self._transaction.commit(connection, [request.candidate])
+                )
+            except CommitInDoubt as in_doubt:
+                self._add_in_doubt(in_doubt.attempt, [request])
                 connection.terminate()
-                return [each for each in group if each is not waiting]
+                return [each for each in group if each is not request]
             except asyncpg.LockNotAvailableError:
-                stuck.add(waiting.candidate.token_hash)
-            except _PASSING:
+                stuck.add(request.candidate.token_hash)
+            except _TRANSIENT_ERRORS:
                 continue
-            except _UNSTORABLE as error:
-                _log_failure(waiting, error)
-                _answer([waiting], [NotStorable()])
+            except _DATA_ERRORS as error:
+                _log_failure(request, error)
+                _set_outcomes([request], [NotStorable()])
             except asyncpg.PostgresError as error:
                 # A fault of ours, or of the installation: resending may help once it is mended.
-                _log_failure(waiting, error)
+                _log_failure(request, error)
         return group
 
     # --- groups whose connection broke -------------------------------------------------------
 
-    def _keep_unknown(self, attempt: Attempt, group: list[_Waiting]) -> None:
+    def _add_in_doubt(self, attempt: GroupAttempt, group: list[_PendingRequest]) -> None:
         loop = asyncio.get_running_loop()
-        given_up = loop.call_later(self._outcome_seconds_max, _give_up, group)
-        self._unknown.append(_Unknown(attempt, group, given_up))
+        given_up = loop.call_later(self._outcome_seconds_max, _answer_unknown, group)
+        self._in_doubt.append(_InDoubtGroup(attempt, group, given_up))
 
-    async def _settle_unknown(self, connection: Connection[Record]) -> None:
+    async def _resolve_in_doubt(self, connection: Connection[Record]) -> None:
         """Before anything else goes over a new connection. Those given up have been answered."""
-        while self._unknown and not connection.is_closed():
-            unknown = self._unknown.popleft()
-            if unknown.given_up.when() <= asyncio.get_running_loop().time():
+        while self._in_doubt and not connection.is_closed():
+            unknown = self._in_doubt.popleft()
+            if unknown.timeout.when() <= asyncio.get_running_loop().time():
                 continue
             try:
-                outcomes = await self._transaction.settle(connection, unknown.attempt)
-            except (ConnectionBroke, asyncpg.PostgresError):
-                self._unknown.append(unknown)
+                outcomes = await self._transaction.resolve(connection, unknown.attempt)
+            except (CommitInDoubt, asyncpg.PostgresError):
+                self._in_doubt.append(unknown)
                 connection.terminate()
             else:
-                unknown.given_up.cancel()
-                _answer(unknown.group, outcomes)
+                unknown.timeout.cancel()
+                _set_outcomes(unknown.group, outcomes)
 
-    def _refuse_waiting(self) -> None:
-        refused = list(self._waiting)
-        self._waiting.clear()
-        self._waiting_bytes = 0
-        _answer(refused, [unavailable()] * len(refused))
+    def _refuse_pending(self) -> None:
+        refused = list(self._pending)
+        self._pending.clear()
+        self._pending_bytes = 0
+        _set_outcomes(refused, [unavailable()] * len(refused))
 
 
-def _log_failure(waiting: _Waiting, error: asyncpg.PostgresError) -> None:
+def _log_failure(request: _PendingRequest, error: asyncpg.PostgresError) -> None:
     """Without the error's text: it quotes the row."""
     Log().error(
         "commit.failed",
-        request_id=waiting.candidate.request_id,
-        endpoint=waiting.candidate.endpoint,
+        request_id=request.candidate.request_id,
+        endpoint=request.candidate.endpoint,
         sqlstate=error.sqlstate,
         constraint=error.constraint_name,
         error=type(error).__name__,
     )
 
 
-def _give_up(group: list[_Waiting]) -> None:
-    _answer(group, [OutcomeUnknown()] * len(group))
+def _answer_unknown(group: list[_PendingRequest]) -> None:
+    _set_outcomes(group, [OutcomeUnknown()] * len(group))
 
 
-def _answer(group: Iterable[_Waiting], outcomes: Iterable[Outcome]) -> None:
+def _set_outcomes(group: Iterable[_PendingRequest], outcomes: Iterable[CommitOutcome]) -> None:
     """Those answered before, and those whose client is gone, stay as they are."""
-    taken: Counter[Endpoint] = Counter()
-    for waiting, outcome in zip(group, outcomes, strict=True):
-        if not waiting.answer.done():
-            waiting.answer.set_result(outcome)
+    taken: Counter[EndpointName] = Counter()
+    for request, outcome in zip(group, outcomes, strict=True):
+        if not request.outcome.done():
+            request.outcome.set_result(outcome)
             if outcome is None:
-                taken[waiting.candidate.endpoint] += 1
+                taken[request.candidate.endpoint] += 1
     for endpoint, requests in taken.items():
-        _TAKEN[endpoint].inc(requests)
+        _ACCEPTED[endpoint].inc(requests)

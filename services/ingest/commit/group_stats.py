@@ -9,17 +9,17 @@ from services.runtime.metrics import (
     INGEST_RECORDS,
 )
 
-LINE_SECONDS = 1.0
+LOG_SECONDS = 1.0
 
 
-class Tally:
+class GroupStats:
     """Groups may be committed hundreds of times a second; the log gets one line a second."""
 
     def __init__(self) -> None:
-        self._due: asyncio.TimerHandle | None = None
-        self._clear()
+        self._timer: asyncio.TimerHandle | None = None
+        self._reset()
 
-    def _clear(self) -> None:
+    def _reset(self) -> None:
         self._groups = self._requests = self._refused = self._records = self._bytes = 0
         self._slowest_seconds = 0.0
 
@@ -35,15 +35,15 @@ class Tally:
         self._records += records
         self._bytes += body_bytes
         self._slowest_seconds = max(self._slowest_seconds, seconds)
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_later(LINE_SECONDS, self.flush)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LOG_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Writes what was counted since the last line, if anything was."""
-        if self._due is None:
+        if self._timer is None:
             return
-        self._due.cancel()
-        self._due = None
+        self._timer.cancel()
+        self._timer = None
         Log().info(
             "group.committed",
             groups=self._groups,
@@ -53,4 +53,4 @@ class Tally:
             bytes=self._bytes,
             milliseconds=round(self._slowest_seconds * 1000, 1),
         )
-        self._clear()
+        self._reset()

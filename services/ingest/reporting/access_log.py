@@ -8,29 +8,28 @@ from uuid import UUID
 
 from events.ids import BatchId
 from protocol.refusals import Refusal
-from services.ingest.admission import Token
+from services.ingest.admission import Token, TokenOwner
 from services.ingest.commit.columns import Candidate
-from services.ingest.reporting.usage_stats import Whose
 from services.runtime.clock import Clock
 from services.runtime.logs import Log, LogEvent, render_lines, write_rendered
 
-LINES_SECONDS = 1.0
+WRITE_SECONDS = 1.0
 # Of pushes in that time; the rest is counted, and stands in the metrics like all others.
 LINES_MAX = 20_000
 
 
-class PushLines:
+class AccessLog:
     """Of a push nothing is kept here but what its line tells: no body, no token."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._due: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Future[None] | None = None
-        self._begin_anew()
+        self._reset()
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._texts: list[bytes] = []
-        self._room = LINES_MAX
+        self._lines_left = LINES_MAX
         self._dropped = 0
 
     def accepted(
@@ -39,7 +38,7 @@ class PushLines:
         batch_ids: Sequence[BatchId],
         received: Sequence[datetime],
     ) -> None:
-        self._keep(
+        self._append(
             "batch.accepted",
             [
                 {
@@ -49,7 +48,7 @@ class PushLines:
                     "endpoint": candidate.endpoint,
                     "integration_id": token.integration_id,
                     "token_id": token.token_id,
-                    "records": candidate.checked.records,
+                    "records": candidate.validated.records,
                     "bytes": candidate.body_bytes,
                 }
                 for (token, candidate), batch_id, moment in zip(
@@ -67,45 +66,45 @@ class PushLines:
             "integration_id": token.integration_id,
             "token_id": token.token_id,
         }
-        self._keep("batch.repeated", [line])
+        self._append("batch.repeated", [line])
 
     def refused(
-        self, refusal: Refusal, *, endpoint: str, request_id: str | None, whose: Whose
+        self, refusal: Refusal, *, endpoint: str, request_id: str | None, owner: TokenOwner
     ) -> None:
         line = {
             "timestamp": self._clock.now(),
             "request_id": request_id,
             "endpoint": endpoint,
-            "integration_id": whose.integration_id,
-            "token_id": whose.token_id,
+            "integration_id": owner.integration_id,
+            "token_id": owner.token_id,
             "status": refusal.status,
             "code": refusal.code,
         }
-        self._keep("batch.refused", [line])
+        self._append("batch.refused", [line])
 
-    def _keep(self, event: LogEvent, lines: Sequence[dict[str, Any]]) -> None:
-        kept = lines[: self._room]
-        self._room -= len(kept)
+    def _append(self, event: LogEvent, lines: Sequence[dict[str, Any]]) -> None:
+        kept = lines[: self._lines_left]
+        self._lines_left -= len(kept)
         self._dropped += len(lines) - len(kept)
         if kept:
             self._texts.append(render_lines(event, "info", kept))
-        if self._due is None:
+        if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._due = loop.call_later(LINES_SECONDS, self._begin_to_write, loop)
+            self._timer = loop.call_later(WRITE_SECONDS, self._start_write, loop)
 
-    def _begin_to_write(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._due = None
-        if text := self._text():
+    def _start_write(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if text := self._take_text():
             self._writing = loop.run_in_executor(None, write_rendered, text)
 
     def write(self) -> None:
         """What was kept until now, in the caller's thread."""
-        if text := self._text():
+        if text := self._take_text():
             write_rendered(text)
 
-    def _text(self) -> bytes:
+    def _take_text(self) -> bytes:
         if self._dropped:
             Log().warning("lines.dropped", lines=self._dropped)
         text = b"".join(self._texts)
-        self._begin_anew()
+        self._reset()
         return text

@@ -7,10 +7,11 @@ from aiohttp import web
 from protocol.limits import BODY_BYTES_MAX
 from protocol.refusals import Refusal
 from protocol.refusals.edge import MalformedHttp, PathNotFound, RevokedTokenUsed
-from services.ingest.auth import presented_hash
-from services.ingest.reporting.access_log import PushLines
-from services.ingest.reporting.usage_stats import NOBODY, Counts, Whose
-from services.ingest.token_cache.cache import Beliefs
+from services.ingest.admission import UNKNOWN_OWNER, TokenOwner
+from services.ingest.auth import presented_token_hash
+from services.ingest.reporting.access_log import AccessLog
+from services.ingest.reporting.usage_stats import UsageStats
+from services.ingest.token_cache.cache import TokenCache
 from services.receiving.http_answers import refusal_response
 from services.runtime.clock import Clock
 from services.runtime.http import caller_address, given_request_id
@@ -19,37 +20,37 @@ from services.runtime.http import caller_address, given_request_id
 _OTHER = "other"
 
 
-class Telling:
+class RefusalReporter:
     def __init__(
         self,
-        lines: PushLines,
-        counts: Counts,
-        beliefs: Beliefs,
+        access_log: AccessLog,
+        usage_stats: UsageStats,
+        token_cache: TokenCache,
         clock: Clock,
         *,
         behind_proxy: bool,
     ) -> None:
-        self._lines = lines
-        self._counts = counts
-        self._beliefs = beliefs
+        self._access_log = access_log
+        self._usage_stats = usage_stats
+        self._token_cache = token_cache
         self._clock = clock
         self._behind_proxy = behind_proxy
 
-    def refused(self, request: web.BaseRequest, refusal: Refusal, *, endpoint: str) -> web.Response:
+    def report(self, request: web.BaseRequest, refusal: Refusal, *, endpoint: str) -> web.Response:
         """The answer. Whose it was is told only as far as that is remembered."""
-        whose = self._whose(request, refusal)
-        self._lines.refused(
-            refusal, endpoint=endpoint, request_id=given_request_id(request), whose=whose
+        owner = self._owner_of(request, refusal)
+        self._access_log.refused(
+            refusal, endpoint=endpoint, request_id=given_request_id(request), owner=owner
         )
         body_bytes = request.content_length
         if body_bytes is None:
             body_bytes = request.content.total_bytes
         peer = caller_address(request, behind_proxy=self._behind_proxy)
-        self._count(refusal, whose, body_bytes=body_bytes, peer=peer)
+        self._count(refusal, owner, body_bytes=body_bytes, peer=peer)
         return refusal_response(refusal, endpoint)
 
     async def not_found(self, request: web.Request) -> web.Response:
-        return self.refused(request, PathNotFound(), endpoint=_OTHER)
+        return self.report(request, PathNotFound(), endpoint=_OTHER)
 
     def malformed(self, request: web.BaseRequest) -> web.Response:
         """To what the HTTP parser gave up on: nothing of it is known but where it came from.
@@ -57,24 +58,28 @@ class Telling:
         ``request`` is a stand-in of aiohttp's, without the headers that others have.
         """
         refusal = MalformedHttp()
-        self._lines.refused(refusal, endpoint=_OTHER, request_id=None, whose=NOBODY)
-        self._count(refusal, NOBODY, body_bytes=0, peer=request.remote)
+        self._access_log.refused(refusal, endpoint=_OTHER, request_id=None, owner=UNKNOWN_OWNER)
+        self._count(refusal, UNKNOWN_OWNER, body_bytes=0, peer=request.remote)
         return refusal_response(refusal, _OTHER)
 
-    def _count(self, refusal: Refusal, whose: Whose, *, body_bytes: int, peer: str | None) -> None:
-        self._counts.refused(
+    def _count(
+        self, refusal: Refusal, owner: TokenOwner, *, body_bytes: int, peer: str | None
+    ) -> None:
+        self._usage_stats.add_refusal(
             refusal.code,
-            whose,
+            owner,
             now=self._clock.now(),
             body_bytes=min(body_bytes, BODY_BYTES_MAX),
             peer=peer,
         )
 
-    def _whose(self, request: web.BaseRequest, refusal: Refusal) -> Whose:
+    def _owner_of(self, request: web.BaseRequest, refusal: Refusal) -> TokenOwner:
         if isinstance(refusal, RevokedTokenUsed):
             # Just told by the store; it is not remembered while tokens are changing.
-            return Whose(refusal.integration_id, refusal.token_id)
+            return TokenOwner(refusal.integration_id, refusal.token_id)
         try:
-            return self._beliefs.whose(presented_hash(request, known=self._beliefs.knows))
+            return self._token_cache.owner_of(
+                presented_token_hash(request, is_known=self._token_cache.contains)
+            )
         except Refusal:
-            return NOBODY
+            return UNKNOWN_OWNER

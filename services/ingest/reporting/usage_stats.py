@@ -11,41 +11,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ingest.admission import Token
+from services.ingest.admission import UNKNOWN_OWNER, Token, TokenOwner
 
 # Kinds of refusals that get rows of their own in one minute, of one program. What is over it is
 # counted under its reason alone, and reasons are a closed set.
-KINDS_A_MINUTE_MAX = 1_000
+REFUSAL_KEYS_PER_MINUTE_MAX = 1_000
 # Rows that wait to be written, while the database is away.
-REFUSALS_KEPT_MAX = 10_000
-USES_KEPT_MAX = 65_536
+REFUSAL_ROWS_MAX = 10_000
+TOKEN_USES_MAX = 65_536
 
 
-class Whose(NamedTuple):
-    """Of a token that the store knows, also of one that was revoked; else nobody's."""
-
-    integration_id: int | None
-    token_id: int | None
-
-
-NOBODY = Whose(None, None)
-
-
-class Kind(NamedTuple):
+class RefusalKey(NamedTuple):
     minute: datetime
     reason: str
-    whose: Whose
+    owner: TokenOwner
 
 
 @dataclass(slots=True)
-class Refused:
+class RefusalCount:
     first_at: datetime
     last_at: datetime
     requests: int
     bytes: int
     last_peer: str | None
 
-    def add(self, other: Refused) -> None:
+    def add(self, other: RefusalCount) -> None:
         """``other`` came later."""
         self.last_at = other.last_at
         self.last_peer = other.last_peer
@@ -54,7 +44,7 @@ class Refused:
 
 
 @dataclass(slots=True)
-class Use:
+class TokenUse:
     integration_id: int
     first_at: datetime
     first_peer: str | None
@@ -62,20 +52,20 @@ class Use:
     last_peer: str | None
 
 
-class Counted(NamedTuple):
-    uses: dict[int, Use]
-    refusals: dict[Kind, Refused]
+class UsageSnapshot(NamedTuple):
+    uses: dict[int, TokenUse]
+    refusals: dict[RefusalKey, RefusalCount]
 
 
-class Counts:
+class UsageStats:
     def __init__(self) -> None:
         self._minute: datetime | None = None
-        self._kinds: set[tuple[str, Whose]] = set()
-        self._uses: dict[int, Use] = {}
-        self._refusals: dict[Kind, Refused] = {}
+        self._minute_keys: set[tuple[str, TokenOwner]] = set()
+        self._uses: dict[int, TokenUse] = {}
+        self._refusals: dict[RefusalKey, RefusalCount] = {}
         self._full_since: datetime | None = None
 
-    def used(self, pushes: Iterable[tuple[Token, str | None, datetime]]) -> None:
+    def add_uses(self, pushes: Iterable[tuple[Token, str | None, datetime]]) -> None:
         """Pushes that were taken: with which token, whose, and when."""
         uses = self._uses
         for token, peer, moment in pushes:
@@ -83,45 +73,45 @@ class Counts:
             if use is not None:
                 use.last_at = moment
                 use.last_peer = peer
-            elif len(uses) < USES_KEPT_MAX:
-                uses[token.token_id] = Use(token.integration_id, moment, peer, moment, peer)
+            elif len(uses) < TOKEN_USES_MAX:
+                uses[token.token_id] = TokenUse(token.integration_id, moment, peer, moment, peer)
 
-    def refused(
-        self, reason: str, whose: Whose, *, now: datetime, body_bytes: int, peer: str | None
+    def add_refusal(
+        self, reason: str, owner: TokenOwner, *, now: datetime, body_bytes: int, peer: str | None
     ) -> None:
         """``reason`` is a refusal's code."""
         minute = now.replace(second=0, microsecond=0)
         if self._minute != minute:
             self._minute = minute
-            self._kinds.clear()
-        if whose != NOBODY and (reason, whose) not in self._kinds:
-            if len(self._kinds) < KINDS_A_MINUTE_MAX:
-                self._kinds.add((reason, whose))
+            self._minute_keys.clear()
+        if owner != UNKNOWN_OWNER and (reason, owner) not in self._minute_keys:
+            if len(self._minute_keys) < REFUSAL_KEYS_PER_MINUTE_MAX:
+                self._minute_keys.add((reason, owner))
             else:
-                whose = NOBODY
-        self._add(Kind(minute, reason, whose), Refused(now, now, 1, body_bytes, peer))
+                owner = UNKNOWN_OWNER
+        self._add(RefusalKey(minute, reason, owner), RefusalCount(now, now, 1, body_bytes, peer))
 
-    def _add(self, kind: Kind, refused: Refused) -> None:
-        if kind not in self._refusals and len(self._refusals) >= REFUSALS_KEPT_MAX:
+    def _add(self, key: RefusalKey, count: RefusalCount) -> None:
+        if key not in self._refusals and len(self._refusals) >= REFUSAL_ROWS_MAX:
             # Nothing was written for long. From here on there is one row for each reason, and not
             # one a minute.
-            self._full_since = self._full_since or kind.minute
-            kind = Kind(self._full_since, kind.reason, NOBODY)
-        if (so_far := self._refusals.setdefault(kind, refused)) is not refused:
-            so_far.add(refused)
+            self._full_since = self._full_since or key.minute
+            key = RefusalKey(self._full_since, key.reason, UNKNOWN_OWNER)
+        if (so_far := self._refusals.setdefault(key, count)) is not count:
+            so_far.add(count)
 
-    def take(self) -> Counted:
+    def take(self) -> UsageSnapshot:
         """All that was counted since the last time; from here on the caller's to write."""
-        counted = Counted(self._uses, self._refusals)
+        counted = UsageSnapshot(self._uses, self._refusals)
         self._uses, self._refusals = {}, {}
-        if len(counted.refusals) < REFUSALS_KEPT_MAX:
+        if len(counted.refusals) < REFUSAL_ROWS_MAX:
             self._full_since = None
         return counted
 
-    def put_back(self, counted: Counted) -> None:
+    def restore(self, snapshot: UsageSnapshot) -> None:
         """What could not be written is counted on."""
-        later = Counted(self._uses, self._refusals)
-        self._uses, self._refusals = counted
+        later = UsageSnapshot(self._uses, self._refusals)
+        self._uses, self._refusals = snapshot
         for token_id, use in later.uses.items():
             if earlier := self._uses.get(token_id):
                 use.first_at, use.first_peer = earlier.first_at, earlier.first_peer

@@ -1,6 +1,6 @@
 -- Ingest's statements: the group commit, the token cache, use and refusals.
 
--- name: prepare_writer
+-- name: prepare_committer
 -- A revocation holds its lock for milliseconds. Whoever holds one longer must not hold up the
 -- neighbours in the group: after two seconds the group goes on without that integration.
 -- The group's plan never depends on its size. Its statements must each see what was committed
@@ -17,7 +17,7 @@ SELECT log_size, token_hash, token_id, integration_id, client_id, state
            $12::text::int[], $13::text::bigint[], $14::bytea[], $15::timestamptz,
            $16::text::text[], $17::text::text[], $18::text::text[], $19::bytea[]);
 
--- name: commit_group_once
+-- name: commit_group_idempotent
 SELECT log_size, token_hash, token_id, integration_id, client_id, state, repeat_place,
        first_batch_id, first_sha256
   FROM journal.commit_group_once(
@@ -27,13 +27,13 @@ SELECT log_size, token_hash, token_id, integration_id, client_id, state, repeat_
            $16::text::text[], $17::text::text[], $18::text::text[], $19::bytea[], $20::bytea[],
            $21::text::int[]);
 
--- name: repeats_of
+-- name: first_batches
 SELECT g.place::int AS repeat_place, r.batch_id AS first_batch_id, r.body_sha256 AS first_sha256
   FROM unnest($1::int[], $2::text[], $3::bytea[]) WITH ORDINALITY
        AS g (integration_id, endpoint, known_by, place)
   JOIN journal.repeats r USING (integration_id, endpoint, known_by);
 
--- name: is_written
+-- name: is_committed
 -- Of a group whose connection broke: a group is written whole or not at all.
 SELECT EXISTS (SELECT FROM journal.receipts WHERE batch_id = ANY ($1::uuid[]));
 
@@ -45,7 +45,7 @@ UNION ALL
 SELECT token_id, integration_id, NULL, 'revoked'
   FROM tokens.retired_tokens WHERE token_hash = $1;
 
--- name: tokens_of
+-- name: tokens_of_integrations
 SELECT token_hash, token_id, integration_id, client_id, state
   FROM tokens.active_tokens WHERE integration_id = ANY ($1::int[]);
 
@@ -56,7 +56,7 @@ SELECT token_hash, token_id, integration_id, client_id, state
 -- name: log_size
 SELECT size FROM ledger.head;
 
--- name: note_uses
+-- name: upsert_token_uses
 -- In one order, so that two programs never wait for each other.
 INSERT INTO journal.token_use AS u (token_id, integration_id, first_used_at, first_peer,
                                     last_used_at, last_peer)
@@ -72,7 +72,7 @@ ON CONFLICT (token_id) DO UPDATE
                         THEN excluded.last_peer ELSE u.last_peer END,
        last_used_at = greatest(u.last_used_at, excluded.last_used_at);
 
--- name: note_refusals
+-- name: upsert_refusals
 INSERT INTO journal.refusals AS r (minute, reason, integration_id, token_id, first_at, last_at,
                                    requests, bytes, last_peer)
 SELECT minute, reason, integration_id, token_id, first_at, last_at, requests, bytes, last_peer
@@ -89,13 +89,13 @@ ON CONFLICT (minute, reason, integration_id, token_id) DO UPDATE
        requests = r.requests + excluded.requests,
        bytes = r.bytes + excluded.bytes;
 
--- name: forget_repeats
+-- name: delete_expired_idempotency_keys
 WITH old AS (SELECT ctid FROM journal.repeats WHERE until < $1 ORDER BY until LIMIT $2::int),
      gone AS (DELETE FROM journal.repeats WHERE ctid = ANY (ARRAY (SELECT ctid FROM old))
               RETURNING 1)
 SELECT count(*)::int FROM gone;
 
--- name: forget_refusals
+-- name: delete_old_refusals
 WITH old AS (SELECT ctid FROM journal.refusals WHERE minute < $1 ORDER BY minute LIMIT $2::int),
      gone AS (DELETE FROM journal.refusals WHERE ctid = ANY (ARRAY (SELECT ctid FROM old))
               RETURNING 1)

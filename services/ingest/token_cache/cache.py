@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from services.ingest.admission import Token
-from services.ingest.reporting.usage_stats import NOBODY, Whose
+from services.ingest.admission import UNKNOWN_OWNER, Token, TokenOwner
 
 TOKENS_MAX = 65_536
-ABSENT_MAX = 10_000
+NEGATIVE_ENTRIES_MAX = 10_000
 
 
-class Absent(NamedTuple):
+class NegativeEntry(NamedTuple):
     """No active token, as the store said: revoked, or never made (``whose`` is nobody)."""
 
-    whose: Whose
+    owner: TokenOwner
 
     @property
     def revoked(self) -> bool:
-        return self.whose != NOBODY
+        return self.owner != UNKNOWN_OWNER
 
 
-class Beliefs:
+class TokenCache:
     """Rows that the store showed. They may let a request go on, and no more.
 
     What they would let in or refuse is so only when the group's transaction finds them true.
@@ -34,55 +33,57 @@ class Beliefs:
         # Whether changes are heard of (mirror.py).
         self.listening = False
         # Whether every active token was here, when they were last read.
-        self.whole = False
+        self.complete = False
         # Grows with everything that is heard: what was asked before may not be so any more.
-        self.news = 0
+        self.generation = 0
         self._tokens: dict[bytes, Token] = {}
-        self._absent: dict[bytes, Absent] = {}
+        self._negative: dict[bytes, NegativeEntry] = {}
 
-    def of(self, token_hash: bytes) -> Token | None:
+    def get(self, token_hash: bytes) -> Token | None:
         """None: not known, which a group takes for not there, and is told if that is wrong."""
         return self._tokens.get(token_hash)
 
-    def knows(self, token_hash: bytes) -> bool:
+    def contains(self, token_hash: bytes) -> bool:
         """Whether a token of this hash was there a moment ago."""
         return token_hash in self._tokens
 
-    def absent(self, token_hash: bytes) -> Absent | None:
+    def negative_entry(self, token_hash: bytes) -> NegativeEntry | None:
         """None: nobody was told so lately."""
-        return self._absent.get(token_hash)
+        return self._negative.get(token_hash)
 
-    def whose(self, token_hash: bytes) -> Whose:
+    def owner_of(self, token_hash: bytes) -> TokenOwner:
         if token := self._tokens.get(token_hash):
-            return Whose(token.integration_id, token.token_id)
-        absent = self._absent.get(token_hash)
-        return NOBODY if absent is None else absent.whose
+            return TokenOwner(token.integration_id, token.token_id)
+        absent = self._negative.get(token_hash)
+        return UNKNOWN_OWNER if absent is None else absent.owner
 
-    def learn(self, rows: Iterable[tuple[bytes, Token | None]]) -> None:
+    def put(self, rows: Iterable[tuple[bytes, Token | None]]) -> None:
         for token_hash, token in rows:
             self._tokens.pop(token_hash, None)
             if token is not None:
                 self._tokens[token_hash] = token
-                self._absent.pop(token_hash, None)
+                self._negative.pop(token_hash, None)
         while len(self._tokens) > TOKENS_MAX:
-            self.whole = False
+            self.complete = False
             del self._tokens[next(iter(self._tokens))]
 
-    def learn_absent(self, token_hash: bytes, absent: Absent, *, news: int) -> None:
+    def put_negative(self, token_hash: bytes, entry: NegativeEntry, *, generation: int) -> None:
         """``news`` as it was before the store was asked."""
         self._tokens.pop(token_hash, None)
-        if not self.listening or news != self.news:
+        if not self.listening or generation != self.generation:
             return
-        self._absent[token_hash] = absent
-        if len(self._absent) > ABSENT_MAX:
-            del self._absent[next(iter(self._absent))]
+        self._negative[token_hash] = entry
+        if len(self._negative) > NEGATIVE_ENTRIES_MAX:
+            del self._negative[next(iter(self._negative))]
 
-    def heard(self) -> None:
+    def invalidate(self) -> None:
         """A token changed, or may have: what was not there may be there now."""
-        self.news += 1
-        self._absent.clear()
+        self.generation += 1
+        self._negative.clear()
 
-    def replace(self, integration_ids: Collection[int], tokens: Mapping[bytes, Token]) -> None:
+    def replace_integrations(
+        self, integration_ids: Collection[int], tokens: Mapping[bytes, Token]
+    ) -> None:
         """``tokens`` are all that these integrations have."""
         gone = [
             token_hash
@@ -91,8 +92,8 @@ class Beliefs:
         ]
         for token_hash in gone:
             del self._tokens[token_hash]
-        self.learn(tokens.items())
+        self.put(tokens.items())
 
-    def replace_all(self, tokens: dict[bytes, Token], *, whole: bool) -> None:
+    def replace_all(self, tokens: dict[bytes, Token], *, complete: bool) -> None:
         self._tokens = tokens
-        self.whole = whole
+        self.complete = complete

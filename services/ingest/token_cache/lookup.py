@@ -13,9 +13,8 @@ from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
 from protocol.refusals.edge import NotAuthorized, RevokedTokenUsed, TokenUnknown
-from services.ingest.admission import ASSUMED_ACTIVE, Token
-from services.ingest.reporting.usage_stats import NOBODY, Whose
-from services.ingest.token_cache.cache import Absent, Beliefs
+from services.ingest.admission import ASSUMED_ACTIVE, UNKNOWN_OWNER, Token, TokenOwner
+from services.ingest.token_cache.cache import NegativeEntry, TokenCache
 from services.receiving.memory_budget import unavailable
 from services.runtime.database import AWAY
 
@@ -28,52 +27,52 @@ class TokenLookup:
     """``mirror_decides``: while the store cannot be reached, by what is remembered."""
 
     def __init__(
-        self, pool: Pool[Record], beliefs: Beliefs, *, mirror_decides: bool = False
+        self, pool: Pool[Record], cache: TokenCache, *, cache_when_unavailable: bool = False
     ) -> None:
         self._pool = pool
-        self._beliefs = beliefs
+        self._cache = cache
         self._query = load_queries("services.ingest")["look_up_token"]
-        self._mirror_decides = mirror_decides
+        self._cache_when_unavailable = cache_when_unavailable
         # Whether a token of this hash was there a moment ago.
-        self.believes = beliefs.knows
+        self.believes = cache.contains
 
     async def find(self, token_hash: bytes) -> Token:
         """Raises TokenUnknown, TokenRevoked, and ServiceUnavailable when nobody can say."""
-        absent = self._beliefs.absent(token_hash)
-        if absent is None:
-            news = self._beliefs.news
+        entry = self._cache.negative_entry(token_hash)
+        if entry is None:
+            generation = self._cache.generation
             try:
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
                     row = await self._pool.fetchrow(self._query, token_hash)
             except AWAY:
-                return self._find_while_away(token_hash)
+                return self._find_in_cache(token_hash)
             if row is not None and row["state"] != _REVOKED:
                 token = Token(*row)
-                self._beliefs.learn([(token_hash, token)])
+                self._cache.put([(token_hash, token)])
                 return token
-            absent = Absent(
-                NOBODY if row is None else Whose(row["integration_id"], row["token_id"])
+            entry = NegativeEntry(
+                UNKNOWN_OWNER if row is None else TokenOwner(row["integration_id"], row["token_id"])
             )
-            self._beliefs.learn_absent(token_hash, absent, news=news)
-        raise _refusal(absent)
+            self._cache.put_negative(token_hash, entry, generation=generation)
+        raise _refusal(entry)
 
-    def _find_while_away(self, token_hash: bytes) -> Token:
-        if not self._mirror_decides:
+    def _find_in_cache(self, token_hash: bytes) -> Token:
+        if not self._cache_when_unavailable:
             raise unavailable() from None
-        token = self._beliefs.of(token_hash)
+        token = self._cache.get(token_hash)
         if token is not None:
             return token
-        if self._beliefs.whole:
+        if self._cache.complete:
             raise TokenUnknown
         return ASSUMED_ACTIVE
 
-    def whose(self, token_hash: bytes) -> Whose:
+    def owner_of(self, token_hash: bytes) -> TokenOwner:
         """As far as is remembered."""
-        return self._beliefs.whose(token_hash)
+        return self._cache.owner_of(token_hash)
 
 
-def _refusal(absent: Absent) -> NotAuthorized:
-    return RevokedTokenUsed(*absent.whose) if absent.revoked else TokenUnknown()
+def _refusal(entry: NegativeEntry) -> NotAuthorized:
+    return RevokedTokenUsed(*entry.owner) if entry.revoked else TokenUnknown()
 
 
 class PresentedToken:
@@ -86,13 +85,13 @@ class PresentedToken:
         self._lookup = lookup
         self._found: Token | None = None
 
-    async def found(self) -> Token:
+    async def look_up(self) -> Token:
         """Raises TokenUnknown or TokenRevoked."""
         if self._found is None:
             self._found = await self._lookup.find(self.hash)
         return self._found
 
-    async def found_gone(self) -> None:
+    async def look_up_missing(self) -> None:
         """When a group has found no such token: raises which kind of not there it is."""
         self._found = None
-        await self.found()
+        await self.look_up()

@@ -10,9 +10,9 @@ import pytest
 from asyncpg import Connection, Pool, Record
 
 from protocol.token_text import token_text
-from services.ingest.admission import Token
-from services.ingest.reporting.usage_stats import Counts, Whose
-from services.ingest.reporting.usage_writer import Bookkeeping
+from services.ingest.admission import Token, TokenOwner
+from services.ingest.reporting.usage_stats import UsageStats
+from services.ingest.reporting.usage_writer import UsageWriter
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
 from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
@@ -159,18 +159,18 @@ async def connections(shared_url: RoleUrl) -> AsyncGenerator[Pool[Record]]:
         yield opened
 
 
-def books_of(connections: Pool[Record], counts: Counts, *, keep_days: int = 90) -> Bookkeeping:
-    return Bookkeeping(connections, counts, clock=SystemClock(), keep_refusals_days=keep_days)
+def books_of(connections: Pool[Record], counts: UsageStats, *, keep_days: int = 90) -> UsageWriter:
+    return UsageWriter(connections, counts, clock=SystemClock(), keep_refusals_days=keep_days)
 
 
 async def test_what_is_written_twice_is_added(
     connections: Pool[Record], owner: Connection[Record], integration: CreatedIntegration
 ) -> None:
     """Two programs count the same minute, and each writes more than once."""
-    whose = Whose(integration.integration_id, None)
+    whose = TokenOwner(integration.integration_id, None)
     for moment, peer in ((NOON + SECOND, "::2"), (NOON, "::1"), (NOON + 2 * SECOND, "::3")):
-        counts = Counts()
-        counts.refused("records_refused", whose, now=moment, body_bytes=5, peer=peer)
+        counts = UsageStats()
+        counts.add_refusal("records_refused", whose, now=moment, body_bytes=5, peer=peer)
         await books_of(connections, counts).write()
 
     rows = await owner.fetch(
@@ -185,9 +185,9 @@ async def test_what_is_written_twice_is_added(
 async def test_counts_survive_a_database_that_is_away(
     shared_url: RoleUrl, owner: Connection[Record], integration: CreatedIntegration
 ) -> None:
-    counts = Counts()
+    counts = UsageStats()
     token = Token(10**9 + integration.integration_id, integration.integration_id, 1, "active")
-    counts.used([(token, None, NOON)])
+    counts.add_uses([(token, None, NOON)])
     async with (
         Cable(shared_url("pushgate_ingest")).laid() as cable,
         pool(cable.url, application_name="test books", connections_max=1) as connections,
@@ -207,14 +207,14 @@ async def test_counts_survive_a_database_that_is_away(
 async def test_old_refusals_are_forgotten(
     connections: Pool[Record], owner: Connection[Record], integration: CreatedIntegration
 ) -> None:
-    now, counts = SystemClock().now(), Counts()
-    whose = Whose(integration.integration_id, None)
+    now, counts = SystemClock().now(), UsageStats()
+    whose = TokenOwner(integration.integration_id, None)
     for days in (0, 6, 8):
         moment = now - timedelta(days=days)
-        counts.refused("records_refused", whose, now=moment, body_bytes=1, peer=None)
+        counts.add_refusal("records_refused", whose, now=moment, body_bytes=1, peer=None)
     books = books_of(connections, counts, keep_days=7)
     await books.write()
-    await books.forget()
+    await books.delete_expired()
 
     kept = await owner.fetch(
         "SELECT first_at FROM journal.refusals WHERE integration_id = $1 ORDER BY 1",

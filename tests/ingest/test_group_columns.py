@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.ids import new_batch_ids
-from services.ingest.commit.columns import Arrivals
+from services.ingest.commit.columns import ReceiptTimes
 from services.journal.bodies import compress, decompress, encode_body
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @given(st.lists(st.tuples(st.integers(-3600, 3600), st.integers(0, 300)), min_size=1))
 def test_times_of_receipt_grow_whatever_the_clock_does(groups: list[tuple[int, int]]) -> None:
-    arrivals = Arrivals()
+    arrivals = ReceiptTimes()
     given_out = [
         moment
         for jump, count in groups
@@ -29,7 +29,7 @@ def test_times_of_receipt_grow_whatever_the_clock_does(groups: list[tuple[int, i
 
 
 def test_a_clock_that_goes_forward_is_believed() -> None:
-    arrivals = Arrivals()
+    arrivals = ReceiptTimes()
     arrivals.next(NOON, 3)
     later = NOON + timedelta(seconds=1)
 

@@ -10,10 +10,9 @@ import structlog
 from events.ids import new_batch_id
 from protocol.refusals.edge import TokenUnknown
 from protocol.validation import Validated
-from services.ingest.admission import Token
+from services.ingest.admission import Token, TokenOwner
 from services.ingest.commit.columns import Candidate
-from services.ingest.reporting.access_log import LINES_MAX, PushLines
-from services.ingest.reporting.usage_stats import Whose
+from services.ingest.reporting.access_log import LINES_MAX, AccessLog
 from services.runtime.clock import SystemClock
 
 CLOCK = SystemClock()
@@ -27,20 +26,20 @@ def plain_logs() -> Iterator[None]:
         yield
 
 
-async def told(lines: PushLines, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+async def told(lines: AccessLog, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     lines.write()
     return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line[0] == "{"]
 
 
 async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = PushLines(CLOCK)
+    lines = AccessLog(CLOCK)
     token = Token(token_id=9, integration_id=4, client_id=1, state="active")
     now = CLOCK.now()
     batch_id = new_batch_id(1)
     candidate = Candidate(
         token_hash=b"",
         endpoint="batch",
-        checked=Validated(3, (("customers", 3),), None, None, None),
+        validated=Validated(3, (("customers", 3),), None, None, None),
         media_type="application/json",
         body=b"{}",
         body_bytes=77,
@@ -69,9 +68,9 @@ async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> N
 
 
 async def test_a_refused_push_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = PushLines(CLOCK)
+    lines = AccessLog(CLOCK)
 
-    lines.refused(TokenUnknown(), endpoint="push", request_id=None, whose=Whose(4, None))
+    lines.refused(TokenUnknown(), endpoint="push", request_id=None, owner=TokenOwner(4, None))
     (line,) = await told(lines, capsys)
 
     assert (line["event"], line["integration_id"], line["status"], line["code"]) == (
@@ -83,10 +82,10 @@ async def test_a_refused_push_is_told_with_its_reason(capsys: pytest.CaptureFixt
 
 
 async def test_a_flood_is_told_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = PushLines(CLOCK)
+    lines = AccessLog(CLOCK)
 
     for _ in range(LINES_MAX + 5):
-        lines.refused(TokenUnknown(), endpoint="push", request_id=None, whose=Whose(4, None))
+        lines.refused(TokenUnknown(), endpoint="push", request_id=None, owner=TokenOwner(4, None))
     lines.write()
     said = capsys.readouterr().out
 

@@ -4,16 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.ingest.admission import Token
+from services.ingest.admission import UNKNOWN_OWNER, Token, TokenOwner
 from services.ingest.reporting import usage_stats as counting
 from services.ingest.reporting.usage_stats import (
-    KINDS_A_MINUTE_MAX,
-    NOBODY,
-    Counts,
-    Kind,
-    Refused,
-    Use,
-    Whose,
+    REFUSAL_KEYS_PER_MINUTE_MAX,
+    RefusalCount,
+    RefusalKey,
+    TokenUse,
+    UsageStats,
 )
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -23,63 +21,66 @@ TOKEN = Token(token_id=9, integration_id=4, client_id=1, state="active")
 
 
 def refuse(
-    counts: Counts,
+    counts: UsageStats,
     reason: str = "token_unknown",
-    whose: Whose = NOBODY,
+    whose: TokenOwner = UNKNOWN_OWNER,
     *,
     now: datetime = NOON,
     peer: str | None = None,
 ) -> None:
-    counts.refused(reason, whose, now=now, body_bytes=10, peer=peer)
+    counts.add_refusal(reason, whose, now=now, body_bytes=10, peer=peer)
 
 
 def test_requests_of_one_kind_in_one_minute_are_one_row() -> None:
-    counts = Counts()
+    counts = UsageStats()
     refuse(counts, peer="::1", now=NOON + SECOND)
     refuse(counts, peer="::2", now=NOON + 2 * SECOND)
     refuse(counts, "token_mangled")
-    refuse(counts, whose=Whose(4, 9))
+    refuse(counts, whose=TokenOwner(4, 9))
     refuse(counts, now=NOON + MINUTE)
 
     refusals = counts.take().refusals
 
     assert len(refusals) == 4
-    assert refusals[Kind(NOON, "token_unknown", NOBODY)] == Refused(
+    assert refusals[RefusalKey(NOON, "token_unknown", UNKNOWN_OWNER)] == RefusalCount(
         NOON + SECOND, NOON + 2 * SECOND, 2, 20, "::2"
     )
 
 
 def test_kinds_over_the_limit_of_a_minute_are_counted_under_their_reason() -> None:
     """Also when they were written meanwhile: the limit is one of rows in the table."""
-    counts = Counts()
-    for token_id in range(KINDS_A_MINUTE_MAX - 1):
-        refuse(counts, whose=Whose(1, token_id))
+    counts = UsageStats()
+    for token_id in range(REFUSAL_KEYS_PER_MINUTE_MAX - 1):
+        refuse(counts, whose=TokenOwner(1, token_id))
     first = counts.take().refusals
-    for token_id in range(KINDS_A_MINUTE_MAX + 10):
-        refuse(counts, whose=Whose(1, token_id))
+    for token_id in range(REFUSAL_KEYS_PER_MINUTE_MAX + 10):
+        refuse(counts, whose=TokenOwner(1, token_id))
     second = counts.take().refusals
 
-    assert len(first.keys() | second.keys()) == KINDS_A_MINUTE_MAX + 1
-    assert second[Kind(NOON, "token_unknown", NOBODY)].requests == 10
+    assert len(first.keys() | second.keys()) == REFUSAL_KEYS_PER_MINUTE_MAX + 1
+    assert second[RefusalKey(NOON, "token_unknown", UNKNOWN_OWNER)].requests == 10
 
 
 def test_the_next_minute_has_its_own_limit() -> None:
-    counts = Counts()
-    for token_id in range(KINDS_A_MINUTE_MAX + 1):
-        refuse(counts, whose=Whose(1, token_id))
-    refuse(counts, whose=Whose(1, KINDS_A_MINUTE_MAX), now=NOON + MINUTE)
+    counts = UsageStats()
+    for token_id in range(REFUSAL_KEYS_PER_MINUTE_MAX + 1):
+        refuse(counts, whose=TokenOwner(1, token_id))
+    refuse(counts, whose=TokenOwner(1, REFUSAL_KEYS_PER_MINUTE_MAX), now=NOON + MINUTE)
 
-    assert Kind(NOON + MINUTE, "token_unknown", Whose(1, KINDS_A_MINUTE_MAX)) in counts.take()[1]
+    assert (
+        RefusalKey(NOON + MINUTE, "token_unknown", TokenOwner(1, REFUSAL_KEYS_PER_MINUTE_MAX))
+        in counts.take()[1]
+    )
 
 
 def test_what_waits_for_the_database_is_bounded_for_as_long_as_it_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(counting, "REFUSALS_KEPT_MAX", 5)
-    counts = Counts()
+    monkeypatch.setattr(counting, "REFUSAL_ROWS_MAX", 5)
+    counts = UsageStats()
     for minute in range(100):
         refuse(counts, now=NOON + minute * MINUTE)
-        counts.put_back(counts.take())
+        counts.restore(counts.take())
 
     refusals = counts.take().refusals
 
@@ -88,22 +89,24 @@ def test_what_waits_for_the_database_is_bounded_for_as_long_as_it_is_away(
 
 
 def test_the_first_and_the_last_use_are_kept() -> None:
-    counts = Counts()
-    counts.used([(TOKEN, "::1", NOON), (TOKEN, "::2", NOON + SECOND)])
+    counts = UsageStats()
+    counts.add_uses([(TOKEN, "::1", NOON), (TOKEN, "::2", NOON + SECOND)])
     taken = counts.take()
-    counts.used([(TOKEN, "::3", NOON + MINUTE)])
-    counts.put_back(taken)
+    counts.add_uses([(TOKEN, "::3", NOON + MINUTE)])
+    counts.restore(taken)
 
-    assert counts.take().uses == {9: Use(4, NOON, "::1", NOON + MINUTE, "::3")}
+    assert counts.take().uses == {9: TokenUse(4, NOON, "::1", NOON + MINUTE, "::3")}
 
 
 def test_what_is_put_back_is_added_to_what_came_since() -> None:
-    counts = Counts()
+    counts = UsageStats()
     refuse(counts, peer="::1")
     taken = counts.take()
     refuse(counts, now=NOON + SECOND, peer="::2")
-    counts.put_back(taken)
+    counts.restore(taken)
 
     assert counts.take().refusals == {
-        Kind(NOON, "token_unknown", NOBODY): Refused(NOON, NOON + SECOND, 2, 20, "::2")
+        RefusalKey(NOON, "token_unknown", UNKNOWN_OWNER): RefusalCount(
+            NOON, NOON + SECOND, 2, 20, "::2"
+        )
     }

@@ -16,9 +16,9 @@ from protocol.validation import Validated
 from services.ingest.commit.columns import Candidate
 from services.ingest.commit.committer import GROUP_REQUESTS_MAX, GroupCommitter
 from services.ingest.commit.transaction import GroupTransaction
-from services.ingest.reporting.access_log import PushLines
-from services.ingest.reporting.usage_stats import Counts
-from services.ingest.token_cache.cache import Beliefs
+from services.ingest.reporting.access_log import AccessLog
+from services.ingest.reporting.usage_stats import UsageStats
+from services.ingest.token_cache.cache import TokenCache
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.runtime.lifecycle import Lifecycle, background
@@ -38,7 +38,7 @@ def committer(shared_url: RoleUrl) -> GroupCommitter:
     clock = SystemClock()
     return GroupCommitter(
         open_connection,
-        GroupTransaction(Beliefs(), PushLines(clock), Counts(), clock=clock),
+        GroupTransaction(TokenCache(), AccessLog(clock), UsageStats(), clock=clock),
         outcome_seconds_max=10,
     )
 
@@ -49,7 +49,7 @@ def candidate(
     return Candidate(
         token_hash=token_hash(token),
         endpoint="push",
-        checked=Validated(records, (("customers", records),), None, None, None),
+        validated=Validated(records, (("customers", records),), None, None, None),
         media_type="application/json",
         body=body,
         body_bytes=max(1, len(body)),
@@ -141,7 +141,7 @@ async def test_a_fault_of_ours_is_refused_so_that_a_resend_helps(
     clock = SystemClock()
     committer = GroupCommitter(
         functools.partial(connect, shared_url("pushgate_ingest"), application_name="test"),
-        _ReadOnly(Beliefs(), PushLines(clock), Counts(), clock=clock),
+        _ReadOnly(TokenCache(), AccessLog(clock), UsageStats(), clock=clock),
         outcome_seconds_max=10,
     )
     outcomes = await settle(committer, [candidate(text_of(integration))])

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from protocol.token_text import token_hash
-from services.ingest.admission import Token
-from services.ingest.reporting.usage_stats import NOBODY
-from services.ingest.token_cache.cache import ABSENT_MAX, TOKENS_MAX, Absent, Beliefs
+from services.ingest.admission import UNKNOWN_OWNER, Token
+from services.ingest.token_cache.cache import (
+    NEGATIVE_ENTRIES_MAX,
+    TOKENS_MAX,
+    NegativeEntry,
+    TokenCache,
+)
 from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
 from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
 from services.tokens.use_cases.permissions import Caller
@@ -78,47 +82,47 @@ HASH = token_hash("at_")
 
 
 def test_what_was_not_there_is_forgotten_with_every_change() -> None:
-    beliefs = Beliefs()
+    beliefs = TokenCache()
     beliefs.listening = True
-    beliefs.learn_absent(HASH, Absent(NOBODY), news=beliefs.news)
-    assert beliefs.absent(HASH) is not None
-    beliefs.heard()
+    beliefs.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=beliefs.generation)
+    assert beliefs.negative_entry(HASH) is not None
+    beliefs.invalidate()
 
-    assert beliefs.absent(HASH) is None
+    assert beliefs.negative_entry(HASH) is None
 
 
 def test_an_answer_from_before_the_last_change_is_not_remembered() -> None:
     """The store was asked, a token was generated, and only then its answer arrived."""
-    beliefs = Beliefs()
+    beliefs = TokenCache()
     beliefs.listening = True
-    before = beliefs.news
-    beliefs.heard()
-    beliefs.learn_absent(HASH, Absent(NOBODY), news=before)
+    before = beliefs.generation
+    beliefs.invalidate()
+    beliefs.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=before)
 
-    assert beliefs.absent(HASH) is None
+    assert beliefs.negative_entry(HASH) is None
 
 
 def test_what_is_not_there_is_not_remembered_while_nobody_listens() -> None:
-    beliefs = Beliefs()
-    beliefs.learn_absent(HASH, Absent(NOBODY), news=beliefs.news)
+    beliefs = TokenCache()
+    beliefs.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=beliefs.generation)
 
-    assert beliefs.absent(HASH) is None
+    assert beliefs.negative_entry(HASH) is None
 
 
 def test_what_is_remembered_as_not_there_is_bounded() -> None:
-    beliefs = Beliefs()
+    beliefs = TokenCache()
     beliefs.listening = True
-    hashes = [token_hash(f"at_{n}") for n in range(ABSENT_MAX + 1)]
+    hashes = [token_hash(f"at_{n}") for n in range(NEGATIVE_ENTRIES_MAX + 1)]
     for each in hashes:
-        beliefs.learn_absent(each, Absent(NOBODY), news=beliefs.news)
+        beliefs.put_negative(each, NegativeEntry(UNKNOWN_OWNER), generation=beliefs.generation)
 
-    assert [beliefs.absent(hashes[n]) is None for n in (0, 1, -1)] == [True, False, False]
+    assert [beliefs.negative_entry(hashes[n]) is None for n in (0, 1, -1)] == [True, False, False]
 
 
 def test_what_is_believed_is_bounded() -> None:
-    beliefs = Beliefs()
+    beliefs = TokenCache()
     token = Token(token_id=1, integration_id=1, client_id=1, state="active")
     hashes = [token_hash(f"at_{n}") for n in range(TOKENS_MAX + 10)]
-    beliefs.learn((each, token) for each in hashes)
+    beliefs.put((each, token) for each in hashes)
 
-    assert [beliefs.of(hashes[n]) for n in (0, 9, 10, -1)] == [None, None, token, token]
+    assert [beliefs.get(hashes[n]) for n in (0, 9, 10, -1)] == [None, None, token, token]

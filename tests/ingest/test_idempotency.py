@@ -15,10 +15,10 @@ from protocol.token_text import token_hash
 from protocol.validation import Validated
 from services.ingest.commit.columns import Candidate
 from services.ingest.commit.transaction import GroupTransaction
-from services.ingest.idempotency import Repeatable
-from services.ingest.reporting.access_log import PushLines
-from services.ingest.reporting.usage_stats import Counts
-from services.ingest.token_cache.cache import Beliefs
+from services.ingest.idempotency import IdempotencyKey
+from services.ingest.reporting.access_log import AccessLog
+from services.ingest.reporting.usage_stats import UsageStats
+from services.ingest.token_cache.cache import TokenCache
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
@@ -216,12 +216,12 @@ async def test_a_group_that_is_asked_about_says_what_it_did(
     """It was committed, its connection broke, and it is sent again with the same ids."""
     assert integration.token is not None
     clock = SystemClock()
-    transaction = GroupTransaction(Beliefs(), PushLines(clock), Counts(), clock=clock)
+    transaction = GroupTransaction(TokenCache(), AccessLog(clock), UsageStats(), clock=clock)
     hashed = token_hash(integration.token.access_token)
-    new = candidate(hashed, b"new", Repeatable(b"n" * 32, 60))
-    named = candidate(hashed, b"first", Repeatable(b"k" * 32, 60))
-    reused = candidate(hashed, b"second", Repeatable(b"k" * 32, 60))
-    again = candidate(hashed, b"first", Repeatable(b"k" * 32, 60))
+    new = candidate(hashed, b"new", IdempotencyKey(b"n" * 32, 60))
+    named = candidate(hashed, b"first", IdempotencyKey(b"k" * 32, 60))
+    reused = candidate(hashed, b"second", IdempotencyKey(b"k" * 32, 60))
+    again = candidate(hashed, b"first", IdempotencyKey(b"k" * 32, 60))
     connection = await connect(shared_url("pushgate_ingest"), application_name="test")
     await transaction.prepare(connection)
     assert await transaction.commit(connection, [named]) == [None]
@@ -229,7 +229,7 @@ async def test_a_group_that_is_asked_about_says_what_it_did(
     attempt = transaction._attempt(group)
 
     committed = await transaction._send(connection, attempt)
-    settled = await transaction.settle(connection, attempt)
+    settled = await transaction.resolve(connection, attempt)
     await connection.close()
 
     assert committed is not None
@@ -243,15 +243,15 @@ async def test_a_group_that_is_asked_about_says_what_it_did(
     assert await journal.count() == 2 + others
 
 
-def candidate(hashed: bytes, body: bytes, repeatable: Repeatable | None) -> Candidate:
+def candidate(hashed: bytes, body: bytes, repeatable: IdempotencyKey | None) -> Candidate:
     return Candidate(
         token_hash=hashed,
         endpoint="batch",
-        checked=Validated(1, (("t", 1),), None, None, None),
+        validated=Validated(1, (("t", 1),), None, None, None),
         media_type="application/json",
         body=body,
         body_bytes=len(body),
         body_sha256=hashlib.sha256(body).digest(),
         peer=None,
-        repeatable=repeatable,
+        idempotency_key=repeatable,
     )
