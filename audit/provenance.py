@@ -15,7 +15,7 @@ from asyncpg import Connection, Record
 
 from services.loader.schema.identifiers import RECEIVED_AT, quote_identifier, quote_qualified
 
-Destination: TypeAlias = "Connection[Record]"
+DestinationReader: TypeAlias = "Connection[Record]"
 
 _PRIMARY_KEY = """
 SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type
@@ -37,7 +37,7 @@ class WrittenRow(NamedTuple):
 
 
 async def rows_received_at(
-    destination: Destination, schema: str, table: str, *, moments: Sequence[datetime]
+    destination: DestinationReader, schema: str, table: str, *, moments: Sequence[datetime]
 ) -> list[WrittenRow]:
     """Those that are still as a receipt of one of these moments left them; reads the table whole.
 
@@ -56,7 +56,7 @@ async def rows_received_at(
 
 
 async def row_with_key(
-    destination: Destination, schema: str, table: str, *, key: Sequence[str]
+    destination: DestinationReader, schema: str, table: str, *, key: Sequence[str]
 ) -> WrittenRow:
     """By its primary key, values in the key's order and as texts; raises NoSuchRow."""
     qualified = quote_qualified(schema, table)

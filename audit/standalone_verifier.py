@@ -1,13 +1,13 @@
-"""Verify an export of a Pushgate event log without Pushgate, its makers, or a network.
+"""Verify an export of a Pushgate event log without Pushgate, its operator, or a network.
 
     python verify.py EXPORT CHECKPOINT KEY [--previous F] [--checkpoints F] [--receipts F] [--whole]
 
-EXPORT has one event a line. SHA-256 of a zero byte and the line is a leaf of the Merkle tree (RFC
-6962) whose size and root the CHECKPOINT signs (C2SP tlog-checkpoint, Ed25519). KEY is the verifier
-key, text or file. --previous: a checkpoint kept from an earlier time, which this log has to extend.
---checkpoints: older ones, which tell where a change begins. --receipts: one receipt a line, held to
-the seals in it. Hashes stand for what is not shown, unless --whole. Exit code: 0 verified, 1 not, 2
-a file is not there. Needs Python 3.11 and the package `cryptography`, no more: here is all of it.
+EXPORT has one event per line. SHA-256 of a zero byte and a line is a leaf of the Merkle tree (RFC
+6962); CHECKPOINT signs the size and root of that tree (C2SP tlog-checkpoint, Ed25519). KEY is the
+verifier key, text or file. --previous: an earlier checkpoint, which this log must extend.
+--checkpoints: older ones, which show where a change begins. --receipts: one receipt per line, to be
+checked against the seals. Unless --whole, a hash may replace what you may not see. Exit codes:
+0 verified, 1 not, 2 a file is missing. Needs Python 3.11 and the package `cryptography`, no more.
 """
 
 import argparse
@@ -30,7 +30,7 @@ HIDDEN = re.compile(rb'{["a-z:.,0-9]+,"leaf_hash":"(\w{64})"}\n?')
 TIME = slice(63, 90)  # "time":"2026-11-23T12:00:00.000001Z",
 
 
-class Checkpoint(NamedTuple):
+class TreeHead(NamedTuple):
     origin: str
     size: int
     root: bytes
@@ -40,11 +40,7 @@ class Checkpoint(NamedTuple):
 
 
 class NotVerified(Exception):
-    """``first_bad``: the lowest number, of an event or a receipt, that nothing vouches for."""
-
-    def __init__(self, verdict: str, why: str, first_bad: int | None = None) -> None:
-        super().__init__(why)
-        self.verdict, self.first_bad = verdict, first_bad
+    """The verdict, why, and the lowest number of an event or receipt that is not proven, if any."""
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
@@ -73,19 +69,19 @@ def root_of(leaves: list[bytes]) -> bytes:
     return level[0] if level else sha256(b"").digest()
 
 
-def key_id(origin: str, public_key: bytes) -> bytes:
-    return sha256(origin.encode() + b"\n\x01" + public_key).digest()[:4]
+def key_id(origin: str, public_key: bytes) -> str:
+    return sha256(origin.encode() + b"\n\x01" + public_key).hexdigest()[:8]
 
 
 def read_key(text: str) -> bytes:
     """The public key of name+id+base64. Its name is the log's origin, which a restore changes."""
     match = KEY.fullmatch(text.strip())
-    if match and key_id(match[1], public_key := base64.b64decode(match[3])[1:]).hex() == match[2]:
+    if match and key_id(match[1], public_key := base64.b64decode(match[3])[1:]) == match[2]:
         return public_key
     raise NotVerified("wrong_key", "the verifier key was mistyped: it is name+id+base64")
 
 
-def open_note(note: str, public_key: bytes) -> Checkpoint | None:
+def open_note(note: str, public_key: bytes) -> TreeHead | None:
     """The checkpoint, if this key signed it. Signatures of others are passed over."""
     if (match := NOTE.fullmatch(note)) is None:
         return None
@@ -93,17 +89,17 @@ def open_note(note: str, public_key: bytes) -> Checkpoint | None:
     text = note[: match.start(4) - 1].encode()
     for _, name, encoded in (line.split(" ") for line in signatures.splitlines()):
         raw = base64.b64decode(encoded + "==")
-        if (name, raw[:4]) == (origin, key_id(origin, public_key)):
+        if (name, raw[:4].hex()) == (origin, key_id(origin, public_key)):
             try:
                 Ed25519PublicKey.from_public_bytes(public_key).verify(raw[4:], text)
             except InvalidSignature:
                 break
-            return Checkpoint(origin, int(size), base64.b64decode(root))
+            return TreeHead(origin, int(size), base64.b64decode(root))
     return None
 
 
 def verify_events(
-    export: Path, leaves: list[bytes], now: Checkpoint, old: Checkpoint | None, known: Iterable[Any]
+    export: Path, leaves: list[bytes], now: TreeHead, old: TreeHead | None, known: Iterable[Any]
 ) -> None:
     """Raises NotVerified unless these leaves are what is signed now, and was signed before."""
     if old and old.origin == now.origin and old.size > now.size:
@@ -132,7 +128,7 @@ def check_shown(export: Path) -> int:
     return hidden
 
 
-def check_restored(export: Path, old: Checkpoint, now: Checkpoint, *, extends: bool) -> None:
+def check_restored(export: Path, old: TreeHead, now: TreeHead, *, extends: bool) -> None:
     """A log of another origin has to say that it was restored, and where it goes on from."""
     for number, data in facts(export, "LogRestored"):
         same = data["old_size"] == old.size and data["old_root"] == old.root.hex()
@@ -151,9 +147,7 @@ def facts(export: Path, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, event["data"]
 
 
-def diagnose(
-    lines: list[bytes], leaves: list[bytes], now: Checkpoint, known: list[Checkpoint]
-) -> None:
+def diagnose(lines: list[bytes], leaves: list[bytes], now: TreeHead, known: list[TreeHead]) -> None:
     """Names what was done to lines whose root is not the signed one. Always raises."""
     numbers = [int(line[SEQUENCE]) if line[SEQUENCE].isdigit() else -1 for line in lines]
     order = sorted(range(len(lines)), key=numbers.__getitem__)
@@ -178,7 +172,7 @@ def diagnose(
     raise NotVerified("altered", why, good)
 
 
-def reject_if_only_reordered(leaves: list[bytes], order: list[int], now: Checkpoint) -> None:
+def reject_if_only_reordered(leaves: list[bytes], order: list[int], now: TreeHead) -> None:
     moved = [place for place, was in enumerate(order) if place != was]
     if moved and now.begins(leaves):
         raise NotVerified("reordered", "in another order these are the signed events", moved[0])
@@ -205,23 +199,33 @@ def verify_receipts(export: Path, receipts: Path, *, whole: bool) -> int:
 
 
 def verify(
-    export: Path, note: str, key: str, *, kept: str, marks: str, receipts: Path | None, whole: bool
+    export: Path,
+    note: str,
+    key: str,
+    previous: str,
+    checkpoints: str,
+    *,
+    receipts: Path | None,
+    whole: bool,
 ) -> dict[str, Any]:
     """The verdict and what it is about; does not raise for anything that the files hold."""
     found: dict[str, Any] = dict.fromkeys(("verdict", "size", "root", "key_id", "first_bad"))
     try:
         public_key = read_key(key)
-        now, old = open_note(note, public_key), open_note(kept, public_key)
-        if now is None or (kept and old is None):
+        now, old = open_note(note, public_key), open_note(previous, public_key)
+        if now is None or (previous and old is None):
             return found | {"verdict": "wrong_key", "why": "a checkpoint is not signed by this key"}
-        found |= {"size": now.size, "root": now.root.hex()}
-        found["key_id"] = key_id(now.origin, public_key).hex()
-        known = (open_note(match[0], public_key) for match in NOTE.finditer(marks))
+        found |= {
+            "size": now.size,
+            "root": now.root.hex(),
+            "key_id": key_id(now.origin, public_key),
+        }
+        known = (open_note(match[0], public_key) for match in NOTE.finditer(checkpoints))
         verify_events(export, leaves_of(lines_of(export), whole=whole), now, old, known)
         hidden = 0 if whole else check_shown(export)
         checked = verify_receipts(export, receipts, whole=whole) if receipts else None
-    except NotVerified as no:
-        return found | {"verdict": no.verdict, "first_bad": no.first_bad, "why": str(no)}
+    except NotVerified as error:
+        return found | dict(zip(("verdict", "why", "first_bad"), error.args, strict=False))
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         return found | {"verdict": "altered", "why": f"something cannot be read: {error}"}
     return found | {"verdict": "verified", "receipts": checked, "hidden": hidden}
@@ -232,13 +236,13 @@ def main() -> int:
     for name in ("export", "checkpoint", "key", "--previous", "--checkpoints", "--receipts"):
         parser.add_argument(name, default="")
     parser.add_argument("--whole", action="store_true")
-    asked = parser.parse_args()
-    more: Any = {"receipts": asked.receipts and Path(asked.receipts), "whole": asked.whole}
+    given = parser.parse_args()
+    options: Any = {"receipts": given.receipts and Path(given.receipts), "whole": given.whole}
     try:
-        key_file = asked.key if Path(asked.key).is_file() else ""
-        names = (asked.checkpoint, key_file, asked.previous, asked.checkpoints)
-        note, key, kept, marks = (Path(n).read_text("utf-8", "replace") if n else "" for n in names)
-        found = verify(Path(asked.export), note, key or asked.key, kept=kept, marks=marks, **more)
+        key_file = given.key if Path(given.key).is_file() else ""
+        names = (given.checkpoint, key_file, given.previous, given.checkpoints)
+        note, key, *older = (Path(n).read_text("utf-8", "replace") if n else "" for n in names)
+        found = verify(Path(given.export), note, key or given.key, *older, **options)
     except OSError as error:
         parser.error(str(error))
     print(json.dumps(found))

@@ -10,7 +10,7 @@ from pathlib import Path
 from services.runtime.private_files import write_private
 
 
-class Memory:
+class TrustStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
@@ -25,11 +25,11 @@ class Memory:
     @property
     def key(self) -> str:
         """Empty when none is kept."""
-        return _text(self.key_file)
+        return _read_text(self.key_file)
 
     @property
     def checkpoint(self) -> str:
-        return _text(self.checkpoint_file)
+        return _read_text(self.checkpoint_file)
 
     @property
     def seen_at(self) -> datetime | None:
@@ -55,6 +55,6 @@ class Memory:
             write_private(self._whole_file, "Everything was shown.\n")
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     """What is no text is no key and no checkpoint either, and is named as such."""
     return path.read_text("utf-8", "replace") if path.exists() else ""

@@ -197,8 +197,8 @@ async def _verify(history: Log, path: Path) -> Measure:
             path,
             note,
             key,
-            kept="",
-            marks="",
+            previous="",
+            checkpoints="",
             receipts=None,
             whole=False,
         )

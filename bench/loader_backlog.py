@@ -7,7 +7,7 @@ import asyncio
 from bench.loading import in_year, journal, loader_environment
 from bench.measure import Context, Measure
 from bench.system import Served, serving
-from demo.flights import FLIGHTS_KEY, archive, flights
+from demo.flights import FLIGHTS_KEY, fetch_archive, flights
 from services.runtime.clock import SystemClock
 
 TABLE = "flights"
@@ -19,7 +19,7 @@ SAMPLE_SECONDS = 0.5
 
 
 async def measure(context: Context) -> list[Measure]:
-    rows = await asyncio.to_thread(lambda: list(flights(archive())))
+    rows = await asyncio.to_thread(lambda: list(flights(fetch_archive())))
     async with serving(context, "services.loader", loader_environment(context)) as loader:
         created = await context.create_integration("Bench backlog")
         async with journal(context, created.integration_id) as filled:

@@ -9,7 +9,7 @@ from statistics import median
 from bench.loading import journal, loader_environment
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import serving
-from demo.flights import FLIGHTS_KEY, Row, archive, flights
+from demo.flights import FLIGHTS_KEY, FlightRow, fetch_archive, flights
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 
@@ -31,7 +31,7 @@ Seconds = list[float]
 
 
 async def measure(context: Context) -> list[Measure]:
-    rows = await asyncio.to_thread(lambda: list(flights(archive())))
+    rows = await asyncio.to_thread(lambda: list(flights(fetch_archive())))
     floors: tuple[Seconds, Seconds] = ([], [])
     ours: tuple[Seconds, Seconds] = ([], [])
     async with serving(context, "services.loader", loader_environment(context)) as loader:
@@ -55,7 +55,7 @@ async def measure(context: Context) -> list[Measure]:
     ]
 
 
-def _rate(name: str, rows: Sequence[Row], ours: Seconds, floor: Seconds) -> Measure:
+def _rate(name: str, rows: Sequence[FlightRow], ours: Seconds, floor: Seconds) -> Measure:
     return Measure(
         measure=name,
         value=len(rows) / median(ours),
@@ -68,7 +68,9 @@ def _rate(name: str, rows: Sequence[Row], ours: Seconds, floor: Seconds) -> Meas
 # --- the floor ---
 
 
-async def _bare_script(context: Context, rows: Sequence[Row], sequence: int, number: int) -> float:
+async def _bare_script(
+    context: Context, rows: Sequence[FlightRow], sequence: int, number: int
+) -> float:
     """Seconds for the same rows, parsed already, by COPY and a guarded INSERT a load."""
     clock = SystemClock()
     schema = f"bench_floor_{number}"

@@ -8,7 +8,7 @@ from statistics import median
 from bench.loading import in_year, journal, loader_environment
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import serving
-from demo.flights import FLIGHTS_KEY, archive, flights
+from demo.flights import FLIGHTS_KEY, fetch_archive, flights
 from services.loader.schema.identifiers import quote_qualified
 from services.runtime.database import connect
 
@@ -21,7 +21,7 @@ REACH = 0.5
 
 
 async def measure(context: Context) -> list[Measure]:
-    rows = await asyncio.to_thread(lambda: list(flights(archive())))
+    rows = await asyncio.to_thread(lambda: list(flights(fetch_archive())))
     full: list[float] = []
     empty: list[float] = []
     async with serving(context, "services.loader", loader_environment(context)):

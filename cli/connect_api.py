@@ -7,13 +7,13 @@ from typing import Any
 
 import aiohttp
 
-from cli.errors import Refused
-from cli.installation import Target
+from cli.errors import CommandFailed
+from cli.installation import Installation
 
 REQUEST_SECONDS_MAX = 30.0
 
 # What to do about a refusal, by its code in the answer (wire contract 2.4).
-_WAY_OUT = {
+_ADVICE = {
     "InvalidName": "Choose another name.",
     "InvalidDisplayName": "Choose a name whose letters and digits make a schema name that is"
     " free and not one of PostgreSQL's own.",
@@ -25,7 +25,7 @@ _WAY_OUT = {
 
 
 class ConnectApi:
-    """Every method raises Refused with the gate's reason and what can be done about it."""
+    """Every method raises CommandFailed with the gate's reason and what can be done about it."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
@@ -59,44 +59,44 @@ class ConnectApi:
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
             async with self._session.request(method, path, json=body) as response:
-                answer = await _json_of(response)
+                answer = await _read_json(response)
                 if response.ok:
                     return answer
-                raise _refused(response, answer)
+                raise _failure(response, answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise Refused(
+            raise CommandFailed(
                 f"The token service does not answer: {reason}."
                 " Is `pushgate up` running? PUSHGATE_URL names another address."
             ) from error
 
 
 @contextlib.asynccontextmanager
-async def connect_api(target: Target) -> AsyncIterator[ConnectApi]:
+async def connect_api(installation: Installation) -> AsyncIterator[ConnectApi]:
     async with aiohttp.ClientSession(
-        target.connect_url(),
-        headers={"Authorization": f"Bearer {target.connect_token().reveal()}"},
+        installation.connect_url(),
+        headers={"Authorization": f"Bearer {installation.connect_token().reveal()}"},
         timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS_MAX),
     ) as session:
         yield ConnectApi(session)
 
 
-async def _json_of(response: aiohttp.ClientResponse) -> Any:
+async def _read_json(response: aiohttp.ClientResponse) -> Any:
     try:
         return await response.json(content_type=None)
     except ValueError:
         return None
 
 
-def _refused(response: aiohttp.ClientResponse, answer: Any) -> Refused:
+def _failure(response: aiohttp.ClientResponse, answer: Any) -> CommandFailed:
     members = answer if isinstance(answer, dict) else {}
     data = members.get("data")
     reason = (data if isinstance(data, dict) else members).get("message")
     if response.status == HTTPStatus.UNAUTHORIZED:
-        return Refused(
+        return CommandFailed(
             "The token service does not accept this Connect token: set PUSHGATE_CONNECT_TOKEN to"
             " an active one (`pushgate connect-tokens generate` makes one)."
         )
-    way_out = _WAY_OUT.get(str(members.get("error")), "")
+    way_out = _ADVICE.get(str(members.get("error")), "")
     said = f"The token service refused with {response.status}: {reason or response.reason}."
-    return Refused(f"{said} {way_out}".rstrip())
+    return CommandFailed(f"{said} {way_out}".rstrip())

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 from asyncpg import Connection, Record
 
-from cli.errors import Refused
-from cli.installation import Target
+from cli.errors import CommandFailed
+from cli.installation import Installation
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
 
@@ -18,16 +18,16 @@ COMMAND_SECONDS_MAX = 3_600.0
 
 
 @contextlib.asynccontextmanager
-async def system_database(target: Target) -> AsyncIterator[Connection[Record]]:
-    """Raises Refused, also for what goes wrong while it is in use."""
-    async with connection_to(target.database_url(), "PUSHGATE_DATABASE_URL") as connection:
+async def system_database(installation: Installation) -> AsyncIterator[Connection[Record]]:
+    """Raises CommandFailed, also for what goes wrong while it is in use."""
+    async with connection_to(installation.database_url(), "PUSHGATE_DATABASE_URL") as connection:
         yield connection
 
 
 @contextlib.asynccontextmanager
 async def connection_to(url: Secret, variable: str) -> AsyncIterator[Connection[Record]]:
     """``variable`` is what a person would mend when the database can't be used."""
-    with refusing(variable):
+    with reporting_database_errors(variable):
         connection = await connect(
             url, application_name="pushgate", command_seconds_max=COMMAND_SECONDS_MAX
         )
@@ -38,12 +38,12 @@ async def connection_to(url: Secret, variable: str) -> AsyncIterator[Connection[
 
 
 @contextlib.contextmanager
-def refusing(variable: str) -> Iterator[None]:
+def reporting_database_errors(variable: str) -> Iterator[None]:
     try:
         yield
     except AWAY as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise Refused(
+        raise CommandFailed(
             f"The database does not answer: {reason}. Is `pushgate up`"
             f" running? {variable} names another one."
         ) from error
@@ -51,12 +51,12 @@ def refusing(variable: str) -> Iterator[None]:
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.InvalidCatalogNameError,
     ) as error:
-        raise Refused(f"The database refuses: {error}. See {variable}.") from error
+        raise CommandFailed(f"The database refuses: {error}. See {variable}.") from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise Refused(
+        raise CommandFailed(
             f"The user of {variable} may not do this: {error}. Take a role that may."
         ) from error
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise Refused(
+        raise CommandFailed(
             f"The database is not set up for this version: {error}. Run `pushgate migrate`."
         ) from error

@@ -10,22 +10,22 @@ from typing import Any
 
 import aiohttp
 
-from cli.errors import Refused
-from cli.installation import Target
+from cli.errors import CommandFailed
+from cli.installation import Installation
 
-ANSWER_SECONDS_MAX = 30.0
+RESPONSE_SECONDS_MAX = 30.0
 DOWNLOAD_SECONDS_MAX = 3_600.0
 # A stream gives a sign of life every 15 to 18 seconds: a longer silence is a dead connection's.
-SILENCE_SECONDS_MAX = 60.0
+STREAM_IDLE_SECONDS_MAX = 60.0
 CHUNK_BYTES = 1 << 20
 LINE_BYTES_MAX = 1 << 20
 
 
-class NotThere(Refused):
+class NotFound(CommandFailed):
     """What was asked for does not exist, or not yet."""
 
 
-class NotNow(Refused):
+class Unavailable(CommandFailed):
     """The service, or its database, is away: the same question may be answered later."""
 
 
@@ -33,35 +33,37 @@ Query = Mapping[str, str | int | list[str]]
 
 
 class HistoryApi:
-    """Every method raises Refused with the service's reason and what can be done about it."""
+    """Every method raises CommandFailed with the service's reason and what can be done about it."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def text(self, path: str, query: Query | None = None) -> str:
-        async with self._asked(path, query) as response:
+        async with self._request(path, query) as response:
             return await response.text()
 
     async def text_and_headers(self, path: str) -> tuple[str, Mapping[str, str]]:
-        async with self._asked(path, None) as response:
+        async with self._request(path, None) as response:
             return await response.text(), response.headers
 
     async def header(self, path: str, name: str, query: Query | None = None) -> str:
-        async with self._asked(path, query) as response:
+        async with self._request(path, query) as response:
             return response.headers[name]
 
     async def document(self, path: str, query: Query | None = None) -> Any:
-        async with self._asked(path, query) as response:
+        async with self._request(path, query) as response:
             return await response.json()
 
     async def post(self, path: str) -> Any:
         """What is asked for may be work for minutes."""
-        async with self._asked(path, None, method="POST", seconds=DOWNLOAD_SECONDS_MAX) as response:
+        async with self._request(
+            path, None, method="POST", seconds=DOWNLOAD_SECONDS_MAX
+        ) as response:
             return await response.json()
 
     async def lines(self, path: str, query: Query | None = None) -> AsyncIterator[bytes]:
-        """Without their newlines; raises Refused when the answer is cut off."""
-        async with self._asked(path, query, seconds=DOWNLOAD_SECONDS_MAX) as response:
+        """Without their newlines; raises CommandFailed when the answer is cut off."""
+        async with self._request(path, query, seconds=DOWNLOAD_SECONDS_MAX) as response:
             rest = b""
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 *whole, rest = (rest + chunk).split(b"\n")
@@ -69,19 +71,19 @@ class HistoryApi:
                     yield line
 
     async def download(self, path: str, file: Path, query: Query | None = None) -> None:
-        """The whole answer, or Refused; what was there before is replaced."""
-        async with self._asked(path, query, seconds=DOWNLOAD_SECONDS_MAX) as response:
+        """The whole answer, or CommandFailed; what was there before is replaced."""
+        async with self._request(path, query, seconds=DOWNLOAD_SECONDS_MAX) as response:
             with file.open("wb") as out:
                 async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                     out.write(chunk)
 
-    async def events_as_they_come(self, after: int, query: Query) -> AsyncIterator[tuple[int, str]]:
+    async def follow_events(self, after: int, query: Query) -> AsyncIterator[tuple[int, str]]:
         """Number and text of each, until the connection ends; an empty text is only progress.
 
         Raises NotNow also when the connection is dead without having ended.
         """
         query = {**query, "after": after}
-        async with self._asked("/events/stream", query, seconds=None) as response:
+        async with self._request("/events/stream", query, seconds=None) as response:
             number, data = after, ""
             async for line in response.content:
                 text = line.decode().rstrip("\n")
@@ -94,44 +96,44 @@ class HistoryApi:
                     data = ""
 
     @contextlib.asynccontextmanager
-    async def _asked(
+    async def _request(
         self,
         path: str,
         query: Query | None,
         *,
-        seconds: float | None = ANSWER_SECONDS_MAX,
+        seconds: float | None = RESPONSE_SECONDS_MAX,
         method: str = "GET",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         limit = aiohttp.ClientTimeout(
             total=seconds,
-            sock_connect=ANSWER_SECONDS_MAX,
-            sock_read=SILENCE_SECONDS_MAX if seconds is None else None,
+            sock_connect=RESPONSE_SECONDS_MAX,
+            sock_read=STREAM_IDLE_SECONDS_MAX if seconds is None else None,
         )
         try:
             async with self._session.request(method, path, params=query, timeout=limit) as response:
                 if not response.ok:
-                    raise await _refused(response)
+                    raise await _failure(response)
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise NotNow(
+            raise Unavailable(
                 f"The history service does not answer: {str(error) or type(error).__name__}."
                 " Is `pushgate up` running? PUSHGATE_HISTORY_URL names another address."
             ) from error
 
 
 @contextlib.asynccontextmanager
-async def history_api(target: Target) -> AsyncIterator[HistoryApi]:
+async def history_api(installation: Installation) -> AsyncIterator[HistoryApi]:
     async with aiohttp.ClientSession(
-        target.history_url(),
-        headers={"Authorization": f"Bearer {target.history_token().reveal()}"},
+        installation.history_url(),
+        headers={"Authorization": f"Bearer {installation.history_token().reveal()}"},
         read_bufsize=LINE_BYTES_MAX,
     ) as session:
         yield HistoryApi(session)
 
 
-async def _refused(response: aiohttp.ClientResponse) -> Refused:
+async def _failure(response: aiohttp.ClientResponse) -> CommandFailed:
     if response.status == HTTPStatus.UNAUTHORIZED:
-        return Refused(
+        return CommandFailed(
             "The history service does not accept this Connect token: set PUSHGATE_CONNECT_TOKEN to"
             " an active one (`pushgate connect-tokens generate --role auditor` makes one)."
         )
@@ -140,10 +142,10 @@ async def _refused(response: aiohttp.ClientResponse) -> Refused:
     except (ValueError, TypeError, KeyError):
         reason = response.reason
     told = f"The history service refused with {response.status}: {str(reason).rstrip('.')}."
-    return _kind_of(response.status)(told)
+    return _error_class_for(response.status)(told)
 
 
-def _kind_of(status: int) -> type[Refused]:
+def _error_class_for(status: int) -> type[CommandFailed]:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return NotNow
-    return NotThere if status == HTTPStatus.NOT_FOUND else Refused
+        return Unavailable
+    return NotFound if status == HTTPStatus.NOT_FOUND else CommandFailed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli.errors import Refused
+from cli.errors import CommandFailed
 from services.runtime.config import Secret
 from services.runtime.private_files import read_private_json
 
@@ -17,15 +17,15 @@ DATA_DIR_DEFAULT = ".pushgate"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class Installation:
     """Each question is answered when asked, so that a command needs only what it uses.
 
-    Every method raises Refused with the variable to set when nothing answers.
+    Every method raises CommandFailed with the variable to set when nothing answers.
     """
 
     data_dir: Path
     environ: Mapping[str, str]
-    run: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    run_file: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def connect_url(self) -> str:
         return self._url("PUSHGATE_URL", "tokens")
@@ -42,78 +42,78 @@ class Target:
 
     def connect_token(self) -> Secret:
         """The kept Connect token goes to no other address than the one it was kept for."""
-        return self._beside_tokens("PUSHGATE_CONNECT_TOKEN", "connect_token")
+        return self._setting_of_connect_api("PUSHGATE_CONNECT_TOKEN", "connect_token")
 
     def history_token(self) -> Secret:
         """As ``connect_token``, for the history service."""
         elsewhere = self.environ.get("PUSHGATE_HISTORY_URL", "").rstrip("/")
-        if not elsewhere or elsewhere == self._kept_url("history"):
+        if not elsewhere or elsewhere == self._recorded_url("history"):
             return self.connect_token()
-        return Secret(self._text("PUSHGATE_CONNECT_TOKEN", ""))
+        return Secret(self._setting("PUSHGATE_CONNECT_TOKEN", ""))
 
     def client_id(self) -> int:
-        text = self._text("PUSHGATE_CLIENT_ID", "client_id")
+        text = self._setting("PUSHGATE_CLIENT_ID", "client_id")
         if not text.isdecimal():
-            raise Refused(f"PUSHGATE_CLIENT_ID must be a number, got {text!r}.")
+            raise CommandFailed(f"PUSHGATE_CLIENT_ID must be a number, got {text!r}.")
         return int(text)
 
     def database_url(self) -> Secret:
-        return Secret(self._text("PUSHGATE_DATABASE_URL", "database_url"))
+        return Secret(self._setting("PUSHGATE_DATABASE_URL", "database_url"))
 
     def destination_url(self) -> Secret:
-        return Secret(self._text("PUSHGATE_DESTINATION_URL", "destination_url"))
+        return Secret(self._setting("PUSHGATE_DESTINATION_URL", "destination_url"))
 
-    def database_url_beside_tokens(self) -> Secret:
+    def database_url_of_connect_api(self) -> Secret:
         """For what is told together with the Connect API's answer: not another system's."""
-        return self._beside_tokens("PUSHGATE_DATABASE_URL", "database_url")
+        return self._setting_of_connect_api("PUSHGATE_DATABASE_URL", "database_url")
 
-    def destination_url_beside_tokens(self) -> Secret:
+    def destination_url_of_connect_api(self) -> Secret:
         """As ``database_url_beside_tokens``."""
-        return self._beside_tokens("PUSHGATE_DESTINATION_URL", "destination_url")
+        return self._setting_of_connect_api("PUSHGATE_DESTINATION_URL", "destination_url")
 
     def import_token(self) -> Secret | None:
         text = self.environ.get("PUSHGATE_TOKEN", "")
         return Secret(text) if text else None
 
-    def _beside_tokens(self, variable: str, kept: str) -> Secret:
+    def _setting_of_connect_api(self, variable: str, kept: str) -> Secret:
         elsewhere = self.environ.get("PUSHGATE_URL", "").rstrip("/")
-        if elsewhere and elsewhere != self._kept_url("tokens"):
+        if elsewhere and elsewhere != self._recorded_url("tokens"):
             kept = ""
-        return Secret(self._text(variable, kept))
+        return Secret(self._setting(variable, kept))
 
     def _url(self, variable: str, program: str, *, instead: str | None = None) -> str:
-        url = self.environ.get(variable) or instead or self._kept_url(program)
+        url = self.environ.get(variable) or instead or self._recorded_url(program)
         if not url:
             raise self._missing(variable)
         if not url.startswith(("http://", "https://")):
-            raise Refused(f"{variable} must begin with http:// or https://, got {url!r}.")
+            raise CommandFailed(f"{variable} must begin with http:// or https://, got {url!r}.")
         return url.rstrip("/")
 
-    def _kept_url(self, program: str) -> str:
-        return str(self.run.get(program, {}).get("url") or "").rstrip("/")
+    def _recorded_url(self, program: str) -> str:
+        return str(self.run_file.get(program, {}).get("url") or "").rstrip("/")
 
-    def _text(self, variable: str, kept: str) -> str:
-        text = self.environ.get(variable, "") or str(self.run.get(kept) or "")
+    def _setting(self, variable: str, kept: str) -> str:
+        text = self.environ.get(variable, "") or str(self.run_file.get(kept) or "")
         if not text:
             raise self._missing(variable)
         return text
 
-    def _missing(self, variable: str) -> Refused:
-        return Refused(
+    def _missing(self, variable: str) -> CommandFailed:
+        return CommandFailed(
             f"{variable} is not set and {self.data_dir / RUN_FILE} does not tell it: start"
             " `pushgate up`, name its directory with --data-dir, or set the variable."
         )
 
 
-def find_target(data_dir: str | None, environ: Mapping[str, str]) -> Target:
+def find_installation(data_dir: str | None, environ: Mapping[str, str]) -> Installation:
     """``data_dir`` is what ``--data-dir`` said."""
     directory = Path(data_dir or environ.get(DATA_DIR_VARIABLE) or DATA_DIR_DEFAULT)
     try:
         run = read_private_json(directory / RUN_FILE)
     except (OSError, TypeError, ValueError) as error:
-        raise Refused(f"{directory / RUN_FILE} can't be read: {error}.") from error
-    return Target(data_dir=directory, environ=environ, run=run)
+        raise CommandFailed(f"{directory / RUN_FILE} can't be read: {error}.") from error
+    return Installation(data_dir=directory, environ=environ, run_file=run)
 
 
-def target_of(arguments: argparse.Namespace) -> Target:
-    return find_target(arguments.data_dir, os.environ)
+def installation_of(arguments: argparse.Namespace) -> Installation:
+    return find_installation(arguments.data_dir, os.environ)

@@ -6,15 +6,15 @@ import argparse
 import contextlib
 from collections.abc import AsyncIterator
 
-from cli.installation import target_of
+from cli.installation import installation_of
 from cli.output import add_json
-from cli.token_handlers import token_handlers
+from cli.token_handlers import token_service_handlers
 from events.ids import AccountId
 from services.tokens.use_cases.handlers import Handlers
 from services.tokens.use_cases.permissions import Caller, system_caller
 
 
-def add_account(parser: argparse.ArgumentParser) -> None:
+def add_account_options(parser: argparse.ArgumentParser) -> None:
     """And ``--json``, which they all have."""
     parser.add_argument(
         "--client-id",
@@ -26,11 +26,11 @@ def add_account(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.asynccontextmanager
-async def acting_for_account(
+async def operator_access(
     arguments: argparse.Namespace,
 ) -> AsyncIterator[tuple[Handlers, Caller]]:
     """Whoever can read the database's password may act for any account in it."""
-    target = target_of(arguments)
-    async with token_handlers(target) as handlers:
-        number = target.client_id() if arguments.client_id is None else arguments.client_id
+    installation = installation_of(arguments)
+    async with token_service_handlers(installation) as handlers:
+        number = installation.client_id() if arguments.client_id is None else arguments.client_id
         yield handlers, system_caller(AccountId(number))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def add_json(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:
+def add_json(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
     """``inner`` as of ``add_command``."""
     parser.add_argument(
         "--json",
         action="store_true",
-        default=argparse.SUPPRESS if inner else False,
+        default=argparse.SUPPRESS if nested else False,
         help="print one JSON document on standard output and nothing else there",
     )
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from cli.database import refusing
-from cli.errors import Refused
-from cli.installation import Target
+from cli.database import reporting_database_errors
+from cli.errors import CommandFailed
+from cli.installation import Installation
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
 from services.tokens.refusals import CommandRefused
@@ -18,12 +18,12 @@ from services.tokens.use_cases.handlers import Handlers
 
 
 @contextlib.asynccontextmanager
-async def token_handlers(target: Target) -> AsyncIterator[Handlers]:
-    with refusing("PUSHGATE_DATABASE_URL"):
+async def token_service_handlers(installation: Installation) -> AsyncIterator[Handlers]:
+    with reporting_database_errors("PUSHGATE_DATABASE_URL"):
         async with pool(
-            target.database_url(), application_name="pushgate", connections_max=2
+            installation.database_url(), application_name="pushgate", connections_max=2
         ) as connections:
             try:
                 yield Handlers(connections, SystemClock())
             except CommandRefused as refusal:
-                raise Refused(refusal.message) from refusal
+                raise CommandFailed(refusal.message) from refusal

@@ -8,11 +8,11 @@ import asyncio
 import signal
 import sys
 
-from cli.errors import DONE, REFUSED, Refused
+from cli.errors import FAILED, SUCCESS, CommandFailed
 from demo.checks import Mismatch
-from demo.flights import FLIGHTS, archive
-from demo.journey import Journey, say
-from demo.system import throw_away_system
+from demo.flights import FLIGHTS, fetch_archive
+from demo.journey import Journey, print_line
+from demo.system import temporary_installation
 from services.runtime.clock import SystemClock
 
 
@@ -31,11 +31,11 @@ def main() -> int:
     try:
         asyncio.run(_run(arguments.records))
     except (asyncio.CancelledError, KeyboardInterrupt):
-        return REFUSED
-    except (Mismatch, Refused) as reason:
+        return FAILED
+    except (Mismatch, CommandFailed) as reason:
         print(f"demo: {reason}", file=sys.stderr)
-        return REFUSED
-    return DONE
+        return FAILED
+    return SUCCESS
 
 
 async def _run(flights_count: int) -> None:
@@ -44,13 +44,13 @@ async def _run(flights_count: int) -> None:
     # Its system is taken down with it, however it is ended.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     clock = SystemClock()
-    kept = await asyncio.to_thread(archive)
+    kept = await asyncio.to_thread(fetch_archive)
     began = clock.monotonic()
-    say("Starting a throw-away system ...")
-    async with throw_away_system() as system:
-        say(f"  It is up after {clock.monotonic() - began:.1f} s.")
+    print_line("Starting a throw-away system ...")
+    async with temporary_installation() as system:
+        print_line(f"  It is up after {clock.monotonic() - began:.1f} s.")
         await Journey(system, kept, flights_count=flights_count, clock=clock).run()
-    say(f"\nAll is as it must be, after {clock.monotonic() - began:.0f} s.")
+    print_line(f"\nAll is as it must be, after {clock.monotonic() - began:.0f} s.")
 
 
 if __name__ == "__main__":

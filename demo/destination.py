@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cli.database import connection_to
-from cli.installation import Target
-from demo.flights import Row
+from cli.installation import Installation
+from demo.flights import FlightRow
 
 COUNT_FLIGHTS = "SELECT count(*) FROM nyc_flights.flights"
 COUNT_REJECTED = "SELECT count(*) FROM nyc_flights._sdc_rejected"
@@ -18,20 +18,28 @@ FLIGHT = """
 """
 
 
-async def count(target: Target, statement: str) -> int:
-    async with connection_to(target.destination_url(), "PUSHGATE_DESTINATION_URL") as connection:
+async def count(installation: Installation, statement: str) -> int:
+    async with connection_to(
+        installation.destination_url(), "PUSHGATE_DESTINATION_URL"
+    ) as connection:
         return int(await connection.fetchval(statement))
 
 
-async def sequences_of_planes(target: Target) -> dict[object, int]:
-    async with connection_to(target.destination_url(), "PUSHGATE_DESTINATION_URL") as connection:
+async def sequences_of_planes(installation: Installation) -> dict[object, int]:
+    async with connection_to(
+        installation.destination_url(), "PUSHGATE_DESTINATION_URL"
+    ) as connection:
         return {row[0]: row[1] for row in await connection.fetch(SEQUENCES_OF_PLANES)}
 
 
-async def differing(target: Target, rows: Sequence[Row], key: Sequence[str]) -> list[str]:
+async def differing(
+    installation: Installation, rows: Sequence[FlightRow], key: Sequence[str]
+) -> list[str]:
     """What is not in the table exactly as in the source: value for value and type for type."""
     wrong = []
-    async with connection_to(target.destination_url(), "PUSHGATE_DESTINATION_URL") as connection:
+    async with connection_to(
+        installation.destination_url(), "PUSHGATE_DESTINATION_URL"
+    ) as connection:
         for row in rows:
             place = [row[column] for column in key]
             loaded = await connection.fetchrow(FLIGHT, *place)

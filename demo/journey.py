@@ -9,10 +9,10 @@ from pathlib import Path
 from cli.push.requests import PushRequest, PushShape
 from demo import destination
 from demo.checks import expect
-from demo.flights import FLIGHTS_KEY, PLANES_KEY, Row, flights, planes
-from demo.pusher import Pusher, Token
-from demo.pushes import Rounds, requests_of
-from demo.system import System
+from demo.flights import FLIGHTS_KEY, PLANES_KEY, FlightRow, flights, planes
+from demo.pusher import DemoToken, Pusher
+from demo.pushes import RepeatedPushes, requests_of
+from demo.system import TemporaryInstallation
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 
@@ -25,36 +25,38 @@ PLANES_A_REQUEST = 10
 UNAUTHORIZED = 401
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     print(text, flush=True)
 
 
 class Journey:
     """``flights_count``: how many of the flights, from the first on."""
 
-    def __init__(self, system: System, archive: Path, *, flights_count: int, clock: Clock) -> None:
+    def __init__(
+        self, system: TemporaryInstallation, archive: Path, *, flights_count: int, clock: Clock
+    ) -> None:
         self._system = system
         self._archive = archive
         self._count = flights_count
         self._clock = clock
         self._pusher = Pusher(system, clock)
-        self._sample: list[Row] = []
+        self._sample: list[FlightRow] = []
 
     async def run(self) -> None:
         """Raises Mismatch at the first thing that is not as it must be."""
-        created = await self._system.asked("integrations", "create", INTEGRATION)
+        created = await self._system.run_json("integrations", "create", INTEGRATION)
         expect("the schema name", created["schema_name"], SCHEMA)
-        first = Token(id=created["token"]["id"], text=Secret(created["token"]["access_token"]))
-        say(f"\nIntegration {INTEGRATION}: schema {SCHEMA}, token {first.id}.")
+        first = DemoToken(id=created["token"]["id"], text=Secret(created["token"]["access_token"]))
+        print_line(f"\nIntegration {INTEGRATION}: schema {SCHEMA}, token {first.id}.")
         await self._push_flights(created["client_id"], first)
         await self._compare()
         before = await self._audit("before the rotation", [first.id])
         second = await self._rotate(created["client_id"], first)
         await self._audit("after the rotation", [second.id])
         await self._as_of_shows(before, [first.id])
-        say(f"  As of fact {before}, still: token {first.id}.")
+        print_line(f"  As of fact {before}, still: token {first.id}.")
 
-    async def _push_flights(self, client_id: int, token: Token) -> None:
+    async def _push_flights(self, client_id: int, token: DemoToken) -> None:
         shape = PushShape(
             client_id=client_id,
             table="flights",
@@ -62,7 +64,7 @@ class Journey:
             sequence_from=1,
             records_max=FLIGHTS_A_REQUEST,
         )
-        say(f"Reading {self._count:,} flights and pushing them ...")
+        print_line(f"Reading {self._count:,} flights and pushing them ...")
         requests = await asyncio.to_thread(requests_of, self._flights(), shape)
         megabytes = sum(len(request.body) for request in requests) / 1_000_000
         began = self._clock.monotonic()
@@ -71,16 +73,16 @@ class Journey:
         expect("flights acknowledged", report.accepted, self._count)
         await self._pusher.until_loaded()
         loaded = self._clock.monotonic() - began
-        say(
+        print_line(
             f"  {len(requests):,} requests ({megabytes:,.0f} MB) were acknowledged in"
             f" {pushed:.1f} s: {self._count / pushed:,.0f} records/s."
         )
-        say(
+        print_line(
             f"  All were loaded {loaded - pushed:.1f} s later: {self._count / loaded:,.0f} rows/s"
             " from the first push to the last row."
         )
 
-    def _flights(self) -> Iterator[Row]:
+    def _flights(self) -> Iterator[FlightRow]:
         """Keeps a sample of what goes by; the same one every time."""
         generator = random.Random(2013)  # noqa: S311 - nothing secret
         picked = set(generator.sample(range(self._count), min(SAMPLED, self._count)))
@@ -90,17 +92,19 @@ class Journey:
             yield row
 
     async def _compare(self) -> None:
-        target = self._system.target
-        expect("rows", await destination.count(target, destination.COUNT_FLIGHTS), self._count)
-        expect("rejected", await destination.count(target, destination.COUNT_REJECTED), 0)
-        wrong = await destination.differing(target, self._sample, FLIGHTS_KEY)
+        installation = self._system.installation
+        expect(
+            "rows", await destination.count(installation, destination.COUNT_FLIGHTS), self._count
+        )
+        expect("rejected", await destination.count(installation, destination.COUNT_REJECTED), 0)
+        wrong = await destination.differing(installation, self._sample, FLIGHTS_KEY)
         expect("sampled rows that differ from the source", wrong, [])
-        say(
+        print_line(
             f"  {self._count:,} rows are there; {len(self._sample):,} of them, picked at random,"
             " are what the CSV says."
         )
 
-    async def _rotate(self, client_id: int, old: Token) -> Token:
+    async def _rotate(self, client_id: int, old: DemoToken) -> DemoToken:
         """Pushes go on all the time: with the old token, then with the new one."""
         shape = PushShape(
             client_id=client_id,
@@ -109,54 +113,58 @@ class Journey:
             sequence_from=0,
             records_max=PLANES_A_REQUEST,
         )
-        say("\nRotating the token while pushes go on ...")
-        rounds = Rounds(list(planes(self._archive)), *PLANES_KEY, shape)
-        async with self._pusher.pushing(old, rounds) as before:
-            await before.more()
-            answer = await self._system.asked("tokens", "rotate", INTEGRATION)
-            await before.more()
+        print_line("\nRotating the token while pushes go on ...")
+        rounds = RepeatedPushes(list(planes(self._archive)), *PLANES_KEY, shape)
+        async with self._pusher.push_in_background(old, rounds) as before:
+            await before.wait_for_more()
+            answer = await self._system.run_json("tokens", "rotate", INTEGRATION)
+            await before.wait_for_more()
         expect("the old token's id", answer["old_id"], old.id)
-        new = Token(id=answer["id"], text=Secret(answer["access_token"]))
-        async with self._pusher.pushing(new, rounds) as after:
-            await after.more()
-            finished = await self._system.asked("tokens", "rotate", INTEGRATION, "--finish")
-            await after.more()
+        new = DemoToken(id=answer["id"], text=Secret(answer["access_token"]))
+        async with self._pusher.push_in_background(new, rounds) as after:
+            await after.wait_for_more()
+            finished = await self._system.run_json("tokens", "rotate", INTEGRATION, "--finish")
+            await after.wait_for_more()
         expect("the revoked token's id", finished["revoked_id"], old.id)
         expect("pushes not acknowledged", before.report.problems + after.report.problems, [])
-        say(
+        print_line(
             f"  {before.report.requests:,} pushes with token {old.id}, then"
             f" {after.report.requests:,} with token {new.id}: all acknowledged."
         )
-        await self._push_with_the_old(rounds.one(), old, new)
+        await self._push_with_the_old(rounds.next_request(), old, new)
         await self._nothing_was_lost(rounds)
         return new
 
-    async def _push_with_the_old(self, request: PushRequest, old: Token, new: Token) -> None:
+    async def _push_with_the_old(
+        self, request: PushRequest, old: DemoToken, new: DemoToken
+    ) -> None:
         refused = await self._pusher.send(old, [request])
         statuses = [problem.status for problem in refused.problems]
         expect("answers to the revoked token", statuses, [UNAUTHORIZED])
         again = await self._pusher.send(new, [request])
         expect("records acknowledged when sent again", again.accepted, request.records)
-        say(
+        print_line(
             f"  Token {old.id} is revoked. Its next push is refused with 401"
             f" {refused.problems[0].reason};\n  sent again with token {new.id} it is acknowledged."
         )
 
-    async def _nothing_was_lost(self, rounds: Rounds) -> None:
+    async def _nothing_was_lost(self, rounds: RepeatedPushes) -> None:
         await self._pusher.until_loaded()
-        loaded = await destination.sequences_of_planes(self._system.target)
+        loaded = await destination.sequences_of_planes(self._system.installation)
         wrong = [key for key, sequence in rounds.newest.items() if loaded.get(key) != sequence]
         expect("planes that are not as pushed last", wrong, [])
-        say(f"  No push was lost: all {len(rounds.newest):,} planes are as they were pushed last.")
+        print_line(
+            f"  No push was lost: all {len(rounds.newest):,} planes are as they were pushed last."
+        )
 
     async def _audit(self, when: str, writers: list[int]) -> int:
         """What replay and as-of say now; returns the last fact's number."""
-        replay = await self._system.asked("audit", "replay")
+        replay = await self._system.run_json("audit", "replay")
         expect("differences", [replay["only_in_fold"], replay["only_in_table"]], [[], []])
         expect("receipts outside their tokens' lives", replay["receipts_outside"], [])
         now = int(replay["size"]) - 1
         await self._as_of_shows(now, writers)
-        say(
+        print_line(
             f"\nAudit {when}: {replay['size']} facts replay to exactly the live tables.\n"
             f"  All of {replay['receipts_checked']:,} receipts lie within their tokens' lives.\n"
             f"  As of fact {now}, token {writers[0]} could write."
@@ -164,5 +172,5 @@ class Journey:
         return now
 
     async def _as_of_shows(self, number: int, writers: list[int]) -> None:
-        answer = await self._system.asked("audit", "as-of", str(number))
+        answer = await self._system.run_json("audit", "as-of", str(number))
         expect(f"writers as of fact {number}", [t["token_id"] for t in answer["tokens"]], writers)

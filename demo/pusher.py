@@ -13,50 +13,50 @@ from cli.push.json_input import InvalidInput
 from cli.push.report import Report
 from cli.push.requests import PushRequest
 from demo.checks import Mismatch, expect
-from demo.pushes import Rounds
-from demo.system import System
+from demo.pushes import RepeatedPushes
+from demo.system import TemporaryInstallation
 from events.sql_files import load_queries
 from pushgate_client import FixedToken
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 
 CONNECTIONS = 8
-PUSHES_BESIDE = 100
+PUSHES_PER_STEP = 100
 IDLE_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Token:
+class DemoToken:
     id: int
     text: Secret
 
 
 @dataclass(kw_only=True)
-class Beside:
+class BackgroundPushes:
     """``report`` tells everything once the block is left."""
 
-    rounds: Rounds
+    rounds: RepeatedPushes
     sending: Task[Report]
     report: Report
 
-    async def more(self) -> None:
+    async def wait_for_more(self) -> None:
         """Returns when another ``PUSHES_BESIDE`` pushes were begun."""
-        goal = self.rounds.begun + PUSHES_BESIDE
-        while self.rounds.begun < goal:
+        goal = self.rounds.started + PUSHES_PER_STEP
+        while self.rounds.started < goal:
             if self.sending.done():
                 raise Mismatch(f"the pushes came to an end: {self.sending.result().problems}")
             await asyncio.sleep(POLL_SECONDS)
 
 
 class Pusher:
-    def __init__(self, system: System, clock: Clock) -> None:
+    def __init__(self, system: TemporaryInstallation, clock: Clock) -> None:
         self._system = system
         self._clock = clock
 
-    async def send(self, token: Token, requests: Iterable[PushRequest]) -> Report:
+    async def send(self, token: DemoToken, requests: Iterable[PushRequest]) -> Report:
         gate = DirectPush(
-            url=self._system.target.import_url(),
+            url=self._system.installation.import_url(),
             token=FixedToken(token.text.reveal()),
             connections=CONNECTIONS,
         )
@@ -64,21 +64,23 @@ class Pusher:
         return await send_all(gate, items, counts_rest=False)
 
     @contextlib.asynccontextmanager
-    async def pushing(self, token: Token, rounds: Rounds) -> AsyncIterator[Beside]:
+    async def push_in_background(
+        self, token: DemoToken, rounds: RepeatedPushes
+    ) -> AsyncIterator[BackgroundPushes]:
         """Pushes go on while the block runs; what is under way at its end is waited for."""
-        rounds.go_on = True
+        rounds.running = True
         sending = asyncio.create_task(self.send(token, rounds))
-        beside = Beside(rounds=rounds, sending=sending, report=Report())
+        beside = BackgroundPushes(rounds=rounds, sending=sending, report=Report())
         try:
             yield beside
         finally:
-            rounds.go_on = False
+            rounds.running = False
             beside.report = await sending
 
     async def until_loaded(self) -> None:
         """Raises Mismatch when a batch failed, or nothing moves for ``IDLE_SECONDS_MAX``."""
         last, since = None, self._clock.monotonic()
-        async with system_database(self._system.target) as database:
+        async with system_database(self._system.installation) as database:
             while True:
                 backlog: Any = await database.fetchrow(load_queries("cli")["backlog"])
                 expect("failed batches", backlog["failed"], 0)

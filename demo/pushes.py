@@ -7,36 +7,36 @@ import orjson
 
 from cli.push.json_input import InputRecord
 from cli.push.requests import PushRequest, PushShape, cut
-from demo.flights import Row
+from demo.flights import FlightRow
 
 
-def requests_of(rows: Iterable[Row], shape: PushShape) -> list[PushRequest]:
+def requests_of(rows: Iterable[FlightRow], shape: PushShape) -> list[PushRequest]:
     items = list(cut(_records(rows), shape))
     assert all(isinstance(item, PushRequest) for item in items), "every row has its key"
     return [item for item in items if isinstance(item, PushRequest)]
 
 
-def _records(rows: Iterable[Row]) -> Iterator[InputRecord]:
+def _records(rows: Iterable[FlightRow]) -> Iterator[InputRecord]:
     for number, row in enumerate(rows, start=1):
         yield InputRecord(number, orjson.dumps(row), dict(row))
 
 
-class Rounds:
+class RepeatedPushes:
     """The same rows again and again, each time with higher sequences, until ``go_on`` is False.
 
     ``newest`` tells, for each row's key, the sequence that was sent last.
     """
 
-    def __init__(self, rows: Sequence[Row], key: str, shape: PushShape) -> None:
+    def __init__(self, rows: Sequence[FlightRow], key: str, shape: PushShape) -> None:
         self.newest: dict[object, int] = {}
-        self.go_on = True
-        self.begun = 0
+        self.running = True
+        self.started = 0
         self._rows = rows
         self._key = key
         self._shape = shape
         self._numbers = itertools.count(shape.sequence_from)
 
-    def one(self) -> PushRequest:
+    def next_request(self) -> PushRequest:
         """The next few rows as one request."""
         size = self._shape.records_max
         number = next(self._numbers)
@@ -53,10 +53,10 @@ class Rounds:
         (request,) = requests_of(rows, shape)
         for place, row in enumerate(rows):
             self.newest[row[self._key]] = number * size + place
-        self.begun += 1
+        self.started += 1
         # Alone it is all there is; nothing is left unsent when it is refused.
         return request._replace(ends=True)
 
     def __iter__(self) -> Iterator[PushRequest]:
-        while self.go_on:
-            yield self.one()._replace(ends=False)
+        while self.running:
+            yield self.next_request()._replace(ends=False)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.errors import Refused
-from cli.installation import Target, find_target
+from cli.errors import CommandFailed
+from cli.installation import Installation, find_installation
 
 # Less than the time-out of a test, so that a system that does not come up is still taken down.
 READY_SECONDS_MAX = 120
@@ -26,7 +26,7 @@ FREE_PORTS = ("--tokens-port", "0", "--ingest-port", "0", "--history-port", "0")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class CompletedCommand:
     exit_code: int
     output: str
     errors: str
@@ -37,15 +37,17 @@ class Command:
 
 
 @dataclass(frozen=True, kw_only=True)
-class System:
-    """``said``: the last lines that `up` printed, the one that begins with "ready" among them."""
+class TemporaryInstallation:
+    """``output``: the last lines that `up` printed, the one that begins with "ready" among them."""
 
     data_dir: Path
-    target: Target
+    installation: Installation
     pid: int
-    said: deque[str]
+    output: deque[str]
 
-    async def command(self, *words: str, given: str | None = None, **variables: str) -> Command:
+    async def run(
+        self, *words: str, given: str | None = None, **variables: str
+    ) -> CompletedCommand:
         """`pushgate WORDS`, as a person would type it here; ``given`` is its standard input."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli", *words),
@@ -57,19 +59,21 @@ class System:
         async with asyncio.timeout(COMMAND_SECONDS_MAX):
             output, errors = await process.communicate((given or "").encode())
         assert process.returncode is not None, "communicate waits for the end"
-        return Command(exit_code=process.returncode, output=output.decode(), errors=errors.decode())
+        return CompletedCommand(
+            exit_code=process.returncode, output=output.decode(), errors=errors.decode()
+        )
 
-    async def asked(self, *words: str) -> Any:
-        """The JSON document that a command answers with; raises Refused when it fails."""
-        command = await self.command(*words, "--json")
+    async def run_json(self, *words: str) -> Any:
+        """The JSON document that a command answers with; raises CommandFailed when it fails."""
+        command = await self.run(*words, "--json")
         if command.exit_code != 0:
-            raise Refused(f"`pushgate {' '.join(words)}` failed: {command.errors.strip()}")
+            raise CommandFailed(f"`pushgate {' '.join(words)}` failed: {command.errors.strip()}")
         return command.document
 
 
 @contextlib.asynccontextmanager
-async def throw_away_system(*options: str) -> AsyncIterator[System]:
-    """``options`` are for `up`. Raises Refused, with what it said, when it does not come up."""
+async def temporary_installation(*options: str) -> AsyncIterator[TemporaryInstallation]:
+    """``options`` are for `up`. Raises CommandFailed, with its output, when it does not start."""
     data_dir = Path(tempfile.mkdtemp(prefix="pushgate-"))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli", "up", *FREE_PORTS, *options),
@@ -77,15 +81,19 @@ async def throw_away_system(*options: str) -> AsyncIterator[System]:
         stderr=STDOUT,
         env=environment(data_dir),
     )
-    said = deque[str](maxlen=LINES_KEPT)
-    if not await _is_ready(process, said):
+    output = deque[str](maxlen=LINES_KEPT)
+    if not await _wait_until_ready(process, output):
         await _stop(process)
         # Its logs are what one needs now.
-        raise Refused(f"`pushgate up` did not become ready in {data_dir}:\n" + "\n".join(said))
+        raise CommandFailed(
+            f"`pushgate up` did not become ready in {data_dir}:\n" + "\n".join(output)
+        )
     try:
-        target = await asyncio.to_thread(find_target, str(data_dir), {})
-        listening = asyncio.create_task(_listen(process, said))
-        yield System(data_dir=data_dir, target=target, pid=process.pid, said=said)
+        installation = await asyncio.to_thread(find_installation, str(data_dir), {})
+        listening = asyncio.create_task(_collect_output(process, output))
+        yield TemporaryInstallation(
+            data_dir=data_dir, installation=installation, pid=process.pid, output=output
+        )
         listening.cancel()
     finally:
         await _stop(process)
@@ -98,20 +106,20 @@ def environment(data_dir: Path) -> dict[str, str]:
     return kept | {"PUSHGATE_DATA_DIR": str(data_dir)}
 
 
-async def _is_ready(process: Process, said: deque[str]) -> bool:
+async def _wait_until_ready(process: Process, output: deque[str]) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS_MAX):
             async for line in _lines(process):
-                said.append(line)
+                output.append(line)
                 if line.startswith("ready "):
                     return True
     return False
 
 
-async def _listen(process: Process, said: deque[str]) -> None:
+async def _collect_output(process: Process, output: deque[str]) -> None:
     """To the end: a full pipe would stop it."""
     async for line in _lines(process):
-        said.append(line)
+        output.append(line)
 
 
 async def _lines(process: Process) -> AsyncIterator[str]:

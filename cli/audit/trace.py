@@ -10,12 +10,12 @@ from typing import Any
 
 from audit.provenance import NoSuchRow, row_with_key, rows_received_at
 from cli.command import Subparsers, add_command
-from cli.commands.token_input import unverified_token
+from cli.commands.token_input import read_unverified_token
 from cli.database import connection_to
-from cli.errors import Refused
+from cli.errors import CommandFailed
 from cli.history_api import HistoryApi, history_api
 from cli.ids import token_id
-from cli.installation import Target, target_of
+from cli.installation import Installation, installation_of
 from cli.output import add_json, counted, facts, show
 from protocol.token_text import TokenShape, recognise_token, token_hash
 from services.loader.schema.identifiers import root_table_name
@@ -23,7 +23,7 @@ from services.loader.schema.identifiers import root_table_name
 ROWS_SHOWN = 20
 
 
-def add_to(group: Subparsers) -> None:
+def register(group: Subparsers) -> None:
     parser = add_command(
         group, "trace", trace, summary="every receipt that a token wrote, and what became of it"
     )
@@ -45,23 +45,25 @@ def add_to(group: Subparsers) -> None:
 
 
 async def trace(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
+    installation = installation_of(arguments)
     where = f"/tokens/{arguments.token_id}"
     if arguments.token_id is None:
-        where = f"/tokens/by-hash/{_asked_for_hash()}"
-    async with history_api(target) as api:
+        where = f"/tokens/by-hash/{_read_token_hash()}"
+    async with history_api(installation) as api:
         token = await api.document(where)
         receipts = [entry async for entry in _receipts(api, token["token_id"])]
         if arguments.rows:
-            await _add_rows(receipts, token["schema_name"], api, target)
-    show(arguments, {"token": token, "receipts": receipts}, _trace_told(token, receipts))
+            await _add_rows(receipts, token["schema_name"], api, installation)
+    show(arguments, {"token": token, "receipts": receipts}, _trace_text(token, receipts))
 
 
-def _asked_for_hash() -> str:
+def _read_token_hash() -> str:
     """Of a text that never stands on a command line, where others could read it."""
-    unverified = unverified_token("The token (not shown, and not sent anywhere): ")
+    unverified = read_unverified_token("The token (not shown, and not sent anywhere): ")
     if recognise_token(unverified, "at_") is not TokenShape.WELL_FORMED:
-        raise Refused("This is no whole access token: it was cut, retyped, or is something else.")
+        raise CommandFailed(
+            "This is no whole access token: it was cut, retyped, or is something else."
+        )
     return token_hash(unverified).hex()
 
 
@@ -72,7 +74,7 @@ async def _receipts(api: HistoryApi, token_id: int) -> AsyncIterator[dict[str, A
 
 
 async def _add_rows(
-    receipts: list[dict[str, Any]], schema: str, api: HistoryApi, target: Target
+    receipts: list[dict[str, Any]], schema: str, api: HistoryApi, installation: Installation
 ) -> None:
     """To each receipt the rows that it wrote last; the others were replaced or rejected since.
 
@@ -90,7 +92,7 @@ async def _add_rows(
         entry["number"]: _destination_tables(table["table"] for table in entry["tables"])
         for entry in receipts
     }
-    url = target.destination_url()
+    url = installation.destination_url()
     async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:
         for table in sorted(set[str]().union(*tables_of.values())):
             found = await rows_received_at(destination, schema, table, moments=[*by_moment])
@@ -108,7 +110,7 @@ def _destination_tables(names: Iterable[str]) -> set[str]:
     return {name.text for name in found if name.problem is None}
 
 
-def _trace_told(token: dict[str, Any], receipts: list[dict[str, Any]]) -> str:
+def _trace_text(token: dict[str, Any], receipts: list[dict[str, Any]]) -> str:
     made, ended = token["generated"], token["revoked"]
     head = facts(
         [
@@ -122,10 +124,10 @@ def _trace_told(token: dict[str, Any], receipts: list[dict[str, Any]]) -> str:
             ("wrote", counted(len(receipts), "receipt")),
         ]
     )
-    return "\n".join([head, *(_receipt_told(entry) for entry in receipts)])
+    return "\n".join([head, *(_receipt_text(entry) for entry in receipts)])
 
 
-def _receipt_told(entry: dict[str, Any]) -> str:
+def _receipt_text(entry: dict[str, Any]) -> str:
     tables = ", ".join(
         f"{table['table']} {table['state']}" + (f" ({table['reason']})" if table["reason"] else "")
         for table in entry["tables"]
@@ -150,27 +152,29 @@ def _receipt_told(entry: dict[str, Any]) -> str:
 
 
 async def source(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
+    installation = installation_of(arguments)
     schema, _, table = arguments.table.partition(".")
     if not schema or not table:
-        raise Refused("Name the table with its schema: SCHEMA.TABLE.")
-    url = target.destination_url()
+        raise CommandFailed("Name the table with its schema: SCHEMA.TABLE.")
+    url = installation.destination_url()
     async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:
         try:
             found = await row_with_key(destination, schema, table, key=arguments.key)
         except NoSuchRow as error:
-            raise Refused(str(error)) from error
+            raise CommandFailed(str(error)) from error
     moment = found.received_at.isoformat()
-    async with history_api(target) as api:
+    async with history_api(installation) as api:
         at_once = await api.document("/receipts/at", {"schema": schema, "moment": moment})
         receipts = [one for one in at_once if _wrote(one, table)]
         tokens = [await api.document(f"/tokens/{one['token_id']}") for one in receipts]
     if not receipts:
-        raise Refused(f"No receipt is of {moment}: this row was not written through this gate.")
+        raise CommandFailed(
+            f"No receipt is of {moment}: this row was not written through this gate."
+        )
     sources = [
         {"receipt": one, "token": token} for one, token in zip(receipts, tokens, strict=True)
     ]
-    told = "\n".join(_source_told(one["receipt"], one["token"]) for one in sources)
+    told = "\n".join(_source_text(one["receipt"], one["token"]) for one in sources)
     show(arguments, {"row": found.row, "sources": sources}, told)
 
 
@@ -180,7 +184,7 @@ def _wrote(receipt: dict[str, Any], table: str) -> bool:
     return any(table == root or table.startswith(f"{root}__") for root in roots)
 
 
-def _source_told(receipt: dict[str, Any], token: dict[str, Any]) -> str:
+def _source_text(receipt: dict[str, Any], token: dict[str, Any]) -> str:
     return (
         f"receipt {receipt['number']} of {receipt['received_at']} from {receipt['peer']}: token"
         f" {token['token_id']}, generated {token['generated']['time']} by"

@@ -14,26 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from audit import standalone_verifier as verifier
-from audit.trust_store import Memory
+from audit.trust_store import TrustStore
 from cli.command import Subparsers, add_command
-from cli.errors import DONE, REFUSED, Refused, refusing_files
-from cli.history_api import HistoryApi, NotThere, history_api
-from cli.installation import Target, target_of
+from cli.errors import FAILED, SUCCESS, CommandFailed, reporting_file_errors
+from cli.history_api import HistoryApi, NotFound, history_api
+from cli.installation import Installation, installation_of
 from cli.output import add_json, facts, show
 from services.runtime.clock import SystemClock
 
 # A signer signs within a second or two; what is older than this and unsigned is not on its way.
 UNSIGNED_MAX = timedelta(seconds=60)
-COVER_SECONDS_MAX = 10.0
-COVER_POLL_SECONDS = 0.2
+SIGNING_SECONDS_MAX = 10.0
+SIGNING_POLL_SECONDS = 0.2
 LOG_SIZE = "Pushgate-Log-Size"
 
 
-class NoCheckpoint(Refused):
+class NoCheckpoint(CommandFailed):
     """What is served as the newest checkpoint is none."""
 
 
-def add_to(group: Subparsers) -> None:
+def register(group: Subparsers) -> None:
     parser = add_command(group, "keys", keys, summary="the key that signs the log, and its id")
     add_json(parser)
     parser = add_command(
@@ -58,7 +58,7 @@ def add_to(group: Subparsers) -> None:
 
 
 async def keys(arguments: argparse.Namespace) -> None:
-    async with history_api(target_of(arguments)) as api:
+    async with history_api(installation_of(arguments)) as api:
         key = (await api.text("/log/keys")).strip()
     name, key_id = key.split("+")[:2]
     document = {"key": key, "key_id": key_id, "origin": name}
@@ -66,23 +66,25 @@ async def keys(arguments: argparse.Namespace) -> None:
 
 
 async def verify(arguments: argparse.Namespace) -> int:
-    target = target_of(arguments)
-    memory = Memory(Path(arguments.memory) if arguments.memory else target.data_dir / "audit")
-    with refusing_files():
-        given = await asyncio.to_thread(_key_text, arguments.key)
+    installation = installation_of(arguments)
+    memory = TrustStore(
+        Path(arguments.memory) if arguments.memory else installation.data_dir / "audit"
+    )
+    with reporting_file_errors():
+        given = await asyncio.to_thread(_read_key, arguments.key)
         if arguments.export is not None:
             path = Path(arguments.export)
             found, told = await asyncio.to_thread(
                 _verify_export, path, given, memory, whole=arguments.whole
             )
         else:
-            found, told = await verify_live(target, memory, given, whole=arguments.whole)
-    show(arguments, found, _told(found, told))
-    return DONE if found["verdict"] == "verified" else REFUSED
+            found, told = await verify_live(installation, memory, given, whole=arguments.whole)
+    show(arguments, found, _verdict_text(found, told))
+    return SUCCESS if found["verdict"] == "verified" else FAILED
 
 
 async def verify_live(
-    target: Target, memory: Memory, key: str, *, whole: bool = False
+    installation: Installation, memory: TrustStore, key: str, *, whole: bool = False
 ) -> tuple[dict[str, Any], str]:
     """Reads everything, holds it to what was kept, and keeps the new checkpoint if all is well.
 
@@ -92,25 +94,29 @@ async def verify_live(
     whole = whole or memory.whole
     with tempfile.TemporaryDirectory(prefix="pushgate-audit-") as name:
         export = Path(name) / "export"
-        async with history_api(target) as api:
+        async with history_api(installation) as api:
             key = key or memory.key or await api.text("/log/keys")
             try:
                 note, size = await _fetch(api, export)
-            except (NotThere, NoCheckpoint) as error:
-                return _without_checkpoint(error, old_note), _seen(seen_at)
+            except (NotFound, NoCheckpoint) as error:
+                return _without_checkpoint(error, old_note), _relation_text(seen_at)
             waiting_since = await _first_unsigned(api, size)
         found = await asyncio.to_thread(_verify_files, export, key, old_note, whole=whole)
         if found["verdict"] == "verified" and not found["hidden"]:
-            whole = whole or not await asyncio.to_thread(_hides, beside(export, "receipts"))
+            whole = whole or not await asyncio.to_thread(
+                _has_hidden_lines, companion(export, "receipts")
+            )
     if found["verdict"] == "verified" and waiting_since is not None:
         why = f"event {size} of {waiting_since:%Y-%m-%d %H:%M:%S} UTC is still not signed"
         found |= {"verdict": "stale", "first_bad": size, "why": why}
     if found["verdict"] == "verified":
         await asyncio.to_thread(memory.keep, key=key, checkpoint=note, whole=whole)
-    return found, _seen(seen_at, restored=bool(old_note) and _origin(old_note) != _origin(note))
+    return found, _relation_text(
+        seen_at, restored=bool(old_note) and _origin(old_note) != _origin(note)
+    )
 
 
-def _without_checkpoint(error: NotThere | NoCheckpoint, old_note: str) -> dict[str, Any]:
+def _without_checkpoint(error: NotFound | NoCheckpoint, old_note: str) -> dict[str, Any]:
     """Who has seen one knows that something is wrong; else there is nothing to verify yet."""
     found: dict[str, Any] = dict.fromkeys(("verdict", "size", "root", "key_id", "first_bad"))
     if isinstance(error, NoCheckpoint):
@@ -121,7 +127,7 @@ def _without_checkpoint(error: NotThere | NoCheckpoint, old_note: str) -> dict[s
     return found | {"verdict": "stale", "first_bad": 0, "why": why}
 
 
-def _seen(seen_at: datetime | None, *, restored: bool = False) -> str:
+def _relation_text(seen_at: datetime | None, *, restored: bool = False) -> str:
     if seen_at is None:
         return "the first seen"
     if restored:
@@ -130,16 +136,18 @@ def _seen(seen_at: datetime | None, *, restored: bool = False) -> str:
 
 
 def _verify_export(
-    path: Path, key: str, memory: Memory, *, whole: bool
+    path: Path, key: str, memory: TrustStore, *, whole: bool
 ) -> tuple[dict[str, Any], str]:
     """Held to the checkpoint that is kept, unless the export is older, or of another log."""
     if not path.is_file():
-        raise Refused(f"There is no file {path}.")
-    if not beside(path, "checkpoint").is_file():
-        raise Refused(f"{beside(path, 'checkpoint')} is missing: `audit export FILE` makes it.")
-    kept = beside(path, "key")
+        raise CommandFailed(f"There is no file {path}.")
+    if not companion(path, "checkpoint").is_file():
+        raise CommandFailed(
+            f"{companion(path, 'checkpoint')} is missing: `audit export FILE` makes it."
+        )
+    kept = companion(path, "key")
     key = key or memory.key or (kept.read_text("utf-8", "replace") if kept.is_file() else "")
-    note, old_note = beside(path, "checkpoint").read_text("utf-8", "replace"), memory.checkpoint
+    note, old_note = companion(path, "checkpoint").read_text("utf-8", "replace"), memory.checkpoint
     comparable = (
         old_note
         and _origin(old_note) == _origin(note)
@@ -149,56 +157,60 @@ def _verify_export(
         told = "of the export; not held to the one kept" if old_note else "of the export"
         return _verify_files(path, key, "", whole=whole), told
     found = _verify_files(path, key, old_note, whole=whole or memory.whole)
-    return found, f"of the export; {_seen(memory.seen_at)}"
+    return found, f"of the export; {_relation_text(memory.seen_at)}"
 
 
-def _hides(path: Path) -> bool:
+def _has_hidden_lines(path: Path) -> bool:
     return path.is_file() and any(map(verifier.hash_given, verifier.lines_of(path)))
 
 
 def _verify_files(path: Path, key: str, old_note: str, *, whole: bool) -> dict[str, Any]:
     texts = [
-        file.read_text("utf-8", "replace") if (file := beside(path, kind)).is_file() else ""
+        file.read_text("utf-8", "replace") if (file := companion(path, kind)).is_file() else ""
         for kind in ("checkpoint", "checkpoints")
     ]
-    receipts = beside(path, "receipts")
+    receipts = companion(path, "receipts")
     found = verifier.verify(
         path,
         texts[0],
         key,
-        kept=old_note,
-        marks=texts[1],
+        previous=old_note,
+        checkpoints=texts[1],
         receipts=receipts if receipts.is_file() else None,
         whole=whole,
     )
-    if whole and found["verdict"] != "verified" and (_hides(path) or _hides(receipts)):
+    if (
+        whole
+        and found["verdict"] != "verified"
+        and (_has_hidden_lines(path) or _has_hidden_lines(receipts))
+    ):
         found["why"] += "; hashes stand for some events or receipts, which were to be shown whole"
     return found
 
 
 async def export(arguments: argparse.Namespace) -> None:
-    async with history_api(target_of(arguments)) as api:
+    async with history_api(installation_of(arguments)) as api:
         if arguments.file in {None, "-"}:
             async for line in api.lines("/events"):
                 sys.stdout.buffer.write(line + b"\n")
             sys.stdout.flush()
             return
-        path = await asyncio.to_thread(_file_to_write, arguments.file)
-        await _wait_until_covered(api)
+        path = await asyncio.to_thread(_writable_path, arguments.file)
+        await _wait_until_signed(api)
         script = path.with_name("verify.py")
-        with refusing_files():
+        with reporting_file_errors():
             _, size = await _fetch(api, path)
-            await asyncio.to_thread(beside(path, "key").write_text, await api.text("/log/keys"))
+            await asyncio.to_thread(companion(path, "key").write_text, await api.text("/log/keys"))
             await asyncio.to_thread(shutil.copyfile, verifier.__file__, script)
     print(f"{size} events, all signed: {path}")
     print(f"Verify them anywhere: python {script.name} {path.name} {path.name}.checkpoint KEY")
 
 
-def _file_to_write(name: str) -> Path:
-    """Raises Refused before anything is fetched."""
+def _writable_path(name: str) -> Path:
+    """Raises CommandFailed before anything is fetched."""
     path = Path(name)
     if not path.name or path.is_dir() or not path.parent.is_dir():
-        raise Refused(f"{name!r} is no file that could be written.")
+        raise CommandFailed(f"{name!r} is no file that could be written.")
     return path
 
 
@@ -211,15 +223,15 @@ async def _fetch(api: HistoryApi, path: Path) -> tuple[str, int]:
     size = _claimed_size(note)
     if size is None:
         raise NoCheckpoint("What the history service calls a checkpoint is none.")
-    await asyncio.to_thread(beside(path, "checkpoint").write_text, note, "utf-8")
-    await api.download("/log/checkpoints", beside(path, "checkpoints"))
+    await asyncio.to_thread(companion(path, "checkpoint").write_text, note, "utf-8")
+    await api.download("/log/checkpoints", companion(path, "checkpoints"))
     # Where other accounts' are not shown, their hashes are what it takes to compute the root.
     await api.download("/events", path, {"until": size - 1, "others": "hashed"})
-    await api.download("/receipts", beside(path, "receipts"), {"others": "hashed"})
+    await api.download("/receipts", companion(path, "receipts"), {"others": "hashed"})
     return note, size
 
 
-def beside(path: Path, kind: str) -> Path:
+def companion(path: Path, kind: str) -> Path:
     return path.with_name(f"{path.name}.{kind}")
 
 
@@ -235,17 +247,17 @@ def _origin(note: str) -> str:
     return note.partition("\n")[0]
 
 
-async def _wait_until_covered(api: HistoryApi) -> None:
+async def _wait_until_signed(api: HistoryApi) -> None:
     """An export asked for right after a change should hold it; gives up without a word."""
     clock = SystemClock()
-    deadline = clock.monotonic() + COVER_SECONDS_MAX
+    deadline = clock.monotonic() + SIGNING_SECONDS_MAX
     _, headers = await _checkpoint(api)
     wanted = int(headers[LOG_SIZE])
     while clock.monotonic() < deadline:
         note, _ = await _checkpoint(api)
         if (_claimed_size(note) or 0) >= wanted:
             return
-        await asyncio.sleep(COVER_POLL_SECONDS)
+        await asyncio.sleep(SIGNING_POLL_SECONDS)
 
 
 async def _checkpoint(api: HistoryApi) -> tuple[str, Any]:
@@ -261,13 +273,13 @@ async def _first_unsigned(api: HistoryApi, size: int) -> datetime | None:
     return recorded if SystemClock().now() - recorded > UNSIGNED_MAX else None
 
 
-def _key_text(given: str | None) -> str:
+def _read_key(given: str | None) -> str:
     if not given:
         return ""
     return Path(given).read_text("utf-8", "replace") if Path(given).is_file() else given
 
 
-def _told(found: dict[str, Any], checkpoint: str) -> str:
+def _verdict_text(found: dict[str, Any], checkpoint: str) -> str:
     lines: list[tuple[str, object]] = [("verdict", found["verdict"])]
     if found["size"] is not None:
         # Whether it extends what was seen is only known when all is well.

@@ -3,9 +3,9 @@
 import argparse
 
 from cli.command import Subparsers, add_command, add_group
-from cli.installation import target_of
+from cli.installation import installation_of
 from cli.output import add_json, facts, show
-from cli.token_handlers import token_handlers
+from cli.token_handlers import token_service_handlers
 
 
 def register(subparsers: Subparsers) -> None:
@@ -18,7 +18,7 @@ def register(subparsers: Subparsers) -> None:
 
 
 async def create(arguments: argparse.Namespace) -> None:
-    async with token_handlers(target_of(arguments)) as handlers:
+    async with token_service_handlers(installation_of(arguments)) as handlers:
         account = await handlers.open_account(arguments.name)
     document = {
         "client_id": account.account_id,

@@ -13,10 +13,10 @@ from cli.audit import log as reading
 from cli.audit import trace, verify
 from cli.command import Subparsers, add_command, add_group
 from cli.database import system_database
-from cli.errors import DONE, REFUSED, Refused
-from cli.installation import target_of
+from cli.errors import FAILED, SUCCESS, CommandFailed
+from cli.installation import installation_of
 from cli.output import add_json, columns, counted, show
-from cli.times import time_of
+from cli.times import parse_time
 from events import log
 from events.replay import LOG, Comparison, Difference, compare
 from events.sql_files import load_queries
@@ -44,14 +44,14 @@ def register(subparsers: Subparsers) -> None:
     )
     add_json(parser)
     for commands in (verify, reading, trace):
-        commands.add_to(group)
+        commands.register(group)
 
 
 async def replay(arguments: argparse.Namespace) -> int:
     """Reads one snapshot and stops nobody."""
     queries = load_queries("services.history")
     async with (
-        system_database(target_of(arguments)) as database,
+        system_database(installation_of(arguments)) as database,
         database.transaction(isolation="repeatable_read", readonly=True),
     ):
         comparison = await compare(database, REPLAYED)
@@ -60,21 +60,25 @@ async def replay(arguments: argparse.Namespace) -> int:
     document = {
         "size": comparison.size,
         "match": comparison.match and not outside,
-        "only_in_fold": [_item(difference) for difference in comparison.only_in_fold],
-        "only_in_table": [_item(difference) for difference in comparison.only_in_table],
+        "only_in_fold": [
+            _difference_document(difference) for difference in comparison.only_in_fold
+        ],
+        "only_in_table": [
+            _difference_document(difference) for difference in comparison.only_in_table
+        ],
         "receipts_checked": checked,
         "receipts_outside": [{"table": "receipts", "id": row["id"]} for row in outside],
     }
-    show(arguments, document, _replay_told(comparison, checked, outside))
-    return DONE if document["match"] else REFUSED
+    show(arguments, document, _replay_text(comparison, checked, outside))
+    return SUCCESS if document["match"] else FAILED
 
 
 async def as_of(arguments: argparse.Namespace) -> None:
     async with (
-        system_database(target_of(arguments)) as database,
+        system_database(installation_of(arguments)) as database,
         database.transaction(isolation="repeatable_read", readonly=True),
     ):
-        number, moment = await _point(database, arguments.moment)
+        number, moment = await _resolve_point(database, arguments.moment)
         is_to_come = moment is not None and moment > await log.now(database)
         rows = await database.fetch(
             load_queries("services.tokens")["tokens_that_could_write"], number + 1
@@ -92,38 +96,40 @@ async def as_of(arguments: argparse.Namespace) -> None:
     show(arguments, document, f"{told}\n{table}")
 
 
-async def _point(database: Connection[Record], text: str) -> tuple[int, datetime | None]:
+async def _resolve_point(database: Connection[Record], text: str) -> tuple[int, datetime | None]:
     """The last fact that counts, and the time asked for (or of the fact, if a number was)."""
     if re.fullmatch(r"-?[0-9]{1,18}", text):
         number = int(text)
         size = await log.size(database)
         if not BEFORE_ALL <= number < size:
-            raise Refused(
+            raise CommandFailed(
                 f"There is no fact {number}: the log's numbers go from 0 to {size - 1}"
                 f" ({BEFORE_ALL} means before all of them)."
             )
         return number, await log.moment_of(database, number)
     try:
-        moment = time_of(text)
+        moment = parse_time(text)
     except ValueError:
-        raise Refused(
+        raise CommandFailed(
             f"{text!r} is neither a number nor a time such as 2026-11-23T12:00:00Z."
         ) from None
     number_then = await log.number_at(database, moment)
     return (BEFORE_ALL if number_then is None else number_then), moment
 
 
-def _item(difference: Difference) -> dict[str, str]:
+def _difference_document(difference: Difference) -> dict[str, str]:
     return {"table": difference.table, "id": difference.id}
 
 
-def _replay_told(comparison: Comparison, checked: int, outside: list[Any]) -> str:
+def _replay_text(comparison: Comparison, checked: int, outside: list[Any]) -> str:
     facts, receipts = counted(comparison.size, "fact"), counted(checked, "receipt")
     lines = [f"{facts} folded, {len(PROJECTIONS)} tables compared, {receipts} checked"]
-    lines += [f"{_named(d)} is only in the fold" for d in comparison.only_in_fold if _is_row(d)]
-    lines += [f"{_named(d)} is only in the table" for d in comparison.only_in_table if _is_row(d)]
-    lines += [_unlike_told(d) for d in comparison.only_in_fold if not _is_row(d)]
-    lines += [_outside_told(row) for row in outside]
+    lines += [f"{_row_text(d)} is only in the fold" for d in comparison.only_in_fold if _is_row(d)]
+    lines += [
+        f"{_row_text(d)} is only in the table" for d in comparison.only_in_table if _is_row(d)
+    ]
+    lines += [_mismatch_text(d) for d in comparison.only_in_fold if not _is_row(d)]
+    lines += [_outside_text(row) for row in outside]
     if len(outside) == RECEIPTS_SHOWN:
         lines.append(f"and maybe more: only the first {RECEIPTS_SHOWN:,} receipts are named")
     if len(lines) == 1:
@@ -131,7 +137,7 @@ def _replay_told(comparison: Comparison, checked: int, outside: list[Any]) -> st
     return "\n".join(lines)
 
 
-def _outside_told(row: Any) -> str:
+def _outside_text(row: Any) -> str:
     return (
         f"receipt {row['number']} (batch {row['id']}, token {row['token_id']}) was admitted at log"
         f" size {row['log_size']}, when its token could not write"
@@ -139,7 +145,7 @@ def _outside_told(row: Any) -> str:
 
 
 # What one row of a projection is called, besides its id.
-_ROW_OF = {
+_ROW_NOUNS = {
     "accounts": "account",
     "connect_tokens": "Connect token",
     "integrations": "integration",
@@ -154,11 +160,11 @@ def _is_row(difference: Difference) -> bool:
     return difference.table != LOG.table
 
 
-def _unlike_told(difference: Difference) -> str:
+def _mismatch_text(difference: Difference) -> str:
     if difference.id == "head":
         return "the log's head is not the number of its events"
     return f"event {difference.id}: its columns do not say what its text says"
 
 
-def _named(difference: Difference) -> str:
-    return f"{difference.table} {_ROW_OF.get(difference.table, 'row')} {difference.id}"
+def _row_text(difference: Difference) -> str:
+    return f"{difference.table} {_ROW_NOUNS.get(difference.table, 'row')} {difference.id}"

@@ -5,9 +5,9 @@ from typing import get_args
 
 from cli.command import Subparsers, add_command, add_group
 from cli.ids import token_id
-from cli.operator_access import acting_for_account, add_account
+from cli.operator_access import add_account_options, operator_access
 from cli.output import columns, facts, show
-from cli.times import told
+from cli.times import format_time
 from events.ids import ConnectTokenId
 from events.types import Role
 
@@ -23,16 +23,16 @@ def register(subparsers: Subparsers) -> None:
         default="member",
         help="owner: everything; member (the default): integrations and tokens; auditor: reads",
     )
-    add_account(parser)
+    add_account_options(parser)
     parser = add_command(group, "list", list_active, summary="the active ones, newest first")
-    add_account(parser)
+    add_account_options(parser)
     parser = add_command(group, "revoke", revoke, summary="refuse it from now on")
     parser.add_argument("id", metavar="ID", type=token_id, help="its id, never its text")
-    add_account(parser)
+    add_account_options(parser)
 
 
 async def generate(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         token = await handlers.generate_connect_token(caller, arguments.role)
     document = {
         "id": token.connect_token_id,
@@ -50,14 +50,14 @@ async def generate(arguments: argparse.Namespace) -> None:
 
 
 async def list_active(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         tokens = await handlers.read_model.connect_tokens(caller)
     found = [
         {
             "id": token.connect_token_id,
             "role": token.role,
             "last_four": token.last_four,
-            "created_at": told(token.generated_at),
+            "created_at": format_time(token.generated_at),
         }
         for token in tokens
     ]
@@ -69,6 +69,6 @@ async def list_active(arguments: argparse.Namespace) -> None:
 
 
 async def revoke(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         await handlers.revoke_connect_token(caller, ConnectTokenId(arguments.id))
     show(arguments, {"id": arguments.id}, f"Connect token {arguments.id} is revoked")

@@ -1,7 +1,7 @@
 """Somebody to begin with: an account, an owner's Connect token, and a link to sign in with."""
 
 from services.launcher.databases import Databases
-from services.launcher.run_file import Account
+from services.launcher.run_file import AccountCredentials
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
 from services.tokens.use_cases.handlers import Handlers
@@ -10,19 +10,23 @@ from services.tokens.use_cases.permissions import system_caller
 NAME = "First account"
 
 
-class Beginning:
+class FirstAccount:
     """What `up` makes sure of before its programs start; ``sign_in_path`` is there afterwards."""
 
     def __init__(self) -> None:
         self.sign_in_path: str | None = None
 
-    async def account(self, databases: Databases, kept: Account | None) -> Account | None:
-        account = await first_account(databases, kept)
-        self.sign_in_path = await first_sign_in(databases)
+    async def ensure(
+        self, databases: Databases, kept: AccountCredentials | None
+    ) -> AccountCredentials | None:
+        account = await ensure_account(databases, kept)
+        self.sign_in_path = await first_sign_in_path(databases)
         return account
 
 
-async def first_account(databases: Databases, kept: Account | None) -> Account | None:
+async def ensure_account(
+    databases: Databases, kept: AccountCredentials | None
+) -> AccountCredentials | None:
     """None when ``kept`` is to be kept.
 
     A kept token that was revoked stays: somebody wanted it so. One that got lost with its file is
@@ -33,23 +37,23 @@ async def first_account(databases: Databases, kept: Account | None) -> Account |
         handlers = Handlers(connections, SystemClock())
         accounts = await handlers.read_model.accounts()
         if not accounts:
-            return await _open(handlers)
+            return await _open_account(handlers)
         if kept is not None:
             return None
         oldest = system_caller(min(account.account_id for account in accounts))
         generated = await handlers.generate_connect_token(oldest, "owner")
-        return Account(client_id=oldest.account_id, connect_token=generated.access_token)
+        return AccountCredentials(client_id=oldest.account_id, connect_token=generated.access_token)
 
 
-async def account_of_empty_log(databases: Databases) -> Account | None:
+async def open_account_if_empty(databases: Databases) -> AccountCredentials | None:
     """None when the log already has an account: its token was shown when it was opened."""
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate migrate", connections_max=1) as connections:
         handlers = Handlers(connections, SystemClock())
-        return None if await handlers.read_model.accounts() else await _open(handlers)
+        return None if await handlers.read_model.accounts() else await _open_account(handlers)
 
 
-async def first_sign_in(databases: Databases) -> str | None:
+async def first_sign_in_path(databases: Databases) -> str | None:
     """The path of a one-time link for the first owner; None when the account has people already.
 
     Also for an account from before there were people. A link that got lost is made anew with
@@ -67,6 +71,6 @@ async def first_sign_in(databases: Databases) -> str | None:
         return (await handlers.members.invite(oldest, None, "owner")).path
 
 
-async def _open(handlers: Handlers) -> Account:
+async def _open_account(handlers: Handlers) -> AccountCredentials:
     opened = await handlers.open_account(NAME)
-    return Account(client_id=opened.account_id, connect_token=opened.access_token)
+    return AccountCredentials(client_id=opened.account_id, connect_token=opened.access_token)

@@ -11,9 +11,9 @@ from asyncpg import Connection, Record
 from cli.command import Subparsers, add_command, add_group
 from cli.commands.serve import add_program
 from cli.database import system_database
-from cli.errors import Refused
+from cli.errors import CommandFailed
 from cli.history_api import history_api
-from cli.installation import Target, target_of
+from cli.installation import Installation, installation_of
 from cli.output import add_json, counted, facts, show
 from events.checkpoint import BadCheckpoint, Checkpoint, read_unverified_note
 from events.merkle import HASH_BYTES
@@ -52,7 +52,7 @@ def _add_checkpoint(parser: argparse.ArgumentParser, meaning: str) -> None:
 
 
 async def seal(arguments: argparse.Namespace) -> None:
-    async with history_api(target_of(arguments)) as api:
+    async with history_api(installation_of(arguments)) as api:
         seals = await api.post("/receipts/seal")
     told = [
         f"event {one['number']} seals {counted(one['count'], 'receipt')}, {one['first']} to"
@@ -64,9 +64,9 @@ async def seal(arguments: argparse.Namespace) -> None:
 
 async def begin_anew(arguments: argparse.Namespace) -> None:
     """In the database as it was restored, before any program writes to it."""
-    target = target_of(arguments)
-    old = await asyncio.to_thread(_checkpoint, arguments.checkpoint, target)
-    async with system_database(target) as database:
+    installation = installation_of(arguments)
+    old = await asyncio.to_thread(_checkpoint, arguments.checkpoint, installation)
+    async with system_database(installation) as database:
         number = await database.fetchval(
             load_queries("cli")["begin_anew"], old.origin, old.size, old.root.hex()
         )
@@ -86,11 +86,11 @@ async def begin_anew(arguments: argparse.Namespace) -> None:
 
 async def resume(arguments: argparse.Namespace) -> None:
     """Refused while the log differs from what was signed: a halt is never talked away."""
-    target = target_of(arguments)
-    signed = await asyncio.to_thread(_checkpoint, arguments.checkpoint, target)
-    async with system_database(target) as database:
+    installation = installation_of(arguments)
+    signed = await asyncio.to_thread(_checkpoint, arguments.checkpoint, installation)
+    async with system_database(installation) as database:
         if await _root_at(database, signed.size) != signed.root:
-            raise Refused(
+            raise CommandFailed(
                 f"The first {signed.size} events are still not those that were signed:"
                 " see docs/operations/restore.md."
             )
@@ -111,11 +111,13 @@ async def _root_at(database: Connection[Record], size: int) -> bytes | None:
     return tree.root()
 
 
-def _checkpoint(given: str | None, target: Target) -> Checkpoint:
-    path = Path(given) if given else SignerFiles(target.data_dir / "signer").note_path
+def _checkpoint(given: str | None, installation: Installation) -> Checkpoint:
+    path = Path(given) if given else SignerFiles(installation.data_dir / "signer").note_path
     try:
         return read_unverified_note(path.read_text("utf-8", "replace"))[0]
     except OSError as error:
-        raise Refused(f"There is no checkpoint in {path}: name one with --checkpoint.") from error
+        raise CommandFailed(
+            f"There is no checkpoint in {path}: name one with --checkpoint."
+        ) from error
     except BadCheckpoint as error:
-        raise Refused(f"{path} is no checkpoint: {error}.") from error
+        raise CommandFailed(f"{path} is no checkpoint: {error}.") from error

@@ -4,13 +4,13 @@ import argparse
 from typing import Any
 
 from cli.command import Subparsers, add_command, add_group
-from cli.commands.loaded_tables import as_text, loaded_tables
+from cli.commands.loaded_tables import loaded_tables, tables_text
 from cli.commands.which_integration import which_integration
 from cli.connect_api import connect_api
-from cli.errors import Refused
-from cli.installation import target_of
+from cli.errors import CommandFailed
+from cli.installation import installation_of
 from cli.output import add_json, columns, facts, show
-from cli.times import told
+from cli.times import format_time
 from services.runtime.clock import SystemClock
 
 
@@ -42,12 +42,12 @@ def add_integration(parser: argparse.ArgumentParser) -> None:
 
 
 async def create(arguments: argparse.Namespace) -> None:
-    async with connect_api(target_of(arguments)) as api:
+    async with connect_api(installation_of(arguments)) as api:
         source = await api.create_source(arguments.name)
         try:
             token = await api.create_token(source["id"])
-        except Refused as refused:
-            raise Refused(
+        except CommandFailed as refused:
+            raise CommandFailed(
                 f"Integration {source['id']} was made, but no token for it: {refused}"
                 f" Then run `pushgate tokens generate {source['id']}`."
             ) from refused
@@ -71,7 +71,7 @@ async def create(arguments: argparse.Namespace) -> None:
 
 
 async def list_all(arguments: argparse.Namespace) -> None:
-    async with connect_api(target_of(arguments)) as api:
+    async with connect_api(installation_of(arguments)) as api:
         sources = await api.sources()
     found = [
         as_integration(source)
@@ -83,24 +83,24 @@ async def list_all(arguments: argparse.Namespace) -> None:
 
 
 async def show_one(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with connect_api(target) as api:
+    installation = installation_of(arguments)
+    async with connect_api(installation) as api:
         source = which_integration(await api.sources(), arguments.integration)
         # A deleted one's tokens can't write, and are not listed.
         tokens = [] if source["deleted_at"] else await api.tokens(source["id"])
     document = as_integration(source) | {
         "tokens": [{"id": token["token_id"], "created_at": token["created_at"]} for token in tokens]
     }
-    tables = await loaded_tables(target, document)
+    tables = await loaded_tables(installation, document)
     ids = ", ".join(str(token["id"]) for token in document["tokens"])
-    text = _told(document, ("active tokens", ids or "none"))
+    text = _text(document, ("active tokens", ids or "none"))
     if tables is not None:
-        text = f"{text}\n\n{as_text(tables)}"
+        text = f"{text}\n\n{tables_text(tables)}"
     show(arguments, document | {"tables": tables}, text)
 
 
 async def pause(arguments: argparse.Namespace) -> None:
-    now = told(SystemClock().now())
+    now = format_time(SystemClock().now())
     await _change(arguments, {"paused_at": now})
 
 
@@ -109,20 +109,20 @@ async def resume(arguments: argparse.Namespace) -> None:
 
 
 async def delete(arguments: argparse.Namespace) -> None:
-    async with connect_api(target_of(arguments)) as api:
+    async with connect_api(installation_of(arguments)) as api:
         source = which_integration(await api.sources(), arguments.integration)
         _print(arguments, await api.delete_source(source["id"]))
 
 
 async def _change(arguments: argparse.Namespace, changes: dict[str, Any]) -> None:
-    async with connect_api(target_of(arguments)) as api:
+    async with connect_api(installation_of(arguments)) as api:
         source = which_integration(await api.sources(), arguments.integration)
         _print(arguments, await api.update_source(source["id"], changes))
 
 
 def _print(arguments: argparse.Namespace, source: dict[str, Any]) -> None:
     document = as_integration(source)
-    show(arguments, document, _told(document))
+    show(arguments, document, _text(document))
 
 
 def as_integration(source: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def as_integration(source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(integration: dict[str, Any], *more: tuple[str, object]) -> str:
+def _text(integration: dict[str, Any], *more: tuple[str, object]) -> str:
     return facts(
         [
             ("integration", f"{integration['id']}  {integration['name']}"),

@@ -8,39 +8,41 @@ from typing import Any
 from asyncpg import Record
 
 from cli.database import connection_to
-from cli.errors import Refused
-from cli.installation import Target
+from cli.errors import CommandFailed
+from cli.installation import Installation
 from cli.output import columns
-from cli.times import told
+from cli.times import format_time
 from events.sql_files import load_queries
 from services.loader.schema.identifiers import root_table_name
 
 
-async def loaded_tables(target: Target, integration: dict[str, Any]) -> list[dict[str, Any]] | None:
+async def loaded_tables(
+    installation: Installation, integration: dict[str, Any]
+) -> list[dict[str, Any]] | None:
     """None, and why on standard error, where the system's database can't be asked."""
     try:
-        url = target.database_url_beside_tokens()
+        url = installation.database_url_of_connect_api()
         async with connection_to(url, "PUSHGATE_DATABASE_URL") as database:
             rows = await database.fetch(load_queries("cli")["table_report"], integration["id"])
-    except Refused as refused:
+    except CommandFailed as refused:
         print(f"pushgate: its tables are not told: {refused}", file=sys.stderr)
         return None
-    there = await _tables_there(target, integration["schema_name"]) if rows else {}
-    return [_told(row, there) for row in rows]
+    there = await _destination_tables(installation, integration["schema_name"]) if rows else {}
+    return [_document(row, there) for row in rows]
 
 
-async def _tables_there(target: Target, schema: str) -> dict[str, Record]:
+async def _destination_tables(installation: Installation, schema: str) -> dict[str, Record]:
     try:
-        url = target.destination_url_beside_tokens()
+        url = installation.destination_url_of_connect_api()
         async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:
             rows = await destination.fetch(load_queries("cli")["tables_there"], schema)
-    except Refused as refused:
+    except CommandFailed as refused:
         print(f"pushgate: their columns are not told: {refused}", file=sys.stderr)
         return {}
     return {row["table_name"]: row for row in rows}
 
 
-def _told(row: Record, there: dict[str, Record]) -> dict[str, Any]:
+def _document(row: Record, there: dict[str, Record]) -> dict[str, Any]:
     """``rows`` and ``columns`` are null where the table is not there, or was not asked about."""
     name = root_table_name(row["table_name"]).text
     table, loaded_at = there.get(name), row["last_loaded_at"]
@@ -53,7 +55,7 @@ def _told(row: Record, there: dict[str, Record]) -> dict[str, Any]:
         "records": row["records"],
         "rows_loaded": row["rows_loaded"],
         "rejected": row["rejected"],
-        "last_loaded_at": loaded_at and told(loaded_at),
+        "last_loaded_at": loaded_at and format_time(loaded_at),
         "lag_seconds": row["last_lag_seconds"],
         "waiting": row["waiting"],
         "oldest_waiting_seconds": row["oldest_waiting_seconds"],
@@ -62,7 +64,7 @@ def _told(row: Record, there: dict[str, Record]) -> dict[str, Any]:
     }
 
 
-def as_text(tables: list[dict[str, Any]]) -> str:
+def tables_text(tables: list[dict[str, Any]]) -> str:
     titles = (
         "table",
         "columns",
@@ -74,7 +76,7 @@ def as_text(tables: list[dict[str, Any]]) -> str:
         "waiting",
         "failed",
     )
-    lines = columns(titles, [_line(table) for table in tables])
+    lines = columns(titles, [_row(table) for table in tables])
     troubles = [
         f"{table['name']} can't be loaded at present: {table['put_back_reason']}"
         for table in tables
@@ -83,7 +85,7 @@ def as_text(tables: list[dict[str, Any]]) -> str:
     return "\n".join([lines, *troubles])
 
 
-def _line(table: dict[str, Any]) -> list[object]:
+def _row(table: dict[str, Any]) -> list[object]:
     lag = table["lag_seconds"]
     return [
         table["name"],

@@ -4,11 +4,11 @@ import argparse
 from typing import get_args
 
 from cli.command import Subparsers, add_command, add_group
-from cli.errors import Refused
-from cli.installation import target_of
-from cli.operator_access import acting_for_account, add_account
+from cli.errors import CommandFailed
+from cli.installation import installation_of
+from cli.operator_access import add_account_options, operator_access
 from cli.output import columns, facts, show
-from cli.times import told
+from cli.times import format_time
 from events.ids import MemberId
 from events.types import Role
 from services.tokens.domain.email_address import normalize_email
@@ -24,9 +24,9 @@ def register(subparsers: Subparsers) -> None:
         "email", metavar="EMAIL", nargs="?", help="without it, whoever uses the link says it"
     )
     parser.add_argument("--role", choices=get_args(Role), default="member", help="default: member")
-    add_account(parser)
+    add_account_options(parser)
     parser = add_command(group, "list", list_members, summary="everybody, oldest first")
-    add_account(parser)
+    add_account_options(parser)
     parser = add_command(
         group, "link", link, summary="a new one-time link, for somebody who can't sign in"
     )
@@ -40,29 +40,29 @@ def register(subparsers: Subparsers) -> None:
         group, "erase", erase, summary="forget the address of somebody who was removed"
     )
     parser.add_argument("id", metavar="ID", type=int)
-    add_account(parser)
+    add_account_options(parser)
 
 
 def _add_member(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("member", metavar="MEMBER", help="a number or an e-mail address")
-    add_account(parser)
+    add_account_options(parser)
 
 
 async def invite(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         made = await handlers.members.invite(caller, arguments.email, arguments.role)
     _show_link(arguments, made)
 
 
 async def link(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         member_id = await _member(handlers.members, caller, arguments.member)
         made = await handlers.members.renew_link(caller, member_id)
     _show_link(arguments, made)
 
 
 async def list_members(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         found = await handlers.members.list_members(caller)
     documents = [_document(one) for one in found]
     titles = ("id", "email", "role", "added_at", "seen_at")
@@ -71,7 +71,7 @@ async def list_members(arguments: argparse.Namespace) -> None:
 
 
 async def role(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         member_id = await _member(handlers.members, caller, arguments.member)
         await handlers.members.change_role(caller, member_id, arguments.role)
     document = {"id": member_id, "role": arguments.role}
@@ -79,14 +79,14 @@ async def role(arguments: argparse.Namespace) -> None:
 
 
 async def remove(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         member_id = await _member(handlers.members, caller, arguments.member)
         await handlers.members.remove(caller, member_id)
     show(arguments, {"id": member_id}, f"member {member_id} is removed and signed out")
 
 
 async def erase(arguments: argparse.Namespace) -> None:
-    async with acting_for_account(arguments) as (handlers, caller):
+    async with operator_access(arguments) as (handlers, caller):
         await handlers.members.erase_email(caller, MemberId(arguments.id))
     show(arguments, {"id": arguments.id}, f"the address of member {arguments.id} is erased")
 
@@ -95,12 +95,12 @@ async def _member(members: Members, caller: Caller, named: str) -> MemberId:
     for one in await members.list_members(caller):
         if named == str(one.member_id) or normalize_email(named) == one.email:
             return one.member_id
-    raise Refused(f"The account has no member {named}: `pushgate members list` shows all.")
+    raise CommandFailed(f"The account has no member {named}: `pushgate members list` shows all.")
 
 
 def _show_link(arguments: argparse.Namespace, made: NewLink) -> None:
-    address = target_of(arguments).pages_url() + made.path
-    until = told(made.expires_at)
+    address = installation_of(arguments).pages_url() + made.path
+    until = format_time(made.expires_at)
     document = {"id": made.member_id, "link": address, "expires_at": until}
     text = facts(
         [
@@ -118,7 +118,7 @@ def _document(one: MemberEntry) -> dict[str, object]:
         "id": one.member_id,
         "email": one.email,
         "role": one.role,
-        "added_at": told(added),
+        "added_at": format_time(added),
         "arrived": one.has_password,
-        "seen_at": None if seen is None else told(seen),
+        "seen_at": None if seen is None else format_time(seen),
     }

@@ -6,12 +6,12 @@ import os
 import asyncpg
 
 from cli.command import Subparsers, add_command
-from cli.commands.first_account import account_of_empty_log, first_sign_in
-from cli.errors import Refused
-from cli.installation import find_target
+from cli.commands.first_account import first_sign_in_path, open_account_if_empty
+from cli.errors import CommandFailed
+from cli.installation import find_installation
 from services.launcher.data_directory import DataDirectory
 from services.launcher.databases import Databases, prepare_server
-from services.launcher.run_file import Account
+from services.launcher.run_file import AccountCredentials
 from services.runtime.config import Secret
 from services.runtime.database import AWAY
 from services.runtime.migrations import OWNER, MigrationRefused
@@ -40,19 +40,19 @@ def register(subparsers: Subparsers) -> None:
 
 
 async def migrate(arguments: argparse.Namespace) -> None:
-    target = find_target(arguments.data_dir, os.environ)
-    url = Secret(arguments.database_url) if arguments.database_url else target.database_url()
+    installation = find_installation(arguments.data_dir, os.environ)
+    url = Secret(arguments.database_url) if arguments.database_url else installation.database_url()
     try:
         if not arguments.roles:
             await _apply(url)
             return
-        databases = await _prepare(url, DataDirectory(target.data_dir))
+        databases = await _prepare(url, DataDirectory(installation.data_dir))
         await _apply(databases.url(OWNER))
         if arguments.first_account:
-            _show(await account_of_empty_log(databases))
-            _show_sign_in(await first_sign_in(databases))
+            _print_account(await open_account_if_empty(databases))
+            _print_sign_in_link(await first_sign_in_path(databases))
     except (MigrationRefused, asyncpg.PostgresError, *AWAY) as error:
-        raise Refused(str(error)) from error
+        raise CommandFailed(str(error)) from error
 
 
 async def _prepare(admin: Secret, directory: DataDirectory) -> Databases:
@@ -70,14 +70,14 @@ async def _apply(url: Secret) -> None:
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
 
 
-def _show_sign_in(path: str | None) -> None:
+def _print_sign_in_link(path: str | None) -> None:
     """Databases are made before there is an address; then the path alone has to do."""
     if path is not None:
         pages = os.environ.get("PUSHGATE_PAGES_URL", "").rstrip("/")
         print(f"one-time link to sign in: {pages}{path}")
 
 
-def _show(account: Account | None) -> None:
+def _print_account(account: AccountCredentials | None) -> None:
     if account is not None:
         print(f"client id: {account.client_id}")
         print(f"Connect token: {account.connect_token}  (shown this once: keep it now)")

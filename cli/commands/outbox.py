@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.command import Subparsers, add_command
-from cli.errors import DONE, INTERRUPTED, REFUSED, Refused
-from cli.installation import target_of
+from cli.errors import FAILED, INTERRUPTED, SUCCESS, CommandFailed
+from cli.installation import installation_of
 from cli.output import add_json, columns, counted, show
 from cli.push.address import gate_of
 from cli.push.limits import LINGER_SECONDS
@@ -57,11 +57,11 @@ def register(subparsers: Subparsers) -> None:
 
 async def outbox(arguments: argparse.Namespace) -> int:
     if not (arguments.directory / "queue").is_dir():
-        raise Refused(f"{arguments.directory} is no outbox: a push with --outbox makes one.")
+        raise CommandFailed(f"{arguments.directory} is no outbox: a push with --outbox makes one.")
     try:
         return await _act(arguments)
     except PushgateError as reason:
-        raise Refused(str(reason)) from reason
+        raise CommandFailed(str(reason)) from reason
 
 
 async def _act(arguments: argparse.Namespace) -> int:
@@ -74,7 +74,7 @@ async def _act(arguments: argparse.Namespace) -> int:
     if arguments.resume or arguments.send_again:
         return await _send(arguments)
     _show(arguments, view.counts(), view.set_aside())
-    return DONE
+    return SUCCESS
 
 
 def _require(arguments: argparse.Namespace, view: OutboxView) -> None:
@@ -82,13 +82,13 @@ def _require(arguments: argparse.Namespace, view: OutboxView) -> None:
     wanted = set(arguments.id or ())
     if unknown := wanted and wanted - {each.id for each in view.set_aside()}:
         told = ", ".join(map(str, sorted(unknown)))
-        raise Refused(
+        raise CommandFailed(
             f"Nothing is set aside under {told}: `pushgate outbox {arguments.directory}` lists it."
         )
 
 
 async def _send(arguments: argparse.Namespace) -> int:
-    target = target_of(arguments)
+    target = installation_of(arguments)
     url = gate_of(target, arguments.url)
     token = token_source_of(arguments, target)
     async with Outbox.open(arguments.directory, said=_print_warning) as opened:
@@ -100,7 +100,7 @@ async def _send(arguments: argparse.Namespace) -> int:
     _show(arguments, counts, aside)
     if interrupted:
         return INTERRUPTED
-    return REFUSED if counts.waiting or counts.set_aside else DONE
+    return FAILED if counts.waiting or counts.set_aside else SUCCESS
 
 
 async def _sent(opened: Outbox, delivery: Delivery) -> bool:
@@ -130,11 +130,11 @@ async def _sent(opened: Outbox, delivery: Delivery) -> bool:
 
 async def _discard(arguments: argparse.Namespace) -> int:
     if not arguments.id:
-        raise Refused("--discard needs --id: what is forgotten is named one by one.")
+        raise CommandFailed("--discard needs --id: what is forgotten is named one by one.")
     async with Outbox.open(arguments.directory, said=_print_warning) as opened:
         gone = await opened.discard(set(arguments.id))
     show(arguments, {"discarded": gone}, f"{counted(gone, 'entry')} forgotten".replace("ys", "ies"))
-    return DONE
+    return SUCCESS
 
 
 async def _ids(opened: Outbox, wanted: list[int] | None) -> set[int]:
@@ -163,7 +163,7 @@ def _export(found: Iterable[SetAside]) -> int:
         for member in members_of(each.entry):
             sys.stdout.buffer.write(about[:-1] + b', "sent": ' + member + b"}\n")
     sys.stdout.buffer.flush()
-    return DONE
+    return SUCCESS
 
 
 def _chosen(found: Iterable[SetAside], wanted: list[int] | None) -> Iterable[SetAside]:

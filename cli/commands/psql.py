@@ -7,8 +7,8 @@ import sys
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from cli.command import Subparsers, add_command
-from cli.errors import Refused
-from cli.installation import target_of
+from cli.errors import CommandFailed
+from cli.installation import installation_of
 from services.launcher.embedded_postgres.binaries import BinariesMissing, find_program
 from services.runtime.config import Secret
 
@@ -21,7 +21,7 @@ def register(subparsers: Subparsers) -> None:
 
 
 def psql(arguments: argparse.Namespace) -> None:
-    url, password = without_password(target_of(arguments).destination_url())
+    url, password = without_password(installation_of(arguments).destination_url())
     environment = dict(os.environ)
     if password is not None:
         # Other users of the machine can read a command line, but not an environment.
@@ -47,5 +47,5 @@ def _program() -> str:
     except BinariesMissing as missing:
         found = shutil.which("psql")
         if found is None:
-            raise Refused(f"There is no psql here. {missing}") from missing
+            raise CommandFailed(f"There is no psql here. {missing}") from missing
         return found

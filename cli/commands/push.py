@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 from cli.command import Subparsers, add_command
 from cli.commands.outbox_room import add_outbox_bytes
-from cli.errors import DONE, INTERRUPTED, REFUSED, Refused
-from cli.installation import Target, target_of
+from cli.errors import FAILED, INTERRUPTED, SUCCESS, CommandFailed
+from cli.installation import Installation, installation_of
 from cli.output import add_json, columns, counted, show
 from cli.push.address import gate_of
 from cli.push.csv_input import ColumnType, column_type, read_csv
@@ -103,11 +103,11 @@ def _add_pace(parser: argparse.ArgumentParser) -> None:
 
 
 async def push(arguments: argparse.Namespace) -> int:
-    target, clock = target_of(arguments), SystemClock()
+    target, clock = installation_of(arguments), SystemClock()
     if arguments.column and not _is_csv(arguments):
-        raise Refused("--column is for CSV; JSON has types of its own.")
+        raise CommandFailed("--column is for CSV; JSON has types of its own.")
     if arguments.outbox is not None and arguments.sequence_field is not None:
-        raise Refused("--outbox makes its own sequences: leave --sequence-field out.")
+        raise CommandFailed("--outbox makes its own sequences: leave --sequence-field out.")
     began = clock.monotonic()
     with _open(arguments.file) as stream:
         through = _push_directly if arguments.outbox is None else _push_through_outbox
@@ -115,9 +115,9 @@ async def push(arguments: argparse.Namespace) -> int:
     seconds = clock.monotonic() - began
     show(arguments, _document(arguments, report, seconds), _summary(arguments, report, seconds))
     if report.complete:
-        return DONE
+        return SUCCESS
     print(f"pushgate: {_count_missing(report)} not acknowledged.", file=sys.stderr)
-    exit_code = INTERRUPTED if report.interrupted else REFUSED
+    exit_code = INTERRUPTED if report.interrupted else FAILED
     if report.still_reading:
         # The thread that waits for standard input would be waited for, and nobody ends that.
         sys.stdout.flush()
@@ -127,7 +127,7 @@ async def push(arguments: argparse.Namespace) -> int:
 
 
 async def _push_directly(
-    arguments: argparse.Namespace, target: Target, stream: BinaryIO, clock: Clock
+    arguments: argparse.Namespace, target: Installation, stream: BinaryIO, clock: Clock
 ) -> Report:
     progress = Progress(clock, of=Input(stream))
     gate = DirectPush(
@@ -143,7 +143,7 @@ async def _push_directly(
 
 
 async def _push_through_outbox(
-    arguments: argparse.Namespace, target: Target, stream: BinaryIO, clock: Clock
+    arguments: argparse.Namespace, target: Installation, stream: BinaryIO, clock: Clock
 ) -> Report:
     progress = Progress(clock, of=Input(stream))
     way = OutboxPush(
@@ -164,7 +164,7 @@ async def _push_through_outbox(
             way, items, clock=clock, progress=progress, counts_rest=stream.seekable()
         )
     except PushgateError as reason:
-        raise Refused(str(reason)) from reason
+        raise CommandFailed(str(reason)) from reason
 
 
 def _is_csv(arguments: argparse.Namespace) -> bool:
@@ -177,7 +177,7 @@ def _records(
     return read_csv(stream, dict(arguments.column)) if _is_csv(arguments) else read_records(stream)
 
 
-def _shape(arguments: argparse.Namespace, target: Target, sequence_from: int) -> PushShape:
+def _shape(arguments: argparse.Namespace, target: Installation, sequence_from: int) -> PushShape:
     client_id = target.client_id() if arguments.client_id is None else arguments.client_id
     return PushShape(
         client_id=client_id,
@@ -197,7 +197,7 @@ def _open(name: str) -> Iterator[BinaryIO]:
     try:
         file = Path(name).open("rb")  # noqa: SIM115 — closed below; only opening may be refused
     except OSError as error:
-        raise Refused(f"{name} can't be read: {error.strerror}.") from error
+        raise CommandFailed(f"{name} can't be read: {error.strerror}.") from error
     with file:
         yield file
 

@@ -12,9 +12,9 @@ from asyncpg import Connection, Record
 from cli.command import Subparsers, add_command
 from cli.commands.which_integration import which_integration
 from cli.database import system_database
-from cli.installation import target_of
+from cli.installation import installation_of
 from cli.output import add_json, columns, show
-from cli.times import MOMENT_HELP, moment, told
+from cli.times import TIME_HELP, format_time, parse_time_or_age
 from events.sql_files import load_queries
 
 SINCE = "24h"
@@ -26,7 +26,11 @@ def register(subparsers: Subparsers) -> None:
         subparsers, "refusals", list_refusals, summary="what was refused, of whom, why, how often"
     )
     parser.add_argument(
-        "--since", metavar="T", type=moment, default=SINCE, help=f"{MOMENT_HELP} (default: {SINCE})"
+        "--since",
+        metavar="T",
+        type=parse_time_or_age,
+        default=SINCE,
+        help=f"{TIME_HELP} (default: {SINCE})",
     )
     parser.add_argument(
         "--integration", metavar="I", help="of this one only: its id, schema name or display name"
@@ -37,7 +41,7 @@ def register(subparsers: Subparsers) -> None:
 
 async def list_refusals(arguments: argparse.Namespace) -> None:
     since: datetime = arguments.since
-    async with system_database(target_of(arguments)) as database:
+    async with system_database(installation_of(arguments)) as database:
         integration_id = await _integration_id(database, arguments.integration)
         rows = await database.fetch(
             load_queries("cli")["refused"],
@@ -45,7 +49,7 @@ async def list_refusals(arguments: argparse.Namespace) -> None:
             integration_id,
             arguments.limit + 1,
         )
-    found = [_told(row) for row in rows[: arguments.limit]]
+    found = [_document(row) for row in rows[: arguments.limit]]
     names = ("reason", "integration_id", "schema_name", "token_id", "requests", "bytes")
     text = columns(
         ("reason", "id", "schema", "token", "requests", "bytes", "first", "last", "from"),
@@ -63,14 +67,14 @@ async def _integration_id(database: Connection[Record], wanted: str | None) -> i
     return int(which_integration([dict(row) for row in called], wanted)["id"])
 
 
-def _told(row: Record) -> dict[str, Any]:
+def _document(row: Record) -> dict[str, Any]:
     return {
         "reason": row["reason"],
         "integration_id": row["integration_id"],
         "schema_name": row["schema_name"],
         "token_id": row["token_id"],
-        "first_at": told(row["first_at"]),
-        "last_at": told(row["last_at"]),
+        "first_at": format_time(row["first_at"]),
+        "last_at": format_time(row["last_at"]),
         "requests": row["requests"],
         "bytes": row["bytes"],
         "last_peer": row["last_peer"],

@@ -9,8 +9,8 @@ import uvloop
 
 from cli.command import Subparsers, add_command
 from cli.commands.outbox_room import add_outbox_bytes
-from cli.errors import Refused
-from cli.installation import target_of
+from cli.errors import CommandFailed
+from cli.installation import installation_of
 from cli.push.address import gate_of
 from pushgate_client import PushgateError
 from services.relay.access import is_this_machine
@@ -71,21 +71,21 @@ def relay(arguments: argparse.Namespace) -> None:
     try:
         uvloop.run(run_relay(settings, clock=SystemClock()))
     except (PushgateError, OSError) as reason:
-        raise Refused(str(reason)) from reason
+        raise CommandFailed(str(reason)) from reason
 
 
 def _settings(arguments: argparse.Namespace) -> RelaySettings:
     host, port = _address(arguments.listen)
     secret = _secret(arguments.secret_file) if arguments.secret_file else None
     if secret is None and not is_this_machine(host):
-        raise Refused(
+        raise CommandFailed(
             f"Anybody who reaches {arguments.listen} could push with your token: listen on"
             " 127.0.0.1, or name a --secret-file whose text clients send as their token."
         )
     return RelaySettings(
         host=host,
         port=port,
-        url=gate_of(target_of(arguments), arguments.url),
+        url=gate_of(installation_of(arguments), arguments.url),
         directory=arguments.outbox,
         token_file=arguments.token_file,
         bytes_max=arguments.outbox_bytes,
@@ -100,7 +100,7 @@ def _address(listen: str) -> tuple[str, int]:
     except ValueError:
         host, port = None, None
     if not host or port is None:
-        raise Refused(f"--listen must be HOST:PORT, such as {LISTEN}, got {listen!r}.")
+        raise CommandFailed(f"--listen must be HOST:PORT, such as {LISTEN}, got {listen!r}.")
     return host, port
 
 
@@ -109,9 +109,9 @@ def _secret(path: Path) -> Secret:
         with path.open(encoding="utf-8") as file:
             text = file.readline().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"The secret file can't be read: {error}.") from error
+        raise CommandFailed(f"The secret file can't be read: {error}.") from error
     if len(text) < SECRET_CHARACTERS_MIN:
-        raise Refused(
+        raise CommandFailed(
             f"{path} must hold at least {SECRET_CHARACTERS_MIN} characters on its first line."
         )
     return Secret(text)

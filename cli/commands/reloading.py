@@ -10,11 +10,11 @@ from asyncpg import Connection, Record
 from events.sql_files import load_queries
 
 # Receipts of one step; each step is done when its transaction is.
-RECEIPTS_AT_ONCE = 1_000
+RECEIPTS_PER_STEP = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ReloadSelection:
     """``tables`` as they were pushed; None is all of them."""
 
     integration_id: int
@@ -23,7 +23,7 @@ class Chosen:
 
 
 @dataclass(slots=True)
-class Reloaded:
+class ReloadCounts:
     """``tables`` counts each batch once for every table of it; ``dropped`` has no body any more."""
 
     batches: int = 0
@@ -32,13 +32,13 @@ class Reloaded:
 
 
 async def reload_batches(
-    database: Connection[Record], destination: Connection[Record], chosen: Chosen
-) -> Reloaded:
+    database: Connection[Record], destination: Connection[Record], chosen: ReloadSelection
+) -> ReloadCounts:
     """All that were received until now, in the order of receipts. Doing it again is safe.
 
     Marks in the destination go first: with them the loader would take a batch for loaded.
     """
-    queries, done = load_queries("cli"), Reloaded()
+    queries, done = load_queries("cli"), ReloadCounts()
     until, after = await database.fetchval(queries["last_receipt"]), 0
     while True:
         rows = await database.fetch(
@@ -48,7 +48,7 @@ async def reload_batches(
             until,
             chosen.since,
             chosen.tables,
-            RECEIPTS_AT_ONCE,
+            RECEIPTS_PER_STEP,
         )
         if not rows:
             return done
@@ -57,11 +57,11 @@ async def reload_batches(
         done.dropped += len({row["number"] for row in rows if not row["kept"]})
         done.batches += len({row["number"] for row in kept})
         marks = [row["batch_id"] for row in kept], [row["place"] for row in kept]
-        await _unmark(destination, *marks)
+        await _delete_loaded_markers(destination, *marks)
         done.tables += await database.fetchval(queries["reload"], *marks)
 
 
-async def _unmark(
+async def _delete_loaded_markers(
     destination: Connection[Record], batch_ids: list[object], places: list[int]
 ) -> None:
     # A destination that no loader has seen has no marks.

@@ -8,13 +8,13 @@ from asyncpg import Connection, Record
 
 from cli.command import Subparsers, add_command
 from cli.database import system_database
-from cli.installation import target_of
+from cli.installation import installation_of
 from cli.output import add_json, facts, show
 from events import log
 from events.sql_files import load_queries
 
 # Those put back last.
-PUT_BACK_TOLD = 20
+RETRIED_TABLES_LISTED = 20
 
 
 def register(subparsers: Subparsers) -> None:
@@ -25,11 +25,11 @@ def register(subparsers: Subparsers) -> None:
 
 
 async def status(arguments: argparse.Namespace) -> None:
-    async with system_database(target_of(arguments)) as database:
+    async with system_database(installation_of(arguments)) as database:
         size = await log.size(database)
         backlog = await database.fetchrow(load_queries("cli")["backlog"])
         halt = await database.fetchrow(load_queries("cli")["halt"])
-        troubles = await _troubles(database)
+        troubles = await _problems(database)
     assert backlog is not None, "an aggregate without GROUP BY always gives a row"
     oldest = backlog["oldest_pending_seconds"]
     document = {
@@ -56,7 +56,7 @@ async def status(arguments: argparse.Namespace) -> None:
     show(arguments, document, text)
 
 
-async def _troubles(database: Connection[Record]) -> list[tuple[str, str]]:
+async def _problems(database: Connection[Record]) -> list[tuple[str, str]]:
     """Why batches wait longer than they should."""
     queries = load_queries("cli")
     away = await database.fetchrow(queries["destination_away"])
@@ -68,7 +68,7 @@ async def _troubles(database: Connection[Record]) -> list[tuple[str, str]]:
                 f"since {away['since']:%Y-%m-%d %H:%M:%S}: {away['reason']}",
             )
         ]
-    tables = await database.fetch(queries["put_back"], PUT_BACK_TOLD)
+    tables = await database.fetch(queries["put_back"], RETRIED_TABLES_LISTED)
     return told + [
         (
             "a table that can't be loaded",

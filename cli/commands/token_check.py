@@ -3,10 +3,10 @@
 import argparse
 from typing import Any
 
-from cli.commands.token_input import unverified_token
+from cli.commands.token_input import read_unverified_token
 from cli.database import system_database
-from cli.errors import DONE, REFUSED, Refused
-from cli.installation import target_of
+from cli.errors import FAILED, SUCCESS, CommandFailed
+from cli.installation import installation_of
 from cli.output import show
 from events.sql_files import load_queries
 from protocol.token_text import Prefix, TokenShape, recognise_token, token_hash
@@ -24,7 +24,7 @@ _MEANING = {
 
 async def check(arguments: argparse.Namespace) -> int:
     """Exit code 0 means that the token may push."""
-    text = _read()
+    text = _read_token()
     prefix: Prefix = "at_"
     shape = recognise_token(text, prefix)
     document: dict[str, Any] = {
@@ -35,21 +35,21 @@ async def check(arguments: argparse.Namespace) -> int:
         "schema_name": None,
     }
     if shape is TokenShape.WELL_FORMED:
-        async with system_database(target_of(arguments)) as database:
+        async with system_database(installation_of(arguments)) as database:
             row = await database.fetchrow(load_queries("cli")["token_state"], token_hash(text))
         document |= dict(row) if row is not None else {"state": "unknown"}
-    show(arguments, document, _told(document))
-    return DONE if document["state"] == "active" else REFUSED
+    show(arguments, document, _text(document))
+    return SUCCESS if document["state"] == "active" else FAILED
 
 
-def _read() -> str:
-    text = unverified_token("token (not shown): ")
+def _read_token() -> str:
+    text = read_unverified_token("token (not shown): ")
     if not text:
-        raise Refused("No token came on standard input: pipe or type one.")
+        raise CommandFailed("No token came on standard input: pipe or type one.")
     return text
 
 
-def _told(document: dict[str, Any]) -> str:
+def _text(document: dict[str, Any]) -> str:
     meaning = _MEANING[document["state"] or document["form"]]
     if document["id"] is None:
         return f"{document['state'] or document['form']}: {meaning}"

@@ -9,7 +9,7 @@ BYTES_MAX = 4_096
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def unverified_token(prompt: str) -> str:
+def read_unverified_token(prompt: str) -> str:
     """Without the space around it; a mark that Windows puts in front says how it is written."""
     if sys.stdin.isatty():
         return getpass.getpass(prompt).strip()

@@ -7,12 +7,12 @@ from cli.command import Subparsers, add_command, add_group
 from cli.commands.integrations import add_integration
 from cli.commands.serve import add_program
 from cli.commands.token_check import check
-from cli.commands.token_use import with_use
+from cli.commands.token_use import add_usage
 from cli.commands.which_integration import which_integration
 from cli.connect_api import ConnectApi, connect_api
-from cli.errors import Refused
+from cli.errors import CommandFailed
 from cli.ids import token_id
-from cli.installation import target_of
+from cli.installation import installation_of
 from cli.output import add_json, columns, facts, show
 from services.tokens.limits import ACTIVE_TOKENS_MAX
 
@@ -64,20 +64,20 @@ def _add_label(parser: argparse._ActionsContainer) -> None:
 
 
 async def generate(arguments: argparse.Namespace) -> None:
-    async with connect_api(target_of(arguments)) as api:
+    async with connect_api(installation_of(arguments)) as api:
         source = which_integration(await api.sources(), arguments.integration)
         token = await api.create_token(source["id"], arguments.label)
     document = {"id": token["id"], "access_token": token["access_token"]}
-    show(arguments, document, facts(_shown_once(token)))
+    show(arguments, document, facts(_new_token_facts(token)))
 
 
 async def list_active(arguments: argparse.Namespace) -> None:
-    target = target_of(arguments)
-    async with connect_api(target) as api:
+    installation = installation_of(arguments)
+    async with connect_api(installation) as api:
         source = which_integration(await api.sources(), arguments.integration)
         tokens = await api.tokens(source["id"])
     active = [{"id": token["token_id"], "created_at": token["created_at"]} for token in tokens]
-    found = await with_use(target, source["id"], active)
+    found = await add_usage(installation, source["id"], active)
     titles = (
         "id",
         "label",
@@ -95,15 +95,15 @@ async def list_active(arguments: argparse.Namespace) -> None:
 
 
 async def revoke(arguments: argparse.Namespace) -> None:
-    async with connect_api(target_of(arguments)) as api:
-        source = await _source_of(api, arguments.token_id)
+    async with connect_api(installation_of(arguments)) as api:
+        source = await _integration_of_token(api, arguments.token_id)
         await api.revoke_token(source["id"], arguments.token_id)
     document = {"id": arguments.token_id, "integration_id": source["id"]}
     show(arguments, document, f"token {arguments.token_id} of {source['display_name']} is revoked")
 
 
 async def rotate(arguments: argparse.Namespace) -> None:
-    async with connect_api(target_of(arguments)) as api:
+    async with connect_api(installation_of(arguments)) as api:
         source = which_integration(await api.sources(), arguments.integration)
         # Ids only grow (wire contract 4.5): the smaller one is the older.
         active = sorted(token["token_id"] for token in await api.tokens(source["id"]))
@@ -118,7 +118,7 @@ async def _begin(
     api: ConnectApi, source: dict[str, Any], active: list[int], label: str | None
 ) -> tuple[dict[str, Any], str]:
     if not active:
-        raise Refused(
+        raise CommandFailed(
             f"{source['display_name']} has no active token to rotate:"
             f" `pushgate tokens generate {source['id']}` makes one."
         )
@@ -127,7 +127,7 @@ async def _begin(
     advice = f"pushgate tokens rotate {source['id']} --finish"
     return document, facts(
         [
-            *_shown_once(token),
+            *_new_token_facts(token),
             ("old token id", f"{active[0]}  (active until: {advice})"),
         ]
     )
@@ -137,7 +137,7 @@ async def _finish(
     api: ConnectApi, source: dict[str, Any], active: list[int]
 ) -> tuple[dict[str, Any], str]:
     if len(active) < ACTIVE_TOKENS_MAX:
-        raise Refused(
+        raise CommandFailed(
             f"{source['display_name']} has {len(active)} active token(s), so there is no older one"
             f" to revoke: `pushgate tokens rotate {source['id']}` makes the second."
         )
@@ -146,20 +146,20 @@ async def _finish(
     return {"id": new, "revoked_id": old}, f"token {old} is revoked; token {new} stays"
 
 
-async def _source_of(api: ConnectApi, token_id: int) -> dict[str, Any]:
+async def _integration_of_token(api: ConnectApi, token_id: int) -> dict[str, Any]:
     """A token's id says nothing about its integration, and the API asks for both."""
     for source in await api.sources():
         if source["deleted_at"] is None:
             tokens = await api.tokens(source["id"])
             if any(token["token_id"] == token_id for token in tokens):
                 return source
-    raise Refused(
+    raise CommandFailed(
         f"No active token of this account has the id {token_id}:"
         " `pushgate tokens list I` shows those of an integration."
     )
 
 
-def _shown_once(token: dict[str, Any]) -> list[tuple[str, object]]:
+def _new_token_facts(token: dict[str, Any]) -> list[tuple[str, object]]:
     return [
         ("token id", token["id"]),
         ("token", f"{token['access_token']}  (shown this once: keep it now)"),

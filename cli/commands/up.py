@@ -7,22 +7,22 @@ import os
 import asyncpg
 
 from cli.command import Subparsers, add_command
-from cli.commands.first_account import Beginning
+from cli.commands.first_account import FirstAccount
 from cli.connect_api import connect_api
-from cli.errors import Refused
-from cli.installation import find_target
+from cli.errors import CommandFailed
+from cli.installation import find_installation
 from services.launcher.data_directory import AlreadyUp
 from services.launcher.embedded_postgres.binaries import BinariesMissing
 from services.launcher.embedded_postgres.cluster import ClusterUnusable
 from services.launcher.embedded_postgres.server import ServerFailed
-from services.launcher.run_file import Account
+from services.launcher.run_file import AccountCredentials
 from services.launcher.sockets import SERVED_PORTS, PortTaken
-from services.launcher.stack import Options, Running, everything, until_signalled
+from services.launcher.stack import RunningStack, StackOptions, run_stack, run_until_signalled
 from services.runtime.config import Secret
 from services.runtime.database import AWAY
 from services.runtime.migrations import MigrationRefused
 
-REASONS_NOT_TO_START = (
+STARTUP_ERRORS = (
     AlreadyUp,
     BinariesMissing,
     ClusterUnusable,
@@ -87,22 +87,22 @@ def register(subparsers: Subparsers) -> None:
 
 
 async def up(arguments: argparse.Namespace) -> None:
-    beginning = Beginning()
-    options = Options(
-        data_directory=find_target(arguments.data_dir, os.environ).data_dir,
+    beginning = FirstAccount()
+    options = StackOptions(
+        data_directory=find_installation(arguments.data_dir, os.environ).data_dir,
         ports={program: getattr(arguments, f"{program}_port") for program in SERVED_PORTS},
         database_url=_secret(arguments.database_url),
         destination_url=_secret(arguments.destination_url),
-        first_account=beginning.account,
+        first_account=beginning.ensure,
     )
     try:
-        await until_signalled(_serve(options, beginning, quickstart=arguments.quickstart))
-    except REASONS_NOT_TO_START as reason:
-        raise Refused(str(reason) or type(reason).__name__) from reason
+        await run_until_signalled(_serve(options, beginning, quickstart=arguments.quickstart))
+    except STARTUP_ERRORS as reason:
+        raise CommandFailed(str(reason) or type(reason).__name__) from reason
 
 
-async def _serve(options: Options, beginning: Beginning, *, quickstart: bool) -> None:
-    async with everything(options) as running:
+async def _serve(options: StackOptions, beginning: FirstAccount, *, quickstart: bool) -> None:
+    async with run_stack(options) as running:
         print("ready", *(f"{name}={url}" for name, url in running.urls.items()), flush=True)
         if quickstart and running.new_account is not None:
             await _print_quickstart(running, running.new_account)
@@ -118,11 +118,11 @@ def _print_sign_in(pages: str, path: str | None) -> None:
         print(f"Sign in for the first time, once, at:\n\n  {pages}{path}\n", flush=True)
 
 
-async def _print_quickstart(running: Running, account: Account) -> None:
+async def _print_quickstart(running: RunningStack, account: AccountCredentials) -> None:
     """Over the API that everybody uses: what it prints has been tried up to the push itself."""
     # Only run.json counts: variables may name another installation.
-    target = find_target(str(running.directory.path), environ={})
-    async with connect_api(target) as api:
+    installation = find_installation(str(running.directory.path), environ={})
+    async with connect_api(installation) as api:
         source = await api.create_source(QUICKSTART_NAME)
         token = await api.create_token(source["id"])
     text = QUICKSTART.format(

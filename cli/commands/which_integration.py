@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cli.errors import Refused
+from cli.errors import CommandFailed
 
 CANDIDATES_SHOWN = 5
 
@@ -11,7 +11,7 @@ CANDIDATES_SHOWN = 5
 def which_integration(sources: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
     """An id wins over names, and finds deleted ones too; names find only what still lives.
 
-    Raises Refused when nothing or more than one is meant.
+    Raises CommandFailed when nothing or more than one is meant.
     """
     if wanted.isdecimal():
         for source in sources:
@@ -23,11 +23,13 @@ def which_integration(sources: Sequence[dict[str, Any]], wanted: str) -> dict[st
         if wanted in (source["name"], source["display_name"]) and source["deleted_at"] is None
     ]
     if not found:
-        raise Refused(f"There is no integration {wanted!r}: see `pushgate integrations list`.")
+        raise CommandFailed(
+            f"There is no integration {wanted!r}: see `pushgate integrations list`."
+        )
     if len(found) > 1:
         candidates = ", ".join(
             f"{source['id']} ({source['display_name']}, schema {source['name']})"
             for source in found[:CANDIDATES_SHOWN]
         )
-        raise Refused(f"{wanted!r} may mean {candidates}: name it by its id.")
+        raise CommandFailed(f"{wanted!r} may mean {candidates}: name it by its id.")
     return found[0]

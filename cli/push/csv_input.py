@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Literal, get_args
 
 import orjson
 
-from cli.errors import Refused
+from cli.errors import CommandFailed
 from cli.output import counted
 from cli.push.json_input import InputRecord, InvalidInput
 from cli.push.limits import RECORD_BYTES_MAX
@@ -41,7 +41,8 @@ def read_csv(
 ) -> Iterator[InputRecord | InvalidInput]:
     """As a stream. Numbers are those of lines; of a row over several lines the last one's.
 
-    Raises Refused for a header that names no columns, one twice, or none of a name in ``types``.
+    Raises CommandFailed for a header that names no columns, one twice, or none of a name in
+    ``types``.
     """
     text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
     csv.field_size_limit(RECORD_BYTES_MAX)
@@ -64,18 +65,20 @@ def read_csv(
 
 def _header(names: list[str], types: Mapping[str, ColumnType]) -> list[str]:
     if not any(names):
-        raise Refused("The first line of CSV must name the columns; it is empty.")
+        raise CommandFailed("The first line of CSV must name the columns; it is empty.")
     if "" in names:
-        raise Refused(
+        raise CommandFailed(
             f"Column {names.index('') + 1} of the header has no name, and no table can have such a"
             " column: name it, or leave it out."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise Refused(f"The header names {', '.join(twice)} twice: give each column its own name.")
+        raise CommandFailed(
+            f"The header names {', '.join(twice)} twice: give each column its own name."
+        )
     missing = sorted(types.keys() - set(names))
     if missing:
-        raise Refused(
+        raise CommandFailed(
             f"--column names {', '.join(missing)}, but the header has only: {', '.join(names)}."
         )
     return names

@@ -16,7 +16,7 @@ from services.runtime.logs import Log
 PAUSE_SECONDS_MIN = 0.1
 PAUSE_SECONDS_MAX = 10.0
 # After this long a program counts as well, and its next end as a first one.
-WELL_SECONDS = 30.0
+HEALTHY_SECONDS = 30.0
 # More than a program's own limits for finishing what is in hand.
 STOP_SECONDS_MAX = 20.0
 # "Starting me again would do harm": a person has to look.
@@ -35,11 +35,11 @@ class Program:
 
 
 @contextlib.asynccontextmanager
-async def kept_running(
-    program: Program, *, started: Callable[[str, int], None]
+async def supervise(
+    program: Program, *, on_started: Callable[[str, int], None]
 ) -> AsyncGenerator[None]:
-    """The program runs for the length of the block; ``started(name, pid)`` is told each time."""
-    keeping = asyncio.create_task(_keep_running(program, started), name=program.name)
+    """Keep the program running for the block; ``on_started(name, pid)`` is called at each start."""
+    keeping = asyncio.create_task(_restart_forever(program, on_started), name=program.name)
     try:
         yield
     finally:
@@ -47,28 +47,28 @@ async def kept_running(
         await asyncio.gather(keeping, return_exceptions=True)
 
 
-async def _keep_running(program: Program, started: Callable[[str, int], None]) -> None:
-    pauses = Pauses()
+async def _restart_forever(program: Program, on_started: Callable[[str, int], None]) -> None:
+    pauses = RestartDelays()
     while True:
         began = time.monotonic()
         code = None
         # A full disk or process table ends one attempt, not the supervision.
         with contextlib.suppress(OSError):
-            code = await _run_once(program, started)
+            code = await _run_once(program, on_started)
         Log().warning("child.ended", program=program.name, exit_code=code)
         if code == EXIT_DO_NOT_RESTART:
             return
-        await asyncio.sleep(pauses.after_running(time.monotonic() - began))
+        await asyncio.sleep(pauses.delay_after_run(time.monotonic() - began))
 
 
-async def _run_once(program: Program, started: Callable[[str, int], None]) -> int:
+async def _run_once(program: Program, on_started: Callable[[str, int], None]) -> int:
     process = await _start(program)
     try:
         Log().info("child.started", program=program.name, pid=process.pid)
-        started(program.name, process.pid)
+        on_started(program.name, process.pid)
         return await process.wait()
     finally:
-        await _stop(process)
+        await terminate(process)
 
 
 async def _start(program: Program) -> Process:
@@ -88,7 +88,7 @@ async def _start(program: Program) -> Process:
         )
 
 
-async def _stop(process: Process) -> None:
+async def terminate(process: Process) -> None:
     if process.returncode is not None:
         return
     process.terminate()
@@ -100,14 +100,14 @@ async def _stop(process: Process) -> None:
         await process.wait()
 
 
-class Pauses:
+class RestartDelays:
     """Growing rests between restarts, so that a broken program does not eat the machine."""
 
     def __init__(self) -> None:
         self._next_seconds = PAUSE_SECONDS_MIN
 
-    def after_running(self, seconds: float) -> float:
-        if seconds >= WELL_SECONDS:
+    def delay_after_run(self, seconds: float) -> float:
+        if seconds >= HEALTHY_SECONDS:
             self._next_seconds = PAUSE_SECONDS_MIN
         pause = self._next_seconds
         self._next_seconds = min(pause * 2, PAUSE_SECONDS_MAX)

@@ -63,7 +63,7 @@ def _variable(role: str) -> str:
 
 
 @contextlib.contextmanager
-def held(path: Path) -> Generator[DataDirectory]:
+def exclusive(path: Path) -> Generator[DataDirectory]:
     """Makes the directory if need be and holds it; raises AlreadyUp when somebody else does.
 
     The kernel gives the lock back however the holder ends, and children do not inherit it.

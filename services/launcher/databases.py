@@ -9,7 +9,7 @@ import asyncpg
 
 from services.launcher.data_directory import DataDirectory
 from services.launcher.embedded_postgres.cluster import prepare_cluster
-from services.launcher.postgres_child import kept_postgres
+from services.launcher.postgres_child import supervise_postgres
 from services.runtime.config import Secret
 from services.runtime.database import connect
 from services.runtime.migrations import OWNER, create_roles, grant_destination, migrate
@@ -32,15 +32,15 @@ class Databases:
 
 
 @contextlib.asynccontextmanager
-async def embedded_admin(
+async def embedded_superuser_url(
     directory: DataDirectory,
     *,
-    say: Callable[[str], None],
-    started: Callable[[str, int], None],
+    print_notice: Callable[[str], None],
+    on_started: Callable[[str, int], None],
 ) -> AsyncGenerator[Secret]:
     """The superuser's URL of the embedded server, which runs for the length of the block."""
-    cluster = prepare_cluster(directory.path, durable=True, say=say)
-    async with kept_postgres(cluster, directory, started=started):
+    cluster = prepare_cluster(directory.path, durable=True, print_notice=print_notice)
+    async with supervise_postgres(cluster, directory, on_started=on_started):
         yield Secret(cluster.url(DATABASE))
 
 

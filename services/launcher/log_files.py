@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TextIO
 
 BYTES_MAX = 16 * 1024 * 1024
-LOOK_EVERY_SECONDS = 10.0
+CHECK_SECONDS = 10.0
 
 
 def open_log(path: Path) -> IO[bytes]:
@@ -21,14 +21,14 @@ def open_log_text(path: Path) -> TextIO:
     return io.TextIOWrapper(open_log(path), encoding="utf-8", write_through=True)
 
 
-async def keep_bounded(directory: Path) -> None:
+async def rotate_forever(directory: Path) -> None:
     """For ever: a log over ``BYTES_MAX`` becomes ``<name>.1`` and starts anew."""
     while True:
-        await asyncio.to_thread(bound, directory)
-        await asyncio.sleep(LOOK_EVERY_SECONDS)
+        await asyncio.to_thread(rotate, directory)
+        await asyncio.sleep(CHECK_SECONDS)
 
 
-def bound(directory: Path, *, bytes_max: int = BYTES_MAX) -> None:
+def rotate(directory: Path, *, bytes_max: int = BYTES_MAX) -> None:
     """Copies, then empties, because a child goes on writing to the file it was given.
 
     Lines written between the two are lost.

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable
 
-from services.launcher.child import Pauses
+from services.launcher.child import RestartDelays
 from services.launcher.data_directory import DataDirectory
 from services.launcher.embedded_postgres.cluster import Cluster
 from services.launcher.embedded_postgres.server import Server, ServerFailed, start_server
@@ -17,15 +17,15 @@ NAME = "postgres"
 
 
 @contextlib.asynccontextmanager
-async def kept_postgres(
-    cluster: Cluster, directory: DataDirectory, *, started: Callable[[str, int], None]
+async def supervise_postgres(
+    cluster: Cluster, directory: DataDirectory, *, on_started: Callable[[str, int], None]
 ) -> AsyncGenerator[None]:
     """Answers from the beginning of the block on; raises ServerFailed when it cannot start."""
     watched, held = os.pipe()
     try:
-        server = await _start(cluster, directory, watched, started)
+        server = await _start(cluster, directory, watched, on_started)
         keeping = asyncio.create_task(
-            _keep_running(server, directory, watched, started), name="postgres"
+            _restart_forever(server, directory, watched, on_started), name="postgres"
         )
         try:
             yield
@@ -37,28 +37,28 @@ async def kept_postgres(
         os.close(watched)
 
 
-async def _keep_running(
-    server: Server, directory: DataDirectory, watched: int, started: Callable[[str, int], None]
+async def _restart_forever(
+    server: Server, directory: DataDirectory, watched: int, on_started: Callable[[str, int], None]
 ) -> None:
-    pauses = Pauses()
+    pauses = RestartDelays()
     try:
         while True:
             began = time.monotonic()
-            code = await server.ended()
+            code = await server.wait()
             Log().warning("child.ended", program=NAME, exit_code=code)
-            await asyncio.sleep(pauses.after_running(time.monotonic() - began))
+            await asyncio.sleep(pauses.delay_after_run(time.monotonic() - began))
             with contextlib.suppress(ServerFailed, OSError):
-                server = await _start(server.cluster, directory, watched, started)
+                server = await _start(server.cluster, directory, watched, on_started)
     finally:
         await server.stop()
 
 
 async def _start(
-    cluster: Cluster, directory: DataDirectory, watched: int, started: Callable[[str, int], None]
+    cluster: Cluster, directory: DataDirectory, watched: int, on_started: Callable[[str, int], None]
 ) -> Server:
     with open_log(directory.log_path(NAME)) as log:
         server = await start_server(cluster, watch_fd=watched, log=log)
     if (pid := server.pid) is not None:
         Log().info("child.started", program=NAME, pid=pid)
-        started(NAME, pid)
+        on_started(NAME, pid)
     return server

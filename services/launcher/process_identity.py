@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 
-def started(pid: int) -> str | None:
+def start_time(pid: int) -> str | None:
     """When ``pid`` was started, in the system's own words; None when there is no such process."""
     status = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():

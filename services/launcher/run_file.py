@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.launcher.child_registry import note_child
+from services.launcher.child_registry import record_child
 from services.launcher.data_directory import DataDirectory
 from services.launcher.databases import Databases
 from services.launcher.sockets import Listening
 from services.runtime.private_files import read_private_json, write_private_json
 
-KEPT_FROM_START_TO_START = {"client_id", "connect_token"}
+KEPT_BETWEEN_STARTS = {"client_id", "connect_token"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class AccountCredentials:
     client_id: int
     connect_token: str = field(repr=False)
 
@@ -26,16 +26,16 @@ class RunFile:
         self._directory = directory
         before = read_private_json(directory.run_file)
         self._content: dict[str, Any] = {
-            key: before[key] for key in KEPT_FROM_START_TO_START if key in before
+            key: before[key] for key in KEPT_BETWEEN_STARTS if key in before
         }
 
     @property
-    def account(self) -> Account | None:
-        if self._content.keys() >= KEPT_FROM_START_TO_START:
-            return Account(**{key: self._content[key] for key in KEPT_FROM_START_TO_START})
+    def account(self) -> AccountCredentials | None:
+        if self._content.keys() >= KEPT_BETWEEN_STARTS:
+            return AccountCredentials(**{key: self._content[key] for key in KEPT_BETWEEN_STARTS})
         return None
 
-    def keep_account(self, account: Account) -> None:
+    def keep_account(self, account: AccountCredentials) -> None:
         """At once: the token is nowhere else."""
         self._content |= {"client_id": account.client_id, "connect_token": account.connect_token}
         self._write()
@@ -51,9 +51,9 @@ class RunFile:
         self._content["database_url"] = databases.url("pushgate_owner").reveal()
         self._content["destination_url"] = databases.destination.reveal()
 
-    def started(self, program: str, pid: int) -> None:
+    def record_pid(self, program: str, pid: int) -> None:
         self._content.setdefault(program, {})["pid"] = pid
-        note_child(self._directory, program, pid)
+        record_child(self._directory, program, pid)
         # Postgres starts first; until the databases are known the file of the last run stays.
         if "database_url" in self._content:
             self._write()

@@ -15,12 +15,12 @@ from typing import Any
 
 import aiohttp
 
-from services.launcher.child import Program, base_environment, kept_running
+from services.launcher.child import Program, base_environment, supervise
 from services.launcher.child_registry import stop_orphans
-from services.launcher.data_directory import DataDirectory, held
-from services.launcher.databases import Databases, embedded_admin, prepare_databases
-from services.launcher.log_files import keep_bounded, open_log_text
-from services.launcher.run_file import Account, RunFile
+from services.launcher.data_directory import DataDirectory, exclusive
+from services.launcher.databases import Databases, embedded_superuser_url, prepare_databases
+from services.launcher.log_files import open_log_text, rotate_forever
+from services.launcher.run_file import AccountCredentials, RunFile
 from services.launcher.sockets import Listening, listening
 from services.runtime.config import Secret
 from services.runtime.logs import configure_logs
@@ -35,72 +35,79 @@ MODULES = {program: f"services.{program}" for program in START_ORDER} | {
 WAITED_FOR = tuple(program for program in START_ORDER if program != "signer")
 
 READY_POLL_SECONDS = 0.05
-READY_PATIENCE_SECONDS = 20.0
-READY_ANSWER_SECONDS_MAX = 5.0
+READY_NOTICE_SECONDS = 20.0
+READY_RESPONSE_SECONDS_MAX = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class StackOptions:
     """``ports`` by program; ``first_account``: a new one, or None when the kept one is good."""
 
     data_directory: Path
     ports: Mapping[str, int]
     database_url: Secret | None = None
     destination_url: Secret | None = None
-    first_account: Callable[[Databases, Account | None], Awaitable[Account | None]]
+    first_account: Callable[
+        [Databases, AccountCredentials | None], Awaitable[AccountCredentials | None]
+    ]
     modules: Mapping[str, str] = field(default_factory=lambda: MODULES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningStack:
     directory: DataDirectory
     urls: Mapping[str, str]
     databases: Databases
     # None when the one of an earlier start is kept.
-    new_account: Account | None
+    new_account: AccountCredentials | None
 
 
 @contextlib.asynccontextmanager
-async def everything(options: Options) -> AsyncGenerator[Running]:
+async def run_stack(options: StackOptions) -> AsyncGenerator[RunningStack]:
     """Serves for the length of the block; every program answers from its beginning on.
 
     Raises AlreadyUp, PortTaken, ServerFailed, ClusterUnusable or MigrationRefused.
     """
     async with contextlib.AsyncExitStack() as stack:
-        directory = stack.enter_context(held(options.data_directory))
+        directory = stack.enter_context(exclusive(options.data_directory))
         # What happens to the children is for reading later; the terminal is for sentences.
         configure_logs("up", stack.enter_context(open_log_text(directory.log_path("up"))))
-        await asyncio.to_thread(stop_orphans, directory, say)
+        await asyncio.to_thread(stop_orphans, directory, print_notice)
         run_file = RunFile(directory)
         sockets = stack.enter_context(listening(options.ports))
         run_file.set_addresses(sockets)
-        await stack.enter_async_context(_in_background(keep_bounded(directory.logs)))
+        await stack.enter_async_context(_in_background(rotate_forever(directory.logs)))
         databases = await _databases(options, directory, run_file, stack)
         run_file.set_databases(databases)
         account = await options.first_account(databases, run_file.account)
         if account is not None:
             run_file.keep_account(account)
         for program in _programs(options, directory, databases, sockets, stack):
-            await stack.enter_async_context(kept_running(program, started=run_file.started))
-        await _until_ready(sockets, directory)
+            await stack.enter_async_context(supervise(program, on_started=run_file.record_pid))
+        await _wait_until_ready(sockets, directory)
         urls = {name: own.url for name, own in sockets.items() if own.url is not None}
-        yield Running(directory=directory, urls=urls, databases=databases, new_account=account)
+        yield RunningStack(directory=directory, urls=urls, databases=databases, new_account=account)
 
 
 async def _databases(
-    options: Options, directory: DataDirectory, run_file: RunFile, stack: contextlib.AsyncExitStack
+    options: StackOptions,
+    directory: DataDirectory,
+    run_file: RunFile,
+    stack: contextlib.AsyncExitStack,
 ) -> Databases:
     admin = options.database_url
     if admin is None:
         admin = await stack.enter_async_context(
-            embedded_admin(directory, say=say, started=run_file.started)
+            embedded_superuser_url(
+                directory, print_notice=print_notice, on_started=run_file.record_pid
+            )
         )
     passwords = directory.passwords(os.environ)
     return await prepare_databases(admin, passwords, destination=options.destination_url)
 
 
 def _programs(
-    options: Options,
+    options: StackOptions,
     directory: DataDirectory,
     databases: Databases,
     sockets: Mapping[str, Listening],
@@ -138,17 +145,17 @@ def _programs(
     return programs
 
 
-async def _until_ready(sockets: Mapping[str, Listening], directory: DataDirectory) -> None:
+async def _wait_until_ready(sockets: Mapping[str, Listening], directory: DataDirectory) -> None:
     """No limit: a program that ends is started again, and a person may mend what it lacks."""
-    limit = aiohttp.ClientTimeout(total=READY_ANSWER_SECONDS_MAX)
+    limit = aiohttp.ClientTimeout(total=READY_RESPONSE_SECONDS_MAX)
     async with aiohttp.ClientSession(timeout=limit) as session:
         for program in WAITED_FOR:
             own = sockets[program]
-            patience = time.monotonic() + READY_PATIENCE_SECONDS
+            patience = time.monotonic() + READY_NOTICE_SECONDS
             while not await _is_ready(session, own.operations_url):
                 await asyncio.sleep(READY_POLL_SECONDS)
                 if time.monotonic() > patience:
-                    say(f"{program} is not ready yet; see {directory.log_path(program)}")
+                    print_notice(f"{program} is not ready yet; see {directory.log_path(program)}")
                     patience = math.inf
 
 
@@ -170,7 +177,7 @@ async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
+async def run_until_signalled(work: Coroutine[Any, Any, None]) -> None:
     """Runs ``work``; the first SIGTERM or SIGINT cancels it, wherever it is, later ones nothing."""
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
@@ -185,6 +192,6 @@ async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
         await task
 
 
-def say(sentence: str) -> None:
+def print_notice(sentence: str) -> None:
     sys.stderr.write(f"{sentence}\n")
     sys.stderr.flush()

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from playwright.async_api import Browser, expect
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.browser.checking import PageChecks
 from tests.browser.installation import PASSWORD
 from tests.browser.test_procedures import token_in
@@ -19,21 +19,23 @@ NAME = "The whole way"
 LIVE_MILLISECONDS = 30_000
 
 
-async def push(system: System, client_id: int, token: str, number: int) -> int:
+async def push(system: TemporaryInstallation, client_id: int, token: str, number: int) -> int:
     record = {"client_id": client_id, "table_name": "orders", "key_names": ["id"]} | {
         "action": "upsert", "sequence": number, "data": {"id": number},
     }  # fmt: skip
     async with (
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
-        session.post(f"{system.target.import_url()}/v2/import/push", json=[record]) as response,
+        session.post(
+            f"{system.installation.import_url()}/v2/import/push", json=[record]
+        ) as response,
     ):
         return response.status
 
 
 async def test_a_person_an_app_and_a_rotation(
-    system: System, browser: Browser, checks: PageChecks
+    system: TemporaryInstallation, browser: Browser, checks: PageChecks
 ) -> None:
-    invited = await system.asked("members", "invite", "whole@way.example", "--role", "member")
+    invited = await system.run_json("members", "invite", "whole@way.example", "--role", "member")
     parts = urlsplit(invited["link"])
     async with visiting(browser, f"http://{parts.netloc}", checks) as ada:
         main = ada.page.locator("main")
@@ -45,7 +47,7 @@ async def test_a_person_an_app_and_a_rotation(
         await ada.press("Save and Generate Token")
         old, shown = await token_in(ada), await ada.text()
         client_id = int(shown.split("your client id ")[1].split()[0])
-        assert str(system.target.import_url()) in shown
+        assert str(system.installation.import_url()) in shown
         await ada.press("Close and Continue")
         assert await push(system, client_id, old, 1) == 201
 

@@ -9,7 +9,7 @@ from asyncpg import Connection, Record
 
 from cli.connect_api import ConnectApi
 from cli.database import system_database
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.made import Made
 
 
@@ -27,7 +27,7 @@ async def made(api: ConnectApi, name: str) -> Made:
 
 
 @pytest.fixture
-async def journal(system: System) -> AsyncIterator[Connection[Record]]:
+async def journal(system: TemporaryInstallation) -> AsyncIterator[Connection[Record]]:
     """Its own database, as the owner."""
-    async with system_database(system.target) as connection:
+    async with system_database(system.installation) as connection:
         yield connection

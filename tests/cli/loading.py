@@ -9,7 +9,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from events.ids import new_worker_id
 from services.journal.claims import loader_application_name
 from services.launcher.data_directory import DataDirectory
@@ -19,9 +19,9 @@ from tests.cli.made import Made
 from tests.eventually import eventually
 
 
-async def load_one(system: System, made: Made, journal: Connection[Record]) -> str:
+async def load_one(system: TemporaryInstallation, made: Made, journal: Connection[Record]) -> str:
     """The id of a batch with one record, in table "t" by now."""
-    pushed = await system.command(
+    pushed = await system.run(
         *("push", "-", "--table", "t", "--key", "id"),
         given='{"id": 1}\n',
         PUSHGATE_TOKEN=made.token,
@@ -36,10 +36,10 @@ async def load_one(system: System, made: Made, journal: Connection[Record]) -> s
 
 
 @contextlib.asynccontextmanager
-async def another_loader(system: System) -> AsyncIterator[UUID]:
+async def another_loader(system: TemporaryInstallation) -> AsyncIterator[UUID]:
     """One that lives, and does nothing for the tables that it has a lease on."""
     passwords = await asyncio.to_thread(DataDirectory(system.data_dir).passwords, {})
-    address = system.target.database_url().reveal()
+    address = system.installation.database_url().reveal()
     url = as_role(address, "pushgate_loader", passwords["pushgate_loader"])
     holder = new_worker_id()
     connection = await connect(url, application_name=loader_application_name(holder))

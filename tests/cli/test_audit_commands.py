@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from services.runtime.database import connect
 from tests.cli.made import Made
 
@@ -23,8 +23,10 @@ REPLAY_KEYS = {
 
 
 @contextlib.asynccontextmanager
-async def as_owner(system: System) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await connect(system.target.database_url(), application_name="test")
+async def as_owner(
+    system: TemporaryInstallation,
+) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await connect(system.installation.database_url(), application_name="test")
     try:
         yield connection
     finally:
@@ -33,7 +35,7 @@ async def as_owner(system: System) -> AsyncIterator[asyncpg.Connection[asyncpg.R
 
 @contextlib.asynccontextmanager
 async def changed_by_hand(
-    system: System, change: str, back: str, *values: int
+    system: TemporaryInstallation, change: str, back: str, *values: int
 ) -> AsyncIterator[None]:
     async with as_owner(system) as owner:
         await owner.execute(change, *values)
@@ -44,8 +46,10 @@ async def changed_by_hand(
 
 
 @pytest.mark.usefixtures("made")
-async def test_replay_finds_no_difference_in_a_system_at_work(system: System) -> None:
-    replay = await system.asked("audit", "replay")
+async def test_replay_finds_no_difference_in_a_system_at_work(
+    system: TemporaryInstallation,
+) -> None:
+    replay = await system.run_json("audit", "replay")
 
     assert replay.keys() == REPLAY_KEYS
     assert replay["match"] is True
@@ -54,7 +58,7 @@ async def test_replay_finds_no_difference_in_a_system_at_work(system: System) ->
     ] * 3
 
 
-async def test_a_token_put_in_by_hand_is_named(system: System) -> None:
+async def test_a_token_put_in_by_hand_is_named(system: TemporaryInstallation) -> None:
     async with changed_by_hand(
         system,
         """
@@ -64,8 +68,8 @@ async def test_a_token_put_in_by_hand_is_named(system: System) -> None:
         "DELETE FROM tokens.active_tokens WHERE token_id = $1",
         999_999,
     ):
-        told = await system.command("audit", "replay")
-        replay = await system.command("audit", "replay", "--json")
+        told = await system.run("audit", "replay")
+        replay = await system.run("audit", "replay", "--json")
 
     assert (told.exit_code, replay.exit_code) == (1, 1)
     assert "active_tokens token 999999 is only in the table" in told.output
@@ -74,10 +78,10 @@ async def test_a_token_put_in_by_hand_is_named(system: System) -> None:
 
 
 async def test_a_token_taken_back_by_hand_is_named_on_both_sides(
-    system: System, made: Made
+    system: TemporaryInstallation, made: Made
 ) -> None:
     """A paused integration's token that was switched on again differs in its row."""
-    await system.asked("integrations", "pause", made.name)
+    await system.run_json("integrations", "pause", made.name)
     token_id = made.token_id
     item = {"table": "active_tokens", "id": str(token_id)}
     async with changed_by_hand(
@@ -86,13 +90,13 @@ async def test_a_token_taken_back_by_hand_is_named_on_both_sides(
         "UPDATE tokens.active_tokens SET state = 'paused' WHERE token_id = $1",
         token_id,
     ):
-        replay = (await system.command("audit", "replay", "--json")).document
+        replay = (await system.run("audit", "replay", "--json")).document
 
     assert (replay["only_in_fold"], replay["only_in_table"]) == ([item], [item])
 
 
 async def test_a_receipt_outside_its_tokens_life_is_named(
-    system: System, database: asyncpg.Connection[asyncpg.Record], database_url: str
+    system: TemporaryInstallation, database: asyncpg.Connection[asyncpg.Record], database_url: str
 ) -> None:
     """In a database of its own: not even the owner could take the receipt back."""
     await database.execute(
@@ -104,8 +108,8 @@ async def test_a_receipt_outside_its_tokens_life_is_named(
         """
     )
     elsewhere = {"PUSHGATE_DATABASE_URL": database_url}
-    told = await system.command("audit", "replay", **elsewhere)
-    replay = await system.command("audit", "replay", "--json", **elsewhere)
+    told = await system.run("audit", "replay", **elsewhere)
+    replay = await system.run("audit", "replay", "--json", **elsewhere)
 
     assert (told.exit_code, replay.exit_code) == (1, 1)
     assert "token 77) was admitted at log size 1, when its token could not write" in told.output
@@ -114,13 +118,13 @@ async def test_a_receipt_outside_its_tokens_life_is_named(
     ]
 
 
-async def test_as_of_tells_who_could_write_then(system: System, name: str) -> None:
-    before = (await system.asked("status"))["size"] - 1
-    made = await system.asked("integrations", "create", name)
-    created = (await system.asked("status"))["size"] - 1
-    await system.asked("integrations", "pause", name)
+async def test_as_of_tells_who_could_write_then(system: TemporaryInstallation, name: str) -> None:
+    before = (await system.run_json("status"))["size"] - 1
+    made = await system.run_json("integrations", "create", name)
+    created = (await system.run_json("status"))["size"] - 1
+    await system.run_json("integrations", "pause", name)
     then, while_active, now = [
-        await system.asked("audit", "as-of", str(number))
+        await system.run_json("audit", "as-of", str(number))
         for number in (before, created, created + 1)
     ]
     token_id = made["token"]["id"]
@@ -138,19 +142,21 @@ async def test_as_of_tells_who_could_write_then(system: System, name: str) -> No
 
 
 @pytest.mark.usefixtures("made")
-async def test_a_time_and_the_number_it_falls_on_tell_the_same(system: System) -> None:
-    number = (await system.asked("status"))["size"] - 1
-    by_number = await system.asked("audit", "as-of", str(number))
-    by_time = await system.asked("audit", "as-of", by_number["time"])
-    first_of_all = await system.asked("audit", "as-of", "2020-01-01")
+async def test_a_time_and_the_number_it_falls_on_tell_the_same(
+    system: TemporaryInstallation,
+) -> None:
+    number = (await system.run_json("status"))["size"] - 1
+    by_number = await system.run_json("audit", "as-of", str(number))
+    by_time = await system.run_json("audit", "as-of", by_number["time"])
+    first_of_all = await system.run_json("audit", "as-of", "2020-01-01")
 
     assert by_time == by_number
     assert first_of_all == {"number": -1, "time": "2020-01-01T00:00:00Z", "tokens": []}
 
 
-async def test_what_is_no_moment_is_refused(system: System) -> None:
-    beyond = await system.command("audit", "as-of", "1000000")
-    nonsense = await system.command("audit", "as-of", "yesterday")
+async def test_what_is_no_moment_is_refused(system: TemporaryInstallation) -> None:
+    beyond = await system.run("audit", "as-of", "1000000")
+    nonsense = await system.run("audit", "as-of", "yesterday")
 
     assert (beyond.exit_code, nonsense.exit_code) == (1, 1)
     assert "There is no fact 1000000" in beyond.errors
@@ -168,9 +174,9 @@ async def test_what_is_no_moment_is_refused(system: System) -> None:
     ],
 )
 async def test_what_cannot_be_is_one_sentence(
-    asked: tuple[str, ...], sentence: str, system: System
+    asked: tuple[str, ...], sentence: str, system: TemporaryInstallation
 ) -> None:
-    answer = await system.command("audit", *asked)
+    answer = await system.run("audit", *asked)
 
     assert (answer.exit_code, answer.output) == (1, "")
     assert sentence in answer.errors

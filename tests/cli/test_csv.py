@@ -5,7 +5,7 @@ import io
 import orjson
 import pytest
 
-from cli.errors import Refused
+from cli.errors import CommandFailed
 from cli.push.csv_input import ColumnType, column_type, read_csv
 from cli.push.json_input import InputRecord, InvalidInput
 from cli.push.requests import PushRequest, PushShape, cut
@@ -98,7 +98,7 @@ def test_what_is_no_csv_ends_the_reading() -> None:
     ],
 )
 def test_a_header_that_does_not_do_is_refused(text: str, sentence: str) -> None:
-    with pytest.raises(Refused, match=sentence):
+    with pytest.raises(CommandFailed, match=sentence):
         read(text, b="integer")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cli.__main__ import make_parser
 from cli.command import run_command
-from cli.errors import REFUSED, USAGE, Refused
+from cli.errors import FAILED, USAGE, CommandFailed
 from services.tokens.use_cases.new_tokens import new_token
 
 TOKEN = new_token("at_").text
@@ -69,7 +69,7 @@ def test_a_token_in_any_other_place_is_masked(
 
 def test_a_refusal_that_names_what_was_given_masks_it(capsys: pytest.CaptureFixture[str]) -> None:
     def refuse(_: argparse.Namespace) -> None:
-        raise Refused(f"There is no integration {TOKEN!r}.")
+        raise CommandFailed(f"There is no integration {TOKEN!r}.")
 
-    assert run_command(argparse.Namespace(run=refuse)) == REFUSED
+    assert run_command(argparse.Namespace(run=refuse)) == FAILED
     assert capsys.readouterr().err == "pushgate: There is no integration 'at_***'.\n"

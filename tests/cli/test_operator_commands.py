@@ -1,12 +1,12 @@
 """Accounts, Connect tokens and status: what asks the database of a real system."""
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.made import Made
 
 
-async def test_an_account_comes_with_an_owners_connect_token(system: System) -> None:
-    made = await system.asked("accounts", "create", "Another company")
-    listed = await system.asked("connect-tokens", "list", "--client-id", str(made["client_id"]))
+async def test_an_account_comes_with_an_owners_connect_token(system: TemporaryInstallation) -> None:
+    made = await system.run_json("accounts", "create", "Another company")
+    listed = await system.run_json("connect-tokens", "list", "--client-id", str(made["client_id"]))
 
     assert made.keys() == {"client_id", "name", "connect_token"}
     assert made["connect_token"].keys() == {"id", "access_token"}
@@ -17,9 +17,11 @@ async def test_an_account_comes_with_an_owners_connect_token(system: System) -> 
     assert made["connect_token"]["access_token"].endswith(listed[0]["last_four"])
 
 
-async def test_an_account_sees_only_its_own_integrations(system: System, made: Made) -> None:
-    other = await system.asked("accounts", "create", "A stranger")
-    seen = await system.command(
+async def test_an_account_sees_only_its_own_integrations(
+    system: TemporaryInstallation, made: Made
+) -> None:
+    other = await system.run_json("accounts", "create", "A stranger")
+    seen = await system.run(
         "integrations",
         "show",
         made.name,
@@ -31,12 +33,12 @@ async def test_an_account_sees_only_its_own_integrations(system: System, made: M
 
 
 async def test_an_auditors_connect_token_reads_and_does_not_write(
-    system: System, name: str
+    system: TemporaryInstallation, name: str
 ) -> None:
-    token = await system.asked("connect-tokens", "generate", "--role", "auditor")
+    token = await system.run_json("connect-tokens", "generate", "--role", "auditor")
     as_auditor = {"PUSHGATE_CONNECT_TOKEN": token["access_token"]}
-    reading = await system.command("integrations", "list", **as_auditor)
-    writing = await system.command("integrations", "create", name, **as_auditor)
+    reading = await system.run("integrations", "list", **as_auditor)
+    writing = await system.run("integrations", "create", name, **as_auditor)
 
     assert token.keys() == {"id", "role", "access_token"}
     assert reading.exit_code == 0
@@ -44,12 +46,12 @@ async def test_an_auditors_connect_token_reads_and_does_not_write(
     assert "role" in writing.errors
 
 
-async def test_a_revoked_connect_token_is_refused_with_the_way_out(system: System) -> None:
-    token = await system.asked("connect-tokens", "generate")
-    revoked = await system.asked("connect-tokens", "revoke", str(token["id"]))
-    refused = await system.command(
-        "integrations", "list", PUSHGATE_CONNECT_TOKEN=token["access_token"]
-    )
+async def test_a_revoked_connect_token_is_refused_with_the_way_out(
+    system: TemporaryInstallation,
+) -> None:
+    token = await system.run_json("connect-tokens", "generate")
+    revoked = await system.run_json("connect-tokens", "revoke", str(token["id"]))
+    refused = await system.run("integrations", "list", PUSHGATE_CONNECT_TOKEN=token["access_token"])
 
     assert token["role"] == "member"
     assert revoked == {"id": token["id"]}
@@ -58,19 +60,19 @@ async def test_a_revoked_connect_token_is_refused_with_the_way_out(system: Syste
     assert token["access_token"] not in refused.errors
 
 
-async def test_status_tells_the_log_and_the_backlog(system: System) -> None:
-    status = await system.asked("status")
+async def test_status_tells_the_log_and_the_backlog(system: TemporaryInstallation) -> None:
+    status = await system.run_json("status")
 
     assert status.keys() == {"size", "pending", "failed", "oldest_pending_seconds"}
     assert status["size"] >= 2
 
 
-async def test_a_system_that_is_not_there_is_one_sentence(system: System) -> None:
+async def test_a_system_that_is_not_there_is_one_sentence(system: TemporaryInstallation) -> None:
     nowhere = "http://127.0.0.1:9"
-    over_http = await system.command(
+    over_http = await system.run(
         "integrations", "list", PUSHGATE_URL=nowhere, PUSHGATE_CONNECT_TOKEN="ac_x"
     )
-    over_sql = await system.command("status", PUSHGATE_DATABASE_URL="postgresql://x@127.0.0.1:9/x")
+    over_sql = await system.run("status", PUSHGATE_DATABASE_URL="postgresql://x@127.0.0.1:9/x")
 
     for command in (over_http, over_sql):
         assert (command.exit_code, command.output) == (1, "")
@@ -78,8 +80,8 @@ async def test_a_system_that_is_not_there_is_one_sentence(system: System) -> Non
         assert "does not answer" in command.errors
 
 
-async def test_wrong_use_exits_with_2(system: System) -> None:
-    unknown = await system.command("tokens", "forget", "1")
-    none = await system.command("tokens")
+async def test_wrong_use_exits_with_2(system: TemporaryInstallation) -> None:
+    unknown = await system.run("tokens", "forget", "1")
+    none = await system.run("tokens")
 
     assert (unknown.exit_code, none.exit_code) == (2, 2)

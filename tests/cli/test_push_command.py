@@ -5,16 +5,16 @@ from pathlib import Path
 
 import asyncpg
 
-from demo.system import Command, System
+from demo.system import CompletedCommand, TemporaryInstallation
 from services.runtime.database import connect
 from tests.cli.made import Made
 from tests.eventually import eventually
 
 
-async def rows(system: System, statement: str) -> list[tuple[object, ...]]:
+async def rows(system: TemporaryInstallation, statement: str) -> list[tuple[object, ...]]:
     """Empty while the table is not there."""
     with contextlib.suppress(asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        connection = await connect(system.target.destination_url(), application_name="test")
+        connection = await connect(system.installation.destination_url(), application_name="test")
         try:
             return [tuple(row) for row in await connection.fetch(statement)]
         finally:
@@ -22,12 +22,16 @@ async def rows(system: System, statement: str) -> list[tuple[object, ...]]:
     return []
 
 
-async def push(system: System, token: str, given: str, *options: str) -> Command:
+async def push(
+    system: TemporaryInstallation, token: str, given: str, *options: str
+) -> CompletedCommand:
     words = ("push", "-", "--table", "t", "--key", "id", "--json", *options)
-    return await system.command(*words, given=given, PUSHGATE_TOKEN=token)
+    return await system.run(*words, given=given, PUSHGATE_TOKEN=token)
 
 
-async def test_records_arrive_as_they_were_written(system: System, made: Made) -> None:
+async def test_records_arrive_as_they_were_written(
+    system: TemporaryInstallation, made: Made
+) -> None:
     given = '{"id": 1, "a": 9007199254740993, "b": "text", "c": true, "d": null, "e": 1.5}\n'
     pushed = await push(system, made.token, given)
     loaded = await eventually(lambda: rows(system, f"SELECT id, a, b, c, e FROM {made.name}.t"))
@@ -47,7 +51,7 @@ async def test_records_arrive_as_they_were_written(system: System, made: Made) -
 
 
 async def test_of_a_file_the_later_line_wins_and_a_later_push_over_that(
-    system: System, made: Made
+    system: TemporaryInstallation, made: Made
 ) -> None:
     lines = '{"id": 1, "v": "first"}\n{"id": 1, "v": "second"}\n'
     await push(system, made.token, lines, "--batch-records", "1")
@@ -60,13 +64,13 @@ async def test_of_a_file_the_later_line_wins_and_a_later_push_over_that(
 
 
 async def test_a_file_with_mistakes_is_told_line_by_line(
-    system: System, made: Made, tmp_path: Path
+    system: TemporaryInstallation, made: Made, tmp_path: Path
 ) -> None:
     token_file = tmp_path / "token"
     token_file.write_text(made.token + "\n")
     file = tmp_path / "records.ndjson"
     file.write_text('{"id": 1}\n{"x": 2}\nnot json\n{"id": 4}\n')
-    pushed = await system.command(
+    pushed = await system.run(
         *("push", str(file), "--table", "t", "--key", "id", "--token-file", str(token_file)),
         "--json",
     )
@@ -79,9 +83,9 @@ async def test_a_file_with_mistakes_is_told_line_by_line(
 
 
 async def test_a_revoked_token_pushes_nothing_and_is_told_what_to_do(
-    system: System, made: Made
+    system: TemporaryInstallation, made: Made
 ) -> None:
-    await system.asked("tokens", "revoke", str(made.token_id))
+    await system.run_json("tokens", "revoke", str(made.token_id))
     pushed = await push(system, made.token, '{"id": 1}\n{"id": 2}\n')
     (problem,) = pushed.document["problems"]
 
@@ -92,7 +96,7 @@ async def test_a_revoked_token_pushes_nothing_and_is_told_what_to_do(
     assert "tokens check" in problem["advice"]
 
 
-async def test_the_gates_own_words_are_passed_on(system: System, made: Made) -> None:
+async def test_the_gates_own_words_are_passed_on(system: TemporaryInstallation, made: Made) -> None:
     pushed = await push(system, made.token, '{"id": "' + "x" * 1025 + '"}\n{"id": "y"}\n')
     (problem,) = pushed.document["problems"]
 
@@ -101,9 +105,9 @@ async def test_the_gates_own_words_are_passed_on(system: System, made: Made) -> 
     assert "String keys cannot be longer than 1024 characters" in problem["reason"]
 
 
-async def test_without_a_token_or_a_file_there_is_a_sentence(system: System) -> None:
-    no_token = await system.command("push", "-", "--table", "t", "--key", "id", given="{}")
-    no_file = await system.command(
+async def test_without_a_token_or_a_file_there_is_a_sentence(system: TemporaryInstallation) -> None:
+    no_token = await system.run("push", "-", "--table", "t", "--key", "id", given="{}")
+    no_file = await system.run(
         *("push", "/nowhere/at/all", "--table", "t", "--key", "id"), PUSHGATE_TOKEN="at_x"
     )
 
@@ -112,7 +116,7 @@ async def test_without_a_token_or_a_file_there_is_a_sentence(system: System) -> 
     assert "/nowhere/at/all can't be read" in no_file.errors
 
 
-async def test_psql_gets_the_password_out_of_sight(system: System) -> None:
-    shown = await system.command("psql", "--", "-tA", "-c", "SELECT current_user")
+async def test_psql_gets_the_password_out_of_sight(system: TemporaryInstallation) -> None:
+    shown = await system.run("psql", "--", "-tA", "-c", "SELECT current_user")
 
     assert (shown.exit_code, shown.output) == (0, "pushgate_loader\n")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from cli.connect_api import ConnectApi
-from demo.system import Command, System
+from demo.system import CompletedCommand, TemporaryInstallation
 from tests.cli.made import Made
 from tests.cli.test_push_command import rows
 from tests.eventually import eventually
@@ -13,9 +13,11 @@ from tests.rounds import rounds
 RECORDS = rounds(small=3_000, full=1_000_000)
 
 
-async def push(system: System, token: str, file: str, outbox: Path, *options: str) -> Command:
+async def push(
+    system: TemporaryInstallation, token: str, file: str, outbox: Path, *options: str
+) -> CompletedCommand:
     words = ("push", file, "--table", "t", "--key", "id", "--outbox", str(outbox), *options)
-    return await system.command(*words, PUSHGATE_TOKEN=token)
+    return await system.run(*words, PUSHGATE_TOKEN=token)
 
 
 def flights(path: Path, count: int) -> str:
@@ -29,7 +31,7 @@ def flights(path: Path, count: int) -> str:
 
 
 async def test_a_wrong_record_among_many_costs_only_itself_and_is_named(
-    system: System, made: Made, tmp_path: Path
+    system: TemporaryInstallation, made: Made, tmp_path: Path
 ) -> None:
     file = flights(tmp_path / "flights.csv", RECORDS)
     options = ("--column", "n:integer", "--json")
@@ -55,19 +57,17 @@ async def test_a_wrong_record_among_many_costs_only_itself_and_is_named(
 
 
 async def test_what_a_revoked_token_holds_is_told_and_goes_on_with_another(
-    system: System, made: Made, api: ConnectApi, tmp_path: Path
+    system: TemporaryInstallation, made: Made, api: ConnectApi, tmp_path: Path
 ) -> None:
     outbox, token_file = tmp_path / "outbox", tmp_path / "token"
     file = tmp_path / "some.ndjson"
     file.write_text('{"id": 1}\n{"id": 2}\n')
     await api.revoke_token(made.id, made.token_id)
     held = await push(system, made.token, str(file), outbox)
-    shown = await system.command("outbox", str(outbox), "--json")
+    shown = await system.run("outbox", str(outbox), "--json")
     fresh = (await api.create_token(made.id))["access_token"]
     token_file.write_text(fresh)
-    resumed = await system.command(
-        "outbox", str(outbox), "--resume", "--token-file", str(token_file)
-    )
+    resumed = await system.run("outbox", str(outbox), "--resume", "--token-file", str(token_file))
 
     assert held.exit_code == 1
     assert "held       2" in held.output
@@ -79,19 +79,19 @@ async def test_what_a_revoked_token_holds_is_told_and_goes_on_with_another(
 
 
 async def test_what_was_set_aside_is_exported_sent_again_and_forgotten(
-    system: System, made: Made, tmp_path: Path
+    system: TemporaryInstallation, made: Made, tmp_path: Path
 ) -> None:
     outbox, file = tmp_path / "outbox", tmp_path / "some.ndjson"
     file.write_text('{"id": 1, "v": 1.10}\n')
     refused = await push(system, made.token, str(file), outbox, "--client-id", "999")
-    exported = await system.command("outbox", str(outbox), "--export")
-    again = await system.command(
+    exported = await system.run("outbox", str(outbox), "--export")
+    again = await system.run(
         "outbox", str(outbox), "--send-again", "--json", PUSHGATE_TOKEN=made.token
     )
     [aside] = again.document["set_aside_entries"]
-    forgotten = await system.command("outbox", str(outbox), "--discard", "--id", str(aside["id"]))
-    left = await system.command("outbox", str(outbox), "--json")
-    mistyped = await system.command("outbox", str(outbox), "--export", "--id", "77")
+    forgotten = await system.run("outbox", str(outbox), "--discard", "--id", str(aside["id"]))
+    left = await system.run("outbox", str(outbox), "--json")
+    mistyped = await system.run("outbox", str(outbox), "--export", "--id", "77")
 
     assert refused.exit_code == 1
     document = json.loads(exported.output)
@@ -103,14 +103,14 @@ async def test_what_was_set_aside_is_exported_sent_again_and_forgotten(
     assert (mistyped.exit_code, "Nothing is set aside under 77" in mistyped.errors) == (1, True)
 
 
-async def test_what_is_no_outbox_is_said(system: System, tmp_path: Path) -> None:
-    told = await system.command("outbox", str(tmp_path))
+async def test_what_is_no_outbox_is_said(system: TemporaryInstallation, tmp_path: Path) -> None:
+    told = await system.run("outbox", str(tmp_path))
 
     assert (told.exit_code, "is no outbox" in told.errors) == (1, True)
 
 
-async def test_types_of_columns_are_for_csv(system: System, made: Made) -> None:
+async def test_types_of_columns_are_for_csv(system: TemporaryInstallation, made: Made) -> None:
     words = ("push", "-", "--table", "t", "--key", "id", "--column", "id:integer")
-    told = await system.command(*words, given="{}", PUSHGATE_TOKEN=made.token)
+    told = await system.run(*words, given="{}", PUSHGATE_TOKEN=made.token)
 
     assert (told.exit_code, "--column is for CSV" in told.errors) == (1, True)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from asyncpg import Connection, Record
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.loading import another_loader, list_again, load_one, set_aside
 from tests.cli.made import Made
 
 
 async def test_an_integration_is_shown_with_its_tables(
-    system: System, made: Made, journal: Connection[Record]
+    system: TemporaryInstallation, made: Made, journal: Connection[Record]
 ) -> None:
     await set_aside(journal, await load_one(system, made, journal))
 
-    shown = await system.asked("integrations", "show", made.name)
+    shown = await system.run_json("integrations", "show", made.name)
 
     (table,) = shown["tables"]
     assert 0 < table.pop("lag_seconds") < 60
@@ -36,11 +36,11 @@ async def test_an_integration_is_shown_with_its_tables(
 
 
 async def test_people_see_a_line_for_each_table(
-    system: System, made: Made, journal: Connection[Record]
+    system: TemporaryInstallation, made: Made, journal: Connection[Record]
 ) -> None:
     await load_one(system, made, journal)
 
-    shown = await system.command("integrations", "show", made.name)
+    shown = await system.run("integrations", "show", made.name)
 
     assert (shown.exit_code, shown.errors) == (0, "")
     titles = next(line for line in shown.output.splitlines() if "rows loaded" in line)
@@ -48,12 +48,16 @@ async def test_people_see_a_line_for_each_table(
     assert shown.output.splitlines()[-1].split()[0] == "t"
 
 
-async def test_an_integration_without_pushes_has_no_tables(system: System, made: Made) -> None:
-    assert (await system.asked("integrations", "show", made.name))["tables"] == []
+async def test_an_integration_without_pushes_has_no_tables(
+    system: TemporaryInstallation, made: Made
+) -> None:
+    assert (await system.run_json("integrations", "show", made.name))["tables"] == []
 
 
-async def test_without_the_database_the_rest_is_shown(system: System, made: Made) -> None:
-    shown = await system.command(
+async def test_without_the_database_the_rest_is_shown(
+    system: TemporaryInstallation, made: Made
+) -> None:
+    shown = await system.run(
         *("integrations", "show", made.name, "--json"),
         PUSHGATE_DATABASE_URL="postgresql://x@127.0.0.1:9/x",
     )
@@ -63,11 +67,11 @@ async def test_without_the_database_the_rest_is_shown(system: System, made: Made
 
 
 async def test_without_the_destination_columns_are_not_told(
-    system: System, made: Made, journal: Connection[Record]
+    system: TemporaryInstallation, made: Made, journal: Connection[Record]
 ) -> None:
     await load_one(system, made, journal)
 
-    shown = await system.command(
+    shown = await system.run(
         *("integrations", "show", made.name, "--json"),
         PUSHGATE_DESTINATION_URL="postgresql://x@127.0.0.1:9/x",
     )
@@ -78,14 +82,14 @@ async def test_without_the_destination_columns_are_not_told(
 
 
 async def test_status_tells_that_the_destination_is_away(
-    system: System, journal: Connection[Record]
+    system: TemporaryInstallation, journal: Connection[Record]
 ) -> None:
     await journal.execute(
         "INSERT INTO loader.destination_away VALUES (true, now(), now(), 'ConnectionRefusedError')"
     )
-    away = await system.command("status")
+    away = await system.run("status")
     await journal.execute("UPDATE loader.destination_away SET told_at = now() - interval '1 hour'")
-    told_long_ago = await system.command("status")
+    told_long_ago = await system.run("status")
     await journal.execute("DELETE FROM loader.destination_away")
 
     assert "THE DESTINATION IS AWAY" in away.output
@@ -94,7 +98,7 @@ async def test_status_tells_that_the_destination_is_away(
 
 
 async def test_status_tells_of_a_table_that_cannot_be_loaded(
-    system: System, made: Made, journal: Connection[Record]
+    system: TemporaryInstallation, made: Made, journal: Connection[Record]
 ) -> None:
     batch_id = await load_one(system, made, journal)
     async with another_loader(system) as holder:
@@ -111,9 +115,9 @@ async def test_status_tells_of_a_table_that_cannot_be_loaded(
             " put_back_reason = '55P03: locked by psql' WHERE integration_id = $1",
             made.id,
         )
-        told = await system.command("status")
+        told = await system.run("status")
         await journal.execute("DELETE FROM journal.pending WHERE batch_id = $1", batch_id)
-    told_later = await system.command("status")
+    told_later = await system.run("status")
 
     assert f"{made.name}.t" in told.output
     assert "locked by psql" in told.output

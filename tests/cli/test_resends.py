@@ -10,17 +10,19 @@ from asyncpg import Connection, Record
 
 from cli.connect_api import ConnectApi
 from cli.database import connection_to
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.loading import nothing_waits
 from tests.cli.made import Made
 from tests.eventually import eventually
 
 
-async def send(system: System, body: dict[str, Any], token: str, **headers: str) -> None:
+async def send(
+    system: TemporaryInstallation, body: dict[str, Any], token: str, **headers: str
+) -> None:
     async with (
         aiohttp.ClientSession() as session,
         session.post(
-            f"{system.target.import_url()}/v2/import/batch",
+            f"{system.installation.import_url()}/v2/import/batch",
             data=orjson.dumps(body),
             headers={
                 "Authorization": f"Bearer {token}",
@@ -45,7 +47,7 @@ def batch(table: str, *values: str, **changes: Any) -> dict[str, Any]:
 
 
 async def test_rows_are_as_after_the_first_time(
-    system: System, made: Made, api: ConnectApi, journal: Connection[Record]
+    system: TemporaryInstallation, made: Made, api: ConnectApi, journal: Connection[Record]
 ) -> None:
     second = await api.create_token(made.id)
     append_only, keyed = batch("log", "a", "a", "b"), batch("now", "a", key_names=["id"])
@@ -61,7 +63,7 @@ async def test_rows_are_as_after_the_first_time(
     await eventually(lambda: nothing_waits(journal, made), seconds=30)
 
     found = {}
-    async with connection_to(system.target.destination_url(), "") as destination:
+    async with connection_to(system.installation.destination_url(), "") as destination:
         for table in ("log", "now", "named"):
             rows = await destination.fetch(f'SELECT value FROM "{made.name}".{table} ORDER BY 1')
             found[table] = [row["value"] for row in rows]

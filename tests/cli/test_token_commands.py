@@ -7,7 +7,7 @@ import re
 import aiohttp
 from asyncpg import Connection, Record
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.made import Made
 from tests.eventually import eventually
 
@@ -26,8 +26,10 @@ INTEGRATION_KEYS = {
 }
 
 
-async def test_create_tells_everything_that_an_app_needs(system: System, name: str) -> None:
-    made = await system.asked("integrations", "create", name)
+async def test_create_tells_everything_that_an_app_needs(
+    system: TemporaryInstallation, name: str
+) -> None:
+    made = await system.run_json("integrations", "create", name)
 
     assert made.keys() == {"id", "client_id", "name", "schema_name", "token"}
     assert made["token"].keys() == {"id", "access_token"}
@@ -35,24 +37,28 @@ async def test_create_tells_everything_that_an_app_needs(system: System, name: s
     assert TOKEN.fullmatch(made["token"]["access_token"])
 
 
-async def test_an_integration_is_found_by_each_of_its_names(system: System, name: str) -> None:
-    made = await system.asked("integrations", "create", f"{name}!")
-    by_id = await system.asked("integrations", "show", str(made["id"]))
-    by_schema = await system.asked("integrations", "show", name)
-    by_display_name = await system.asked("integrations", "show", f"{name}!")
+async def test_an_integration_is_found_by_each_of_its_names(
+    system: TemporaryInstallation, name: str
+) -> None:
+    made = await system.run_json("integrations", "create", f"{name}!")
+    by_id = await system.run_json("integrations", "show", str(made["id"]))
+    by_schema = await system.run_json("integrations", "show", name)
+    by_display_name = await system.run_json("integrations", "show", f"{name}!")
 
     assert by_id == by_schema == by_display_name
     assert by_id.keys() == INTEGRATION_KEYS | {"tokens", "tables"}
     assert [token["id"] for token in by_id["tokens"]] == [made["token"]["id"]]
 
 
-async def test_pause_resume_and_delete_show_in_the_list(system: System, made: Made) -> None:
+async def test_pause_resume_and_delete_show_in_the_list(
+    system: TemporaryInstallation, made: Made
+) -> None:
     states = []
     for command in ("pause", "resume", "delete"):
-        changed = await system.asked("integrations", command, str(made.id))
+        changed = await system.run_json("integrations", command, str(made.id))
         states.append(changed["state"])
-    listed = await system.asked("integrations", "list")
-    with_deleted = await system.asked("integrations", "list", "--deleted")
+    listed = await system.run_json("integrations", "list")
+    with_deleted = await system.run_json("integrations", "list", "--deleted")
 
     assert states == ["paused", "active", "deleted"]
     assert made.id not in [one["id"] for one in listed]
@@ -60,11 +66,13 @@ async def test_pause_resume_and_delete_show_in_the_list(system: System, made: Ma
     assert all(one.keys() == INTEGRATION_KEYS for one in with_deleted)
 
 
-async def test_a_rotation_goes_from_one_token_to_the_other(system: System, made: Made) -> None:
-    begun = await system.asked("tokens", "rotate", made.name)
-    during = await system.asked("tokens", "list", made.name)
-    finished = await system.asked("tokens", "rotate", made.name, "--finish")
-    after = await system.asked("tokens", "list", made.name)
+async def test_a_rotation_goes_from_one_token_to_the_other(
+    system: TemporaryInstallation, made: Made
+) -> None:
+    begun = await system.run_json("tokens", "rotate", made.name)
+    during = await system.run_json("tokens", "list", made.name)
+    finished = await system.run_json("tokens", "rotate", made.name, "--finish")
+    after = await system.run_json("tokens", "list", made.name)
 
     assert begun.keys() == {"id", "access_token", "old_id"}
     assert begun["old_id"] == made.token_id
@@ -77,34 +85,38 @@ async def test_a_rotation_goes_from_one_token_to_the_other(system: System, made:
     }
 
 
-async def test_a_label_is_given_with_the_token(system: System, made: Made) -> None:
-    await system.asked("tokens", "rotate", made.name, "--label", "the new server")
-    await system.asked("tokens", "rotate", made.name, "--finish")
-    await system.asked("tokens", "generate", made.name, "--label", "the cellar's")
-    too_long = await system.command("tokens", "generate", made.name, "--label", "x" * 81)
-    listed = await system.asked("tokens", "list", made.name)
+async def test_a_label_is_given_with_the_token(system: TemporaryInstallation, made: Made) -> None:
+    await system.run_json("tokens", "rotate", made.name, "--label", "the new server")
+    await system.run_json("tokens", "rotate", made.name, "--finish")
+    await system.run_json("tokens", "generate", made.name, "--label", "the cellar's")
+    too_long = await system.run("tokens", "generate", made.name, "--label", "x" * 81)
+    listed = await system.run_json("tokens", "list", made.name)
 
     assert [token["label"] for token in listed] == ["the cellar's", "the new server"]
     assert too_long.exit_code == 1
     assert "at most 80 characters" in too_long.errors
 
 
-async def test_what_cannot_be_rotated_is_said_with_the_way_out(system: System, made: Made) -> None:
-    too_early = await system.command("tokens", "rotate", made.name, "--finish")
-    await system.asked("tokens", "rotate", made.name)
-    third = await system.command("tokens", "rotate", made.name)
+async def test_what_cannot_be_rotated_is_said_with_the_way_out(
+    system: TemporaryInstallation, made: Made
+) -> None:
+    too_early = await system.run("tokens", "rotate", made.name, "--finish")
+    await system.run_json("tokens", "rotate", made.name)
+    third = await system.run("tokens", "rotate", made.name)
 
     assert (too_early.exit_code, too_early.output) == (1, "")
     assert "no older one to revoke" in too_early.errors
     assert (third.exit_code, third.output) == (1, "")
     assert "Revoke one first" in third.errors
-    assert len(await system.asked("tokens", "list", str(made.id))) == 2
+    assert len(await system.run_json("tokens", "list", str(made.id))) == 2
 
 
-async def test_a_token_is_revoked_by_its_number_alone(system: System, made: Made) -> None:
-    second = await system.asked("tokens", "generate", made.name)
-    revoked = await system.asked("tokens", "revoke", str(second["id"]))
-    again = await system.command("tokens", "revoke", str(second["id"]))
+async def test_a_token_is_revoked_by_its_number_alone(
+    system: TemporaryInstallation, made: Made
+) -> None:
+    second = await system.run_json("tokens", "generate", made.name)
+    revoked = await system.run_json("tokens", "revoke", str(second["id"]))
+    again = await system.run("tokens", "revoke", str(second["id"]))
 
     assert second.keys() == {"id", "access_token"}
     assert revoked == {"id": second["id"], "integration_id": made.id}
@@ -112,22 +124,24 @@ async def test_a_token_is_revoked_by_its_number_alone(system: System, made: Made
     assert f"No active token of this account has the id {second['id']}" in again.errors
 
 
-async def test_a_name_that_cannot_be_a_schema_is_refused(system: System) -> None:
+async def test_a_name_that_cannot_be_a_schema_is_refused(system: TemporaryInstallation) -> None:
     for impossible in ("####", "public", "pg_x"):
-        command = await system.command("integrations", "create", impossible)
+        command = await system.run("integrations", "create", impossible)
 
         assert (command.exit_code, command.output) == (1, "")
         assert f"invalid name after deriving it from display_name ({impossible}" in command.errors
 
 
-async def test_the_text_of_a_token_tells_what_it_is(system: System, made: Made) -> None:
+async def test_the_text_of_a_token_tells_what_it_is(
+    system: TemporaryInstallation, made: Made
+) -> None:
     text = made.token
-    active = await system.command("tokens", "check", "--json", given=f"{text}\n")
-    mangled = await system.command("tokens", "check", "--json", given=text[:-1] + "-")
-    await system.asked("integrations", "pause", made.name)
-    paused = await system.command("tokens", "check", "--json", given=text)
-    await system.asked("tokens", "revoke", str(made.token_id))
-    revoked = await system.command("tokens", "check", "--json", given=text)
+    active = await system.run("tokens", "check", "--json", given=f"{text}\n")
+    mangled = await system.run("tokens", "check", "--json", given=text[:-1] + "-")
+    await system.run_json("integrations", "pause", made.name)
+    paused = await system.run("tokens", "check", "--json", given=text)
+    await system.run_json("tokens", "revoke", str(made.token_id))
+    revoked = await system.run("tokens", "check", "--json", given=text)
 
     assert active.document == {
         "form": "well formed",
@@ -143,12 +157,12 @@ async def test_the_text_of_a_token_tells_what_it_is(system: System, made: Made) 
 
 
 async def test_whoever_rotated_sees_who_still_uses_the_old_token(
-    system: System, made: Made, journal: Connection[Record]
+    system: TemporaryInstallation, made: Made, journal: Connection[Record]
 ) -> None:
     """The journey of a rotation that went wrong, from the first push to what has to be resent."""
     assert (await push_one(system, made.token)) == 201
-    rotated = await system.asked("tokens", "rotate", made.name)
-    await system.asked("tokens", "rotate", made.name, "--finish")
+    rotated = await system.run_json("tokens", "rotate", made.name)
+    await system.run_json("tokens", "rotate", made.name, "--finish")
     assert (await push_one(system, made.token)) == 401
     assert (await push_one(system, rotated["access_token"])) == 201
 
@@ -163,9 +177,9 @@ async def test_whoever_rotated_sees_who_still_uses_the_old_token(
         )
 
     await eventually(written)
-    listed = await system.command("tokens", "list", made.name, "--json")
-    refused = await system.asked("refusals", "--since", "1h", "--integration", made.name)
-    told = await system.command("refusals", "--integration", made.name)
+    listed = await system.run("tokens", "list", made.name, "--json")
+    refused = await system.run_json("refusals", "--since", "1h", "--integration", made.name)
+    told = await system.run("refusals", "--integration", made.name)
 
     (active,) = listed.document
     assert (active["id"], active["first_peer"]) == (rotated["id"], "127.0.0.1")
@@ -181,15 +195,19 @@ async def test_whoever_rotated_sees_who_still_uses_the_old_token(
     assert made.token not in listed.output + listed.errors + told.output
 
 
-async def test_what_was_refused_before_is_not_listed(system: System, made: Made) -> None:
-    assert await system.asked("refusals", "--since", "2999-01-01", "--integration", made.name) == []
-    assert (await system.command("refusals", "--since", "soon")).exit_code == 2
-    assert (await system.command("refusals", "--integration", "nobody")).exit_code == 1
+async def test_what_was_refused_before_is_not_listed(
+    system: TemporaryInstallation, made: Made
+) -> None:
+    assert (
+        await system.run_json("refusals", "--since", "2999-01-01", "--integration", made.name) == []
+    )
+    assert (await system.run("refusals", "--since", "soon")).exit_code == 2
+    assert (await system.run("refusals", "--integration", "nobody")).exit_code == 1
 
 
-async def push_one(system: System, token: str) -> int:
+async def push_one(system: TemporaryInstallation, token: str) -> int:
     record = {
-        "client_id": system.target.client_id(),
+        "client_id": system.installation.client_id(),
         "table_name": "t",
         "key_names": ["id"],
         "action": "upsert",
@@ -199,7 +217,7 @@ async def push_one(system: System, token: str) -> int:
     async with (
         aiohttp.ClientSession() as session,
         session.post(
-            f"{system.target.import_url()}/v2/import/push",
+            f"{system.installation.import_url()}/v2/import/push",
             json=[record],
             headers={"Authorization": f"Bearer {token}"},
         ) as answer,

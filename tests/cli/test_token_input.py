@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from cli.commands.token_input import unverified_token
+from cli.commands.token_input import read_unverified_token
 from protocol.token_text import token_text
 
 TOKEN = token_text("at_", 7)
@@ -29,10 +29,10 @@ def test_a_token_is_read_as_what_the_file_says(
     """No locale decides it, and no file ends in a traceback."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw), "utf-8", "strict"))
 
-    assert unverified_token("?") == read
+    assert read_unverified_token("?") == read
 
 
 def test_what_has_no_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x" * 1_000_000)))
 
-    assert len(unverified_token("?")) < 10_000
+    assert len(read_unverified_token("?")) < 10_000

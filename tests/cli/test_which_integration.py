@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from cli.commands.which_integration import which_integration
-from cli.errors import Refused
+from cli.errors import CommandFailed
 
 
 def source(number: int, name: str, display: str, *, deleted: bool = False) -> dict[str, Any]:
@@ -32,11 +32,13 @@ def test_an_id_wins_over_a_name_of_digits() -> None:
 
 
 def test_one_schema_name_that_is_another_display_name_is_refused_with_both_ids() -> None:
-    with pytest.raises(Refused, match=r"may mean 2 \(Orders, schema orders\), 3 \(orders, schema"):
+    with pytest.raises(
+        CommandFailed, match=r"may mean 2 \(Orders, schema orders\), 3 \(orders, schema"
+    ):
         which_integration(SOURCES, "orders")
 
 
 @pytest.mark.parametrize("wanted", ["9", "nothing", "", "ORDERS"])
 def test_what_is_not_there_is_refused(wanted: str) -> None:
-    with pytest.raises(Refused, match="There is no integration"):
+    with pytest.raises(CommandFailed, match="There is no integration"):
         which_integration(SOURCES, wanted)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.made import Made
 from tests.clients.recorder import Recorder
 from tests.clients.singer import Target
@@ -16,21 +16,23 @@ from tests.system.destination import rows
 
 
 @pytest.fixture
-async def recorder(system: System) -> AsyncIterator[Recorder]:
-    async with Recorder(system.target.import_url()).serving() as serving:
+async def recorder(system: TemporaryInstallation) -> AsyncIterator[Recorder]:
+    async with Recorder(system.installation.import_url()).serving() as serving:
         yield serving
 
 
 @pytest.fixture
-def target(system: System, source: Made, recorder: Recorder, tmp_path: Path) -> Target:
-    client_id = system.target.client_id()
+def target(
+    system: TemporaryInstallation, source: Made, recorder: Recorder, tmp_path: Path
+) -> Target:
+    client_id = system.installation.client_id()
     return Target(tmp_path, recorder.url, token=source.token, client_id=client_id)
 
 
 class Tables:
     """What is in the destination, once all that was accepted is loaded."""
 
-    def __init__(self, system: System, source: Made) -> None:
+    def __init__(self, system: TemporaryInstallation, source: Made) -> None:
         self._system = system
         self._source = source
 
@@ -40,5 +42,5 @@ class Tables:
 
 
 @pytest.fixture
-def tables(system: System, source: Made) -> Tables:
+def tables(system: TemporaryInstallation, source: Made) -> Tables:
     return Tables(system, source)

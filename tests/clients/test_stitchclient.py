@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.made import Made
 from tests.clients.conftest import Tables
 from tests.clients.environments import program
@@ -28,12 +28,12 @@ Pushes = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
-def pushes(system: System, source: Made, recorder: Recorder) -> Pushes:
+def pushes(system: TemporaryInstallation, source: Made, recorder: Recorder) -> Pushes:
     async def pushes(messages: str, token: str = source.token) -> str:
         """``messages`` is an expression: see the script."""
         orders = (
             f'{{"url": {recorder.url + "/v2/import/push"!r}, "token": {token!r},'
-            f' "client_id": {system.target.client_id()}, "messages": {messages}}}'
+            f' "client_id": {system.installation.client_id()}, "messages": {messages}}}'
         )
         python = program("singer-clients", "python")
         output, log, exit_code = await run(python, SCRIPT, given=orders.encode())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import aiohttp
 
 from cli.connect_api import ConnectApi
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.made import Made
 from tests.clients.conftest import Tables
 
 
 async def test_tk_12_one_table_name_of_two_sources_is_two_tables(
-    system: System, api: ConnectApi, source: Made, tables: Tables
+    system: TemporaryInstallation, api: ConnectApi, source: Made, tables: Tables
 ) -> None:
     other = await api.create_source("Clients and nobody else")
     token = await api.create_token(other["id"])
@@ -19,7 +19,7 @@ async def test_tk_12_one_table_name_of_two_sources_is_two_tables(
     async with aiohttp.ClientSession() as session:
         for whose, text in tokens.items():
             record = {
-                "client_id": system.target.client_id(),
+                "client_id": system.installation.client_id(),
                 "table_name": "customers",
                 "sequence": 1,
                 "action": "upsert",
@@ -27,7 +27,7 @@ async def test_tk_12_one_table_name_of_two_sources_is_two_tables(
                 "data": {"id": 1, "whose": whose},
             }
             async with session.post(
-                f"{system.target.import_url()}/v2/import/push",
+                f"{system.installation.import_url()}/v2/import/push",
                 json=[record],
                 headers={"Authorization": f"Bearer {text}"},
             ) as answer:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from demo.checks import Mismatch, expect
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.compose.stack import Stack, StackFailed, run
 from tests.eventually import eventually
 
@@ -24,7 +24,10 @@ TRUE, FALSE = '"actor":"system"', '"actor":"nobody"'
 
 
 async def halt_and_resume(
-    stack: Stack, system: System, integration: str, push_some: Callable[[], Awaitable[None]]
+    stack: Stack,
+    system: TemporaryInstallation,
+    integration: str,
+    push_some: Callable[[], Awaitable[None]],
 ) -> str:
     """Returns why the log was halted."""
     await asyncio.to_thread(_change, stack, TRUE, FALSE)
@@ -34,7 +37,7 @@ async def halt_and_resume(
     told = await asyncio.to_thread(stack.logs, "signer")
     expect("the signer told why", "log.inconsistent" in told, wanted=True)
     await _ends_with_three(stack)
-    refused = await system.command("tokens", "generate", integration)
+    refused = await system.run("tokens", "generate", integration)
     expect("exit code of a token's generation", refused.exit_code, 1)
     await push_some()
     early = await asyncio.to_thread(_resume, stack)
@@ -44,8 +47,8 @@ async def halt_and_resume(
     done = await asyncio.to_thread(_resume, stack)
     expect("what resume says", "The log takes events again." in done, wanted=True)
     await asyncio.to_thread(stack.up)
-    token = await system.asked("tokens", "generate", integration)
-    await system.asked("tokens", "revoke", str(token["id"]))
+    token = await system.run_json("tokens", "generate", integration)
+    await system.run_json("tokens", "revoke", str(token["id"]))
     return reason
 
 
@@ -59,9 +62,9 @@ def _change(stack: Stack, old: str, new: str) -> None:
     )
 
 
-async def _halted(system: System) -> str:
+async def _halted(system: TemporaryInstallation) -> str:
     async def reason() -> str:
-        return str((await system.asked("status")).get("halted", ""))
+        return str((await system.run_json("status")).get("halted", ""))
 
     try:
         return await eventually(reason, seconds=PATIENCE_SECONDS)

@@ -12,13 +12,13 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from cli.errors import Refused
-from cli.installation import find_target
+from cli.errors import CommandFailed
+from cli.installation import find_installation
 from demo.checks import Mismatch, expect
-from demo.flights import archive
+from demo.flights import fetch_archive
 from demo.journey import Journey
 from demo.pusher import Pusher
-from demo.system import System
+from demo.system import TemporaryInstallation
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from tests.compose.canary import look_everywhere
@@ -42,7 +42,7 @@ def main() -> int:
     stack = Stack(Path(sys.argv[1]))
     try:
         asyncio.run(Steps(stack).run())
-    except (Mismatch, Refused, StackFailed) as reason:
+    except (Mismatch, CommandFailed, StackFailed) as reason:
         print(f"test-compose: {reason}", file=sys.stderr)
         return 1
     return 0
@@ -65,20 +65,26 @@ class Steps:
         self._clock = SystemClock()
 
     @property
-    def _system(self) -> System:
+    def _system(self) -> TemporaryInstallation:
         """As ``run.json`` says now: a new container has a new address."""
         directory = self._stack.directory
-        return System(
-            data_dir=directory, target=find_target(str(directory), {}), pid=0, said=deque()
+        return TemporaryInstallation(
+            data_dir=directory,
+            installation=find_installation(str(directory), {}),
+            pid=0,
+            output=deque(),
         )
 
     async def run(self) -> None:
         await self._only_caddy_can_be_reached()
         await self._caddy_answers_in_json()
         await Journey(
-            self._system, await asyncio.to_thread(archive), flights_count=FLIGHTS, clock=self._clock
+            self._system,
+            await asyncio.to_thread(fetch_archive),
+            flights_count=FLIGHTS,
+            clock=self._clock,
         ).run()
-        created = await self._system.asked("integrations", "create", INTEGRATION)
+        created = await self._system.run_json("integrations", "create", INTEGRATION)
         self._token = str(created["token"]["access_token"])
         load = Load(self._stack.url, self._token)
         for service in ALL:
@@ -187,7 +193,8 @@ class Steps:
         await asyncio.to_thread(self._stack.down, forget=False)
         await asyncio.to_thread(self._stack.up)
         self._stack.write_run_file(
-            self._system.target.client_id(), self._system.target.connect_token().reveal()
+            self._system.installation.client_id(),
+            self._system.installation.connect_token().reveal(),
         )
         expect("Connect tokens shown again", self._stack.logs("migrate").count("ac_"), 0)
         async with load.going_on() as account:
@@ -197,9 +204,9 @@ class Steps:
 
     async def _audit(self) -> None:
         """Over caddy, with the signed checkpoints that outlived every kill."""
-        verified = await self._system.asked("audit", "verify")
+        verified = await self._system.run_json("audit", "verify")
         expect("what the log is", verified["verdict"], "verified")
-        replayed = await self._system.asked("audit", "replay")
+        replayed = await self._system.run_json("audit", "replay")
         expect("differences", [replayed["only_in_fold"], replayed["only_in_table"]], [[], []])
         expect("receipts outside", replayed["receipts_outside"], [])
         say(f"The log verifies to {verified['size']} facts, and replays to the live tables.")
@@ -235,8 +242,8 @@ class Steps:
     # --- the account ---
 
     async def _nothing_missing_or_double(self, account: Account) -> None:
-        target = self._system.target
-        self._stack.write_run_file(target.client_id(), target.connect_token().reveal())
+        installation = self._system.installation
+        self._stack.write_run_file(installation.client_id(), installation.connect_token().reveal())
         await Pusher(self._system, self._clock).until_loaded()
         loaded = await self._rows()
         numbers = set(loaded)
@@ -251,7 +258,7 @@ class Steps:
         )
 
     async def _rows(self) -> dict[int, int]:
-        connection = await asyncpg.connect(self._system.target.destination_url().reveal())
+        connection = await asyncpg.connect(self._system.installation.destination_url().reveal())
         try:
             rows = await connection.fetch(
                 f"SELECT n, count(*) FROM {SCHEMA}.{Load.TABLE} GROUP BY n"
@@ -261,7 +268,7 @@ class Steps:
         return dict(map(tuple, rows))
 
     async def _connect_tokens(self) -> list[str]:
-        token: Secret = self._system.target.connect_token()
+        token: Secret = self._system.installation.connect_token()
         return [token.reveal()]
 
 

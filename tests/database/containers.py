@@ -6,7 +6,7 @@ import docker
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import testcontainers_config
 
-from services.launcher.embedded_postgres.tuning import CONNECTIONS_MAX, THROW_AWAY
+from services.launcher.embedded_postgres.tuning import CONNECTIONS_MAX, TEMPORARY
 
 IMAGE = "postgres:18"
 ASKED_FOR_VARIABLE = "PUSHGATE_TEST_CONTAINERS"
@@ -19,7 +19,7 @@ def container_if_asked_for() -> PostgresContainer | None:
         return None
     # The run stops its container itself; a second one that watches it would have to be fetched.
     testcontainers_config.ryuk_disabled = True
-    arguments = [f"-c{name}={value}" for name, value in (THROW_AWAY | CONNECTIONS).items()]
+    arguments = [f"-c{name}={value}" for name, value in (TEMPORARY | CONNECTIONS).items()]
     container = PostgresContainer(IMAGE, driver=None)
     return container.with_command(["postgres", *arguments]).start()
 

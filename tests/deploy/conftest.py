@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.deploy.watched import Watched
 
 
 @pytest.fixture(scope="session")
-async def created(system: System) -> dict[str, Any]:
+async def created(system: TemporaryInstallation) -> dict[str, Any]:
     """An integration with a token, as `integrations create` answers."""
-    answer: dict[str, Any] = await system.asked("integrations", "create", "Watched")
+    answer: dict[str, Any] = await system.run_json("integrations", "create", "Watched")
     return answer
 
 
 @pytest.fixture
-async def watched(system: System, created: dict[str, Any]) -> AsyncIterator[Watched]:
+async def watched(system: TemporaryInstallation, created: dict[str, Any]) -> AsyncIterator[Watched]:
     async with Watched.opened(system, created) as opened:
         yield opened

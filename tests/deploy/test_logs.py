@@ -5,7 +5,7 @@ import json
 import asyncpg
 import pytest
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 
@@ -35,9 +35,11 @@ def test_what_is_no_token_stays() -> None:
     assert json.loads(logs._render(None, "info", dict(fields))) == fields
 
 
-async def test_postgres_of_its_own_does_not_quote_the_row_that_failed(system: System) -> None:
+async def test_postgres_of_its_own_does_not_quote_the_row_that_failed(
+    system: TemporaryInstallation,
+) -> None:
     """Such a row is what somebody pushed."""
-    connection = await asyncpg.connect(system.target.database_url().reveal())
+    connection = await asyncpg.connect(system.installation.database_url().reveal())
     secret = f"canary {SystemClock().now()}"
     try:
         await connection.execute("CREATE TEMP TABLE kept (secret text, n int CHECK (n > 0))")

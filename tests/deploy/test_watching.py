@@ -103,11 +103,11 @@ async def test_no_request_can_make_new_series(watched: Watched) -> None:
 
 async def test_no_token_stands_anywhere(watched: Watched) -> None:
     """Only run.json, 0600, may hold the Connect token (design, promise 4)."""
-    connect_token = watched.system.target.connect_token().reveal()
+    connect_token = watched.system.installation.connect_token().reveal()
     answers = await hostile_requests(watched, watched.token)
     answers += await hostile_requests(watched, connect_token)
-    spare = await watched.system.asked("tokens", "generate", "Watched")
-    await watched.system.asked("tokens", "revoke", str(spare["id"]))
+    spare = await watched.system.run_json("tokens", "generate", "Watched")
+    await watched.system.run_json("tokens", "revoke", str(spare["id"]))
 
     places = {**await watched.everything_written(), "answers": "\n".join(answers)}
     secrets = {

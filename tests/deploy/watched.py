@@ -13,7 +13,7 @@ import aiohttp
 import asyncpg
 from prometheus_client.parser import text_string_to_metric_families
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from services.runtime.config import Secret
 
 PROGRAMS = ("tokens", "ingest", "loader", "history")
@@ -26,13 +26,15 @@ SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.re
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    system: System
+    system: TemporaryInstallation
     created: dict[str, Any]
     session: aiohttp.ClientSession
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, system: System, created: dict[str, Any]) -> AsyncIterator[Watched]:
+    async def opened(
+        cls, system: TemporaryInstallation, created: dict[str, Any]
+    ) -> AsyncIterator[Watched]:
         async with aiohttp.ClientSession() as session:
             yield cls(system=system, created=created, session=session)
 
@@ -80,12 +82,12 @@ class Watched:
         """By place: every log, every metric, every row of both databases."""
         logs = sorted((self.system.data_dir / "logs").iterdir())
         places = {path.name: await asyncio.to_thread(path.read_text) for path in logs}
-        places["what `up` printed"] = "\n".join(self.system.said)
+        places["what `up` printed"] = "\n".join(self.system.output)
         for program in PROGRAMS:
             async with self.session.get(f"{self.url(program, 'ops_url')}/metrics") as answer:
                 places[f"metrics of {program}"] = await answer.text()
-        target = self.system.target
-        for url in (target.database_url(), target.destination_url()):
+        installation = self.system.installation
+        for url in (installation.database_url(), installation.destination_url()):
             places |= await _tables(url)
         return places
 

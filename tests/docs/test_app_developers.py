@@ -18,7 +18,7 @@ import pytest
 
 from cli.connect_api import connect_api
 from cli.database import connection_to, system_database
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.loading import nothing_waits
 from tests.cli.made import Made
 from tests.clients.environments import program
@@ -48,8 +48,8 @@ SNIPPETS = list(snippets())
 
 
 @pytest.fixture
-async def source(system: System) -> Made:
-    async with connect_api(system.target) as api:
+async def source(system: TemporaryInstallation) -> Made:
+    async with connect_api(system.installation) as api:
         made = await api.create_source(f"App {next(_numbers)}")
         token = await api.create_token(made["id"])
     return Made(made["id"], made["name"], token["id"], token["access_token"])
@@ -82,14 +82,16 @@ def path_for(snippet: Snippet) -> str:
     return f"{Path(program('singer-clients', 'target-stitch')).parent}:{own}"
 
 
-async def printed(snippet: Snippet, system: System, token: str, directory: Path) -> str:
+async def printed(
+    snippet: Snippet, system: TemporaryInstallation, token: str, directory: Path
+) -> str:
     process = await asyncio.create_subprocess_exec(
         *command(snippet, directory),
         cwd=directory,
         env={
             "PATH": path_for(snippet),
-            "PUSHGATE_IMPORT_URL": system.target.import_url(),
-            "PUSHGATE_CLIENT_ID": str(system.target.client_id()),
+            "PUSHGATE_IMPORT_URL": system.installation.import_url(),
+            "PUSHGATE_CLIENT_ID": str(system.installation.client_id()),
             "PUSHGATE_TOKEN": token,
         },
         stdout=PIPE,
@@ -103,7 +105,7 @@ async def printed(snippet: Snippet, system: System, token: str, directory: Path)
     "snippet", SNIPPETS, ids=[f"{s.language}-{n}" for n, s in enumerate(SNIPPETS)]
 )
 async def test_a_snippet_prints_what_the_page_says(
-    system: System, source: Made, snippet: Snippet, tmp_path: Path
+    system: TemporaryInstallation, source: Made, snippet: Snippet, tmp_path: Path
 ) -> None:
     assert (
         await printed(snippet, system, source.token, tmp_path)
@@ -112,7 +114,7 @@ async def test_a_snippet_prints_what_the_page_says(
 
 @pytest.mark.parametrize("language", ["python", "js"])
 async def test_a_snippet_that_is_refused_says_why(
-    system: System, language: str, tmp_path: Path
+    system: TemporaryInstallation, language: str, tmp_path: Path
 ) -> None:
     snippet = next(each for each in SNIPPETS if each.language == language)
     output = await printed(snippet, system, "at_wrong", tmp_path)
@@ -121,14 +123,14 @@ async def test_a_snippet_that_is_refused_says_why(
 
 
 async def test_what_the_snippets_pushed_is_in_the_table(
-    system: System, source: Made, tmp_path: Path
+    system: TemporaryInstallation, source: Made, tmp_path: Path
 ) -> None:
     for snippet in SNIPPETS:
         if "validate" not in snippet.text:
             await printed(snippet, system, source.token, tmp_path)
-    async with system_database(system.target) as journal:
+    async with system_database(system.installation) as journal:
         await eventually(lambda: nothing_waits(journal, source), seconds=60)
-    url = system.target.destination_url()
+    url = system.installation.destination_url()
     async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:
         rows = await destination.fetch(f"SELECT id, product FROM {source.name}.orders ORDER BY id")
 

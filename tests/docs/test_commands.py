@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.__main__ import COMMANDS_OF, make_parser
+from cli.__main__ import COMMANDS_BY_MODULE, make_parser
 
 PAGE = Path("docs/reference/commands.md").read_text("utf-8")
 ROW = re.compile(r"^\| `pushgate ([^`]+)`", re.MULTILINE)
@@ -33,8 +33,8 @@ def test_every_command_has_a_row_and_no_row_is_of_another() -> None:
     assert {without_arguments(row) for row in ROW.findall(PAGE)} == set(commands(make_parser()))
 
 
-@pytest.mark.parametrize("file", COMMANDS_OF)
+@pytest.mark.parametrize("file", COMMANDS_BY_MODULE)
 def test_a_file_registers_the_commands_it_is_read_for(file: str) -> None:
     first_words = {command.split()[0] for command in commands(make_parser([file]))}
 
-    assert first_words == set(COMMANDS_OF[file])
+    assert first_words == set(COMMANDS_BY_MODULE[file])

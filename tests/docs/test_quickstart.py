@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from demo.system import throw_away_system
+from demo.system import temporary_installation
 from tests.docs.quickstart import Block, Ran, Shell, blocks, follow, is_as_told
 
 PAGE = Path("docs/quickstart.md")
 
 
 async def test_the_page_can_be_followed(tmp_path: Path, commands: Path) -> None:
-    async with throw_away_system("--quickstart") as system:
+    async with temporary_installation("--quickstart") as system:
         shell = await Shell.start(tmp_path, commands, PUSHGATE_DATA_DIR=str(system.data_dir))
         for block in blocks(PAGE):
             await follow(shell, block)

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.docs.quickstart import Block, Shell, blocks, follow
 
 PAGE = Path("docs/rotate-without-losing-a-record.md")
 GATE_OF_MAKE_RUN = "http://127.0.0.1:8801"
 
 
-async def test_the_page_can_be_followed(system: System, tmp_path: Path, commands: Path) -> None:
+async def test_the_page_can_be_followed(
+    system: TemporaryInstallation, tmp_path: Path, commands: Path
+) -> None:
     shell = await Shell.start(tmp_path, commands, PUSHGATE_DATA_DIR=str(system.data_dir))
     for block in blocks(PAGE):
-        here = block.commands.replace(GATE_OF_MAKE_RUN, system.target.import_url())
+        here = block.commands.replace(GATE_OF_MAKE_RUN, system.installation.import_url())
         await follow(shell, Block(here, block.exit_code, block.expected))
     await shell.stop()
 

@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import ClientSession
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from audit.trust_store import Memory
+from audit.trust_store import TrustStore
 from cli.audit.verify import verify_live
-from cli.installation import Target
+from cli.installation import Installation
 from services.history.app import HistorySettings, build_app
 from services.history.signer.files import SignerFiles
 from services.history.signer.signing import Signer
@@ -38,8 +38,8 @@ class Auditor:
     def __init__(self, server: BaseTestServer, directory: Path, token: str = AUDITOR) -> None:
         url = str(server.make_url("/")).rstrip("/")
         environ = {"PUSHGATE_HISTORY_URL": url, "PUSHGATE_CONNECT_TOKEN": token}
-        self._target = Target(data_dir=directory, environ=environ)
-        self._memory = Memory(directory / "audit")
+        self._target = Installation(data_dir=directory, environ=environ)
+        self._memory = TrustStore(directory / "audit")
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def verify(self) -> dict[str, Any]:

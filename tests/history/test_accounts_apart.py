@@ -180,6 +180,8 @@ async def test_an_event_of_ones_own_cannot_be_hidden_among_the_others(
     note = await (await two_accounts.get("/log/checkpoint")).text()
     key = await (await two_accounts.get("/log/keys")).text()
 
-    found = verify(tmp_path / "export", note, key, kept="", marks="", receipts=None, whole=False)
+    found = verify(
+        tmp_path / "export", note, key, previous="", checkpoints="", receipts=None, whole=False
+    )
 
     assert (found["verdict"], found["first_bad"]) == ("missing", 9)

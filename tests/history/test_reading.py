@@ -15,11 +15,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pytest_aiohttp.plugin import AiohttpServer
 
-from cli.audit.format import sentence
-from cli.audit.log import _bounds, _fold, _require_order, _require_there
-from cli.errors import Refused
-from cli.history_api import NotNow, history_api
-from cli.installation import Target
+from cli.audit.format import format_event
+from cli.audit.log import _active_tokens, _bounds, _require_exists, _require_order
+from cli.errors import CommandFailed
+from cli.history_api import Unavailable, history_api
+from cli.installation import Installation
 from events.catalogue import CLASS_OF
 from events.sentences import what_happened
 from tests.history.appending import rename, small_history
@@ -27,9 +27,9 @@ from tests.history.auditor import AUDITOR
 from tests.history.conftest import Client, Database
 
 
-def target_of(history: Client | TestServer) -> Target:
+def target_of(history: Client | TestServer) -> Installation:
     url = str(history.make_url("/")).rstrip("/")
-    return Target(
+    return Installation(
         data_dir=Path(),
         environ={"PUSHGATE_HISTORY_URL": url, "PUSHGATE_CONNECT_TOKEN": AUDITOR},
     )
@@ -77,7 +77,7 @@ def event(kind: str, data: dict[str, Any], number: int = 4) -> dict[str, Any]:
 
 
 def test_a_sentence_tells_who_did_what_when() -> None:
-    assert sentence(event("TokenGenerated", DATA["TokenGenerated"])) == (
+    assert format_event(event("TokenGenerated", DATA["TokenGenerated"])) == (
         "#4 2026-11-23 12:00:00 connect-token/9 generated token 5 (…abcd) for integration 12"
     )
 
@@ -115,19 +115,19 @@ def test_the_reader_says_what_a_thing_is_called() -> None:
 def test_who_could_write_is_folded_from_the_integrations_own_facts(
     kinds: list[str], expected: tuple[list[int], str]
 ) -> None:
-    tokens, state = _fold([event(kind, DATA[kind]) for kind in kinds])
+    tokens, state = _active_tokens([event(kind, DATA[kind]) for kind in kinds])
 
     assert ([token["token_id"] for token in tokens], state) == expected
 
 
 def test_a_moment_that_is_neither_time_nor_number_is_refused() -> None:
-    with pytest.raises(Refused, match="neither"):
+    with pytest.raises(CommandFailed, match="neither"):
         _bounds("1", "tomorrow")
 
 
 @pytest.mark.parametrize(("start", "end"), [("5", "3"), ("1", "0"), ("0", "-1")])
 def test_a_start_after_the_end_is_refused(start: str, end: str) -> None:
-    with pytest.raises(Refused, match="is after"):
+    with pytest.raises(CommandFailed, match="is after"):
         _bounds(start, end)
 
 
@@ -139,10 +139,10 @@ async def test_a_number_that_is_not_there_yet_is_refused(
 ) -> None:
     await small_history(database)
     async with history_api(target_of(client)) as api:
-        await _require_there(api, {"after": -1, "until": 6})
+        await _require_exists(api, {"after": -1, "until": 6})
 
-        with pytest.raises(Refused, match="from 0 to 6"):
-            await _require_there(api, bounds)
+        with pytest.raises(CommandFailed, match="from 0 to 6"):
+            await _require_exists(api, bounds)
 
 
 async def test_a_time_and_a_number_the_wrong_way_round_are_refused(
@@ -154,9 +154,9 @@ async def test_a_time_and_a_number_the_wrong_way_round_are_refused(
         for start, end in [("2020-01-01", "5"), ("5", "2999-01-01"), ("-1", "2020-01-01")]:
             await _require_order(api, start, end)
 
-        with pytest.raises(Refused, match="5 is after 2020-01-01"):
+        with pytest.raises(CommandFailed, match="5 is after 2020-01-01"):
             await _require_order(api, "5", "2020-01-01")
-        with pytest.raises(Refused, match="2999-01-01 is after 0"):
+        with pytest.raises(CommandFailed, match="2999-01-01 is after 0"):
             await _require_order(api, "2999-01-01", "0")
 
 
@@ -213,9 +213,9 @@ async def test_a_connection_that_died_without_a_word_is_given_up(
     app.router.add_get("/events/stream", say_nothing_more)
     server = await aiohttp_server(app)
     async with history_api(target_of(server)) as api:
-        events = api.events_as_they_come(-1, {})
+        events = api.follow_events(-1, {})
         first = await anext(events)
-        with pytest.raises(NotNow):
+        with pytest.raises(Unavailable):
             await anext(events)
     ended.set()
 

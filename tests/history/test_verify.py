@@ -42,7 +42,7 @@ def verdict(
 
 
 def verified(path: Path, *, note: str = NOTE, key: str = KEY, **others: Any) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"kept": "", "marks": "", "receipts": None, "whole": False}
+    nothing: dict[str, Any] = {"previous": "", "checkpoints": "", "receipts": None, "whole": False}
     return standalone_verifier.verify(path, note, key, **nothing | others)
 
 
@@ -101,7 +101,7 @@ SWAPPED = [*LINES[:4], LINES[9], *LINES[5:9], LINES[4], *LINES[10:]]
 def test_what_was_done_is_named(
     lines: list[str], expected: tuple[str, int | None], tmp_path: Path
 ) -> None:
-    assert verdict(lines, tmp_path, marks=MARKS) == expected
+    assert verdict(lines, tmp_path, checkpoints=MARKS) == expected
 
 
 def test_without_older_checkpoints_a_change_is_found_but_not_its_place(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_no_export_crashes_it(raw: bytes, tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("export") / "export"
     path.write_bytes(raw)
 
-    assert verified(path, marks=MARKS, receipts=path)["verdict"] != "verified"
+    assert verified(path, checkpoints=MARKS, receipts=path)["verdict"] != "verified"
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,14 @@ def test_a_mistyped_key_is_named(key: str, tmp_path: Path) -> None:
 
 
 def test_a_log_that_grew_extends_the_checkpoint_kept_before(tmp_path: Path) -> None:
-    assert verdict(LINES, tmp_path, kept=note_over(LINES[:9])) == ("verified", None)
+    assert verdict(LINES, tmp_path, previous=note_over(LINES[:9])) == ("verified", None)
 
 
 def test_a_log_that_was_rewritten_and_signed_again_is_named(tmp_path: Path) -> None:
     """The signer's key does not help an insider against an auditor who kept a checkpoint."""
     rewritten = with_line(7, LINES[7].replace("shop 7", "shop 8"))
 
-    assert verdict(rewritten, tmp_path, note=note_over(rewritten), kept=NOTE) == (
+    assert verdict(rewritten, tmp_path, note=note_over(rewritten), previous=NOTE) == (
         "altered",
         None,
     )
@@ -191,7 +191,7 @@ def test_a_log_that_was_rewritten_and_signed_again_is_named(tmp_path: Path) -> N
 def test_an_older_log_than_the_one_seen_is_named(tmp_path: Path) -> None:
     older = LINES[:12]
 
-    assert verdict(older, tmp_path, note=note_over(older), kept=NOTE) == ("stale", 12)
+    assert verdict(older, tmp_path, note=note_over(older), previous=NOTE) == ("stale", 12)
 
 
 NEW_ORIGIN = "pushgate/f00d"
@@ -224,7 +224,7 @@ def test_a_restored_log_has_to_say_so(
 ) -> None:
     note = note_over(lines, origin=NEW_ORIGIN)
 
-    assert verdict(lines, tmp_path, note=note, kept=old_note)[0] == expected
+    assert verdict(lines, tmp_path, note=note, previous=old_note)[0] == expected
 
 
 RECEIPTS = [receipt(number) for number in (1, 2, 3, 5, 6, 8, 9)]
@@ -270,7 +270,7 @@ def test_a_checkpoint_that_nobody_signed_vouches_for_nothing(tmp_path: Path) -> 
     lines = with_line(2, LINES[2].replace("name", "game"))
     forged = note_over(lines[:18], key=Ed25519PrivateKey.generate())
 
-    assert verdict(lines, tmp_path, marks=MARKS + forged) == ("altered", 2)
+    assert verdict(lines, tmp_path, checkpoints=MARKS + forged) == ("altered", 2)
 
 
 def test_seals_follow_each_other(tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def test_what_was_signed_but_is_no_restore_excuses_nothing(data: Any, tmp_path: 
         data = {"old_origin": ORIGIN, "old_root": "0"} | data
     lines = lines_of([*renames(2), ("LogRestored", "log", data)], origin=other)
 
-    found = verdict(lines, tmp_path, note=note_over(lines, origin=other), kept=NOTE)
+    found = verdict(lines, tmp_path, note=note_over(lines, origin=other), previous=NOTE)
     assert found == ("altered", None)
 
 

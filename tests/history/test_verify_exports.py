@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from audit.trust_store import Memory
-from cli.audit.verify import _file_to_write, _told, _verify_export
-from cli.errors import Refused
+from audit.trust_store import TrustStore
+from cli.audit.verify import _verdict_text, _verify_export, _writable_path
+from cli.errors import CommandFailed
 from tests.history.exports import KEY, hash_of, lines_of, note_over, renames, written
 
 LINES = lines_of(renames(6))
@@ -16,31 +16,33 @@ ELSEWHERE = lines_of(renames(3), origin="pushgate/ffff")
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
+def memory(tmp_path: Path) -> TrustStore:
     """Of somebody who saw the first four events."""
-    kept = Memory(tmp_path / "audit")
+    kept = TrustStore(tmp_path / "audit")
     kept.keep(key=KEY, checkpoint=note_over(LINES[:4]), whole=False)
     return kept
 
 
-def verified(directory: Path, memory: Memory, lines: list[str], note: str) -> tuple[Any, str]:
+def verified(directory: Path, memory: TrustStore, lines: list[str], note: str) -> tuple[Any, str]:
     path = written(directory / "export", lines)
     path.with_name("export.checkpoint").write_text(note)
     return _verify_export(path, "", memory, whole=False)
 
 
-def test_it_has_to_extend_what_was_kept(tmp_path: Path, memory: Memory) -> None:
+def test_it_has_to_extend_what_was_kept(tmp_path: Path, memory: TrustStore) -> None:
     found, told = verified(tmp_path, memory, LINES, note_over(LINES))
 
     assert found["verdict"] == "verified"
     assert told.startswith("of the export; extends the one seen")
 
 
-def test_one_that_was_rewritten_and_signed_again_is_named(tmp_path: Path, memory: Memory) -> None:
+def test_one_that_was_rewritten_and_signed_again_is_named(
+    tmp_path: Path, memory: TrustStore
+) -> None:
     found, told = verified(tmp_path, memory, REWRITTEN, note_over(REWRITTEN))
 
     assert found["verdict"] == "altered"
-    assert "extends" not in _told(found, told)
+    assert "extends" not in _verdict_text(found, told)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_one_that_was_rewritten_and_signed_again_is_named(tmp_path: Path, memory
     ids=["older", "of another log"],
 )
 def test_one_that_cannot_be_compared_is_looked_at_alone(
-    lines: list[str], note: str, tmp_path: Path, memory: Memory
+    lines: list[str], note: str, tmp_path: Path, memory: TrustStore
 ) -> None:
     found, told = verified(tmp_path, memory, lines, note)
 
@@ -61,7 +63,7 @@ def test_one_that_cannot_be_compared_is_looked_at_alone(
 
 
 def test_whoever_was_shown_everything_takes_no_hash_for_something(
-    tmp_path: Path, memory: Memory
+    tmp_path: Path, memory: TrustStore
 ) -> None:
     """As a service would give that hides what was done to an event."""
     shown = [*LINES[:-1], hash_of(LINES[-1])]
@@ -75,17 +77,19 @@ def test_whoever_was_shown_everything_takes_no_hash_for_something(
     assert "hashes stand for some events" in after["why"]
 
 
-def test_it_says_that_receipts_were_not_looked_at(tmp_path: Path, memory: Memory) -> None:
-    assert "not looked at" in _told(*verified(tmp_path, memory, LINES, note_over(LINES)))
+def test_it_says_that_receipts_were_not_looked_at(tmp_path: Path, memory: TrustStore) -> None:
+    assert "not looked at" in _verdict_text(*verified(tmp_path, memory, LINES, note_over(LINES)))
 
 
 @pytest.mark.parametrize("note", ["", "nothing", "a\n5\nb\n"])
-def test_what_is_no_checkpoint_is_named(note: str, tmp_path: Path, memory: Memory) -> None:
+def test_what_is_no_checkpoint_is_named(note: str, tmp_path: Path, memory: TrustStore) -> None:
     assert verified(tmp_path, memory, LINES, note)[0]["verdict"] == "wrong_key"
 
 
 @pytest.mark.parametrize("kept", ["key", "checkpoint"])
-def test_a_memory_that_is_no_text_signs_nothing(kept: str, tmp_path: Path, memory: Memory) -> None:
+def test_a_memory_that_is_no_text_signs_nothing(
+    kept: str, tmp_path: Path, memory: TrustStore
+) -> None:
     (tmp_path / "audit" / kept).write_bytes(b"\x81\xff")
     path = written(tmp_path / "export", LINES)
     path.with_name("export.checkpoint").write_text(note_over(LINES))
@@ -94,10 +98,10 @@ def test_a_memory_that_is_no_text_signs_nothing(kept: str, tmp_path: Path, memor
     assert found["verdict"] == ("wrong_key" if kept == "key" else "verified")
 
 
-def test_an_export_without_its_checkpoint_is_refused(tmp_path: Path, memory: Memory) -> None:
+def test_an_export_without_its_checkpoint_is_refused(tmp_path: Path, memory: TrustStore) -> None:
     path = written(tmp_path / "alone", LINES)
 
-    with pytest.raises(Refused, match=r"alone\.checkpoint is missing"):
+    with pytest.raises(CommandFailed, match=r"alone\.checkpoint is missing"):
         _verify_export(path, "", memory, whole=False)
 
 
@@ -108,5 +112,5 @@ def test_what_cannot_be_written_is_refused_before_anything_is_fetched(
     monkeypatch.chdir(tmp_path)
     Path("there").mkdir()
 
-    with pytest.raises(Refused, match="could be written"):
-        _file_to_write(name)
+    with pytest.raises(CommandFailed, match="could be written"):
+        _writable_path(name)

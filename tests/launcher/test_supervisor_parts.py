@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from services.launcher.child import PAUSE_SECONDS_MAX, WELL_SECONDS, Pauses
-from services.launcher.child_registry import note_child, stop_orphans
+from services.launcher.child import HEALTHY_SECONDS, PAUSE_SECONDS_MAX, RestartDelays
+from services.launcher.child_registry import record_child, stop_orphans
 from services.launcher.data_directory import DataDirectory
-from services.launcher.embedded_postgres.unprivileged import UnixUser, grant_passage
-from services.launcher.log_files import bound, open_log
-from services.launcher.process_identity import started
+from services.launcher.embedded_postgres.unprivileged import UnixUser, grant_traversal
+from services.launcher.log_files import open_log, rotate
+from services.launcher.process_identity import start_time
 from services.launcher.sockets import PortTaken, listening
 from services.runtime.migrations import ROLES
 from services.runtime.private_files import read_private_json, write_private_json
@@ -23,9 +23,9 @@ SOMEBODY = UnixUser(uid=os.getuid() + 1, gid=os.getgid() + 1, name="somebody")
 
 
 def test_pauses_grow_to_their_limit_and_begin_anew_after_a_good_run() -> None:
-    pauses = Pauses()
-    growing = [pauses.after_running(0) for _ in range(10)]
-    again = pauses.after_running(WELL_SECONDS)
+    pauses = RestartDelays()
+    growing = [pauses.delay_after_run(0) for _ in range(10)]
+    again = pauses.delay_after_run(HEALTHY_SECONDS)
 
     assert growing == sorted(growing)
     assert growing[-1] == PAUSE_SECONDS_MAX
@@ -39,7 +39,7 @@ def test_only_the_right_to_pass_is_granted_and_only_where_it_lacks(tmp_path: Pat
     closed.chmod(0o700)
     data.parent.chmod(0o755)
 
-    granted = grant_passage(SOMEBODY, [data])
+    granted = grant_traversal(SOMEBODY, [data])
 
     assert closed in granted
     assert data.parent not in granted
@@ -50,7 +50,7 @@ def test_a_log_over_its_limit_starts_anew_and_its_writer_goes_on(tmp_path: Path)
     path = tmp_path / "ingest.log"
     with open_log(path) as writer:
         writer.write(b"x" * 101)
-        bound(tmp_path, bytes_max=100)
+        rotate(tmp_path, bytes_max=100)
         writer.write(b"after")
 
     assert path.read_bytes() == b"after"
@@ -105,7 +105,7 @@ def test_a_later_process_with_the_same_number_is_left_alone(tmp_path: Path) -> N
 def test_a_child_that_outlived_its_supervisor_is_stopped(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path)
     orphan = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    note_child(directory, "ingest", orphan.pid)
+    record_child(directory, "ingest", orphan.pid)
     said: list[str] = []
 
     stop_orphans(directory, said.append)
@@ -119,6 +119,6 @@ def test_a_process_keeps_its_start_and_the_dead_have_none() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
 
-    assert started(os.getpid()) == started(os.getpid())
-    assert started(os.getpid()) is not None
-    assert started(gone.pid) is None
+    assert start_time(os.getpid()) == start_time(os.getpid())
+    assert start_time(os.getpid()) is not None
+    assert start_time(gone.pid) is None

@@ -39,7 +39,7 @@ class KillableServer:
         pid = self._server.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await self._server.ended()
+        await self._server.wait()
         await self.start()
 
     async def stop(self) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from bench.webhooks import KEY, deliveries, webhooks_archive
-from cli.errors import Refused
-from demo.flights import WEATHER_KEY, archive, weather
+from cli.errors import CommandFailed
+from demo.flights import WEATHER_KEY, fetch_archive, weather
 from services.runtime.database import connect
 from tests.database.fixtures import as_role
 from tests.eventually import eventually
@@ -87,8 +87,8 @@ def real_batches() -> list[tuple[str, list[str], list[dict[str, Any]]]]:
     """Tables, keys and records."""
     try:
         kinds = deliveries(webhooks_archive())
-        hours = list(islice(weather(archive()), HOURS_MAX))
-    except Refused as refused:
+        hours = list(islice(weather(fetch_archive()), HOURS_MAX))
+    except CommandFailed as refused:
         pytest.skip(str(refused))
     batches: list[tuple[str, list[str], list[dict[str, Any]]]] = [
         (kind, [KEY], [record]) for kind in list(kinds)[:KINDS_MAX] for record in kinds[kind]

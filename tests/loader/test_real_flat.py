@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.errors import Refused
+from cli.errors import CommandFailed
 from demo import flights
-from demo.flights import Row
+from demo.flights import FlightRow
 from services.loader.schema.identifiers import quote_qualified
 from tests.loader.gate import Gate
 from tests.loader.through_ingest import Pushed, pushed_through_ingest
@@ -26,7 +26,7 @@ FLIGHTS_MAX = rounds(small=2_000, full=flights.FLIGHTS)
 LOADED_SECONDS_MAX = rounds(small=60, full=600)
 RECORDS_A_REQUEST = 5_000
 SEQUENCE = 1_385_856_000_000
-ROWS: dict[str, tuple[Sequence[str], Callable[[Path], Iterator[Row]]]] = {
+ROWS: dict[str, tuple[Sequence[str], Callable[[Path], Iterator[FlightRow]]]] = {
     "airlines": (flights.AIRLINES_KEY, flights.airlines),
     "airports": (flights.AIRPORTS_KEY, flights.airports),
     "planes": (flights.PLANES_KEY, flights.planes),
@@ -37,14 +37,14 @@ SCHEMA_TYPES = {int: "integer", float: "number", str: "string", type(None): "nul
 SUFFIXES = ("", "__bi", "__do", "__st")
 
 
-Tables = dict[str, list[Row]]
+Tables = dict[str, list[FlightRow]]
 
 
 @pytest.fixture(scope="module")
 def sources() -> Tables:
     try:
-        archive = flights.archive()
-    except Refused as refused:
+        archive = flights.fetch_archive()
+    except CommandFailed as refused:
         pytest.skip(str(refused))
     return {table: list(islice(read(archive), FLIGHTS_MAX)) for table, (_, read) in ROWS.items()}
 
@@ -55,12 +55,12 @@ async def pushed(gate: Gate) -> AsyncGenerator[Pushed]:
         yield opened
 
 
-def pieces(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+def pieces(rows: Sequence[FlightRow]) -> Iterator[Sequence[FlightRow]]:
     for start in range(0, len(rows), RECORDS_A_REQUEST):
         yield rows[start : start + RECORDS_A_REQUEST]
 
 
-def properties(rows: Sequence[Row]) -> dict[str, Any]:
+def properties(rows: Sequence[FlightRow]) -> dict[str, Any]:
     """A JSON Schema that says what the values are; the hours are dates."""
     found: dict[str, Any] = {
         column: {"type": sorted({SCHEMA_TYPES[type(row[column])] for row in rows})}
@@ -71,13 +71,13 @@ def properties(rows: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
-async def found_rows(gate: Gate, schema: str, table: str) -> dict[tuple[Any, ...], Row]:
+async def found_rows(gate: Gate, schema: str, table: str) -> dict[tuple[Any, ...], FlightRow]:
     """By key. A column that was split is put together again: no row may have two of its parts."""
     key, _ = ROWS[table]
     records = await gate.destination.fetch(f"SELECT * FROM {quote_qualified(schema, table)}")
-    found: dict[tuple[Any, ...], Row] = {}
+    found: dict[tuple[Any, ...], FlightRow] = {}
     for record in records:
-        row: Row = {}
+        row: FlightRow = {}
         for column, value in record.items():
             if not column.startswith("_sdc_") and value is not None:
                 base = column[:-4] if column.endswith(SUFFIXES[1:]) else column
@@ -88,7 +88,9 @@ async def found_rows(gate: Gate, schema: str, table: str) -> dict[tuple[Any, ...
     return found
 
 
-def wanted_rows(table: str, rows: Sequence[Row], *, dates: bool) -> dict[tuple[Any, ...], Any]:
+def wanted_rows(
+    table: str, rows: Sequence[FlightRow], *, dates: bool
+) -> dict[tuple[Any, ...], Any]:
     key, _ = ROWS[table]
     wanted = {}
     for row in rows:

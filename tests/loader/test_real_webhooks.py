@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.webhooks import KEY, Delivery, deliveries, spelled_out, webhooks_archive
-from cli.errors import Refused
+from cli.errors import CommandFailed
 from services.loader.schema.identifiers import quote_qualified
 from tests.loader import plain_webhooks as plain
 from tests.loader.gate import SCHEMA, Gate
@@ -31,7 +31,7 @@ SUFFIXES = ("", "__bi", "__bo", "__do", "__st")
 def kinds() -> Kinds:
     try:
         found = deliveries(webhooks_archive())
-    except Refused as refused:
+    except CommandFailed as refused:
         pytest.skip(str(refused))
     return dict(islice(found.items(), 0, None, KINDS_STEP))
 

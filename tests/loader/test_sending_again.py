@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from cli.commands.reloading import Chosen, reload_batches
+from cli.commands.reloading import ReloadSelection, reload_batches
 from events.sql_files import load_queries
 from tests.loader.gate import INTEGRATION, Gate
 
@@ -31,7 +31,7 @@ async def received_at(gate: Gate, batch_id: UUID) -> datetime:
 
 async def reload(gate: Gate, table: str, since: datetime | None = None) -> tuple[int, int, int]:
     """Batches, tables, and bodies that are no longer kept. Receipts of other tests stay."""
-    chosen = Chosen(INTEGRATION, [table], since)
+    chosen = ReloadSelection(INTEGRATION, [table], since)
     done = await reload_batches(gate.journal, gate.destination, chosen)
     return done.batches, done.tables, done.dropped
 

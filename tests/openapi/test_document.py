@@ -11,7 +11,7 @@ import aiohttp
 import jsonschema_rs
 import pytest
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from protocol import limits
 from protocol.refusals import Refusal, batch, edge, push
 from protocol.token_text import PUBLISHED_PATTERN, token_text
@@ -163,9 +163,9 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert re.search(PUBLISHED_PATTERN, token_text("at_", 1))
 
 
-async def test_both_programs_serve_it(system: System) -> None:
+async def test_both_programs_serve_it(system: TemporaryInstallation) -> None:
     async with aiohttp.ClientSession() as session:
-        for url in (system.target.import_url(), system.target.connect_url()):
+        for url in (system.installation.import_url(), system.installation.connect_url()):
             async with session.get(f"{url}/openapi.json") as answer:
                 assert answer.status == 200
                 assert await answer.json() == DOCUMENT

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.connect_api import connect_api
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.clients.environments import program
 from tests.clients.recorder import Recorder
 from tests.clients.singer import run
@@ -20,13 +20,15 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 pytestmark = pytest.mark.timeout(1_200)
 
 
-async def test_ingest_answers_as_the_document_says(system: System, tmp_path: Path) -> None:
-    async with connect_api(system.target) as api:
+async def test_ingest_answers_as_the_document_says(
+    system: TemporaryInstallation, tmp_path: Path
+) -> None:
+    async with connect_api(system.installation) as api:
         source = await api.create_source("Schemathesis")
         token = await api.create_token(source["id"])
     # Of the four addresses three take a body; the last has but one request.
     recorder = await _tried(
-        system.target.import_url(),
+        system.installation.import_url(),
         token["access_token"],
         only="^/v2/",
         examples=REQUESTS // 3 + 1,
@@ -39,12 +41,12 @@ async def test_ingest_answers_as_the_document_says(system: System, tmp_path: Pat
 
 
 async def test_the_token_service_answers_as_the_document_says(
-    system: System, tmp_path: Path
+    system: TemporaryInstallation, tmp_path: Path
 ) -> None:
     # It deletes and revokes what it finds, so it gets an account of its own.
-    made = await system.asked("accounts", "create", "Schemathesis")
+    made = await system.run_json("accounts", "create", "Schemathesis")
     recorder = await _tried(
-        system.target.connect_url(),
+        system.installation.connect_url(),
         made["connect_token"]["access_token"],
         only="^/v4/",
         examples=REQUESTS // 6 + 1,

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from services.relay.app import RelaySettings, running_relay
 from services.runtime.clock import SystemClock
 from tests.cli.made import Made
@@ -35,11 +35,11 @@ def token_file(tmp_path: Path, source: Made) -> Path:
 
 
 @pytest.fixture
-def settings(system: System, token_file: Path, tmp_path: Path) -> RelaySettings:
+def settings(system: TemporaryInstallation, token_file: Path, tmp_path: Path) -> RelaySettings:
     return RelaySettings(
         host="127.0.0.1",
         port=0,
-        url=system.target.import_url(),
+        url=system.installation.import_url(),
         directory=tmp_path / "outbox",
         token_file=token_file,
         bytes_max=100_000_000,

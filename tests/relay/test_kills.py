@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.made import Made
 from tests.eventually import eventually
 from tests.relay.conftest import RelayProcess
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.timeout(300 + 60 * KILLS)
 
 
 async def test_nothing_acknowledged_is_missing_or_double(
-    system: System, source: Made, relay_process: RelayProcess
+    system: TemporaryInstallation, source: Made, relay_process: RelayProcess
 ) -> None:
-    gate = Gate(url=relay_process.url, token="any", client_id=system.target.client_id())
+    gate = Gate(url=relay_process.url, token="any", client_id=system.installation.client_id())
     async with pushing(gate) as told:
         for _ in range(KILLS):
             await more_is_acknowledged(told)
@@ -39,7 +39,7 @@ async def test_nothing_acknowledged_is_missing_or_double(
     assert len(found) == len(set(found))
 
 
-async def everything(system: System, source: Made) -> list[tuple[int]]:
+async def everything(system: TemporaryInstallation, source: Made) -> list[tuple[int]]:
     query = "SELECT id FROM {schema}.keyed UNION ALL SELECT id FROM {schema}.keyless"
     return await rows(system, source, query)
 

@@ -10,7 +10,7 @@ import pytest
 from asyncpg import UndefinedTableError
 
 from cli.connect_api import ConnectApi
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.cli.made import Made
 from tests.clients.environments import program
 from tests.clients.recorder import Recorder
@@ -49,7 +49,9 @@ def rotation(api: ConnectApi, source: Made, token_file: Path) -> Rotation:
     return Rotation(api, source, token_file)
 
 
-async def arrived(system: System, source: Made, table: str, records: int) -> list[tuple[Any, ...]]:
+async def arrived(
+    system: TemporaryInstallation, source: Made, table: str, records: int
+) -> list[tuple[Any, ...]]:
     """How many rows there are, and of how many keys, once there are enough of them."""
 
     async def all_are_there() -> list[tuple[Any, ...]] | None:
@@ -65,7 +67,7 @@ async def arrived(system: System, source: Made, table: str, records: int) -> lis
 
 
 async def test_target_stitch_does_not_notice(
-    system: System, source: Made, relay: Relay, rotation: Rotation, tmp_path: Path
+    system: TemporaryInstallation, source: Made, relay: Relay, rotation: Rotation, tmp_path: Path
 ) -> None:
     async with relay() as url, Recorder(url).serving() as recorder:
         recorder.before_each = rotation.before_each
@@ -85,7 +87,7 @@ async def test_target_stitch_does_not_notice(
 
 
 async def test_stitchclient_does_not_notice(
-    system: System, source: Made, relay: Relay, rotation: Rotation
+    system: TemporaryInstallation, source: Made, relay: Relay, rotation: Rotation
 ) -> None:
     """It sends a request whenever 4 MB have come together."""
     async with relay() as url, Recorder(url).serving() as recorder:
@@ -96,7 +98,7 @@ async def test_stitchclient_does_not_notice(
         )
         orders = (
             f'{{"url": {recorder.url + "/v2/import/push"!r}, "token": "unused",'
-            f' "client_id": {system.target.client_id()}, "messages": {messages}}}'
+            f' "client_id": {system.installation.client_id()}, "messages": {messages}}}'
         )
         python = program("singer-clients", "python")
         output, log, exit_code = await run(python, str(STITCHCLIENT), given=orders.encode())

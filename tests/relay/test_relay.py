@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from cli.connect_api import ConnectApi
-from demo.system import System
+from demo.system import TemporaryInstallation
 from pushgate_client import OutboxView
 from services.relay.app import RelaySettings
 from services.runtime.config import Secret
@@ -27,11 +27,11 @@ JSON = {"Content-Type": "application/json"}
 ACCEPTED = b'{"status":"OK","message":"Batch Accepted!"}'
 
 
-def pushed(system: System, *ids: int, **changes: Any) -> bytes:
+def pushed(system: TemporaryInstallation, *ids: int, **changes: Any) -> bytes:
     return orjson.dumps(
         [
             {
-                "client_id": system.target.client_id(),
+                "client_id": system.installation.client_id(),
                 "table_name": "orders",
                 "key_names": ["id"],
                 "action": "upsert",
@@ -84,7 +84,7 @@ async def sent(session: aiohttp.ClientSession, relay: str, requests: int) -> Non
 
 
 async def test_whatever_token_the_client_has_its_rows_arrive(
-    system: System, source: Made, relay: Relay, session: aiohttp.ClientSession
+    system: TemporaryInstallation, source: Made, relay: Relay, session: aiohttp.ClientSession
 ) -> None:
     batch = batched("lines", "id", 7, key_names=["id"])
     async with relay() as url:
@@ -106,7 +106,7 @@ async def test_whatever_token_the_client_has_its_rows_arrive(
 
 
 async def test_requests_keep_their_names(
-    system: System, source: Made, relay: Relay, session: aiohttp.ClientSession
+    system: TemporaryInstallation, source: Made, relay: Relay, session: aiohttp.ClientSession
 ) -> None:
     """Without keys, equal bytes are taken once; under two names they are meant twice."""
     batch = batched("counted", "n", 1)
@@ -150,7 +150,7 @@ async def test_what_the_gate_would_refuse_is_refused_at_once_and_not_kept(
 
 
 async def test_a_revoked_token_holds_what_comes_until_another_stands_in_the_file(
-    system: System,
+    system: TemporaryInstallation,
     source: Made,
     api: ConnectApi,
     token_file: Path,
@@ -177,7 +177,7 @@ async def test_a_revoked_token_holds_what_comes_until_another_stands_in_the_file
 
 
 async def test_what_waits_survives_a_restart_and_a_stop_is_graceful(
-    system: System,
+    system: TemporaryInstallation,
     source: Made,
     api: ConnectApi,
     relay_process: RelayProcess,
@@ -197,7 +197,11 @@ async def test_what_waits_survives_a_restart_and_a_stop_is_graceful(
 
 
 async def test_a_full_outbox_asks_for_the_same_request_again(
-    system: System, source: Made, api: ConnectApi, relay: Relay, session: aiohttp.ClientSession
+    system: TemporaryInstallation,
+    source: Made,
+    api: ConnectApi,
+    relay: Relay,
+    session: aiohttp.ClientSession,
 ) -> None:
     await api.revoke_token(source.id, source.token_id)
     body = pushed(system, *range(200))
@@ -221,7 +225,10 @@ async def test_a_full_outbox_asks_for_the_same_request_again(
 
 
 async def test_one_who_refuses_a_foreign_client_id_has_its_answer_kept(
-    system: System, relay: Relay, settings: RelaySettings, session: aiohttp.ClientSession
+    system: TemporaryInstallation,
+    relay: Relay,
+    settings: RelaySettings,
+    session: aiohttp.ClientSession,
 ) -> None:
     """Only the gate knows whose a token is."""
     async with relay() as url:
@@ -237,7 +244,7 @@ async def test_one_who_refuses_a_foreign_client_id_has_its_answer_kept(
 
 
 async def test_validate_and_status_answer_as_the_gate_does(
-    system: System, relay: Relay, session: aiohttp.ClientSession
+    system: TemporaryInstallation, relay: Relay, session: aiohttp.ClientSession
 ) -> None:
     async with relay() as url:
         validated = await post(session, f"{url}/v2/import/validate", pushed(system, 1))
@@ -266,7 +273,7 @@ async def test_a_person_sees_a_page(relay: Relay, session: aiohttp.ClientSession
 
 
 async def test_where_a_secret_is_set_nothing_is_taken_or_told_without_it(
-    system: System, relay: Relay, session: aiohttp.ClientSession
+    system: TemporaryInstallation, relay: Relay, session: aiohttp.ClientSession
 ) -> None:
     secret = "a secret of some length"
     async with relay(secret=Secret(secret)) as url:
@@ -317,7 +324,7 @@ async def asked_by(
 
 
 async def test_a_web_page_can_not_be_used_to_push_or_to_look(
-    system: System, relay: Relay, session: aiohttp.ClientSession
+    system: TemporaryInstallation, relay: Relay, session: aiohttp.ClientSession
 ) -> None:
     """A name can be made to lead to this machine, and a browser here follows it."""
     callers = (
@@ -338,7 +345,7 @@ async def test_a_web_page_can_not_be_used_to_push_or_to_look(
 
 
 async def test_programs_on_this_machine_need_no_secret_whatever_they_call_it(
-    system: System, relay: Relay, session: aiohttp.ClientSession
+    system: TemporaryInstallation, relay: Relay, session: aiohttp.ClientSession
 ) -> None:
     names = ("localhost:8803", "LOCALHOST", "[::1]:8803", "127.0.0.1")
     async with relay() as url:
@@ -366,24 +373,24 @@ async def test_a_secret_that_is_no_text_is_a_wrong_one(relay: Relay) -> None:
 
 
 async def test_it_does_not_listen_for_everybody_without_a_secret(
-    system: System, tmp_path: Path
+    system: TemporaryInstallation, tmp_path: Path
 ) -> None:
     options = ("--outbox", str(tmp_path / "outbox"), "--token-file", str(tmp_path / "token"))
-    refused = await system.command("relay", "--listen", "0.0.0.0:0", *options)
+    refused = await system.run("relay", "--listen", "0.0.0.0:0", *options)
 
     assert refused.exit_code == 1
     assert "--secret-file" in refused.errors
 
 
 async def test_a_second_relay_on_the_same_outbox_is_refused(
-    system: System, relay: Relay, settings: RelaySettings
+    system: TemporaryInstallation, relay: Relay, settings: RelaySettings
 ) -> None:
     async with relay():
         options = (
             *("--outbox", str(settings.directory)),
             *("--token-file", str(settings.token_file)),
         )
-        second = await system.command("relay", "--listen", "127.0.0.1:0", *options)
+        second = await system.run("relay", "--listen", "127.0.0.1:0", *options)
 
     assert second.exit_code == 1
     assert "is in use by" in second.errors

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import structlog
 
 from cli.__main__ import main
-from demo.system import Command, System, environment
+from demo.system import CompletedCommand, TemporaryInstallation, environment
 
 PROCESSES = frozenset({"up", "relay", "psql", "ingest", "loader", "migrate"})
 SERVING = frozenset(
@@ -28,17 +28,19 @@ SERVING = frozenset(
 )
 
 
-class SystemHere(System):
-    async def command(self, *words: str, given: str | None = None, **variables: str) -> Command:
+class SystemHere(TemporaryInstallation):
+    async def run(
+        self, *words: str, given: str | None = None, **variables: str
+    ) -> CompletedCommand:
         if words[0] in PROCESSES or words[:2] in SERVING:
-            return await super().command(*words, given=given, **variables)
+            return await super().run(*words, given=given, **variables)
         async with _turn():
             return await asyncio.to_thread(
                 run_here, words, (given or "").encode(), environment(self.data_dir) | variables
             )
 
 
-def commands_here(system: System) -> SystemHere:
+def commands_here(system: TemporaryInstallation) -> SystemHere:
     return SystemHere(**{each.name: getattr(system, each.name) for each in fields(system)})
 
 
@@ -76,7 +78,7 @@ class _Left(BaseException):
         self.exit_code = exit_code
 
 
-def run_here(words: tuple[str, ...], given: bytes, variables: dict[str, str]) -> Command:
+def run_here(words: tuple[str, ...], given: bytes, variables: dict[str, str]) -> CompletedCommand:
     streams = _Streams(given)
     _streams.set(streams)
     with _replaced(variables):
@@ -86,7 +88,7 @@ def run_here(words: tuple[str, ...], given: bytes, variables: dict[str, str]) ->
             exit_code = ended.code
         except _Left as left:
             exit_code = left.exit_code
-    return Command(
+    return CompletedCommand(
         exit_code=int(exit_code or 0),
         output=_Streams.text(streams.stdout),
         errors=_Streams.text(streams.stderr),

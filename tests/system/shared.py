@@ -10,7 +10,7 @@ import pytest
 
 from cli.connect_api import ConnectApi, connect_api
 from cli.database import system_database
-from demo.system import System, throw_away_system
+from demo.system import TemporaryInstallation, temporary_installation
 from tests.cli.made import Made
 from tests.secrecy import refuse_tokens_in_files, refuse_tokens_in_rows
 from tests.system.commands_here import commands_here
@@ -19,19 +19,19 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-async def system() -> AsyncIterator[System]:
+async def system() -> AsyncIterator[TemporaryInstallation]:
     """Shared: a test makes an integration of its own, under its own name."""
-    async with throw_away_system() as up:
+    async with temporary_installation() as up:
         yield commands_here(up)
         await asyncio.to_thread(refuse_tokens_in_files, (up.data_dir / "logs").iterdir())
-        async with system_database(up.target) as database:
+        async with system_database(up.installation) as database:
             await refuse_tokens_in_rows(database)
 
 
 @pytest.fixture
-async def api(system: System) -> AsyncIterator[ConnectApi]:
+async def api(system: TemporaryInstallation) -> AsyncIterator[ConnectApi]:
     """For what a test needs beforehand: much faster than the commands, which are tested by name."""
-    async with connect_api(system.target) as calls:
+    async with connect_api(system.installation) as calls:
         yield calls
 
 

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from cli.connect_api import connect_api
-from demo.system import System, throw_away_system
+from demo.system import TemporaryInstallation, temporary_installation
 from services.runtime.private_files import read_private_json
 from tests.eventually import eventually
 from tests.rounds import rounds
@@ -28,15 +28,15 @@ LOADED_SECONDS_MAX = 120
 
 
 @pytest.fixture(scope="module")
-async def killed() -> AsyncIterator[System]:
+async def killed() -> AsyncIterator[TemporaryInstallation]:
     """Not the shared system: others would not expect what happens to it."""
-    async with throw_away_system() as up:
+    async with temporary_installation() as up:
         yield up
 
 
 @pytest.fixture
-async def gate(killed: System, program: str) -> Gate:
-    async with connect_api(killed.target) as api:
+async def gate(killed: TemporaryInstallation, program: str) -> Gate:
+    async with connect_api(killed.installation) as api:
         source = await api.create_source(f"Kills {program}")
         token = await api.create_token(source["id"])
     run = await asyncio.to_thread(_run, killed)
@@ -47,11 +47,11 @@ async def gate(killed: System, program: str) -> Gate:
     )
 
 
-def _run(system: System) -> dict[str, Any]:
+def _run(system: TemporaryInstallation) -> dict[str, Any]:
     return dict(read_private_json(system.data_dir / "run.json"))
 
 
-async def _pids(system: System) -> dict[str, int]:
+async def _pids(system: TemporaryInstallation) -> dict[str, int]:
     """Of each program that the supervisor keeps alive."""
     run = await asyncio.to_thread(_run, system)
     return {
@@ -61,7 +61,7 @@ async def _pids(system: System) -> dict[str, int]:
 
 @pytest.mark.parametrize("program", ["ingest", "loader", "postgres"])
 async def test_nothing_acknowledged_is_missing_or_double(
-    killed: System, gate: Gate, program: str
+    killed: TemporaryInstallation, gate: Gate, program: str
 ) -> None:
     before = await _pids(killed)
     async with pushing(gate) as told:
@@ -77,7 +77,7 @@ async def test_nothing_acknowledged_is_missing_or_double(
     assert {each: times for each, times in rows.items() if times > 1} == {}
     assert told.acknowledged - rows.keys() == set()
     assert told.refused & rows.keys() == set()
-    replay = await killed.command("audit", "replay", "--json")
+    replay = await killed.run("audit", "replay", "--json")
     assert (replay.exit_code, replay.document["match"]) == (0, True)
 
 
@@ -90,7 +90,7 @@ async def _more_is_acknowledged(told: Told) -> None:
     await eventually(reached, seconds=BACK_SECONDS_MAX)
 
 
-async def _kill(system: System, program: str) -> None:
+async def _kill(system: TemporaryInstallation, program: str) -> None:
     pid = (await asyncio.to_thread(_run, system))[program]["pid"]
     os.kill(pid, signal.SIGKILL)
 
@@ -100,11 +100,11 @@ async def _kill(system: System, program: str) -> None:
     await eventually(another_runs, seconds=BACK_SECONDS_MAX)
 
 
-async def _rows_when_all_are_loaded(system: System, schema: str) -> Counter[int]:
+async def _rows_when_all_are_loaded(system: TemporaryInstallation, schema: str) -> Counter[int]:
     """How often each id stands in its table."""
 
     async def all_loaded() -> bool:
-        status = await system.command("status", "--json")
+        status = await system.run("status", "--json")
         if status.exit_code != 0:
             return False
         assert status.document["failed"] == 0

@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from cli.connect_api import connect_api
-from demo.system import System
+from demo.system import TemporaryInstallation
 from pushgate_client import DiskFull, Options, Outbox, OutboxView, PushClient, WasSetAside
 from services.runtime.private_files import read_private_json
 from tests.eventually import eventually
@@ -43,7 +43,9 @@ BACK_SECONDS_MAX = 90
 class Source:
     """An integration of one test, with the tokens that its app is given."""
 
-    def __init__(self, system: System, source: dict[str, Any], directory: Path) -> None:
+    def __init__(
+        self, system: TemporaryInstallation, source: dict[str, Any], directory: Path
+    ) -> None:
         self.client_id = int(source["stitch_client_id"])
         self.schema = str(source["name"])
         self.token_file = directory / "token"
@@ -52,13 +54,13 @@ class Source:
         self._tokens: list[int] = []
 
     async def generate(self) -> str:
-        async with connect_api(self._system.target) as api:
+        async with connect_api(self._system.installation) as api:
             token = await api.create_token(self.id)
         self._tokens.append(token["id"])
         return str(token["access_token"])
 
     async def revoke_older(self) -> None:
-        async with connect_api(self._system.target) as api:
+        async with connect_api(self._system.installation) as api:
             await api.revoke_token(self.id, self._tokens.pop(0))
 
     def hand_over(self, token: str) -> None:
@@ -66,14 +68,16 @@ class Source:
 
 
 @pytest.fixture
-async def source(system: System, request: pytest.FixtureRequest, tmp_path: Path) -> Source:
-    async with connect_api(system.target) as api:
+async def source(
+    system: TemporaryInstallation, request: pytest.FixtureRequest, tmp_path: Path
+) -> Source:
+    async with connect_api(system.installation) as api:
         name = re.sub(r"\W", "_", request.node.name).strip("_").removeprefix("test_")
         return Source(system, await api.create_source(name[:49]), tmp_path)
 
 
 @pytest.fixture
-async def front(system: System) -> AsyncIterator[Front]:
+async def front(system: TemporaryInstallation) -> AsyncIterator[Front]:
     run = await asyncio.to_thread(read_private_json, system.data_dir / "run.json")
     async with Front(run["ingest"]["url"]) as served:
         yield served
@@ -99,7 +103,7 @@ async def app(source: Source, front: Front, tmp_path: Path) -> AsyncIterator[App
 
 
 async def test_a_token_revoked_under_load_holds_and_loses_nothing(
-    system: System, source: Source, front: Front, app: App
+    system: TemporaryInstallation, source: Source, front: Front, app: App
 ) -> None:
     await app.more(200)
     new = await source.generate()
@@ -113,7 +117,7 @@ async def test_a_token_revoked_under_load_holds_and_loses_nothing(
 
 
 async def test_an_app_that_is_killed_loses_nothing(
-    system: System, source: Source, app: App
+    system: TemporaryInstallation, source: Source, app: App
 ) -> None:
     for _ in range(KILLS):
         await app.more(100)
@@ -133,7 +137,7 @@ async def test_an_app_that_is_killed_loses_nothing(
     ],
 )
 async def test_a_server_that_is_killed_loses_nothing(
-    system: System, source: Source, app: App, program: str, times: int
+    system: TemporaryInstallation, source: Source, app: App, program: str, times: int
 ) -> None:
     for _ in range(times):
         await app.more(100)
@@ -144,7 +148,7 @@ async def test_a_server_that_is_killed_loses_nothing(
 
 
 async def test_a_gate_that_says_503_for_long_loses_nothing(
-    system: System, source: Source, front: Front, app: App
+    system: TemporaryInstallation, source: Source, front: Front, app: App
 ) -> None:
     await app.more(100)
     front.away = True
@@ -156,7 +160,7 @@ async def test_a_gate_that_says_503_for_long_loses_nothing(
 
 
 async def test_one_wrong_record_among_many_costs_a_few_requests(
-    system: System, source: Source, front: Front, tmp_path: Path
+    system: TemporaryInstallation, source: Source, front: Front, tmp_path: Path
 ) -> None:
     wrong = RECORDS * 2 // 3
     told: list[Any] = []
@@ -191,7 +195,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_loses_nothing_that_was_acknowledged(
-    system: System, source: Source, front: Front, small_disk: Path
+    system: TemporaryInstallation, source: Source, front: Front, small_disk: Path
 ) -> None:
     front.away = True
     token = await source.generate()
@@ -218,7 +222,7 @@ async def _pushed_until_full(client: PushClient) -> int:
 
 
 async def test_a_full_disk_is_waited_for(
-    system: System, source: Source, front: Front, small_disk: Path
+    system: TemporaryInstallation, source: Source, front: Front, small_disk: Path
 ) -> None:
     front.away = True
     options = Options(linger_seconds=600, batch_records=100)
@@ -272,7 +276,7 @@ async def test_a_view_tells_while_the_app_runs(app: App, front: Front) -> None:
 # --- what all of them ask ----------------------------------------------------------------------
 
 
-async def _equal_the_source(system: System, source: Source, records: int) -> None:
+async def _equal_the_source(system: TemporaryInstallation, source: Source, records: int) -> None:
     assert records > 0
     assert await _ids(system, source, "events") == set(range(records))
     latest = {id_ % ROWS_WITH_VERSIONS: id_ for id_ in range(records)}
@@ -280,7 +284,7 @@ async def _equal_the_source(system: System, source: Source, records: int) -> Non
     assert {row["id"]: row["version"] for row in rows} == latest
 
 
-async def _ids(system: System, source: Source, table: str) -> set[int]:
+async def _ids(system: TemporaryInstallation, source: Source, table: str) -> set[int]:
     """All there are; none may be there twice."""
     rows = await _rows(system, source, f"SELECT id FROM {source.schema}.{table}")
     ids = {row["id"] for row in rows}
@@ -288,7 +292,7 @@ async def _ids(system: System, source: Source, table: str) -> set[int]:
     return ids
 
 
-async def _rows(system: System, source: Source, statement: str) -> list[Any]:
+async def _rows(system: TemporaryInstallation, source: Source, statement: str) -> list[Any]:
     """When all that was accepted is loaded."""
     run = await asyncio.to_thread(read_private_json, system.data_dir / "run.json")
     journal = await asyncpg.connect(run["database_url"])
@@ -306,7 +310,7 @@ async def _rows(system: System, source: Source, statement: str) -> list[Any]:
         await destination.close()
 
 
-async def _kill(system: System, program: str) -> None:
+async def _kill(system: TemporaryInstallation, program: str) -> None:
     async def pid() -> Any:
         run = await asyncio.to_thread(read_private_json, system.data_dir / "run.json")
         return run[program]["pid"]

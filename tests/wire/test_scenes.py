@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from cli.connect_api import connect_api
-from demo.system import System
+from demo.system import TemporaryInstallation
 from tests.openapi.document import faults
 from tests.wire.scene import SCENES, filled, steps_of
 
@@ -17,15 +17,15 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-async def values(system: System) -> dict[str, str]:
+async def values(system: TemporaryInstallation) -> dict[str, str]:
     """A source of the scene's own with a token, and a name that is not taken."""
     number = next(_numbers)
-    async with connect_api(system.target) as api:
+    async with connect_api(system.installation) as api:
         source = await api.create_source(f"Scene {number}")
         token = await api.create_token(source["id"])
     return {
-        "CT": system.target.connect_token().reveal(),
-        "C": str(system.target.client_id()),
+        "CT": system.installation.connect_token().reveal(),
+        "C": str(system.installation.client_id()),
         "S": str(source["id"]),
         "K": str(token["id"]),
         "IT": token["access_token"],
@@ -38,9 +38,9 @@ async def values(system: System) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", SCENES, ids=[path.stem for path in SCENES])
 async def test_goes_as_the_contract_says(
-    system: System, values: dict[str, str], path: Path
+    system: TemporaryInstallation, values: dict[str, str], path: Path
 ) -> None:
-    servers = {"/v2": system.target.import_url(), "/v4": system.target.connect_url()}
+    servers = {"/v2": system.installation.import_url(), "/v4": system.installation.connect_url()}
     async with aiohttp.ClientSession() as session:
         for step in steps_of(path):
             address = filled(step.path, values)

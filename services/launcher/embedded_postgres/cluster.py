@@ -12,7 +12,11 @@ from pathlib import Path
 
 from services.launcher.embedded_postgres.binaries import MAJOR_VERSION, Binaries, find_binaries
 from services.launcher.embedded_postgres.keeper import ENVIRONMENT
-from services.launcher.embedded_postgres.unprivileged import UnixUser, grant_passage, user_for
+from services.launcher.embedded_postgres.unprivileged import (
+    UnixUser,
+    grant_traversal,
+    postgres_user,
+)
 from services.runtime.private_files import read_private_json, write_private, write_private_json
 
 SUPERUSER = "postgres"
@@ -44,7 +48,7 @@ class Cluster:
 
 
 def prepare_cluster(
-    directory: Path, *, durable: bool, say: Callable[[str], None] = lambda _: None
+    directory: Path, *, durable: bool, print_notice: Callable[[str], None] = lambda _: None
 ) -> Cluster:
     """Makes ``directory/postgres`` if need be, and chooses a port: the last one while it is free.
 
@@ -53,10 +57,10 @@ def prepare_cluster(
     """
     binaries = find_binaries()
     data = directory / "postgres"
-    user = user_for(data, directory)
+    user = postgres_user(data, directory)
     if user is not None:
-        for opened in grant_passage(user, [data, binaries.postgres]):
-            say(f"PostgreSQL runs as {user.name}, who may now pass through {opened} (o+x)")
+        for opened in grant_traversal(user, [data, binaries.postgres]):
+            print_notice(f"PostgreSQL runs as {user.name}, who may now pass through {opened} (o+x)")
     port, password = _port_and_password(directory / "postgres.json", new=not data.exists())
     if not data.exists():
         _initialise(data, binaries, user=user, password=password, durable=durable)

@@ -24,8 +24,8 @@ IMMEDIATE_SECONDS_MAX = 5.0
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
-def keep(command: Sequence[str], *, watch_fd: int, uid: int, gid: int) -> int:
-    with _signals_as_bytes() as woken:
+def run_postgres(command: Sequence[str], *, watch_fd: int, uid: int, gid: int) -> int:
+    with _signal_socket() as woken:
         postgres = _start(command, uid=uid, gid=gid)
         while postgres.poll() is None:
             readable, _, _ = select.select([watch_fd, woken.fileno()], [], [])
@@ -33,7 +33,7 @@ def keep(command: Sequence[str], *, watch_fd: int, uid: int, gid: int) -> int:
             if told or (watch_fd in readable and not os.read(watch_fd, 64)):
                 os.close(watch_fd)
                 return _stop(postgres)
-        return _code(postgres)
+        return _exit_code(postgres)
 
 
 def _start(command: Sequence[str], *, uid: int, gid: int) -> subprocess.Popen[bytes]:
@@ -55,19 +55,19 @@ def _stop(postgres: subprocess.Popen[bytes]) -> int:
         postgres.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             postgres.wait(seconds)
-            return _code(postgres)
+            return _exit_code(postgres)
     postgres.kill()
     postgres.wait()
-    return _code(postgres)
+    return _exit_code(postgres)
 
 
-def _code(postgres: subprocess.Popen[bytes]) -> int:
+def _exit_code(postgres: subprocess.Popen[bytes]) -> int:
     """As a shell would say it: 128 and the signal's number when a signal ended it."""
     return postgres.returncode if postgres.returncode >= 0 else 128 - postgres.returncode
 
 
 @contextlib.contextmanager
-def _signals_as_bytes() -> Iterator[socket.socket]:
+def _signal_socket() -> Iterator[socket.socket]:
     """Signals become readable bytes, so that one ``select`` waits for everything."""
     woken, waker = socket.socketpair()
     waker.settimeout(0)
@@ -86,7 +86,7 @@ def _signals_as_bytes() -> Iterator[socket.socket]:
 
 def main(arguments: Sequence[str]) -> int:
     watch_fd, uid, gid, *command = arguments
-    return keep(command, watch_fd=int(watch_fd), uid=int(uid), gid=int(gid))
+    return run_postgres(command, watch_fd=int(watch_fd), uid=int(uid), gid=int(gid))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def _stop_postmaster(data: Path) -> bool:
 
 def _belongs_to(data: Path, pid: int) -> bool:
     if _can_list_processes():
-        return _directory_of(pid) == data.resolve()
+        return _working_directory_of(pid) == data.resolve()
     asked = subprocess.run(  # where there is no /proc
         ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
@@ -67,10 +67,10 @@ def _processes_in(data: Path) -> list[int]:
         return []
     directory = data.resolve()
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    return [pid for pid in pids if _directory_of(pid) == directory]
+    return [pid for pid in pids if _working_directory_of(pid) == directory]
 
 
-def _directory_of(pid: int) -> Path | None:
+def _working_directory_of(pid: int) -> Path | None:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cwd").readlink()
     return None

@@ -42,7 +42,7 @@ class Server:
         """None while Postgres is starting or has ended."""
         return read_postmaster_pid(self.cluster.data)
 
-    async def ended(self) -> int:
+    async def wait(self) -> int:
         """Waits for the end, however it comes; the exit code."""
         while (code := self.keeper.poll()) is None:  # noqa: ASYNC110 - a process sets no event
             await asyncio.sleep(POLL_SECONDS)
@@ -52,7 +52,7 @@ class Server:
         """Fast: clients are disconnected, what was committed is on disk."""
         self.keeper.terminate()
         async with asyncio.timeout(STOP_SECONDS_MAX):
-            await self.ended()
+            await self.wait()
 
 
 async def start_server(cluster: Cluster, *, watch_fd: int, log: IO[bytes]) -> Server:

@@ -38,7 +38,7 @@ SETTINGS = {
 # Acknowledged means durable: these are the defaults, and nobody's configuration may change them.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 # A throw-away server that loses its data with the machine: tests run several times faster.
-THROW_AWAY = {
+TEMPORARY = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -47,5 +47,5 @@ THROW_AWAY = {
 
 
 def server_arguments(*, port: int, durable: bool) -> list[str]:
-    settings = SETTINGS | (DURABLE if durable else THROW_AWAY) | {"port": str(port)}
+    settings = SETTINGS | (DURABLE if durable else TEMPORARY) | {"port": str(port)}
     return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]

@@ -20,7 +20,7 @@ class UnixUser:
     name: str
 
 
-def user_for(*directories: Path) -> UnixUser | None:
+def postgres_user(*directories: Path) -> UnixUser | None:
     """The first owner of ``directories`` that is not root, else nobody; None when not root."""
     if os.geteuid() != 0:
         return None
@@ -30,7 +30,7 @@ def user_for(*directories: Path) -> UnixUser | None:
     return _user(pwd.getpwnam(FALLBACK_USER))
 
 
-def grant_passage(user: UnixUser, paths: Iterable[Path]) -> list[Path]:
+def grant_traversal(user: UnixUser, paths: Iterable[Path]) -> list[Path]:
     """Gives ``o+x`` to those parents of ``paths`` that ``user`` cannot pass; returns them."""
     granted = []
     parents = {parent for path in paths for parent in path.resolve().parents}

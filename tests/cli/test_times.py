@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.times import moment, time_of
+from cli.times import parse_time, parse_time_or_age
 
 
 @pytest.mark.parametrize(
     "text", ["2026-11-23T12:00:00", "2026-11-23T12:00:00Z", "2026-11-23T14:00:00+02:00"]
 )
 def test_a_time_is_told_in_utc(text: str) -> None:
-    assert time_of(text) == datetime(2026, 11, 23, 12, tzinfo=UTC)
-    assert time_of(text).tzinfo is UTC
+    assert parse_time(text) == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert parse_time(text).tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ def test_a_time_is_told_in_utc(text: str) -> None:
 )
 def test_what_is_no_time_is_wrong_usage_and_no_crash(text: str) -> None:
     with pytest.raises(ValueError, match=r"beyond|Invalid"):
-        moment(text)
+        parse_time_or_age(text)
