@@ -3,11 +3,10 @@
     python verify.py EXPORT CHECKPOINT KEY [--previous F] [--checkpoints F] [--receipts F] [--whole]
 
 EXPORT has one event per line. SHA-256 of a zero byte and a line is a leaf of the Merkle tree (RFC
-6962); CHECKPOINT signs the size and root of that tree (C2SP tlog-checkpoint, Ed25519). KEY is the
-verifier key, text or file. --previous: an earlier checkpoint, which this log must extend.
---checkpoints: older ones, which show where a change begins. --receipts: one receipt per line, to be
-checked against the seals. Unless --whole, a hash may replace what you may not see. Exit codes:
-0 verified, 1 not, 2 a file is missing. Needs Python 3.11 and the package `cryptography`, no more.
+6962) whose size and root CHECKPOINT signs (C2SP tlog-checkpoint, Ed25519). KEY: text or file.
+--previous: an earlier checkpoint, which this log must extend. --checkpoints: older ones, to find
+where a change begins. --receipts: one receipt per line, checked against the seals. Unless --whole,
+a hash may replace what you may not see. Exit code 0: verified, 1: not. Needs only `cryptography`.
 """
 
 import argparse
@@ -215,11 +214,8 @@ def verify(
         now, old = open_note(note, public_key), open_note(previous, public_key)
         if now is None or (previous and old is None):
             return found | {"verdict": "wrong_key", "why": "a checkpoint is not signed by this key"}
-        found |= {
-            "size": now.size,
-            "root": now.root.hex(),
-            "key_id": key_id(now.origin, public_key),
-        }
+        found |= {"size": now.size, "root": now.root.hex()}
+        found["key_id"] = key_id(now.origin, public_key)
         known = (open_note(match[0], public_key) for match in NOTE.finditer(checkpoints))
         verify_events(export, leaves_of(lines_of(export), whole=whole), now, old, known)
         hidden = 0 if whole else check_shown(export)
