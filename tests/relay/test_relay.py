@@ -291,7 +291,10 @@ async def test_where_a_secret_is_set_nothing_is_taken_or_told_without_it(
 
 @pytest.mark.parametrize("secret", [None, Secret("a secret of some length")])
 async def test_several_tokens_and_a_token_in_the_url_are_refused_as_the_gate_does(
-    secret: Secret | None, system: System, relay: Relay, session: aiohttp.ClientSession
+    secret: Secret | None,
+    system: TemporaryInstallation,
+    relay: Relay,
+    session: aiohttp.ClientSession,
 ) -> None:
     header = ("Authorization", "Bearer a secret of some length")
     async with relay(secret=secret) as url:
