@@ -30,7 +30,7 @@ from services.history.signer.signing import Signer
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.runtime.migrations import OWNER, create_roles, migrate
-from services.tokens.use_cases.projections import PROJECTIONS
+from services.tokens.use_cases.drift_monitor import PROJECTIONS
 
 EVENTS = int(os.environ.get("PUSHGATE_BENCH_EVENTS", "1000000"))
 FACTS_A_STREAM = 20

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.launcher.embedded_postgres.cluster import Cluster
-from services.tokens.use_cases.handlers import CreatedIntegration
+from services.tokens.use_cases.integrations import CreatedIntegration
 
 ROUNDS = 3
 

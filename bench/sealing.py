@@ -17,7 +17,7 @@ from events import log
 from events.ids import new_command_id
 from events.types import ConnectTokenGenerated
 from services.runtime.database import connect
-from services.tokens.use_cases.handlers import GeneratedToken
+from services.tokens.use_cases.integrations import GeneratedToken
 
 RECEIPTS = int(os.environ.get("PUSHGATE_BENCH_RECEIPTS", "1000000"))
 AUDITOR = "ac_bench_sealing"

@@ -22,8 +22,8 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool
 from services.runtime.migrations import OWNER, ROLES, create_roles, grant_destination, migrate
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import system_caller
+from services.tokens.domain.permissions import system_caller
+from services.tokens.use_cases.use_cases import UseCases
 
 MAIN, DESTINATION = "pushgate", "pushgate_destination"
 READY_SECONDS_MAX = 30.0
@@ -65,8 +65,8 @@ async def _context(
     role_url = functools.partial(_role_url, cluster, passwords, MAIN)
     tokens = pool(role_url("pushgate_tokens"), application_name="bench", connections_max=2)
     async with tokens:
-        handlers = Handlers(tokens, SystemClock())
-        account = await handlers.open_account("Bench")
+        use_cases = UseCases(tokens, SystemClock())
+        account = await use_cases.accounts.open("Bench")
         caller = system_caller(account.account_id)
         yield Context(
             directory=directory,
@@ -75,7 +75,7 @@ async def _context(
             destination_url=_role_url(cluster, passwords, DESTINATION, "pushgate_loader"),
             client_id=account.account_id,
             create_integration=functools.partial(
-                handlers.create_integration, caller, with_token=True
+                use_cases.integrations.create, caller, with_token=True
             ),
         )
 

@@ -10,8 +10,8 @@ from cli.installation import installation_of
 from cli.output import add_json
 from cli.token_handlers import token_service_handlers
 from events.ids import AccountId
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import Caller, system_caller
+from services.tokens.domain.permissions import Caller, system_caller
+from services.tokens.use_cases.use_cases import UseCases
 
 
 def add_account_options(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,9 @@ def add_account_options(parser: argparse.ArgumentParser) -> None:
 @contextlib.asynccontextmanager
 async def operator_access(
     arguments: argparse.Namespace,
-) -> AsyncIterator[tuple[Handlers, Caller]]:
+) -> AsyncIterator[tuple[UseCases, Caller]]:
     """Whoever can read the database's password may act for any account in it."""
     installation = installation_of(arguments)
-    async with token_service_handlers(installation) as handlers:
+    async with token_service_handlers(installation) as use_cases:
         number = installation.client_id() if arguments.client_id is None else arguments.client_id
-        yield handlers, system_caller(AccountId(number))
+        yield use_cases, system_caller(AccountId(number))

@@ -18,8 +18,8 @@ def register(subparsers: Subparsers) -> None:
 
 
 async def create(arguments: argparse.Namespace) -> None:
-    async with token_service_handlers(installation_of(arguments)) as handlers:
-        account = await handlers.open_account(arguments.name)
+    async with token_service_handlers(installation_of(arguments)) as use_cases:
+        account = await use_cases.accounts.open(arguments.name)
     document = {
         "client_id": account.account_id,
         "name": account.name,

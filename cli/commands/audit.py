@@ -20,7 +20,7 @@ from cli.times import parse_time
 from events import log
 from events.replay import LOG, Comparison, Difference, compare
 from events.sql_files import load_queries
-from services.tokens.use_cases.projections import PROJECTIONS, REPLAYED
+from services.tokens.use_cases.drift_monitor import PROJECTIONS, REPLAYED
 
 RECEIPTS_SHOWN = 1_000
 # "after" and "as of" before the first fact, whose number is 0.

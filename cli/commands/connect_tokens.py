@@ -32,8 +32,8 @@ def register(subparsers: Subparsers) -> None:
 
 
 async def generate(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        token = await handlers.generate_connect_token(caller, arguments.role)
+    async with operator_access(arguments) as (use_cases, caller):
+        token = await use_cases.connect_tokens.generate(caller, arguments.role)
     document = {
         "id": token.connect_token_id,
         "role": token.role,
@@ -50,8 +50,8 @@ async def generate(arguments: argparse.Namespace) -> None:
 
 
 async def list_active(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        tokens = await handlers.read_model.connect_tokens(caller)
+    async with operator_access(arguments) as (use_cases, caller):
+        tokens = await use_cases.read_model.connect_tokens(caller)
     found = [
         {
             "id": token.connect_token_id,
@@ -69,6 +69,6 @@ async def list_active(arguments: argparse.Namespace) -> None:
 
 
 async def revoke(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        await handlers.revoke_connect_token(caller, ConnectTokenId(arguments.id))
+    async with operator_access(arguments) as (use_cases, caller):
+        await use_cases.connect_tokens.revoke(caller, ConnectTokenId(arguments.id))
     show(arguments, {"id": arguments.id}, f"Connect token {arguments.id} is revoked")

@@ -4,8 +4,8 @@ from services.launcher.databases import Databases
 from services.launcher.run_file import AccountCredentials
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import system_caller
+from services.tokens.domain.permissions import system_caller
+from services.tokens.use_cases.use_cases import UseCases
 
 NAME = "First account"
 
@@ -34,14 +34,14 @@ async def ensure_account(
     """
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate up", connections_max=1) as connections:
-        handlers = Handlers(connections, SystemClock())
-        accounts = await handlers.read_model.accounts()
+        use_cases = UseCases(connections, SystemClock())
+        accounts = await use_cases.read_model.accounts()
         if not accounts:
-            return await _open_account(handlers)
+            return await _open_account(use_cases)
         if kept is not None:
             return None
         oldest = system_caller(min(account.account_id for account in accounts))
-        generated = await handlers.generate_connect_token(oldest, "owner")
+        generated = await use_cases.connect_tokens.generate(oldest, "owner")
         return AccountCredentials(client_id=oldest.account_id, connect_token=generated.access_token)
 
 
@@ -49,8 +49,8 @@ async def open_account_if_empty(databases: Databases) -> AccountCredentials | No
     """None when the log already has an account: its token was shown when it was opened."""
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate migrate", connections_max=1) as connections:
-        handlers = Handlers(connections, SystemClock())
-        return None if await handlers.read_model.accounts() else await _open_account(handlers)
+        use_cases = UseCases(connections, SystemClock())
+        return None if await use_cases.read_model.accounts() else await _open_account(use_cases)
 
 
 async def first_sign_in_path(databases: Databases) -> str | None:
@@ -61,16 +61,16 @@ async def first_sign_in_path(databases: Databases) -> str | None:
     """
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate members", connections_max=1) as connections:
-        handlers = Handlers(connections, SystemClock())
-        accounts = await handlers.read_model.accounts()
+        use_cases = UseCases(connections, SystemClock())
+        accounts = await use_cases.read_model.accounts()
         if not accounts:
             return None
         oldest = system_caller(min(account.account_id for account in accounts))
-        if await handlers.members.list_members(oldest):
+        if await use_cases.members.list_members(oldest):
             return None
-        return (await handlers.members.invite(oldest, None, "owner")).path
+        return (await use_cases.members.invite(oldest, None, "owner")).path
 
 
-async def _open_account(handlers: Handlers) -> AccountCredentials:
-    opened = await handlers.open_account(NAME)
+async def _open_account(use_cases: UseCases) -> AccountCredentials:
+    opened = await use_cases.accounts.open(NAME)
     return AccountCredentials(client_id=opened.account_id, connect_token=opened.access_token)

@@ -12,9 +12,9 @@ from cli.times import format_time
 from events.ids import MemberId
 from events.types import Role
 from services.tokens.domain.email_address import normalize_email
+from services.tokens.domain.permissions import Caller
 from services.tokens.sign_in.one_time_links import NewLink
 from services.tokens.use_cases.members import MemberEntry, Members
-from services.tokens.use_cases.permissions import Caller
 
 
 def register(subparsers: Subparsers) -> None:
@@ -49,21 +49,21 @@ def _add_member(parser: argparse.ArgumentParser) -> None:
 
 
 async def invite(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        made = await handlers.members.invite(caller, arguments.email, arguments.role)
+    async with operator_access(arguments) as (use_cases, caller):
+        made = await use_cases.members.invite(caller, arguments.email, arguments.role)
     _show_link(arguments, made)
 
 
 async def link(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        member_id = await _member(handlers.members, caller, arguments.member)
-        made = await handlers.members.renew_link(caller, member_id)
+    async with operator_access(arguments) as (use_cases, caller):
+        member_id = await _member(use_cases.members, caller, arguments.member)
+        made = await use_cases.members.renew_link(caller, member_id)
     _show_link(arguments, made)
 
 
 async def list_members(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        found = await handlers.members.list_members(caller)
+    async with operator_access(arguments) as (use_cases, caller):
+        found = await use_cases.members.list_members(caller)
     documents = [_document(one) for one in found]
     titles = ("id", "email", "role", "added_at", "seen_at")
     rows = [[one[title] for title in titles] for one in documents]
@@ -71,23 +71,23 @@ async def list_members(arguments: argparse.Namespace) -> None:
 
 
 async def role(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        member_id = await _member(handlers.members, caller, arguments.member)
-        await handlers.members.change_role(caller, member_id, arguments.role)
+    async with operator_access(arguments) as (use_cases, caller):
+        member_id = await _member(use_cases.members, caller, arguments.member)
+        await use_cases.members.change_role(caller, member_id, arguments.role)
     document = {"id": member_id, "role": arguments.role}
     show(arguments, document, f"member {member_id} has the role {arguments.role}")
 
 
 async def remove(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        member_id = await _member(handlers.members, caller, arguments.member)
-        await handlers.members.remove(caller, member_id)
+    async with operator_access(arguments) as (use_cases, caller):
+        member_id = await _member(use_cases.members, caller, arguments.member)
+        await use_cases.members.remove(caller, member_id)
     show(arguments, {"id": member_id}, f"member {member_id} is removed and signed out")
 
 
 async def erase(arguments: argparse.Namespace) -> None:
-    async with operator_access(arguments) as (handlers, caller):
-        await handlers.members.erase_email(caller, MemberId(arguments.id))
+    async with operator_access(arguments) as (use_cases, caller):
+        await use_cases.members.erase_email(caller, MemberId(arguments.id))
     show(arguments, {"id": arguments.id}, f"the address of member {arguments.id} is erased")
 
 

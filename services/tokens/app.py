@@ -16,7 +16,7 @@ from services.runtime.database import pool, reason_not_ready
 from services.runtime.database_preflight import check_database
 from services.runtime.http import HEALTH, Health
 from services.runtime.lifecycle import LIFECYCLE, Lifecycle, ServerSettings, background
-from services.tokens.connect_api.routes import HANDLERS, add_connect_api
+from services.tokens.connect_api.routes import USE_CASES, add_connect_api
 from services.tokens.limits import BODY_BYTES_MAX, CONNECTIONS_MAX
 from services.tokens.middleware import request_middleware
 from services.tokens.sign_in.one_time_links import OneTimeLinks
@@ -24,7 +24,7 @@ from services.tokens.sign_in.passwords import HashCost, Passwords
 from services.tokens.sign_in.sessions import SessionLimits, Sessions
 from services.tokens.sign_in.sign_in import SignIn
 from services.tokens.use_cases.drift_monitor import DriftMonitor
-from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web.data.daily_totals import DailyTotals
 from services.tokens.web.data.verification import Verifier
 from services.tokens.web.error_pages import error_response
@@ -72,8 +72,8 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
         ) as connections:
             async with connections.acquire() as connection:
                 await check_database(connection, role="pushgate_tokens")
-            app[HANDLERS] = Handlers(connections, clock)
-            app[SITE] = await _site(settings, connections, app[HANDLERS], clock)
+            app[USE_CASES] = UseCases(connections, clock)
+            app[SITE] = await _site(settings, connections, app[USE_CASES], clock)
             app[HEALTH].checks["database"] = lambda: reason_not_ready(connections)
             yield
             await app[SITE].daily_totals.close()
@@ -92,7 +92,7 @@ def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
 
 
 async def _site(
-    settings: TokensSettings, connections: Pool[Record], handlers: Handlers, clock: Clock
+    settings: TokensSettings, connections: Pool[Record], use_cases: UseCases, clock: Clock
 ) -> Site:
     passwords = Passwords(
         HashCost(memory_kib=settings.password_memory_kib, passes=settings.password_passes)
@@ -102,7 +102,7 @@ async def _site(
     )
     sessions = Sessions(connections, clock, limits)
     return Site(
-        handlers=handlers,
+        use_cases=use_cases,
         pool=connections,
         clock=clock,
         sessions=sessions,

@@ -13,7 +13,7 @@ from events.sql_files import load_queries
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.tokens.app import TokensSettings, build_app
-from services.tokens.connect_api.routes import HANDLERS
+from services.tokens.connect_api.routes import USE_CASES
 from services.tokens.web.site import SITE
 from services.tokens.web.templating import load_templates
 from tests.browser.checking import HtmlValidator, PageChecks
@@ -75,11 +75,11 @@ async def installation(
     )
     app = build_app(settings, clock=SystemClock())
     server = await aiohttp_server(app)
-    handlers = app[HANDLERS]
-    account = await handlers.open_account("Acme")
+    use_cases = app[USE_CASES]
+    account = await use_cases.accounts.open("Acme")
     return Installation(
         origin=str(server.make_url("")).rstrip("/"),
-        handlers=handlers,
+        use_cases=use_cases,
         links=app[SITE].links,
         account=account,
         database=database,

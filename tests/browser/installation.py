@@ -10,9 +10,11 @@ from asyncpg import Connection, Record
 from playwright.async_api import Browser
 
 from events.types import Role
+from services.tokens.domain.permissions import Caller, system_caller
 from services.tokens.sign_in.one_time_links import OneTimeLinks
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, system_caller
+from services.tokens.use_cases.accounts import OpenedAccount
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web.headers import SESSION_COOKIE
 from tests.browser.checking import PageChecks
 from tests.browser.visitor import Visitor, visiting
@@ -24,7 +26,7 @@ PASSWORD = "correct horse battery staple"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Installation:
     origin: str
-    handlers: Handlers
+    use_cases: UseCases
     links: OneTimeLinks
     account: OpenedAccount
     database: Connection[Record]
@@ -40,7 +42,7 @@ class Installation:
         self, email: str = "ada@acme.example", role: Role = "owner", *, scripts: bool = True
     ) -> AsyncGenerator[Visitor]:
         """Signed in, with PASSWORD, and in front of an empty tab."""
-        link = await self.handlers.members.invite(self.caller, email, role)
+        link = await self.use_cases.members.invite(self.caller, email, role)
         session = await self.links.use(link.secret, email=email, password=PASSWORD, peer=None)
         async with visiting(self.browser, self.origin, self.checks, scripts=scripts) as visitor:
             await visitor.keep_cookie(SESSION_COOKIE, session)
@@ -52,4 +54,4 @@ class Installation:
 
     async def create(self, name: str = "Shop orders") -> CreatedIntegration:
         """With a token."""
-        return await self.handlers.create_integration(self.caller, name, with_token=True)
+        return await self.use_cases.integrations.create(self.caller, name, with_token=True)

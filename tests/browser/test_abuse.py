@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Error, Page, expect
 
 from events.types import Role
-from services.tokens.use_cases.permissions import system_caller
+from services.tokens.domain.permissions import system_caller
 from tests.browser.checking import HEIGHT, NARROW, WIDE
 from tests.browser.installation import PASSWORD, Installation
 from tests.browser.test_procedures import token_in
@@ -51,7 +51,7 @@ async def test_the_token_is_not_shown_again_by_back_reload_or_a_second_click(
         assert token not in await ada.page.content()
         await ada.page.go_forward()
         assert token not in await what_the_browser_keeps(ada.page)
-        tokens = await installation.handlers.read_model.active_tokens(
+        tokens = await installation.use_cases.read_model.active_tokens(
             installation.caller, shop.integration_id
         )
         assert len(tokens) == 2
@@ -69,7 +69,7 @@ async def test_the_same_form_sent_again_makes_no_second_token(installation: Inst
         }
         await ada.press("Generate Token")
         token = await token_in(ada)
-        await installation.handlers.revoke_token(
+        await installation.use_cases.integrations.revoke_token(
             installation.caller, shop.integration_id, shop.token.token_id
         )
         again = await ada.page.context.request.post(
@@ -92,7 +92,7 @@ async def test_a_token_that_another_tab_revoked_is_said_to_be(installation: Inst
     async with installation.somebody() as ada:
         main = ada.page.locator("main")
         await ada.open(asked_at)
-        await installation.handlers.revoke_token(
+        await installation.use_cases.integrations.revoke_token(
             installation.caller, shop.integration_id, shop.token.token_id
         )
         await ada.press(f"Revoke …{shop.token.access_token[-4:]}")
@@ -137,8 +137,8 @@ async def test_a_script_in_a_text_does_not_run(installation: Installation) -> No
 
 
 async def test_another_accounts_pages_are_as_good_as_none(installation: Installation) -> None:
-    stranger = await installation.handlers.open_account("Evil Corp")
-    theirs = await installation.handlers.create_integration(
+    stranger = await installation.use_cases.accounts.open("Evil Corp")
+    theirs = await installation.use_cases.integrations.create(
         system_caller(stranger.account_id), "Theirs", with_token=True
     )
     assert theirs.token is not None
@@ -238,7 +238,7 @@ async def test_the_way_in_and_the_pages_about_people(installation: Installation)
 
 async def test_an_address_is_erased_by_whoever_says_so_twice(installation: Installation) -> None:
     email = "grace.brewster.murray.hopper@acme.example"
-    members = installation.handlers.members
+    members = installation.use_cases.members
     link = await members.invite(installation.caller, email, "member")
     await members.remove(installation.caller, link.member_id)
     await members.invite(

@@ -16,7 +16,7 @@ async def test_an_auditor_finds_facts_and_who_could_write(installation: Installa
     assert shop.token is not None
     for name in ("Returns", "Stock"):
         await installation.create(name)
-    await installation.handlers.revoke_token(
+    await installation.use_cases.integrations.revoke_token(
         installation.caller, shop.integration_id, shop.token.token_id
     )
     await sign(installation.database)

@@ -75,7 +75,7 @@ async def test_an_auditors_forms_say_what_is_wrong(installation: Installation) -
 
 
 async def test_a_links_form_says_what_is_wrong(installation: Installation) -> None:
-    link = await installation.handlers.members.invite(
+    link = await installation.use_cases.members.invite(
         installation.caller, "eve@acme.example", "member"
     )
     async with installation.stranger() as eve:

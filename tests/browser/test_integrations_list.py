@@ -14,7 +14,7 @@ MANY = INTEGRATIONS_SHOWN + 5
 
 async def test_one_of_many_is_found(installation: Installation) -> None:
     for n in range(MANY):
-        await installation.handlers.create_integration(installation.caller, f"Shop {n:02}")
+        await installation.use_cases.integrations.create(installation.caller, f"Shop {n:02}")
     unbroken = "ö" * 120
     busy = await installation.create(f"A shop with a long name of words that must wrap {unbroken}")
     assert busy.token is not None

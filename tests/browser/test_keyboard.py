@@ -46,7 +46,7 @@ async def test_a_token_is_generated_rotated_and_revoked_with_the_keyboard_alone(
         await press_enter_on(ada, "Close and Continue")
         await ada.tab_to(f"Revoke …{old[-4:]}")
         # The page goes on telling what happens, and whoever is on the button stays on it.
-        directory, caller = installation.handlers.read_model, installation.caller
+        directory, caller = installation.use_cases.read_model, installation.caller
         (shop,) = await directory.integrations(caller)
         (entry, _) = await directory.active_tokens(caller, shop.integration_id)
         await use(installation.database, shop.integration_id, entry.token_id, SystemClock().now())

@@ -26,7 +26,7 @@ async def token_in(visitor: Visitor) -> str:
 
 
 async def is_known(installation: Installation, token: str) -> bool:
-    known = await installation.handlers.read_model.known_token(token_hash(token))
+    known = await installation.use_cases.read_model.known_token(token_hash(token))
     return known is not None and known.active
 
 
@@ -117,7 +117,7 @@ async def test_rotating_shows_the_first_use_and_who_is_late(
         await ada.press("Close and Continue")
         await expect(main).to_contain_text("Waiting for the first push")
 
-        (new, _) = await installation.handlers.read_model.active_tokens(
+        (new, _) = await installation.use_cases.read_model.active_tokens(
             installation.caller, shop_id
         )
         await use(installation.database, shop_id, new.token_id, now, NEVER_BEFORE)
@@ -141,7 +141,7 @@ async def test_every_step_of_a_rotation_looks_right(installation: Installation) 
     async with installation.somebody() as ada:
         await ada.open(f"/integrations/{shop_id}/rotate")
         await ada.look("rotate-before")
-        new = await installation.handlers.generate_token(installation.caller, shop_id)
+        new = await installation.use_cases.integrations.generate_token(installation.caller, shop_id)
         await ada.open(f"/integrations/{shop_id}/rotate")
         await ada.look("rotate-waiting")
         await picture(ada, "rotate", height=700)

@@ -18,7 +18,7 @@ from events.types import (
     MemberRoleChanged,
     TokenRevoked,
 )
-from services.tokens.use_cases.projections import PROJECTIONS
+from services.tokens.use_cases.drift_monitor import PROJECTIONS
 from tests.events.facts import connect_token, created, opened, token
 from tests.events.other_values import other_values
 

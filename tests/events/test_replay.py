@@ -30,6 +30,7 @@ from events.types import IntegrationRenamed, Role, TokenGenerated
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
 from services.tokens.domain.commands import PauseIntegration, RenameIntegration, ResumeIntegration
+from services.tokens.domain.permissions import Caller, system_caller
 from services.tokens.limits import ACTIVE_TOKENS_MAX
 from services.tokens.refusals import (
     CommandRefused,
@@ -39,9 +40,9 @@ from services.tokens.refusals import (
     TokenLimitReached,
     TokenNotFound,
 )
-from services.tokens.use_cases.handlers import GeneratedToken, Handlers
-from services.tokens.use_cases.permissions import Caller, system_caller
-from services.tokens.use_cases.projections import REPLAYED
+from services.tokens.use_cases.drift_monitor import REPLAYED
+from services.tokens.use_cases.integrations import GeneratedToken
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.emptying import empty
 from tests.database.fixtures import RoleUrl
 from tests.events.plain_model import PlainIntegration, PlainMember, PlainModel
@@ -69,7 +70,7 @@ class World:
     """The test's event loop does the work; the machine waits in a thread."""
 
     loop: asyncio.AbstractEventLoop
-    handlers: Handlers
+    use_cases: UseCases
     auditor: Connection[Record]
     second_writer: Connection[Record]
     owner: Connection[Record]
@@ -95,14 +96,14 @@ class Life(RuleBasedStateMachine):
     def begin(self) -> None:
         """Each example begins with an empty log and two accounts."""
         self.world.do(empty(self.world.owner))
-        opened = [self.world.do(self.handlers.open_account(name)) for name in ("A", "B")]
+        opened = [self.world.do(self.use_cases.accounts.open(name)) for name in ("A", "B")]
         self.model = PlainModel(accounts=[one.account_id for one in opened])
         self.model.connect_tokens = [(one.account_id, one.connect_token_id) for one in opened]
         self.writers_at: list[tuple[int, set[TokenId]]] = []
 
     @property
-    def handlers(self) -> Handlers:
-        return self.world.handlers
+    def use_cases(self) -> UseCases:
+        return self.world.use_cases
 
     def caller(self, index: int) -> Caller:
         return system_caller(self.model.accounts[index % 2])
@@ -118,7 +119,7 @@ class Life(RuleBasedStateMachine):
         caller = self.caller(account)
         name = f"{name}{self.model.accounts[0]}"
         found = self.world.attempt(
-            self.handlers.create_integration(caller, name, with_token=with_token)
+            self.use_cases.integrations.create(caller, name, with_token=with_token)
         )
         if self.model.is_taken(name, caller.account_id):
             assert found is NameTaken
@@ -144,7 +145,10 @@ class Life(RuleBasedStateMachine):
     async def generate_at_once(
         self, kept: PlainIntegration, caller: Caller, times: int
     ) -> list[GeneratedToken | BaseException]:
-        calls = (self.handlers.generate_token(caller, kept.integration_id) for _ in range(times))
+        calls = (
+            self.use_cases.integrations.generate_token(caller, kept.integration_id)
+            for _ in range(times)
+        )
         return await asyncio.gather(*calls, return_exceptions=True)
 
     @precondition(some)
@@ -152,7 +156,9 @@ class Life(RuleBasedStateMachine):
     def revoke(self, index: int, newest: bool) -> None:  # noqa: FBT001 - drawn
         kept, caller = self.picked(index)
         token = kept.active[-1 if newest else 0] if kept.active else TokenId(0)
-        found = self.world.attempt(self.handlers.revoke_token(caller, kept.integration_id, token))
+        found = self.world.attempt(
+            self.use_cases.integrations.revoke_token(caller, kept.integration_id, token)
+        )
         if not kept.active:
             assert found is TokenNotFound
             return
@@ -164,7 +170,9 @@ class Life(RuleBasedStateMachine):
     def rotate(self, index: int, finished: bool) -> None:  # noqa: FBT001 - drawn
         """A second token, a time in which both can write, then the end of the older one."""
         kept, caller = self.picked(index)
-        found = self.world.attempt(self.handlers.generate_token(caller, kept.integration_id))
+        found = self.world.attempt(
+            self.use_cases.integrations.generate_token(caller, kept.integration_id)
+        )
         if isinstance(found, type):
             assert found is (IntegrationNotFound if kept.state == "deleted" else TokenLimitReached)
             return
@@ -172,7 +180,9 @@ class Life(RuleBasedStateMachine):
         kept.active.append(found.token_id)
         self.everything_agrees()
         for token in older if finished else ():
-            self.world.do(self.handlers.revoke_token(caller, kept.integration_id, token))
+            self.world.do(
+                self.use_cases.integrations.revoke_token(caller, kept.integration_id, token)
+            )
             kept.active.remove(token)
             kept.retired.append(token)
 
@@ -200,7 +210,7 @@ class Life(RuleBasedStateMachine):
 
     def change(self, kept: PlainIntegration, caller: Caller, command: Any) -> bool:
         found = self.world.attempt(
-            self.handlers.change_integration(caller, kept.integration_id, [command])
+            self.use_cases.integrations.change(caller, kept.integration_id, [command])
         )
         assert found is (IntegrationNotFound if kept.state == "deleted" else None)
         return kept.state != "deleted"
@@ -209,7 +219,7 @@ class Life(RuleBasedStateMachine):
     @rule(index=which)
     def delete(self, index: int) -> None:
         kept, caller = self.picked(index)
-        self.world.do(self.handlers.delete_integration(caller, kept.integration_id))
+        self.world.do(self.use_cases.integrations.delete(caller, kept.integration_id))
         kept.state = "deleted"
 
     @precondition(some)
@@ -220,29 +230,29 @@ class Life(RuleBasedStateMachine):
         caller = system_caller(others[0])
         token = kept.active[0] if kept.active else TokenId(0)
         for call in (
-            self.handlers.generate_token(caller, kept.integration_id),
-            self.handlers.revoke_token(caller, kept.integration_id, token),
-            self.handlers.delete_integration(caller, kept.integration_id),
+            self.use_cases.integrations.generate_token(caller, kept.integration_id),
+            self.use_cases.integrations.revoke_token(caller, kept.integration_id, token),
+            self.use_cases.integrations.delete(caller, kept.integration_id),
         ):
             assert self.world.attempt(call) is IntegrationNotFound
 
     @rule(account=which, role=roles)
     def generate_connect_token(self, account: int, role: Role) -> None:
         caller = self.caller(account)
-        found = self.world.do(self.handlers.generate_connect_token(caller, role))
+        found = self.world.do(self.use_cases.connect_tokens.generate(caller, role))
         self.model.connect_tokens.append((caller.account_id, found.connect_token_id))
 
     @precondition(lambda self: bool(self.model.connect_tokens))
     @rule(index=which)
     def revoke_connect_token(self, index: int) -> None:
         pair = self.model.connect_tokens[index % len(self.model.connect_tokens)]
-        self.world.do(self.handlers.revoke_connect_token(system_caller(pair[0]), pair[1]))
+        self.world.do(self.use_cases.connect_tokens.revoke(system_caller(pair[0]), pair[1]))
         self.model.connect_tokens.remove(pair)
 
     @rule(account=which, role=roles)
     def invite(self, account: int, role: Role) -> None:
         caller = self.caller(account)
-        link = self.world.do(self.handlers.members.invite(caller, None, role))
+        link = self.world.do(self.use_cases.members.invite(caller, None, role))
         self.model.members.append(PlainMember(link.member_id, caller.account_id, role))
 
     @precondition(lambda self: bool(self.model.members))
@@ -250,7 +260,7 @@ class Life(RuleBasedStateMachine):
     def give_a_member_another_role(self, index: int, role: Role) -> None:
         kept, caller = self.picked_member(index)
         last = self.model.is_last_owner(kept) and role != "owner"
-        change = self.handlers.members.change_role(caller, kept.member_id, role)
+        change = self.use_cases.members.change_role(caller, kept.member_id, role)
         assert self.world.attempt(change) is (LastOwner if last else None)
         kept.role = kept.role if last else role
 
@@ -259,7 +269,7 @@ class Life(RuleBasedStateMachine):
     def remove_a_member(self, index: int) -> None:
         kept, caller = self.picked_member(index)
         last = self.model.is_last_owner(kept)
-        removal = self.handlers.members.remove(caller, kept.member_id)
+        removal = self.use_cases.members.remove(caller, kept.member_id)
         assert self.world.attempt(removal) is (LastOwner if last else None)
         if not last:
             self.model.members.remove(kept)
@@ -269,7 +279,7 @@ class Life(RuleBasedStateMachine):
     def make_a_further_link(self, index: int) -> None:
         """A fact that changes no table: `number` is of the last one that touched the row."""
         kept, caller = self.picked_member(index)
-        link = self.world.do(self.handlers.members.renew_link(caller, kept.member_id))
+        link = self.world.do(self.use_cases.members.renew_link(caller, kept.member_id))
         assert link.member_id == kept.member_id
 
     def picked_member(self, index: int) -> tuple[PlainMember, Caller]:
@@ -388,8 +398,8 @@ async def test_tables_fold_and_model_agree_after_every_step(
     async with pool(
         role_url("pushgate_tokens"), application_name="test replay", connections_max=4
     ) as connections:
-        handlers = Handlers(connections, SystemClock())
-        Life.world = World(asyncio.get_running_loop(), handlers, writer, second_writer, database)
+        use_cases = UseCases(connections, SystemClock())
+        Life.world = World(asyncio.get_running_loop(), use_cases, writer, second_writer, database)
         lives = settings(
             max_examples=rounds(small=12, full=300), stateful_step_count=rounds(small=20, full=50)
         )

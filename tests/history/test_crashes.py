@@ -21,7 +21,7 @@ from services.launcher.embedded_postgres.server import Server, running_server
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
 from services.runtime.migrations import OWNER, ROLES, create_roles, migrate
-from services.tokens.use_cases.projections import REPLAYED
+from services.tokens.use_cases.drift_monitor import REPLAYED
 from tests.database.fixtures import ROLE_PASSWORD, as_role, with_database
 from tests.eventually import eventually
 from tests.history.appending import connect_token_generated, small_history

@@ -17,8 +17,9 @@ from services.journal.partitions import make_partitions
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import connect, pool
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller, system_caller
+from services.tokens.domain.permissions import Caller, system_caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl, as_role, fresh_database
 from tests.ingest.gate import ImportClient, Served, served
 from tests.ingest.journal import Journal
@@ -59,22 +60,22 @@ async def owner(shared_url: RoleUrl) -> AsyncGenerator[Connection[Record]]:
 
 
 @pytest.fixture(scope="session")
-async def handlers(shared_url: RoleUrl) -> AsyncGenerator[Handlers]:
+async def use_cases(shared_url: RoleUrl) -> AsyncGenerator[UseCases]:
     async with pool(
         shared_url("pushgate_tokens"), application_name="test tokens", connections_max=4
     ) as connections:
-        yield Handlers(connections, SystemClock())
+        yield UseCases(connections, SystemClock())
 
 
 @pytest.fixture(scope="session")
-async def caller(handlers: Handlers) -> Caller:
-    account = await handlers.open_account("Acme")
+async def caller(use_cases: UseCases) -> Caller:
+    account = await use_cases.accounts.open("Acme")
     return system_caller(account.account_id)
 
 
 @pytest.fixture
-async def integration(handlers: Handlers, caller: Caller) -> CreatedIntegration:
-    return await handlers.create_integration(caller, f"Source {next(_numbers)}", with_token=True)
+async def integration(use_cases: UseCases, caller: Caller) -> CreatedIntegration:
+    return await use_cases.integrations.create(caller, f"Source {next(_numbers)}", with_token=True)
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ import pytest
 from asyncpg import Connection, Record
 
 from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.eventually import eventually
 from tests.ingest.gate import NOT_ACTIVE, NOT_AUTHORIZED, OK, ImportClient
 from tests.ingest.journal import Journal
@@ -111,7 +112,7 @@ async def seen(history: History, brief: tuple[int, bytes], *, more: int) -> None
 @pytest.mark.timeout(3600)
 async def test_no_push_is_let_in_after_its_token_was_revoked(
     gate: ImportClient,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
     owner: Connection[Record],
@@ -120,11 +121,15 @@ async def test_no_push_is_let_in_after_its_token_was_revoked(
     taken = 0
     async with pushing(gate, gate.token) as bystander:
         for _ in range(ROUNDS):
-            generated = await handlers.generate_token(caller, integration.integration_id)
+            generated = await use_cases.integrations.generate_token(
+                caller, integration.integration_id
+            )
             async with pushing(gate, generated.access_token) as history:
                 await seen(history, OK, more=TAKEN_BEFORE)
                 revoking = perf_counter()
-                await handlers.revoke_token(caller, integration.integration_id, generated.token_id)
+                await use_cases.integrations.revoke_token(
+                    caller, integration.integration_id, generated.token_id
+                )
                 revoked = perf_counter()
                 await seen(history, NOT_AUTHORIZED, more=REFUSED_AFTER)
             taken += history.count(OK)
@@ -142,14 +147,14 @@ async def test_no_push_is_let_in_after_its_token_was_revoked(
 @pytest.mark.timeout(3600)
 async def test_no_push_is_let_in_while_its_integration_is_paused(
     gate: ImportClient,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
     owner: Connection[Record],
     journal: Journal,
 ) -> None:
     pause = PauseIntegration(paused_at="2026-11-23T12:00:00Z")
-    change = handlers.change_integration
+    change = use_cases.integrations.change
     async with pushing(gate, gate.token) as history:
         resumed = 0.0
         for _ in range(ROUNDS):

@@ -22,8 +22,9 @@ from services.ingest.token_cache.cache import TokenCache
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.runtime.lifecycle import Lifecycle, background
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient
 from tests.ingest.journal import Journal
@@ -171,10 +172,10 @@ async def stuck(
 async def test_an_integration_that_is_stuck_holds_up_others_for_seconds_only(
     committer: GroupCommitter,
     stuck: CreatedIntegration,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
 ) -> None:
-    other = await handlers.create_integration(caller, "The other one", with_token=True)
+    other = await use_cases.integrations.create(caller, "The other one", with_token=True)
     waiting = [candidate(text_of(each)) for each in (stuck, other, stuck, other, stuck)]
     async with asyncio.timeout(8):
         outcomes = await settle(committer, waiting)
@@ -184,10 +185,10 @@ async def test_an_integration_that_is_stuck_holds_up_others_for_seconds_only(
 
 
 async def test_pushes_of_many_integrations_meet_in_one_group(
-    committer: GroupCommitter, handlers: Handlers, caller: Caller, owner: Connection[Record]
+    committer: GroupCommitter, use_cases: UseCases, caller: Caller, owner: Connection[Record]
 ) -> None:
     names = [f"Many {n}" for n in range(5)]
-    made = [await handlers.create_integration(caller, name, with_token=True) for name in names]
+    made = [await use_cases.integrations.create(caller, name, with_token=True) for name in names]
     outcomes = await settle(committer, [candidate(text_of(each)) for each in reversed(made)])
     rows = await owner.fetch(
         "SELECT DISTINCT xmin::text FROM journal.receipts WHERE integration_id = ANY ($1)",

@@ -13,7 +13,7 @@ import structlog
 from protocol.token_text import token_text
 from services.journal.bodies import decompress
 from services.runtime.logs import LogEvent
-from services.tokens.use_cases.handlers import CreatedIntegration
+from services.tokens.use_cases.integrations import CreatedIntegration
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient, say
 from tests.ingest.journal import Journal

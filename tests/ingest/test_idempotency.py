@@ -21,8 +21,9 @@ from services.ingest.reporting.usage_stats import UsageStats
 from services.ingest.token_cache.cache import TokenCache
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.ingest.cable import Cable
@@ -64,14 +65,16 @@ async def test_a_batch_without_keys_is_taken_once(
 async def test_a_repeat_after_a_rotation_is_one_too(
     gate: ImportClient,
     journal: Journal,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
     assert integration.token is not None
     await gate.send(BATCH, body_of())
-    second = await handlers.generate_token(caller, integration.integration_id)
-    await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+    second = await use_cases.integrations.generate_token(caller, integration.integration_id)
+    await use_cases.integrations.revoke_token(
+        caller, integration.integration_id, integration.token.token_id
+    )
 
     assert (await gate.send(BATCH, body_of(), token=second.access_token)).brief == OK
     assert await journal.count() == 1
@@ -101,9 +104,9 @@ async def test_of_many_at_once_one_is_taken(gate: ImportClient, journal: Journal
 
 
 async def test_two_integrations_may_send_the_same(
-    gate: ImportClient, journal: Journal, handlers: Handlers, caller: Caller
+    gate: ImportClient, journal: Journal, use_cases: UseCases, caller: Caller
 ) -> None:
-    other = await handlers.create_integration(caller, "Sends the same", with_token=True)
+    other = await use_cases.integrations.create(caller, "Sends the same", with_token=True)
     assert other.token is not None
     await gate.send(BATCH, body_of())
     await gate.send(BATCH, body_of(), token=other.token.access_token)

@@ -12,8 +12,9 @@ from aiohttp import web
 from protocol.token_text import token_text
 from services.runtime.http import HEALTH
 from services.tokens.domain.commands import PauseIntegration
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.ingest.cable import Cable
@@ -135,13 +136,15 @@ async def test_it_is_found_although_its_token_was_revoked_since(
     cable: Cable,
     journal: Journal,
     *,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
     pushing = await push_whose_answer_is_lost(gate, cable, journal)
     assert integration.token is not None
-    await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+    await use_cases.integrations.revoke_token(
+        caller, integration.integration_id, integration.token.token_id
+    )
     cable.mend()
 
     assert (await pushing).brief == OK
@@ -194,11 +197,11 @@ async def test_va_04_validate_judges_a_request_on_its_own_merits(
 async def test_validate_goes_by_the_mirror(
     gate: ImportClient,
     cable: Cable,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
-    await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+    await use_cases.integrations.change(caller, integration.integration_id, [PAUSE])
 
     async def paused() -> bool:
         return (await gate.push(gate.record())).brief == NOT_ACTIVE

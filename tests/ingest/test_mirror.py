@@ -18,8 +18,9 @@ from services.ingest.token_cache.mirror import TokenMirror
 from services.runtime.database import connect, pool
 from services.runtime.lifecycle import Lifecycle, background
 from services.tokens.domain.commands import PauseIntegration
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.ingest.cable import Cable
@@ -75,20 +76,20 @@ def hash_of(integration: CreatedIntegration) -> bytes:
 
 
 async def test_each_change_is_heard(
-    beliefs: TokenCache, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    beliefs: TokenCache, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
     """The integration is younger than the mirror's first reading."""
     number, hashed = integration.integration_id, hash_of(integration)
     assert integration.token is not None
     await eventually(becomes(beliefs, hashed, "active"))
-    await handlers.change_integration(caller, number, [PAUSE])
+    await use_cases.integrations.change(caller, number, [PAUSE])
     await eventually(becomes(beliefs, hashed, "paused"))
-    await handlers.revoke_token(caller, number, integration.token.token_id)
+    await use_cases.integrations.revoke_token(caller, number, integration.token.token_id)
     await eventually(becomes(beliefs, hashed, None))
 
 
 async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_back(
-    shared_url: RoleUrl, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    shared_url: RoleUrl, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
     beliefs, hashed = TokenCache(), hash_of(integration)
     async with (
@@ -101,7 +102,7 @@ async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_bac
             return not mirror.in_sync.is_set()
 
         await eventually(lost)
-        await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+        await use_cases.integrations.change(caller, integration.integration_id, [PAUSE])
         assert await state_of(beliefs, hashed)() == "active"
         cable.mend()
 
@@ -111,13 +112,13 @@ async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_bac
 async def test_a_notification_that_names_no_integration_is_no_harm(
     beliefs: TokenCache,
     owner: Connection[Record],
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
     for text in ("", "x", "-1", "99999999999999999999", "½"):
         await owner.execute("SELECT pg_notify('tokens', $1)", text)
-    await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+    await use_cases.integrations.change(caller, integration.integration_id, [PAUSE])
 
     await eventually(becomes(beliefs, hash_of(integration), "paused"))
 
@@ -161,11 +162,11 @@ async def test_that_a_token_is_unknown_is_asked_once(
 
 
 async def test_a_revoked_token_still_says_whose_it_was(
-    lookup: TokenLookup, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    lookup: TokenLookup, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
     assert integration.token is not None
     number, token_id = integration.integration_id, integration.token.token_id
-    await handlers.revoke_token(caller, number, token_id)
+    await use_cases.integrations.revoke_token(caller, number, token_id)
 
     async def revoked() -> bool:
         # Until the notification has been heard nothing is remembered of what it may change.
@@ -177,13 +178,13 @@ async def test_a_revoked_token_still_says_whose_it_was(
 
 
 async def test_a_token_generated_while_nobody_listens_works_at_once(
-    shared_url: RoleUrl, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    shared_url: RoleUrl, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
     async with pool(
         shared_url("pushgate_ingest"), application_name="test", connections_max=1
     ) as connections:
         lookup = TokenLookup(connections, TokenCache())
-        second = await handlers.generate_token(caller, integration.integration_id)
+        second = await use_cases.integrations.generate_token(caller, integration.integration_id)
 
         found = await lookup.find(token_hash(second.access_token))
 

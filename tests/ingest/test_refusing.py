@@ -11,8 +11,9 @@ from prometheus_client import REGISTRY
 
 from protocol.token_text import token_text
 from services.tokens.domain.commands import PauseIntegration
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import NOT_ACTIVE, NOT_AUTHORIZED, UNAVAILABLE, ImportClient
 from tests.ingest.journal import Journal
@@ -59,12 +60,14 @@ async def test_a_token_that_nobody_knows(gate: ImportClient, path: str) -> None:
 async def test_a_revoked_token(
     gate: ImportClient,
     path: str,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
     assert integration.token is not None
-    await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+    await use_cases.integrations.revoke_token(
+        caller, integration.integration_id, integration.token.token_id
+    )
 
     assert (await gate.send(path, good_body(gate, path))).brief == NOT_AUTHORIZED
 
@@ -104,12 +107,12 @@ async def test_a_token_in_the_address_is_refused_even_if_the_header_is_right(
 async def test_a_paused_integration(
     gate: ImportClient,
     path: str,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
     pause = PauseIntegration(paused_at="2026-11-23T12:00:00Z")
-    await handlers.change_integration(caller, integration.integration_id, [pause])
+    await use_cases.integrations.change(caller, integration.integration_id, [pause])
 
     assert (await gate.send(path, good_body(gate, path))).brief == NOT_ACTIVE
 
@@ -118,11 +121,11 @@ async def test_a_paused_integration(
 async def test_a_deleted_integration(
     gate: ImportClient,
     path: str,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
-    await handlers.delete_integration(caller, integration.integration_id)
+    await use_cases.integrations.delete(caller, integration.integration_id)
 
     assert (await gate.send(path, good_body(gate, path))).brief == NOT_ACTIVE
 
@@ -205,9 +208,9 @@ async def test_a_bad_token_is_named_before_a_bad_body(gate: ImportClient) -> Non
 
 
 async def test_a_body_that_cannot_be_parsed_is_named_before_a_pause(
-    gate: ImportClient, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    gate: ImportClient, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
-    await handlers.change_integration(
+    await use_cases.integrations.change(
         caller, integration.integration_id, [PauseIntegration(paused_at="2026-11-23T12:00:00Z")]
     )
 
@@ -215,9 +218,9 @@ async def test_a_body_that_cannot_be_parsed_is_named_before_a_pause(
 
 
 async def test_a_pause_is_named_before_a_bad_record(
-    gate: ImportClient, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    gate: ImportClient, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
-    await handlers.change_integration(
+    await use_cases.integrations.change(
         caller, integration.integration_id, [PauseIntegration(paused_at="2026-11-23T12:00:00Z")]
     )
 

@@ -11,7 +11,7 @@ from asyncpg import Connection, Record
 
 from events import log
 from services.journal.bodies import decompress
-from services.tokens.use_cases.handlers import CreatedIntegration
+from services.tokens.use_cases.integrations import CreatedIntegration
 from tests.ingest.gate import OK, VALID, ImportClient
 from tests.ingest.journal import Journal
 

@@ -13,8 +13,9 @@ from services.ingest.token_cache.cache import (
     TokenCache,
 )
 from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.ingest.gate import NOT_ACTIVE, NOT_AUTHORIZED, OK, ImportClient
 from tests.ingest.journal import Journal
 
@@ -23,25 +24,27 @@ LARGE = {"id": 1, "text": "x" * 100_000}
 
 
 async def test_a_token_works_as_soon_as_it_was_generated(
-    gate: ImportClient, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    gate: ImportClient, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
-    second = await handlers.generate_token(caller, integration.integration_id)
+    second = await use_cases.integrations.generate_token(caller, integration.integration_id)
 
     assert (await gate.push(gate.record(), token=second.access_token)).brief == OK
 
 
 async def test_every_change_is_believed_at_once(
     gate: ImportClient,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
     journal: Journal,
 ) -> None:
     for data in ({"id": 1}, LARGE):
         assert (await gate.push(gate.record(data=data))).brief == OK
-        await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+        await use_cases.integrations.change(caller, integration.integration_id, [PAUSE])
         assert (await gate.push(gate.record(data=data))).brief == NOT_ACTIVE
-        await handlers.change_integration(caller, integration.integration_id, [ResumeIntegration()])
+        await use_cases.integrations.change(
+            caller, integration.integration_id, [ResumeIntegration()]
+        )
         assert (await gate.push(gate.record(data=data))).brief == OK
 
     assert await journal.count() == 4
@@ -49,14 +52,16 @@ async def test_every_change_is_believed_at_once(
 
 async def test_a_revoked_token_that_was_believed_in_is_refused(
     gate: ImportClient,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
     journal: Journal,
 ) -> None:
     assert integration.token is not None
     await gate.push(gate.record())
-    await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+    await use_cases.integrations.revoke_token(
+        caller, integration.integration_id, integration.token.token_id
+    )
     answers = await asyncio.gather(
         gate.push(gate.record()), gate.push(gate.record(data=LARGE)), gate.push()
     )
@@ -66,13 +71,13 @@ async def test_a_revoked_token_that_was_believed_in_is_refused(
 
 
 async def test_one_that_changed_does_not_hold_up_its_neighbours(
-    gate: ImportClient, handlers: Handlers, caller: Caller, integration: CreatedIntegration
+    gate: ImportClient, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
-    other = await handlers.create_integration(caller, "A neighbour", with_token=True)
+    other = await use_cases.integrations.create(caller, "A neighbour", with_token=True)
     assert other.token is not None
     token = other.token.access_token
     await asyncio.gather(gate.push(gate.record()), gate.push(gate.record(), token=token))
-    await handlers.change_integration(caller, integration.integration_id, [PAUSE])
+    await use_cases.integrations.change(caller, integration.integration_id, [PAUSE])
     answers = await asyncio.gather(gate.push(gate.record()), gate.push(gate.record(), token=token))
 
     assert [answer.brief for answer in answers] == [NOT_ACTIVE, OK]

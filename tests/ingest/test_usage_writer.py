@@ -15,8 +15,9 @@ from services.ingest.reporting.usage_stats import UsageStats
 from services.ingest.reporting.usage_writer import UsageWriter
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.ingest.cable import Cable
 from tests.ingest.conftest import Serve
@@ -40,7 +41,7 @@ async def test_the_refused_can_be_told_apart_once_the_program_has_stopped(
     gate: ImportClient,
     owner: Connection[Record],
     *,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
@@ -48,14 +49,14 @@ async def test_the_refused_can_be_told_apart_once_the_program_has_stopped(
     assert integration.token is not None
     number, token_id = integration.integration_id, integration.token.token_id
     before = await refusals_of_nobody(owner)
-    second = await handlers.generate_token(caller, number)
+    second = await use_cases.integrations.generate_token(caller, number)
     body = b"[{}]"
     async with serve(behind_proxy=True) as running:
         gate.url = running.url
         headers = {"X_Forwarded_For": "203.0.113.9, 2001:db8::7"}
         # Known and active: its records are what is wrong.
         await gate.send(PUSH, body, token=second.access_token, **headers)
-        await handlers.revoke_token(caller, number, token_id)
+        await use_cases.integrations.revoke_token(caller, number, token_id)
         for _ in range(3):
             answer = await gate.send(PUSH, body, **headers)
             assert answer.brief == NOT_AUTHORIZED
@@ -109,7 +110,7 @@ async def test_a_push_whose_group_found_its_token_revoked_is_told_as_that(
     gate: ImportClient,
     owner: Connection[Record],
     *,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     integration: CreatedIntegration,
 ) -> None:
@@ -117,7 +118,9 @@ async def test_a_push_whose_group_found_its_token_revoked_is_told_as_that(
     async with serve(behind_proxy=True) as running:
         gate.url = running.url
         assert (await gate.push(gate.record())).brief == OK
-        await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+        await use_cases.integrations.revoke_token(
+            caller, integration.integration_id, integration.token.token_id
+        )
         assert (await gate.push(gate.record())).brief == NOT_AUTHORIZED
 
     rows = await owner.fetch(

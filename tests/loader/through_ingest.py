@@ -13,8 +13,8 @@ from services.ingest.app import IngestSettings
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import pool
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import system_caller
+from services.tokens.domain.permissions import system_caller
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import as_role
 from tests.ingest.gate import ImportClient, served
 
@@ -39,9 +39,9 @@ async def pushed_through_ingest(database_url: str) -> AsyncGenerator[Pushed]:
         served(ingest) as running,
         aiohttp.ClientSession() as session,
     ):
-        handlers = Handlers(connections, SystemClock())
-        account = await handlers.open_account("Acme")
-        created = await handlers.create_integration(
+        use_cases = UseCases(connections, SystemClock())
+        account = await use_cases.accounts.open("Acme")
+        created = await use_cases.integrations.create(
             system_caller(account.account_id), f"Real data {next(_numbers)}", with_token=True
         )
         assert created.token is not None

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from events.types import Fact
-from services.tokens.domain.decider import ACCOUNT, INTEGRATION, Decider
+from services.tokens.domain.accounts import ACCOUNT
+from services.tokens.domain.decider import Decider
+from services.tokens.domain.integrations import INTEGRATION
 from services.tokens.refusals import CommandRefused
 
 

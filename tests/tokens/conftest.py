@@ -1,4 +1,4 @@
-"""The token service over a database of its own, by its handlers and over HTTP."""
+"""The token service over a database of its own, by its use cases and over HTTP."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.runtime.database import pool
 from services.tokens.app import TokensSettings, build_app
-from services.tokens.use_cases.handlers import Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, system_caller
+from services.tokens.domain.permissions import Caller, system_caller
+from services.tokens.use_cases.accounts import OpenedAccount
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl, as_role
 from tests.tokens.connect_client import AnyClient, ConnectClient
 from tests.tokens.person import Person
@@ -55,19 +56,19 @@ def connections(kept_pool: Pool[Record], database_url: str) -> Pool[Record]:
 
 
 @pytest.fixture
-async def handlers(connections: Pool[Record]) -> Handlers:
-    return Handlers(connections, SystemClock())
+async def use_cases(connections: Pool[Record]) -> UseCases:
+    return UseCases(connections, SystemClock())
 
 
 @pytest.fixture
-async def account(handlers: Handlers) -> OpenedAccount:
-    return await handlers.open_account("Acme")
+async def account(use_cases: UseCases) -> OpenedAccount:
+    return await use_cases.accounts.open("Acme")
 
 
 @pytest.fixture
-async def stranger(handlers: Handlers) -> OpenedAccount:
+async def stranger(use_cases: UseCases) -> OpenedAccount:
     """Another account of the same installation."""
-    return await handlers.open_account("Evil Corp")
+    return await use_cases.accounts.open("Evil Corp")
 
 
 @pytest.fixture
@@ -108,14 +109,14 @@ async def browsers(server: AnyClient) -> AsyncGenerator[Callable[[], Person]]:
 
 @pytest.fixture
 async def join(
-    handlers: Handlers, browsers: Callable[[], Person]
+    use_cases: UseCases, browsers: Callable[[], Person]
 ) -> Callable[[Caller, Role], Awaitable[Person]]:
     """Somebody who was invited, came, and is signed in."""
 
     async def joined(caller: Caller, role: Role) -> Person:
         person = browsers()
         email = f"{role}-{caller.account_id}@example.com"
-        link = await handlers.members.invite(caller, email, role)
+        link = await use_cases.members.invite(caller, email, role)
         page = await person.get(link.path)
         seen = await person.send(page, link.path, password=PASSWORD)
         assert seen.status == 200, seen.text

@@ -10,10 +10,11 @@ from asyncpg import Pool, Record
 
 from events.types import Role
 from protocol.token_text import Prefix
+from services.tokens.domain.permissions import Caller
 from services.tokens.limits import BODY_BYTES_MAX
-from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.accounts import OpenedAccount
 from services.tokens.use_cases.new_tokens import new_token
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.use_cases.use_cases import UseCases
 from tests.tokens.connect_client import Answer, ConnectClient
 from tests.tokens.test_sources import assert_refused
 
@@ -64,9 +65,9 @@ async def test_s12_nothing_is_answered_without_a_token(
     ],
 )
 async def test_s12_what_is_no_connect_token_is_refused(
-    value: str, api: ConnectClient, handlers: Handlers, caller: Caller
+    value: str, api: ConnectClient, use_cases: UseCases, caller: Caller
 ) -> None:
-    created = await handlers.create_integration(caller, "Import API", with_token=True)
+    created = await use_cases.integrations.create(caller, "Import API", with_token=True)
     assert created.token is not None
     token = api.connect_token
     header = value.format(
@@ -114,9 +115,9 @@ async def test_a_token_in_the_address_is_refused(prefix: Prefix, api: ConnectCli
 
 
 async def test_a_revoked_connect_token_is_refused_at_once(
-    api: ConnectClient, handlers: Handlers, caller: Caller, account: OpenedAccount
+    api: ConnectClient, use_cases: UseCases, caller: Caller, account: OpenedAccount
 ) -> None:
-    await handlers.revoke_connect_token(caller, account.connect_token_id)
+    await use_cases.connect_tokens.revoke(caller, account.connect_token_id)
 
     answer = await api.get("/v4/sources")
 
@@ -176,18 +177,18 @@ WRITES: list[tuple[str, str, Any]] = [
 
 
 async def as_role(
-    role: Role, api: ConnectClient, handlers: Handlers, caller: Caller
+    role: Role, api: ConnectClient, use_cases: UseCases, caller: Caller
 ) -> ConnectClient:
-    return api.with_token((await handlers.generate_connect_token(caller, role)).access_token)
+    return api.with_token((await use_cases.connect_tokens.generate(caller, role)).access_token)
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
 async def test_an_auditors_token_cannot_be_used_to_write(
-    method: str, path: str, body: Any, api: ConnectClient, handlers: Handlers, caller: Caller
+    method: str, path: str, body: Any, api: ConnectClient, use_cases: UseCases, caller: Caller
 ) -> None:
     source = await api.new_source()
     token = await api.new_token(source)
-    auditor = await as_role("auditor", api, handlers, caller)
+    auditor = await as_role("auditor", api, use_cases, caller)
     before = (await api.get(f"/v4/sources/{source}")).body
 
     answer = await auditor.ask(method, path.format(source=source, token=token), body)
@@ -203,10 +204,10 @@ async def test_an_auditors_token_cannot_be_used_to_write(
     "path", ["/v4/source-types/import_api", "/v4/sources", "/v4/sources/{source}/tokens"]
 )
 async def test_an_auditor_reads(
-    path: str, api: ConnectClient, handlers: Handlers, caller: Caller
+    path: str, api: ConnectClient, use_cases: UseCases, caller: Caller
 ) -> None:
     source = await api.new_source()
-    auditor = await as_role("auditor", api, handlers, caller)
+    auditor = await as_role("auditor", api, use_cases, caller)
 
     answer = await auditor.get(path.format(source=source))
 
@@ -214,9 +215,9 @@ async def test_an_auditor_reads(
 
 
 async def test_a_member_manages_integrations_and_tokens(
-    api: ConnectClient, handlers: Handlers, caller: Caller
+    api: ConnectClient, use_cases: UseCases, caller: Caller
 ) -> None:
-    member = await as_role("member", api, handlers, caller)
+    member = await as_role("member", api, use_cases, caller)
 
     source = await member.new_source()
     token = await member.new_token(source)

@@ -18,32 +18,34 @@ from services.runtime.config import Secret
 from services.runtime.database import pool
 from services.runtime.http import HEALTH
 from services.tokens.app import TokensSettings, build_app
+from services.tokens.domain.permissions import Caller
 from services.tokens.limits import RetryPolicy
 from services.tokens.middleware import request_middleware
 from services.tokens.refusals import DatabaseUnavailable
-from services.tokens.use_cases.handlers import CreatedIntegration, Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.use_cases.accounts import OpenedAccount
+from services.tokens.use_cases.integrations import CreatedIntegration
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.tokens.connect_client import ConnectClient
 from tests.tokens.cutting_proxy import CuttingProxy, Moment, cutting_proxy
 
-Through = tuple[CuttingProxy, Handlers]
+Through = tuple[CuttingProxy, UseCases]
 
 
 @pytest.fixture
 async def through(role_url: RoleUrl) -> AsyncGenerator[Through]:
-    """Handlers whose connections can be cut."""
+    """UseCases whose connections can be cut."""
     async with (
         cutting_proxy(role_url("pushgate_tokens")) as (proxy, url),
         pool(url, application_name="test cut", connections_max=2) as connections,
     ):
-        yield proxy, Handlers(connections, SystemClock())
+        yield proxy, UseCases(connections, SystemClock())
 
 
 @pytest.fixture
-async def integration(handlers: Handlers, caller: Caller) -> CreatedIntegration:
-    return await handlers.create_integration(caller, "Import API", with_token=True)
+async def integration(use_cases: UseCases, caller: Caller) -> CreatedIntegration:
+    return await use_cases.integrations.create(caller, "Import API", with_token=True)
 
 
 async def facts_of(
@@ -62,15 +64,15 @@ async def test_a_token_is_generated_once_though_the_connection_broke(
     integration: CreatedIntegration,
     connections: Pool[Record],
 ) -> None:
-    proxy, handlers = through
+    proxy, use_cases = through
     proxy.cuts.append(moment)
 
-    token = await handlers.generate_token(caller, integration.integration_id)
+    token = await use_cases.integrations.generate_token(caller, integration.integration_id)
 
     assert proxy.done == [moment]
     facts = await facts_of(integration, TokenGenerated, connections)
     assert len(facts) == 2
-    active = await handlers.read_model.active_tokens(caller, integration.integration_id)
+    active = await use_cases.read_model.active_tokens(caller, integration.integration_id)
     assert active[0].token_id == token.token_id
     assert active[0].last_four == token.access_token[-4:]
 
@@ -84,24 +86,26 @@ async def test_a_revocation_whose_answer_was_lost_is_no_refusal(
     connections: Pool[Record],
 ) -> None:
     """Deciding again would find the token revoked already, by ourselves."""
-    proxy, handlers = through
+    proxy, use_cases = through
     proxy.cuts.append(moment)
     assert integration.token is not None
 
-    await handlers.revoke_token(caller, integration.integration_id, integration.token.token_id)
+    await use_cases.integrations.revoke_token(
+        caller, integration.integration_id, integration.token.token_id
+    )
 
     assert proxy.done == [moment]
     assert len(await facts_of(integration, TokenRevoked, connections)) == 1
 
 
 async def test_an_account_is_opened_once_though_the_connection_broke(through: Through) -> None:
-    proxy, handlers = through
+    proxy, use_cases = through
     proxy.cuts.append("after commit")
 
-    opened = await handlers.open_account("Acme")
+    opened = await use_cases.accounts.open("Acme")
 
-    assert [entry.name for entry in await handlers.read_model.accounts()] == ["Acme"]
-    assert await handlers.read_model.authenticate(opened.access_token) is not None
+    assert [entry.name for entry in await use_cases.read_model.accounts()] == ["Acme"]
+    assert await use_cases.read_model.authenticate(opened.access_token) is not None
 
 
 async def test_a_connection_that_breaks_each_time_is_given_up(
@@ -111,11 +115,11 @@ async def test_a_connection_that_breaks_each_time_is_given_up(
         cutting_proxy(role_url("pushgate_tokens")) as (proxy, url),
         pool(url, application_name="test cut", connections_max=2) as connections,
     ):
-        handlers = Handlers(connections, SystemClock(), retry_policy=RetryPolicy(attempts_max=3))
+        use_cases = UseCases(connections, SystemClock(), retry_policy=RetryPolicy(attempts_max=3))
         proxy.cuts.extend(["before commit"] * 3)
 
         with pytest.raises(DatabaseUnavailable):
-            await handlers.generate_token(caller, integration.integration_id)
+            await use_cases.integrations.generate_token(caller, integration.integration_id)
 
 
 async def test_without_its_database_the_service_says_come_again(

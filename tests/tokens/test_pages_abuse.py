@@ -14,11 +14,12 @@ import pytest
 from asyncpg import Connection, Record
 from structlog.testing import capture_logs
 
+from services.tokens.domain.permissions import Caller, system_caller
 from services.tokens.refusals import MemberNotFound
 from services.tokens.sign_in.sessions import form_key as key_of_forms
-from services.tokens.use_cases.handlers import Handlers, OpenedAccount
+from services.tokens.use_cases.accounts import OpenedAccount
 from services.tokens.use_cases.new_tokens import new_token
-from services.tokens.use_cases.permissions import Caller, system_caller
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web.views.sign_in import local_path
 from tests.tokens.conftest import PASSWORD, Join
 from tests.tokens.connect_client import AnyClient
@@ -63,9 +64,9 @@ class Place:
 
 
 @pytest.fixture
-async def place(handlers: Handlers, caller: Caller) -> Place:
-    made = await handlers.create_integration(caller, "Web Shop", with_token=True)
-    link = await handlers.members.invite(caller, "victim@example.com", "owner")
+async def place(use_cases: UseCases, caller: Caller) -> Place:
+    made = await use_cases.integrations.create(caller, "Web Shop", with_token=True)
+    link = await use_cases.members.invite(caller, "victim@example.com", "owner")
     assert made.token is not None
     return Place(
         integration_id=made.integration_id,
@@ -135,13 +136,13 @@ async def test_another_accounts_integration_token_or_member_cannot_be_changed_by
 async def test_another_accounts_token_cannot_be_revoked_through_ones_own_integration(
     place: Place,
     stranger: OpenedAccount,
-    handlers: Handlers,
+    use_cases: UseCases,
     join: Join,
     database: Connection[Record],
 ) -> None:
     whose = system_caller(stranger.account_id)
     person = await join(whose, "owner")
-    own = await handlers.create_integration(whose, "Own")
+    own = await use_cases.integrations.create(whose, "Own")
     key, before = await form_key(person), await state_of(database)
 
     seen = await person.ask(
@@ -304,12 +305,14 @@ async def test_signing_in_does_not_lead_to_another_site(
 
 
 async def test_no_text_field_can_be_used_to_store_a_script(
-    server: AnyClient, handlers: Handlers, place: Place, owner: Person, caller: Caller
+    server: AnyClient, use_cases: UseCases, place: Place, owner: Person, caller: Caller
 ) -> None:
     """Each text that somebody may choose, and then every page."""
-    made = await handlers.create_integration(caller, f"shop {SCRIPT}", with_token=True)
+    made = await use_cases.integrations.create(caller, f"shop {SCRIPT}", with_token=True)
     assert made.token is not None
-    await handlers.label_token(caller, made.integration_id, made.token.token_id, SCRIPT)
+    await use_cases.integrations.label_token(
+        caller, made.integration_id, made.token.token_id, SCRIPT
+    )
     evil = Place(
         integration_id=made.integration_id,
         token_id=made.token.token_id,
@@ -384,10 +387,10 @@ async def test_a_body_that_is_no_text_is_refused(owner: Person) -> None:
 
 
 async def test_the_name_of_an_account_cannot_be_used_to_store_a_script(
-    handlers: Handlers, browsers: Browsers
+    use_cases: UseCases, browsers: Browsers
 ) -> None:
-    evil = await handlers.open_account(SCRIPT)
-    link = await handlers.members.invite(system_caller(evil.account_id), None, "owner")
+    evil = await use_cases.accounts.open(SCRIPT)
+    link = await use_cases.members.invite(system_caller(evil.account_id), None, "owner")
 
     seen = await browsers().get(link.path)
 
@@ -396,9 +399,9 @@ async def test_the_name_of_an_account_cannot_be_used_to_store_a_script(
 
 
 async def test_a_one_time_link_cannot_be_replayed(
-    handlers: Handlers, caller: Caller, browsers: Browsers
+    use_cases: UseCases, caller: Caller, browsers: Browsers
 ) -> None:
-    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     first, second = browsers(), browsers()
     opened_before = await second.get(link.path)
     await first.send(await first.get(link.path), link.path, password=PASSWORD)
@@ -412,36 +415,36 @@ async def test_a_one_time_link_cannot_be_replayed(
 
 
 async def test_an_older_link_is_no_good_once_there_is_a_newer_one(
-    handlers: Handlers, caller: Caller, browsers: Browsers
+    use_cases: UseCases, caller: Caller, browsers: Browsers
 ) -> None:
-    first = await handlers.members.invite(caller, "ada@example.com", "owner")
-    second = await handlers.members.renew_link(caller, first.member_id)
+    first = await use_cases.members.invite(caller, "ada@example.com", "owner")
+    second = await use_cases.members.renew_link(caller, first.member_id)
 
     assert (await browsers().get(first.path)).status == 404
     assert (await browsers().get(second.path)).status == 200
 
 
 async def test_a_link_for_another_accounts_member_is_neither_made_nor_told(
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     stranger: OpenedAccount,
     browsers: Browsers,
     database: Connection[Record],
 ) -> None:
-    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     before = await state_of(database)
 
     with pytest.raises(MemberNotFound):
-        await handlers.members.renew_link(system_caller(stranger.account_id), link.member_id)
+        await use_cases.members.renew_link(system_caller(stranger.account_id), link.member_id)
 
     assert await state_of(database) == before
     assert (await browsers().get(link.path)).status == 200
 
 
 async def test_a_password_that_is_chosen_by_a_link_is_a_line_of_the_log(
-    handlers: Handlers, caller: Caller, browsers: Browsers
+    use_cases: UseCases, caller: Caller, browsers: Browsers
 ) -> None:
-    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     person = browsers()
     page = await person.get(link.path)
     with capture_logs() as lines:
@@ -453,18 +456,18 @@ async def test_a_password_that_is_chosen_by_a_link_is_a_line_of_the_log(
 
 
 async def test_the_link_of_somebody_who_was_removed_is_no_good(
-    handlers: Handlers, caller: Caller, browsers: Browsers
+    use_cases: UseCases, caller: Caller, browsers: Browsers
 ) -> None:
-    link = await handlers.members.invite(caller, "ada@example.com", "member")
-    await handlers.members.remove(caller, link.member_id)
+    link = await use_cases.members.invite(caller, "ada@example.com", "member")
+    await use_cases.members.remove(caller, link.member_id)
 
     assert (await browsers().get(link.path)).status == 404
 
 
 async def test_a_line_of_the_log_does_not_hold_a_links_secret_or_a_password(
-    handlers: Handlers, caller: Caller, browsers: Browsers, capfd: pytest.CaptureFixture[str]
+    use_cases: UseCases, caller: Caller, browsers: Browsers, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     person = browsers()
     await person.send(await person.get(link.path), link.path, password=PASSWORD)
     await browsers().sign_in("ada@example.com", PASSWORD)

@@ -10,8 +10,8 @@ import pytest
 from asyncpg import Connection, Record
 from structlog.testing import capture_logs
 
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web.data import activity
 from tests.tokens.person import Person
 
@@ -31,9 +31,9 @@ def told(lines: list[Any]) -> list[tuple[str, str, int | str, int]]:
 
 
 async def test_every_reading_of_the_history_is_recorded(
-    auditor: Person, handlers: Handlers, caller: Caller, lines: list[Any]
+    auditor: Person, use_cases: UseCases, caller: Caller, lines: list[Any]
 ) -> None:
-    made = await handlers.create_integration(caller, "Shop", with_token=True)
+    made = await use_cases.integrations.create(caller, "Shop", with_token=True)
     page = await auditor.get("/audit?type=IntegrationCreated")
     exported = await auditor.get("/audit/export?type=TokenGenerated")
     await auditor.get("/audit/as-of?moment=2999-01-01T00:00:00")

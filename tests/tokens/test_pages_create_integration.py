@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from protocol.token_text import PUBLISHED_PATTERN
 from services.tokens.domain.schema_name import derive_schema_name, is_usable
 from services.tokens.limits import SCHEMA_NAME_CHARACTERS_MAX
-from services.tokens.use_cases.handlers import OpenedAccount
+from services.tokens.use_cases.accounts import OpenedAccount
 from tests.tokens.person import Person, Seen
 
 ADD = "/integrations/add/import-api"

@@ -8,8 +8,9 @@ from asyncpg import Connection, Pool, Record
 
 from events.ids import new_batch_id
 from services.runtime.clock import SystemClock
-from services.tokens.use_cases.handlers import Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.accounts import OpenedAccount
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web.data import daily_totals
 from services.tokens.web.data.daily_totals import DailyTotals, PushTotals
 from tests.eventually import eventually
@@ -42,9 +43,9 @@ async def test_an_empty_list_teaches_the_first_push(owner: Person, auditor: Pers
 
 
 async def test_an_integration_is_listed_with_how_it_does(
-    owner: Person, handlers: Handlers, caller: Caller, database: Connection[Record]
+    owner: Person, use_cases: UseCases, caller: Caller, database: Connection[Record]
 ) -> None:
-    made = await handlers.create_integration(caller, "Web Shop", with_token=True)
+    made = await use_cases.integrations.create(caller, "Web Shop", with_token=True)
     assert made.token is not None
     now = SystemClock().now()
     # Signing in may have looked at the list, and what is older than that is not read again.
@@ -66,10 +67,10 @@ async def test_an_integration_is_listed_with_how_it_does(
 
 
 async def test_one_of_many_is_found_by_name_or_schema(
-    owner: Person, handlers: Handlers, caller: Caller
+    owner: Person, use_cases: UseCases, caller: Caller
 ) -> None:
     for n in range(9):
-        await handlers.create_integration(caller, f"Shop No {n}")
+        await use_cases.integrations.create(caller, f"Shop No {n}")
 
     by_name = await owner.get("/integrations?q=NO+7")
     by_schema = await owner.get("/integrations?q=shop_no_3")
@@ -81,11 +82,11 @@ async def test_one_of_many_is_found_by_name_or_schema(
 
 
 async def test_deleted_ones_are_shown_on_asking(
-    owner: Person, handlers: Handlers, caller: Caller
+    owner: Person, use_cases: UseCases, caller: Caller
 ) -> None:
-    made = await handlers.create_integration(caller, "Old Shop")
-    await handlers.create_integration(caller, "New Shop")
-    await handlers.delete_integration(caller, made.integration_id)
+    made = await use_cases.integrations.create(caller, "Old Shop")
+    await use_cases.integrations.create(caller, "New Shop")
+    await use_cases.integrations.delete(caller, made.integration_id)
 
     seen, all_of_them = (
         await owner.get("/integrations"),
@@ -98,9 +99,9 @@ async def test_deleted_ones_are_shown_on_asking(
 
 
 async def test_another_accounts_integrations_are_not_listed_nor_counted(
-    owner: Person, handlers: Handlers, stranger: OpenedAccount
+    owner: Person, use_cases: UseCases, stranger: OpenedAccount
 ) -> None:
-    await handlers.create_integration(
+    await use_cases.integrations.create(
         Caller(account_id=stranger.account_id, role="owner", actor="system"),
         "Secret Plans",
     )

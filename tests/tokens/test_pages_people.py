@@ -8,8 +8,9 @@ import orjson
 import pytest
 from asyncpg import Connection, Record
 
-from services.tokens.use_cases.handlers import Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.accounts import OpenedAccount
+from services.tokens.use_cases.use_cases import UseCases
 from tests.tokens.conftest import PASSWORD, Join
 from tests.tokens.person import Person, Seen
 
@@ -67,9 +68,9 @@ async def test_changes_of_people_are_facts_that_name_numbers_only(
 
 
 async def test_an_owner_who_becomes_another_by_a_link_is_found_in_the_history(
-    owner: Person, member: Person, browsers: Browsers, handlers: Handlers, caller: Caller
+    owner: Person, member: Person, browsers: Browsers, use_cases: UseCases, caller: Caller
 ) -> None:
-    me, other = await handlers.members.list_members(caller)
+    me, other = await use_cases.members.list_members(caller)
     page = await owner.get(f"/people/{other.member_id}")
     made = await owner.send(page, f"/people/{other.member_id}/link")
     path = "/" + made.value("link").split("/", 3)[3]
@@ -85,9 +86,9 @@ async def test_an_owner_who_becomes_another_by_a_link_is_found_in_the_history(
 
 
 async def test_whoever_is_removed_is_out_at_once(
-    owner: Person, member: Person, account: OpenedAccount, handlers: Handlers, caller: Caller
+    owner: Person, member: Person, account: OpenedAccount, use_cases: UseCases, caller: Caller
 ) -> None:
-    (found,) = [one for one in await handlers.members.list_members(caller) if one.role == "member"]
+    (found,) = [one for one in await use_cases.members.list_members(caller) if one.role == "member"]
     page = await owner.get(f"/people/{found.member_id}")
 
     seen = await owner.send(page, f"/people/{found.member_id}/remove")
@@ -99,26 +100,26 @@ async def test_whoever_is_removed_is_out_at_once(
 
 
 async def test_the_address_of_who_was_removed_is_kept_until_it_is_erased(
-    owner: Person, member: Person, account: OpenedAccount, handlers: Handlers, caller: Caller
+    owner: Person, member: Person, account: OpenedAccount, use_cases: UseCases, caller: Caller
 ) -> None:
     assert (await member.get("/people")).status == 200
     email = f"member-{account.account_id}@example.com"
-    (found,) = [one for one in await handlers.members.list_members(caller) if one.role == "member"]
-    await handlers.members.remove(caller, found.member_id)
+    (found,) = [one for one in await use_cases.members.list_members(caller) if one.role == "member"]
+    await use_cases.members.remove(caller, found.member_id)
 
     page = await owner.get("/people")
     erased = await owner.send(page, f"/people/{found.member_id}/erase")
 
     assert email in page.text
     assert email not in erased.text
-    assert f"member/{found.member_id}" not in await handlers.members.actor_names(caller)
+    assert f"member/{found.member_id}" not in await use_cases.members.actor_names(caller)
 
 
 async def test_an_address_that_was_removed_can_be_invited_again(
-    owner: Person, handlers: Handlers, caller: Caller
+    owner: Person, use_cases: UseCases, caller: Caller
 ) -> None:
-    first = await handlers.members.invite(caller, "bob@example.com", "member")
-    await handlers.members.remove(caller, first.member_id)
+    first = await use_cases.members.invite(caller, "bob@example.com", "member")
+    await use_cases.members.remove(caller, first.member_id)
 
     seen = await invited(owner, "bob@example.com", "member")
 
@@ -133,9 +134,9 @@ async def test_an_address_is_one_persons(owner: Person, account: OpenedAccount) 
 
 
 async def test_the_last_owner_is_told_why_they_must_stay(
-    owner: Person, handlers: Handlers, caller: Caller
+    owner: Person, use_cases: UseCases, caller: Caller
 ) -> None:
-    (me,) = await handlers.members.list_members(caller)
+    (me,) = await use_cases.members.list_members(caller)
     page = await owner.get(f"/people/{me.member_id}")
     for action, fields in (("remove", {}), ("role", {"role": "auditor"})):
         seen = await owner.send(page, f"/people/{me.member_id}/{action}", **fields)
@@ -146,9 +147,9 @@ async def test_the_last_owner_is_told_why_they_must_stay(
 
 
 async def test_a_new_role_counts_from_the_next_request_on(
-    owner: Person, member: Person, handlers: Handlers, caller: Caller
+    owner: Person, member: Person, use_cases: UseCases, caller: Caller
 ) -> None:
-    (found,) = [one for one in await handlers.members.list_members(caller) if one.role == "member"]
+    (found,) = [one for one in await use_cases.members.list_members(caller) if one.role == "member"]
     page = await member.get("/integrations/add/import-api")
     await owner.send(
         await owner.get(f"/people/{found.member_id}"),

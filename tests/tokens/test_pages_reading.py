@@ -15,6 +15,7 @@ from events.ids import IntegrationId, TokenId
 from events.sql_files import load_queries
 from services.runtime.clock import SystemClock
 from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
+from services.tokens.domain.permissions import Caller, system_caller
 from services.tokens.refusals import (
     Busy,
     IntegrationNotFound,
@@ -22,8 +23,9 @@ from services.tokens.refusals import (
     TokenLabelUnusable,
     TokenNotFound,
 )
-from services.tokens.use_cases.handlers import GeneratedToken, Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, system_caller
+from services.tokens.use_cases.accounts import OpenedAccount
+from services.tokens.use_cases.integrations import GeneratedToken
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web.data import activity
 from services.tokens.web.data.activity import (
     ActivityFilters,
@@ -48,7 +50,7 @@ class Shop:
 
     connections: Pool[Record]
     owner: Connection[Record]
-    handlers: Handlers
+    use_cases: UseCases
     caller: Caller
     integration_id: IntegrationId
     token: GeneratedToken
@@ -61,25 +63,27 @@ class Shop:
         return Push(integration_id=self.integration_id, token_id=self.token_id, at=at, **told)
 
     async def revoke_its_token(self, caller: Caller | None = None) -> None:
-        await self.handlers.revoke_token(caller or self.caller, self.integration_id, self.token_id)
+        await self.use_cases.integrations.revoke_token(
+            caller or self.caller, self.integration_id, self.token_id
+        )
 
     async def other(self, name: str = "Other") -> Shop:
-        return await new_shop(self.connections, self.owner, self.handlers, self.caller, name)
+        return await new_shop(self.connections, self.owner, self.use_cases, self.caller, name)
 
 
 async def new_shop(
     connections: Pool[Record],
     owner: Connection[Record],
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     name: str = "Shop",
 ) -> Shop:
-    made = await handlers.create_integration(caller, name, with_token=True)
+    made = await use_cases.integrations.create(caller, name, with_token=True)
     assert made.token is not None
     return Shop(
         connections=connections,
         owner=owner,
-        handlers=handlers,
+        use_cases=use_cases,
         caller=caller,
         integration_id=made.integration_id,
         token=made.token,
@@ -88,9 +92,9 @@ async def new_shop(
 
 @pytest.fixture
 async def shop(
-    connections: Pool[Record], database: Connection[Record], handlers: Handlers, caller: Caller
+    connections: Pool[Record], database: Connection[Record], use_cases: UseCases, caller: Caller
 ) -> Shop:
-    return await new_shop(connections, database, handlers, caller)
+    return await new_shop(connections, database, use_cases, caller)
 
 
 async def test_a_receipt_tells_what_became_of_its_tables(shop: Shop) -> None:
@@ -145,13 +149,13 @@ async def test_receipts_of_revoked_tokens_count_and_those_of_others_do_not(shop:
 
 
 async def test_tokens_tell_who_made_them_and_who_uses_them(shop: Shop) -> None:
-    second = await shop.handlers.generate_token(shop.caller, shop.integration_id)
+    second = await shop.use_cases.integrations.generate_token(shop.caller, shop.integration_id)
     await keep(
         shop.owner,
         shop.push(NOW - timedelta(hours=1)),
         shop.push(NOW),
     )
-    await shop.handlers.label_token(
+    await shop.use_cases.integrations.label_token(
         shop.caller, shop.integration_id, shop.token_id, "the old server"
     )
 
@@ -178,7 +182,9 @@ async def test_a_revoked_token_tells_who_still_comes_with_it(shop: Shop) -> None
 
 async def test_a_label_can_be_changed_and_taken_away(shop: Shop) -> None:
     for label, shown in [("one", "one"), ("two", "two"), ("", None), ("", None)]:
-        await shop.handlers.label_token(shop.caller, shop.integration_id, shop.token_id, label)
+        await shop.use_cases.integrations.label_token(
+            shop.caller, shop.integration_id, shop.token_id, label
+        )
         (entry,) = await active_tokens(shop.connections, shop.integration_id)
 
         assert entry.label == shown
@@ -187,7 +193,9 @@ async def test_a_label_can_be_changed_and_taken_away(shop: Shop) -> None:
 @pytest.mark.parametrize("label", ["x" * 81, "two\nlines", "   ", "nul\0"])
 async def test_an_unfit_label_is_refused(label: str, shop: Shop) -> None:
     with pytest.raises(TokenLabelUnusable):
-        await shop.handlers.label_token(shop.caller, shop.integration_id, shop.token_id, label)
+        await shop.use_cases.integrations.label_token(
+            shop.caller, shop.integration_id, shop.token_id, label
+        )
 
 
 async def test_nobody_labels_what_is_not_theirs(stranger: OpenedAccount, shop: Shop) -> None:
@@ -195,13 +203,17 @@ async def test_nobody_labels_what_is_not_theirs(stranger: OpenedAccount, shop: S
     other = await shop.other()
 
     with pytest.raises(IntegrationNotFound):
-        await shop.handlers.label_token(
+        await shop.use_cases.integrations.label_token(
             system_caller(stranger.account_id), shop.integration_id, shop.token_id, "mine"
         )
     with pytest.raises(RoleForbids):
-        await shop.handlers.label_token(auditor, shop.integration_id, shop.token_id, "mine")
+        await shop.use_cases.integrations.label_token(
+            auditor, shop.integration_id, shop.token_id, "mine"
+        )
     with pytest.raises(TokenNotFound):
-        await shop.handlers.label_token(shop.caller, other.integration_id, shop.token_id, "mine")
+        await shop.use_cases.integrations.label_token(
+            shop.caller, other.integration_id, shop.token_id, "mine"
+        )
 
 
 async def test_activity_is_told_in_sentences_newest_first(shop: Shop) -> None:
@@ -224,8 +236,10 @@ async def test_activity_goes_on_from_page_to_page(
 ) -> None:
     monkeypatch.setattr(activity, "ENTRIES_SHOWN", 2)
     for _ in range(2):
-        token = await shop.handlers.generate_token(shop.caller, shop.integration_id)
-        await shop.handlers.revoke_token(shop.caller, shop.integration_id, token.token_id)
+        token = await shop.use_cases.integrations.generate_token(shop.caller, shop.integration_id)
+        await shop.use_cases.integrations.revoke_token(
+            shop.caller, shop.integration_id, token.token_id
+        )
     numbers: list[int] = []
     before: int | None = activity.VERSION_MAX
 
@@ -241,7 +255,7 @@ async def test_activity_goes_on_from_page_to_page(
 async def test_an_auditor_reads_the_facts_of_the_own_account_alone(
     stranger: OpenedAccount, shop: Shop
 ) -> None:
-    theirs = await shop.handlers.create_integration(system_caller(stranger.account_id), "Theirs")
+    theirs = await shop.use_cases.integrations.create(system_caller(stranger.account_id), "Theirs")
 
     page = await account_activity(shop.connections, shop.caller.account_id, ActivityFilters(), {})
     asked = ActivityFilters(integration_id=IntegrationId(theirs.integration_id))
@@ -254,7 +268,7 @@ async def test_an_auditor_reads_the_facts_of_the_own_account_alone(
 
 async def test_facts_are_found_by_type_person_integration_and_time(shop: Shop) -> None:
     ada = Caller(account_id=shop.caller.account_id, role="owner", actor="member/3")
-    await shop.handlers.generate_token(ada, shop.integration_id)
+    await shop.use_cases.integrations.generate_token(ada, shop.integration_id)
     whole = (
         await account_activity(shop.connections, shop.caller.account_id, ActivityFilters(), {})
     ).entries
@@ -276,16 +290,20 @@ async def test_facts_are_found_by_type_person_integration_and_time(shop: Shop) -
 async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
     """At every size of a history with pauses, a deletion and tokens that come and go."""
     other = await shop.other()
-    second = await shop.handlers.generate_token(shop.caller, shop.integration_id)
+    second = await shop.use_cases.integrations.generate_token(shop.caller, shop.integration_id)
     for change in (
         PauseIntegration(paused_at="2026-11-23T12:00:00Z"),
         ResumeIntegration(),
         PauseIntegration(paused_at="2026-11-24T12:00:00Z"),
     ):
-        await shop.handlers.change_integration(shop.caller, shop.integration_id, [change])
-        await shop.handlers.delete_integration(shop.caller, other.integration_id)
-    await shop.handlers.revoke_token(shop.caller, shop.integration_id, second.token_id)
-    await shop.handlers.change_integration(shop.caller, shop.integration_id, [ResumeIntegration()])
+        await shop.use_cases.integrations.change(shop.caller, shop.integration_id, [change])
+        await shop.use_cases.integrations.delete(shop.caller, other.integration_id)
+    await shop.use_cases.integrations.revoke_token(
+        shop.caller, shop.integration_id, second.token_id
+    )
+    await shop.use_cases.integrations.change(
+        shop.caller, shop.integration_id, [ResumeIntegration()]
+    )
     size = await shop.owner.fetchval("SELECT size FROM ledger.head")
 
     for until in range(size + 1):
@@ -329,7 +347,7 @@ async def test_a_long_list_of_who_could_write_is_turned_over(
 async def test_the_export_is_what_is_stored_of_the_account(
     stranger: OpenedAccount, shop: Shop
 ) -> None:
-    await shop.handlers.create_integration(system_caller(stranger.account_id), "Theirs")
+    await shop.use_cases.integrations.create(system_caller(stranger.account_id), "Theirs")
     stored = await shop.owner.fetch(
         "SELECT record::text FROM ledger.event WHERE stream IN ($1, $2) ORDER BY number",
         f"account/{shop.caller.account_id}",
@@ -364,7 +382,7 @@ async def test_the_check_holds_the_log_to_what_was_signed(shop: Shop) -> None:
     verifier = Verifier(shop.connections, SystemClock())
     unsigned = await verifier.verify()
     await sign(shop.owner)
-    await shop.handlers.generate_token(shop.caller, shop.integration_id)
+    await shop.use_cases.integrations.generate_token(shop.caller, shop.integration_id)
 
     signed = await verifier.verify()
 

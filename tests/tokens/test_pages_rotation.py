@@ -8,8 +8,8 @@ import pytest
 from asyncpg import Connection, Record
 
 from services.runtime.clock import SystemClock
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.domain.permissions import Caller
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web.data.tokens import ActiveToken
 from services.tokens.web.views.rotate import IN_USE_WITHIN, OldTokenUse, old_token_use
 from tests.tokens.journal_rows import PEER, use
@@ -68,14 +68,14 @@ async def test_only_a_token_that_nobody_came_with_since_is_said_to_be_free_to_go
     told: str,
     primary: bool,  # noqa: FBT001 - by name, from the list above
     member: Person,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     database: Connection[Record],
 ) -> None:
     """An app that comes by the hour or by night is seldom seen in the last quarter of an hour."""
-    made = await handlers.create_integration(caller, "Shop", with_token=True)
+    made = await use_cases.integrations.create(caller, "Shop", with_token=True)
     assert made.token is not None
-    new = await handlers.generate_token(caller, made.integration_id)
+    new = await use_cases.integrations.generate_token(caller, made.integration_id)
     now = SystemClock().now()
     await use(database, made.integration_id, new.token_id, now - HOUR)
     await use(database, made.integration_id, made.token.token_id, now - old_used_before)

@@ -9,10 +9,11 @@ import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 from structlog.testing import capture_logs
 
+from services.tokens.domain.permissions import Caller
 from services.tokens.sign_in import login_throttle
 from services.tokens.sign_in.sessions import form_key as key_of_forms
-from services.tokens.use_cases.handlers import Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.use_cases.accounts import OpenedAccount
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.tokens.conftest import PASSWORD, application
 from tests.tokens.person import Person, Seen
@@ -41,9 +42,9 @@ async def test_whoever_is_not_signed_in_is_sent_to_the_door_and_back(
 
 
 async def test_a_link_lets_one_choose_a_password_and_signs_in(
-    handlers: Handlers, caller: Caller, browsers: Browsers
+    use_cases: UseCases, caller: Caller, browsers: Browsers
 ) -> None:
-    link = await handlers.members.invite(caller, None, "owner")
+    link = await use_cases.members.invite(caller, None, "owner")
     person = browsers()
 
     page = await person.get(link.path)
@@ -128,9 +129,9 @@ async def test_changing_the_password_needs_the_present_one(owner: Person) -> Non
 
 @pytest.mark.parametrize("characters", [11, 1025])
 async def test_a_password_is_refused_for_its_length_alone(
-    characters: int, handlers: Handlers, caller: Caller, browsers: Browsers
+    characters: int, use_cases: UseCases, caller: Caller, browsers: Browsers
 ) -> None:
-    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     person = browsers()
 
     seen = await person.send(await person.get(link.path), link.path, password="x" * characters)
@@ -140,10 +141,10 @@ async def test_a_password_is_refused_for_its_length_alone(
 
 
 async def test_looking_at_a_link_does_not_use_it_up(
-    handlers: Handlers, caller: Caller, browsers: Browsers
+    use_cases: UseCases, caller: Caller, browsers: Browsers
 ) -> None:
     """Programs that scan mails and chats open whatever they find."""
-    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     for method in ("GET", "HEAD", "GET"):
         await browsers().ask(method, link.path)
     person = browsers()
@@ -154,9 +155,9 @@ async def test_looking_at_a_link_does_not_use_it_up(
 
 
 async def test_a_cookie_is_out_of_reach_of_scripts_and_other_sites(
-    handlers: Handlers, caller: Caller, browsers: Browsers
+    use_cases: UseCases, caller: Caller, browsers: Browsers
 ) -> None:
-    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     person = browsers()
     form = (await person.get(link.path)).form(link.path)
     answer = await person.ask(
@@ -180,14 +181,14 @@ BEHIND_TLS = {
 async def test_behind_tls_cookies_are_for_tls_and_this_host_alone(
     aiohttp_client: AiohttpClient,
     role_url: RoleUrl,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     settings: dict[str, Any],
     headers: dict[str, str],
 ) -> None:
     """Of the visitor, of the session, and of the end of one; and people get the public address."""
     browser = await aiohttp_client(application(role_url, **settings))
-    link = await handlers.members.invite(caller, "ada@example.com", "owner")
+    link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     door = await browser.get(link.path, headers=headers)
     visitor = cookie_in(door.headers["Set-Cookie"], "__Host-pushgate_visitor")
     form = {"form_key": key_of_forms(visitor), "password": PASSWORD}

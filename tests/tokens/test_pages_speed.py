@@ -13,7 +13,7 @@ import pytest
 from asyncpg import Connection, Record
 
 from services.runtime.clock import SystemClock
-from services.tokens.use_cases.handlers import OpenedAccount
+from services.tokens.use_cases.accounts import OpenedAccount
 from tests.rounds import rounds
 from tests.tokens.long_history import long_history, traffic
 from tests.tokens.person import Person

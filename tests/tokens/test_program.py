@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator
 import aiohttp
 import pytest
 
-from services.tokens.use_cases.handlers import OpenedAccount
+from services.tokens.use_cases.accounts import OpenedAccount
 from tests.database.fixtures import RoleUrl
 
 PROGRAMS = [("services.tokens", "pushgate_tokens"), ("services.history", "pushgate_history")]

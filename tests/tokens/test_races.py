@@ -16,10 +16,11 @@ from events.ids import IntegrationId
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
+from services.tokens.domain.permissions import Caller, system_caller
 from services.tokens.limits import RetryPolicy
 from services.tokens.refusals import Busy, IntegrationNotFound, NameTaken, TokenLimitReached
-from services.tokens.use_cases.handlers import Handlers, OpenedAccount
-from services.tokens.use_cases.permissions import Caller, system_caller
+from services.tokens.use_cases.accounts import OpenedAccount
+from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.eventually import eventually
 from tests.tokens.connect_client import Answer, ConnectClient
@@ -66,11 +67,14 @@ async def test_several_processes_keep_the_limit_too(
     caller: Caller, connections: Pool[Record]
 ) -> None:
     """Each has its own semaphore, so more of them meet at the log."""
-    programs = [Handlers(connections, SystemClock()) for _ in range(5)]
-    created = await programs[0].create_integration(caller, "Import API")
+    programs = [UseCases(connections, SystemClock()) for _ in range(5)]
+    created = await programs[0].integrations.create(caller, "Import API")
 
     found = await asyncio.gather(
-        *(program.generate_token(caller, created.integration_id) for program in programs * 4),
+        *(
+            program.integrations.generate_token(caller, created.integration_id)
+            for program in programs * 4
+        ),
         return_exceptions=True,
     )
 
@@ -79,11 +83,11 @@ async def test_several_processes_keep_the_limit_too(
 
 
 async def test_the_larger_id_is_the_newer_token(
-    handlers: Handlers, caller: Caller, connections: Pool[Record]
+    use_cases: UseCases, caller: Caller, connections: Pool[Record]
 ) -> None:
-    created = await handlers.create_integration(caller, "Import API")
+    created = await use_cases.integrations.create(caller, "Import API")
     await asyncio.gather(
-        *(handlers.generate_token(caller, created.integration_id) for _ in range(20)),
+        *(use_cases.integrations.generate_token(caller, created.integration_id) for _ in range(20)),
         return_exceptions=True,
     )
 
@@ -97,12 +101,12 @@ async def test_the_larger_id_is_the_newer_token(
 
 
 async def test_one_name_goes_to_one_of_many(
-    handlers: Handlers, account: OpenedAccount, stranger: OpenedAccount
+    use_cases: UseCases, account: OpenedAccount, stranger: OpenedAccount
 ) -> None:
     callers = [system_caller(account.account_id), system_caller(stranger.account_id)] * 10
 
     found = await asyncio.gather(
-        *(handlers.create_integration(caller, "Import API") for caller in callers),
+        *(use_cases.integrations.create(caller, "Import API") for caller in callers),
         return_exceptions=True,
     )
 
@@ -111,14 +115,14 @@ async def test_one_name_goes_to_one_of_many(
 
 
 async def test_a_stream_that_everybody_moves_gets_everybodys_facts(
-    handlers: Handlers, caller: Caller, connections: Pool[Record]
+    use_cases: UseCases, caller: Caller, connections: Pool[Record]
 ) -> None:
-    created = await handlers.create_integration(caller, "Import API")
+    created = await use_cases.integrations.create(caller, "Import API")
     times = [f"2019-06-01T00:00:{second:02}Z" for second in range(30)]
 
     await asyncio.gather(
         *(
-            handlers.change_integration(
+            use_cases.integrations.change(
                 caller, created.integration_id, [PauseIntegration(paused_at=time)]
             )
             for time in times
@@ -158,23 +162,23 @@ async def waits_for_lock(connections: Pool[Record]) -> bool:
 @pytest.mark.parametrize("what", ["revoke", "pause", "resume", "delete"])
 async def test_whatever_ends_a_right_waits_for_the_pushes_in_hand(
     what: str,
-    handlers: Handlers,
+    use_cases: UseCases,
     caller: Caller,
     connections: Pool[Record],
     role_url: RoleUrl,
 ) -> None:
-    created = await handlers.create_integration(caller, "Import API", with_token=True)
+    created = await use_cases.integrations.create(caller, "Import API", with_token=True)
     assert created.token is not None
     integration_id, token_id = created.integration_id, created.token.token_id
     wishes: dict[str, Any] = {
-        "revoke": lambda: handlers.revoke_token(caller, integration_id, token_id),
-        "pause": lambda: handlers.change_integration(
+        "revoke": lambda: use_cases.integrations.revoke_token(caller, integration_id, token_id),
+        "pause": lambda: use_cases.integrations.change(
             caller, integration_id, [PauseIntegration(paused_at="2019-06-01")]
         ),
-        "resume": lambda: handlers.change_integration(
+        "resume": lambda: use_cases.integrations.change(
             caller, integration_id, [ResumeIntegration()]
         ),
-        "delete": lambda: handlers.delete_integration(caller, integration_id),
+        "delete": lambda: use_cases.integrations.delete(caller, integration_id),
     }
     if what == "resume":
         await wishes["pause"]()
@@ -186,21 +190,21 @@ async def test_whatever_ends_a_right_waits_for_the_pushes_in_hand(
 
         # Neither recorded nor holding up anybody else's facts while it waits.
         assert await connections.fetchval("SELECT size FROM ledger.head") == size
-        await handlers.create_integration(caller, "Another", with_token=True)
+        await use_cases.integrations.create(caller, "Another", with_token=True)
         assert not wish.done()
     await wish
     assert await connections.fetchval("SELECT size FROM ledger.head") == size + 3
 
 
 async def test_a_stranger_cannot_hold_up_pushes(
-    handlers: Handlers, caller: Caller, stranger: OpenedAccount, role_url: RoleUrl
+    use_cases: UseCases, caller: Caller, stranger: OpenedAccount, role_url: RoleUrl
 ) -> None:
     """The barrier of another account's integration is never asked for."""
-    created = await handlers.create_integration(caller, "Import API")
+    created = await use_cases.integrations.create(caller, "Import API")
 
     async with push_in_hand(role_url, created.integration_id):
         with pytest.raises(IntegrationNotFound):
-            await handlers.delete_integration(
+            await use_cases.integrations.delete(
                 system_caller(stranger.account_id), created.integration_id
             )
 
@@ -210,11 +214,11 @@ async def test_a_push_that_never_ends_makes_a_revocation_fail_openly(
 ) -> None:
     """A clear no within a limit, and no lock left behind that would stop the pushes too."""
     impatient = RetryPolicy(attempts_max=2, barrier_seconds_max=0.05)
-    handlers = Handlers(connections, SystemClock(), retry_policy=impatient)
-    created = await handlers.create_integration(caller, "Import API")
+    use_cases = UseCases(connections, SystemClock(), retry_policy=impatient)
+    created = await use_cases.integrations.create(caller, "Import API")
 
     async with push_in_hand(role_url, created.integration_id):
         with pytest.raises(Busy):
-            await handlers.delete_integration(caller, created.integration_id)
+            await use_cases.integrations.delete(caller, created.integration_id)
 
         assert not await waits_for_lock(connections)

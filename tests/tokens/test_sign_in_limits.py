@@ -6,14 +6,14 @@ import pytest
 from asyncpg import Connection, Pool, Record
 
 from services.tokens.domain.email_address import parse_email
+from services.tokens.domain.permissions import Caller
 from services.tokens.limits import FAILURES_PER_PAIR_MAX, LINK_HOURS, LOGIN_DELAY_SECONDS_MAX
 from services.tokens.refusals import Busy, EmailUnusable, LinkUnknown, TooManyAttempts
 from services.tokens.sign_in.login_throttle import LoginThrottle
 from services.tokens.sign_in.one_time_links import OneTimeLinks
 from services.tokens.sign_in.passwords import HashCost, Passwords
 from services.tokens.sign_in.sessions import SessionLimits, Sessions
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import Caller
+from services.tokens.use_cases.use_cases import UseCases
 from tests.tokens.setclock import SetClock
 
 EMAIL, ATTACKER, HOME = "ada@example.com", "203.0.113.9", "198.51.100.7"
@@ -37,8 +37,8 @@ def attempts(connections: Pool[Record], clock: SetClock) -> LoginThrottle:
 
 
 @pytest.fixture
-async def secret(handlers: Handlers, caller: Caller, sessions: Sessions) -> str:
-    link = await handlers.members.invite(caller, EMAIL, "owner")
+async def secret(use_cases: UseCases, caller: Caller, sessions: Sessions) -> str:
+    link = await use_cases.members.invite(caller, EMAIL, "owner")
     return await sessions.begin(link.member_id, peer=HOME, replaces=None)
 
 
@@ -66,9 +66,9 @@ async def test_a_session_ends_however_busy_it_is(
 
 
 async def test_of_secrets_only_hashes_are_kept(
-    secret: str, handlers: Handlers, caller: Caller, database: Connection[Record]
+    secret: str, use_cases: UseCases, caller: Caller, database: Connection[Record]
 ) -> None:
-    link = await handlers.members.invite(caller, "bob@example.com", "owner")
+    link = await use_cases.members.invite(caller, "bob@example.com", "owner")
     rows = [
         *await database.fetch("SELECT s::text FROM tokens.sessions s"),
         *await database.fetch("SELECT l::text FROM tokens.one_time_links l"),
@@ -80,9 +80,9 @@ async def test_of_secrets_only_hashes_are_kept(
 
 
 async def test_a_link_expires(
-    connections: Pool[Record], handlers: Handlers, caller: Caller
+    connections: Pool[Record], use_cases: UseCases, caller: Caller
 ) -> None:
-    link = await handlers.members.invite(caller, EMAIL, "owner")
+    link = await use_cases.members.invite(caller, EMAIL, "owner")
     later = SetClock(link.expires_at)
     links = OneTimeLinks(connections, later, Passwords(CHEAP))
     later.goes_on(seconds=-1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.tokens.use_cases.handlers import OpenedAccount
+from services.tokens.use_cases.accounts import OpenedAccount
 from tests.tokens.connect_client import Answer, ConnectClient
 
 CREATE = {"type": "import_api", "display_name": "Import API"}

@@ -1,4 +1,4 @@
-"""Reads the bodies of the Connect API's requests into what the handlers take. Pure."""
+"""Reads the bodies of the Connect API's requests into what the use cases take. Pure."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from services.tokens.connect_api.answers import BadBody
 from services.tokens.domain.commands import PauseIntegration, RenameIntegration, ResumeIntegration
 from services.tokens.limits import SCHEMA_NAME_CHARACTERS_MAX
 from services.tokens.refusals import DisplayNameUnusable, PausedAtUnusable, TokenLabelUnusable
-from services.tokens.use_cases.handlers import IntegrationChange
+from services.tokens.use_cases.integrations import IntegrationChange
 
 # Also destination_id: there is one destination, so it is accepted and ignored (X25).
 _POST_KEYS = frozenset({"type", "display_name", "properties", "destination_id"})

@@ -1,4 +1,4 @@
-"""The Connect API v4: E5 to E13 of the wire contract, over the handlers."""
+"""The Connect API v4: E5 to E13 of the wire contract, over the use cases."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from protocol.authorization import NoToken, bearer_token
 from protocol.refusals.edge import SeveralAuthorizations, TokenInUrl
 from services.tokens.connect_api import bodies, views
 from services.tokens.connect_api.answers import NOT_AUTHORIZED, json_response
+from services.tokens.domain.permissions import Caller, Right, require
 from services.tokens.limits import BODY_SECONDS_MAX
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import Caller, Right, require
+from services.tokens.use_cases.use_cases import UseCases
 
-HANDLERS: web.AppKey[Handlers] = web.AppKey("handlers", Handlers)
+USE_CASES: web.AppKey[UseCases] = web.AppKey("use_cases", UseCases)
 
 ID_MAX = 2**31 - 1
 
-CallerHandler = Callable[[web.Request, Handlers, Caller], Awaitable[web.Response]]
+CallerHandler = Callable[[web.Request, UseCases, Caller], Awaitable[web.Response]]
 
 
 def add_connect_api(app: web.Application) -> None:
@@ -46,12 +46,12 @@ def _authenticated(endpoint: CallerHandler) -> Callable[[web.Request], Awaitable
     """S12: without a valid Connect token nothing further is looked at."""
 
     async def authenticated(request: web.Request) -> web.Response:
-        handlers = request.app[HANDLERS]
+        use_cases = request.app[USE_CASES]
         unverified = _presented_token(request)
-        caller = None if unverified is None else await handlers.read_model.authenticate(unverified)
+        caller = None if unverified is None else await use_cases.read_model.authenticate(unverified)
         if caller is None:
             return json_response(NOT_AUTHORIZED, status=401, **{"WWW-Authenticate": "Bearer"})
-        return await endpoint(request, handlers, caller)
+        return await endpoint(request, use_cases, caller)
 
     return authenticated
 
@@ -69,59 +69,59 @@ def _presented_token(request: web.Request) -> str | None:
             return unverified
 
 
-async def show_type(_: web.Request, __: Handlers, caller: Caller) -> web.Response:
+async def show_type(_: web.Request, __: UseCases, caller: Caller) -> web.Response:
     require(caller, Right.READ)
     return json_response(views.SOURCE_TYPE_CARD)
 
 
-async def list_sources(_: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+async def list_sources(_: web.Request, use_cases: UseCases, caller: Caller) -> web.Response:
     return json_response(
-        [views.source(entry) for entry in await handlers.read_model.integrations(caller)]
+        [views.source(entry) for entry in await use_cases.read_model.integrations(caller)]
     )
 
 
-async def create_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+async def create_source(request: web.Request, use_cases: UseCases, caller: Caller) -> web.Response:
     display_name = bodies.display_name_of_post(await _body(request))
-    created = await handlers.create_integration(caller, display_name)
-    return await _source(handlers, caller, created.integration_id)
+    created = await use_cases.integrations.create(caller, display_name)
+    return await _source(use_cases, caller, created.integration_id)
 
 
-async def show_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
-    return await _source(handlers, caller, _source_id(request))
+async def show_source(request: web.Request, use_cases: UseCases, caller: Caller) -> web.Response:
+    return await _source(use_cases, caller, _source_id(request))
 
 
-async def update_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+async def update_source(request: web.Request, use_cases: UseCases, caller: Caller) -> web.Response:
     changes = bodies.changes_of_put(await _body(request))
     source_id = _source_id(request)
-    await handlers.change_integration(caller, source_id, changes)
-    return await _source(handlers, caller, source_id)
+    await use_cases.integrations.change(caller, source_id, changes)
+    return await _source(use_cases, caller, source_id)
 
 
-async def delete_source(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+async def delete_source(request: web.Request, use_cases: UseCases, caller: Caller) -> web.Response:
     source_id = _source_id(request)
-    await handlers.delete_integration(caller, source_id)
-    return await _source(handlers, caller, source_id)
+    await use_cases.integrations.delete(caller, source_id)
+    return await _source(use_cases, caller, source_id)
 
 
-async def list_tokens(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
-    tokens = await handlers.read_model.active_tokens(caller, _source_id(request))
+async def list_tokens(request: web.Request, use_cases: UseCases, caller: Caller) -> web.Response:
+    tokens = await use_cases.read_model.active_tokens(caller, _source_id(request))
     return json_response(views.token_list(tokens))
 
 
-async def generate_token(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+async def generate_token(request: web.Request, use_cases: UseCases, caller: Caller) -> web.Response:
     label = bodies.label_of_post(await _body(request))
-    token = await handlers.generate_token(caller, _source_id(request), label=label)
+    token = await use_cases.integrations.generate_token(caller, _source_id(request), label=label)
     return json_response(views.generated_token(token))
 
 
-async def revoke_token(request: web.Request, handlers: Handlers, caller: Caller) -> web.Response:
+async def revoke_token(request: web.Request, use_cases: UseCases, caller: Caller) -> web.Response:
     source_id = _source_id(request)
-    await handlers.revoke_token(caller, source_id, _token_id(request))
-    return await _source(handlers, caller, source_id)
+    await use_cases.integrations.revoke_token(caller, source_id, _token_id(request))
+    return await _source(use_cases, caller, source_id)
 
 
-async def _source(handlers: Handlers, caller: Caller, source_id: IntegrationId) -> web.Response:
-    return json_response(views.source(await handlers.read_model.integration(caller, source_id)))
+async def _source(use_cases: UseCases, caller: Caller, source_id: IntegrationId) -> web.Response:
+    return json_response(views.source(await use_cases.read_model.integration(caller, source_id)))
 
 
 async def _body(request: web.Request) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from services.tokens.use_cases.handlers import GeneratedToken
+from services.tokens.use_cases.integrations import GeneratedToken
 from services.tokens.use_cases.read_model import IntegrationEntry, TokenEntry
 
 SOURCE_TYPE = "import_api"

@@ -13,8 +13,8 @@ from asyncpg import Pool, Record
 from events.ids import AccountId, MemberId
 from events.sql_files import load_queries
 from services.runtime.clock import Clock
+from services.tokens.domain.permissions import Caller
 from services.tokens.sign_in.secrets import new_secret, secret_hash
-from services.tokens.use_cases.permissions import Caller
 
 # How far behind the time of the last visit may be: not every page writes it.
 SEEN_SECONDS = 60

@@ -6,13 +6,28 @@ import asyncio
 
 import asyncpg
 
-from events.replay import Comparison, compare
+from events.replay import LOG, Comparison, Projection, compare
 from services.runtime.clock import Clock, wait_for
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
 from services.runtime.logs import Log
 from services.runtime.metrics import TOKENS_DRIFT_LOOKED_SECONDS, TOKENS_DRIFT_ROWS
-from services.tokens.use_cases.projections import REPLAYED
+
+PROJECTIONS = tuple(
+    Projection("services.tokens", table)
+    for table in (
+        "accounts",
+        "connect_tokens",
+        "members",
+        "integrations",
+        "schema_names",
+        "active_tokens",
+        "retired_tokens",
+    )
+)
+# Compared with the log: each live table with its fold, and the log's own columns with the texts
+# that they were taken from.
+REPLAYED = (LOG, *PROJECTIONS)
 
 REST_SECONDS_MIN = 300.0
 # It takes a fiftieth of the time of one processor at most, however long the log has become.

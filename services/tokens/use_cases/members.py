@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -21,16 +21,18 @@ from services.tokens.domain.commands import (
     MakeMemberLink,
     RemoveMember,
 )
-from services.tokens.domain.decider import ACCOUNT, Account
 from services.tokens.domain.email_address import parse_email
+from services.tokens.domain.permissions import Caller, Right, require
 from services.tokens.limits import MEMBERS_MAX
 from services.tokens.refusals import EmailTaken, MemberNotFound
 from services.tokens.sign_in.one_time_links import EMAIL_CONSTRAINT, NewLink, new_link, store_link
 from services.tokens.sign_in.secrets import new_secret
-from services.tokens.use_cases.permissions import Caller, Right, require
-from services.tokens.use_cases.stream_commands import CommandExecutor, StreamCommand
-
-AccountCommands = Callable[[AnyConnection, Account | None], Awaitable[Sequence[AccountCommand]]]
+from services.tokens.use_cases.stream_commands import (
+    BeforeAppend,
+    CommandExecutor,
+    WithNewId,
+    account_command,
+)
 
 
 class MemberEntry(NamedTuple):
@@ -83,80 +85,67 @@ class Members:
         return {f"member/{row['member_id']}": row["email"] for row in rows}
 
     async def invite(self, caller: Caller, email: str | None, role: Role) -> NewLink:
-        """``email``: None when whoever uses the link shall say it."""
+        """``email``: None when the person who opens the link enters it."""
         require(caller, Right.MANAGE_MEMBERS)
-        wanted = None if email is None else parse_email(email)
+        address = None if email is None else parse_email(email)
         secret = new_secret()
 
-        async def commands(connection: AnyConnection, _: Account | None) -> list[AccountCommand]:
-            member_id = MemberId(await connection.fetchval(self._queries["next_member_id"]))
+        async def insert_person(connection: AnyConnection, facts: Sequence[AccountFact]) -> None:
+            member_id = _added_member(facts)
             await connection.execute(
-                self._queries["insert_person"], member_id, caller.account_id, wanted
+                self._queries["insert_person"], member_id, caller.account_id, address
             )
             await store_link(connection, new_link(member_id, self._clock.now(), secret))
-            return [AddMember(member_id=member_id, role=role)]
 
+        add: WithNewId[AccountCommand] = WithNewId(
+            statement="next_member_id",
+            command=lambda new_id: AddMember(member_id=MemberId(new_id), role=role),
+        )
         try:
-            facts = await self._to_account(caller, commands)
+            facts = await self._execute(caller, add, before_append=insert_person)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name != EMAIL_CONSTRAINT:
                 raise
             raise EmailTaken from error
-        (added,) = (fact for fact in facts if isinstance(fact, MemberAdded))
-        # Looked up and not taken from the last attempt, whose predecessor may have got through.
-        found = await self._pool.fetchrow(self._queries["link_of_member"], added.member_id)
+        member_id = _added_member(facts)
+        # Read back: an earlier attempt may have been the one that was committed.
+        found = await self._pool.fetchrow(self._queries["link_of_member"], member_id)
         assert found is not None
-        return NewLink(
-            member_id=MemberId(added.member_id), expires_at=found["expires_at"], secret=secret
-        )
+        return NewLink(member_id=member_id, expires_at=found["expires_at"], secret=secret)
 
     async def renew_link(self, caller: Caller, member_id: MemberId) -> NewLink:
-        """For somebody who forgot the password or let the first link expire."""
+        """For a member who forgot the password, or who let the first link expire."""
         require(caller, Right.MANAGE_MEMBERS)
         link = new_link(member_id, self._clock.now())
 
-        async def commands(
-            connection: AnyConnection, account: Account | None
-        ) -> list[AccountCommand]:
-            # Beside the log only for a member of this account; for another the domain says no.
-            if account is not None and member_id in account.members:
-                await store_link(connection, link)
-            return [MakeMemberLink(member_id=member_id)]
+        async def replace_link(connection: AnyConnection, _: Sequence[AccountFact]) -> None:
+            await store_link(connection, link)
 
-        await self._to_account(caller, commands)
+        await self._execute(caller, MakeMemberLink(member_id=member_id), before_append=replace_link)
         return link
 
     async def change_role(self, caller: Caller, member_id: MemberId, role: Role) -> None:
-        """From the next request on the member may do what the new role allows, and no more."""
+        """Applies from the member's next request on."""
         require(caller, Right.MANAGE_MEMBERS)
-
-        async def commands(_: AnyConnection, __: Account | None) -> list[AccountCommand]:
-            return [ChangeMemberRole(member_id=member_id, role=role)]
-
-        await self._to_account(caller, commands)
+        await self._execute(caller, ChangeMemberRole(member_id=member_id, role=role))
 
     async def remove(self, caller: Caller, member_id: MemberId) -> None:
-        """Sessions and links of the member end with it, in one transaction."""
+        """The member's sessions and links are deleted in the same transaction."""
         require(caller, Right.MANAGE_MEMBERS)
 
-        async def commands(
-            connection: AnyConnection, account: Account | None
-        ) -> list[AccountCommand]:
-            # Beside the log only for a member of this account; for another the domain says no.
-            if account is not None and member_id in account.members:
-                await connection.execute(self._queries["end_sessions_of_member"], member_id)
-                await connection.execute(self._queries["delete_links"], member_id)
-                await connection.execute(
-                    self._queries["mark_person_removed"], member_id, self._clock.now()
-                )
-            return [RemoveMember(member_id=member_id)]
+        async def end_access(connection: AnyConnection, _: Sequence[AccountFact]) -> None:
+            await connection.execute(self._queries["end_sessions_of_member"], member_id)
+            await connection.execute(self._queries["delete_links"], member_id)
+            await connection.execute(
+                self._queries["mark_person_removed"], member_id, self._clock.now()
+            )
 
-        await self._to_account(caller, commands)
+        await self._execute(caller, RemoveMember(member_id=member_id), before_append=end_access)
 
     async def erase_email(self, caller: Caller, member_id: MemberId) -> None:
-        """Forgets the address of somebody who was removed; the facts name a number only.
+        """Deletes the e-mail address of a removed member; the facts hold only the member's id.
 
-        Raises MemberNotFound, also for somebody who is still a member.
+        Raises MemberNotFound, also for a person who is still a member.
         """
         require(caller, Right.MANAGE_MEMBERS)
         erased = await self._pool.fetchval(
@@ -165,12 +154,18 @@ class Members:
         if erased is None:
             raise MemberNotFound
 
-    async def _to_account(self, caller: Caller, commands: AccountCommands) -> list[AccountFact]:
+    async def _execute(
+        self,
+        caller: Caller,
+        command: AccountCommand | WithNewId[AccountCommand],
+        *,
+        before_append: BeforeAppend[AccountFact] | None = None,
+    ) -> list[AccountFact]:
         return await self._executor.execute(
-            StreamCommand(
-                stream=f"account/{caller.account_id}",
-                actor=caller.actor,
-                decider=ACCOUNT,
-                commands=commands,
-            )
+            account_command(caller.account_id, caller.actor, command, before_append=before_append)
         )
+
+
+def _added_member(facts: Sequence[AccountFact]) -> MemberId:
+    (added,) = (fact for fact in facts if isinstance(fact, MemberAdded))
+    return MemberId(added.member_id)

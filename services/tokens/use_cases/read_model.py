@@ -11,9 +11,9 @@ from events.ids import AccountId, ConnectTokenId, IntegrationId, TokenId
 from events.sql_files import load_queries
 from events.types import Role
 from protocol.token_text import TokenShape, recognise_token, token_hash
-from services.tokens.domain.decider import IntegrationState
+from services.tokens.domain.integrations import IntegrationState
+from services.tokens.domain.permissions import Caller, Right, require
 from services.tokens.refusals import IntegrationNotFound, TokenNotFound
-from services.tokens.use_cases.permissions import Caller, Right, require
 
 
 class AccountEntry(NamedTuple):

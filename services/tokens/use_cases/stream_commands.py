@@ -1,57 +1,131 @@
-"""Read a stream, decide, append; on fresh state again when somebody else was faster.
+"""Commands to a stream of the log: read it, decide, append; again on its new state if it has moved.
 
-Tried again are a moved stream, a busy log and a lost connection: with pauses, a limit, and always
-with the same command id, so that nothing can happen twice however often it is tried.
+Retried are a moved stream, a busy log and a lost connection: with pauses, up to a limit, and always
+with the same command id, so that a command takes effect at most once however often it is retried.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
-from typing import Any, Generic, cast
+from typing import Any, Generic, TypeAlias, cast
+from uuid import UUID
 
 import asyncpg
 from asyncpg import Pool, Record
 
 from events import errors, log
 from events.errors import EventConflict, LogBusy, StreamMoved
-from events.ids import CommandId, IntegrationId, event_id, new_command_id
+from events.ids import AccountId, CommandId, IntegrationId, event_id, new_command_id
 from events.log import AnyConnection
 from events.sql_files import load_queries
-from events.types import Fact
+from events.types import AccountFact, Fact, IntegrationFact
 from services.runtime import metrics
+from services.runtime.backoff import Backoff
 from services.runtime.clock import Clock
 from services.runtime.database import AWAY
 from services.runtime.logs import Log
+from services.tokens.domain.accounts import ACCOUNT, Account
+from services.tokens.domain.commands import (
+    BARRIER_COMMANDS,
+    AccountCommand,
+    IntegrationCommand,
+)
 from services.tokens.domain.decider import CommandT, Decider, FactT, StateT
+from services.tokens.domain.integrations import INTEGRATION, Integration
+from services.tokens.domain.permissions import Caller, require_ownership
 from services.tokens.limits import CONCURRENT_APPENDS_MAX, RetryPolicy
-from services.tokens.refusals import Busy, DatabaseUnavailable, WritesHalted
+from services.tokens.refusals import Busy, DatabaseUnavailable, FormUsed, WritesHalted
 
 _RETRIED = (StreamMoved, EventConflict, LogBusy, *AWAY)
+
+# Writes to other tables in the transaction of the facts, which it is given.
+BeforeAppend: TypeAlias = Callable[[AnyConnection, Sequence[FactT]], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WithNewId(Generic[CommandT]):
+    """A command that needs an id of its own.
+
+    The id is taken from a sequence after the stream was read and locked, so that ids follow the
+    order of the log: the larger token id is the newer token.
+    """
+
+    statement: str  # of queries.sql: it returns the next id
+    command: Callable[[int], CommandT]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamCommand(Generic[StateT, CommandT, FactT]):
-    """Commands to one stream that are done together or not at all.
+    """Commands to one stream that take effect together or not at all.
 
-    ``commands`` is asked anew in each attempt, inside its transaction and after the stream was
-    read: it checks who may do this, allots ids (so that the larger token id is the newer token)
-    and may write beside the log. ``barrier``: the integration whose pushes in hand to wait for.
+    Each attempt is one transaction, in this order: wait for the pushes in progress (``barrier``),
+    read the stream, ``authorize`` its state, use up ``form_id``, allocate ids, decide,
+    ``before_append``, append.
     """
 
     stream: str
     actor: str
     decider: Decider[StateT, CommandT, FactT]
-    commands: Callable[[AnyConnection, StateT | None], Awaitable[Sequence[CommandT]]]
+    commands: Sequence[CommandT | WithNewId[CommandT]]
+    authorize: Callable[[StateT | None], None] | None = None
+    # The one-time id of a web form. A second command with it raises FormUsed.
+    form_id: UUID | None = None
+    before_append: BeforeAppend[FactT] | None = None
+    # The integration whose right to write ends or is suspended: pushes that were admitted before
+    # commit first, and later ones see the new facts (design, promise 2).
     barrier: IntegrationId | None = None
 
 
+AccountStreamCommand: TypeAlias = StreamCommand[Account, AccountCommand, AccountFact]
+IntegrationStreamCommand: TypeAlias = StreamCommand[
+    Integration, IntegrationCommand, IntegrationFact
+]
+
+
+def account_command(
+    account_id: AccountId,
+    actor: str,
+    *commands: AccountCommand | WithNewId[AccountCommand],
+    before_append: BeforeAppend[AccountFact] | None = None,
+) -> AccountStreamCommand:
+    return StreamCommand(
+        stream=f"account/{account_id}",
+        actor=actor,
+        decider=ACCOUNT,
+        commands=commands,
+        before_append=before_append,
+    )
+
+
+def integration_command(
+    caller: Caller,
+    integration_id: IntegrationId,
+    *commands: IntegrationCommand | WithNewId[IntegrationCommand],
+    is_new: bool = False,
+    form_id: UUID | None = None,
+    before_append: BeforeAppend[IntegrationFact] | None = None,
+) -> IntegrationStreamCommand:
+    """Unless ``is_new``, only the integration's own account may execute it: IntegrationNotFound."""
+    is_barrier = any(isinstance(command, BARRIER_COMMANDS) for command in commands)
+    return StreamCommand(
+        stream=f"integration/{integration_id}",
+        actor=caller.actor,
+        decider=INTEGRATION,
+        commands=commands,
+        authorize=None if is_new else functools.partial(require_ownership, caller),
+        form_id=form_id,
+        before_append=before_append,
+        barrier=integration_id if is_barrier else None,
+    )
+
+
 class CommandExecutor:
-    """One for a process: it bounds how many of its appends queue at the log's lock."""
+    """One for a process: it limits how many of its appends queue at the log's lock."""
 
     def __init__(self, pool: Pool[Record], clock: Clock, retry_policy: RetryPolicy) -> None:
         self._pool = pool
@@ -61,24 +135,29 @@ class CommandExecutor:
         self._queries = load_queries("services.tokens")
 
     async def execute(self, command: StreamCommand[StateT, CommandT, FactT]) -> list[FactT]:
-        """The facts recorded, none when the wish was already so.
+        """The recorded facts; none when the stream's state was already the requested one.
 
-        Raises what the domain refuses, ConstraintViolated, LogHalted, Busy, or DatabaseAway:
-        after the last it is not known whether it was done.
+        Raises what the domain refuses, ConstraintViolated, FormUsed, WritesHalted, Busy, or
+        DatabaseUnavailable: after the last the outcome is unknown.
         """
         command_id = new_command_id()
-        deadline = self._clock.monotonic() + self._retry_policy.command_seconds_max
-        for attempt in count():
+        policy = self._retry_policy
+        deadline = self._clock.monotonic() + policy.command_seconds_max
+        backoff = Backoff(
+            min_seconds=policy.delay_seconds_min,
+            max_seconds=policy.delay_seconds_max,
+            jitter=True,
+        )
+        for attempt in count(1):
             try:
                 async with self._slot():
                     return await self._attempt(command, command_id)
             except errors.LogHalted as error:
                 raise WritesHalted from error
             except _RETRIED as error:
-                attempts_left = attempt + 1 < self._retry_policy.attempts_max
-                if not attempts_left or self._clock.monotonic() > deadline:
+                if attempt >= policy.attempts_max or self._clock.monotonic() > deadline:
                     raise (DatabaseUnavailable if isinstance(error, AWAY) else Busy) from error
-            await asyncio.sleep(self._delay_seconds(attempt))
+            await asyncio.sleep(backoff.next_seconds())
         raise AssertionError("the loop above ends by itself")
 
     @contextlib.asynccontextmanager
@@ -103,11 +182,17 @@ class CommandExecutor:
             if done := _already_recorded(recorded, command_id):
                 return cast("list[FactT]", done)
             state = command.decider.fold(cast("FactT", one.fact) for one in recorded)
-            commands = await command.commands(connection, state)
+            if command.authorize is not None:
+                command.authorize(state)
+            if command.form_id is not None:
+                await self._use_form(connection, command.form_id)
+            commands = [await self._identified(connection, one) for one in command.commands]
             facts = command.decider.decide_all(state, commands)
             if not facts:
                 return []
-            recorded_facts = await log.append(
+            if command.before_append is not None:
+                await command.before_append(connection, facts)
+            appended = await log.append(
                 connection,
                 command.stream,
                 recorded[-1].version if recorded else 0,
@@ -115,7 +200,7 @@ class CommandExecutor:
                 command_id=command_id,
                 actor=command.actor,
             )
-        _log_appended(command, facts, recorded_facts[0].number)
+        _log_appended(command, facts, appended[0].number)
         return facts
 
     async def _wait_for_pushes(self, connection: AnyConnection, integration: IntegrationId) -> None:
@@ -126,11 +211,17 @@ class CommandExecutor:
         except asyncpg.LockNotAvailableError as error:
             raise LogBusy(str(error)) from error
 
-    def _delay_seconds(self, attempt: int) -> float:
-        """Full jitter: those who lost together shall not come back together."""
-        longest = self._retry_policy.delay_seconds_min * 2**attempt
-        most = min(self._retry_policy.delay_seconds_max, longest)
-        return random.uniform(0, most)  # noqa: S311 — a pause is no secret
+    async def _use_form(self, connection: AnyConnection, form_id: UUID) -> None:
+        """In the transaction of what the form asks for: both happen, or neither."""
+        if not await connection.fetchval(self._queries["use_form"], form_id, self._clock.now()):
+            raise FormUsed
+
+    async def _identified(
+        self, connection: AnyConnection, command: CommandT | WithNewId[CommandT]
+    ) -> CommandT:
+        if not isinstance(command, WithNewId):
+            return command
+        return command.command(await connection.fetchval(self._queries[command.statement]))
 
 
 def _log_appended(
@@ -145,7 +236,7 @@ def _log_appended(
 
 
 def _already_recorded(recorded: Sequence[log.Recorded], command_id: CommandId) -> list[Fact]:
-    """What an earlier attempt recorded whose answer was lost."""
+    """What an earlier attempt recorded before its connection was lost."""
     by_id = {one.event_id: one.fact for one in recorded}
     ids = (event_id(command_id, index) for index in count())
     return [by_id[own] for own in takewhile(by_id.__contains__, ids)]

@@ -1,1 +1,1 @@
-"""The person's door: server-drawn pages over the same handlers as the Connect API."""
+"""The person's door: server-drawn pages over the same use cases as the Connect API."""

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from aiohttp import web
 
 from events.ids import IntegrationId, MemberId, TokenId
+from services.tokens.domain.permissions import RIGHTS_BY_ROLE, Caller, Right
 from services.tokens.sign_in.sessions import SignedIn
-from services.tokens.use_cases.handlers import Handlers
-from services.tokens.use_cases.permissions import RIGHTS_BY_ROLE, Caller, Right
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web import headers
 from services.tokens.web.forms import NO_FORM, Form, read_form, require_storable
 from services.tokens.web.site import SITE, Site
@@ -39,11 +39,11 @@ class PageContext:
         return self.member.caller
 
     @property
-    def handlers(self) -> Handlers:
-        return self.site.handlers
+    def use_cases(self) -> UseCases:
+        return self.site.use_cases
 
     def may(self, right: Right) -> bool:
-        """For what a page offers; what is done, the handlers decide."""
+        """For what a page offers; what is done, the use cases decide."""
         return right in RIGHTS_BY_ROLE[self.caller.role]
 
     def render(self, template: str, *, status: int = 200, **values: Any) -> web.Response:

@@ -12,7 +12,7 @@ from services.runtime.http import caller_address
 from services.tokens.sign_in.one_time_links import OneTimeLinks
 from services.tokens.sign_in.sessions import Sessions, SignedIn
 from services.tokens.sign_in.sign_in import SignIn
-from services.tokens.use_cases.handlers import Handlers
+from services.tokens.use_cases.use_cases import UseCases
 from services.tokens.web.data.daily_totals import DailyTotals
 from services.tokens.web.data.verification import Verifier
 from services.tokens.web.headers import (
@@ -32,7 +32,7 @@ class Site:
     None when nobody has said it.
     """
 
-    handlers: Handlers
+    use_cases: UseCases
     pool: Pool[Record]
     clock: Clock
     sessions: Sessions

@@ -18,7 +18,7 @@ from events.sql_files import load_queries
 from events.tiles import TileBuilder
 from services.runtime.clock import Clock
 from services.tokens.refusals import Busy
-from services.tokens.use_cases.projections import REPLAYED
+from services.tokens.use_cases.drift_monitor import REPLAYED
 
 # A million events take some five seconds; a check holds one connection and stops nobody.
 VERIFY_SECONDS_MAX = 60.0

@@ -10,8 +10,8 @@ from aiohttp import web
 from events.catalogue import CLASS_OF
 from events.ids import IntegrationId
 from events.sql_files import load_queries
+from services.tokens.domain.permissions import Right, require
 from services.tokens.refusals import Busy
-from services.tokens.use_cases.permissions import Right, require
 from services.tokens.web import access_log, headers
 from services.tokens.web.context import ID_MAX, PageContext, sign_in_required
 from services.tokens.web.data import activity
@@ -43,7 +43,7 @@ async def audit(context: PageContext) -> web.StreamResponse:
     account, pool = context.caller.account_id, context.site.pool
     filters = await _filters(context)
     before = parse_number(context.request.query.get("before"), activity.NUMBER_MAX)
-    names = await context.handlers.members.actor_names(context.caller)
+    names = await context.use_cases.members.actor_names(context.caller)
     page = await activity.account_activity(pool, account, filters, names, before=before)
     access_log.count_lines(context, len(page.entries))
     query = _query(filters)

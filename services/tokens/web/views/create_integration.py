@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from services.tokens.domain.permissions import Right, require
 from services.tokens.domain.schema_name import derive_schema_name, is_usable
 from services.tokens.limits import DISPLAY_NAME_CHARACTERS_MAX, SCHEMA_NAME_CHARACTERS_MAX
 from services.tokens.refusals import FormUsed, NameTaken, NameUnusable
-from services.tokens.use_cases.permissions import Right, require
 from services.tokens.web.context import PageContext
 from services.tokens.web.forms import form_id_of, new_form_id_text
 from services.tokens.web.views.token_dialog import show_token, token_already_shown
@@ -30,7 +30,7 @@ async def create(context: PageContext) -> web.Response:
         require(context.caller, Right.MANAGE_INTEGRATIONS)
         return _form(context, name, form_id=str(form_id_of(context.form)))
     try:
-        created = await context.handlers.create_integration(
+        created = await context.use_cases.integrations.create(
             context.caller, name, with_token=True, form_id=form_id_of(context.form)
         )
     except (NameTaken, NameUnusable) as no:
@@ -40,7 +40,7 @@ async def create(context: PageContext) -> web.Response:
     except FormUsed:
         return token_already_shown(context, back="/integrations")
     assert created.token is not None, "it was asked for"
-    integration = await context.handlers.read_model.integration(
+    integration = await context.use_cases.read_model.integration(
         context.caller, created.integration_id
     )
     close = f"/integrations/{created.integration_id}"

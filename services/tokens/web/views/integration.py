@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from services.tokens.domain.commands import PauseIntegration, RenameIntegration, ResumeIntegration
+from services.tokens.domain.permissions import Right, require
 from services.tokens.limits import ACTIVE_TOKENS_MAX
 from services.tokens.refusals import (
     DisplayNameUnusable,
@@ -16,7 +17,6 @@ from services.tokens.refusals import (
     TokenLimitReached,
     TokenNotFound,
 )
-from services.tokens.use_cases.permissions import Right, require
 from services.tokens.use_cases.read_model import IntegrationEntry
 from services.tokens.web import access_log
 from services.tokens.web.context import PageContext, sign_in_required
@@ -60,12 +60,12 @@ def integration_path(integration: IntegrationEntry) -> str:
 
 async def load_integration(context: PageContext) -> IntegrationEntry:
     """Raises IntegrationNotFound, also for another account's."""
-    return await context.handlers.read_model.integration(context.caller, context.integration_id)
+    return await context.use_cases.read_model.integration(context.caller, context.integration_id)
 
 
 async def actor_namer(context: PageContext) -> Callable[[str], str]:
     """What a template calls an actor."""
-    names = await context.handlers.members.actor_names(context.caller)
+    names = await context.use_cases.members.actor_names(context.caller)
     return lambda actor: activity_data.actor_name(actor, names)
 
 
@@ -107,7 +107,7 @@ async def settings(context: PageContext, *, status: int = 200, **values: Any) ->
 async def activity(context: PageContext) -> web.StreamResponse:
     integration = await load_integration(context)
     before = parse_number(context.request.query.get("before"), activity_data.VERSION_MAX)
-    names = await context.handlers.members.actor_names(context.caller)
+    names = await context.use_cases.members.actor_names(context.caller)
     page = await activity_data.integration_activity(
         context.site.pool, context.integration_id, names, before=before
     )
@@ -125,7 +125,7 @@ async def rename(context: PageContext) -> web.StreamResponse:
     integration = await load_integration(context)
     name = context.form.get("display_name", "").strip()
     try:
-        await context.handlers.change_integration(
+        await context.use_cases.integrations.change(
             context.caller, context.integration_id, [RenameIntegration(display_name=name)]
         )
     except DisplayNameUnusable as no:
@@ -140,7 +140,9 @@ async def pause(context: PageContext) -> web.StreamResponse:
     command = PauseIntegration(paused_at=format_machine_time(context.now))
     # Paused already: that pause goes on as it is told elsewhere.
     if integration.state != "paused":
-        await context.handlers.change_integration(context.caller, context.integration_id, [command])
+        await context.use_cases.integrations.change(
+            context.caller, context.integration_id, [command]
+        )
     else:
         require(context.caller, Right.MANAGE_INTEGRATIONS)
     return await context.redirect(
@@ -151,7 +153,7 @@ async def pause(context: PageContext) -> web.StreamResponse:
 
 async def resume(context: PageContext) -> web.StreamResponse:
     integration = await load_integration(context)
-    await context.handlers.change_integration(
+    await context.use_cases.integrations.change(
         context.caller, context.integration_id, [ResumeIntegration()]
     )
     return await context.redirect(
@@ -179,7 +181,7 @@ async def delete(context: PageContext) -> web.StreamResponse:
     require(context.caller, Right.MANAGE_INTEGRATIONS)
     if context.form.get("typed", "").strip() != integration.schema_name:
         return await confirm_delete(context, status=400, mistyped=True)
-    await context.handlers.delete_integration(context.caller, context.integration_id)
+    await context.use_cases.integrations.delete(context.caller, context.integration_id)
     return await context.redirect("/integrations", f"{integration.display_name} was deleted.")
 
 
@@ -192,7 +194,7 @@ async def generate_token(context: PageContext) -> web.StreamResponse:
     close = f"{integration_path(integration)}/{return_page(context.form.get('from'))}"
     label = context.form.get("label", "").strip()
     try:
-        token = await context.handlers.generate_token(
+        token = await context.use_cases.integrations.generate_token(
             context.caller, context.integration_id, label=label, form_id=form_id_of(context.form)
         )
     except FormUsed:
@@ -210,7 +212,7 @@ async def label_token(context: PageContext) -> web.StreamResponse:
     integration = await load_integration(context)
     label = context.form.get("label", "").strip()
     try:
-        await context.handlers.label_token(
+        await context.use_cases.integrations.label_token(
             context.caller, context.integration_id, context.token_id, label
         )
     except TokenLabelUnusable as no:
@@ -244,7 +246,7 @@ async def revoke_token(context: PageContext) -> web.StreamResponse:
     require(context.caller, Right.MANAGE_INTEGRATIONS)
     try:
         token, _ = await _active_token(context)
-        await context.handlers.revoke_token(
+        await context.use_cases.integrations.revoke_token(
             context.caller, context.integration_id, context.token_id
         )
     except TokenNotFound:

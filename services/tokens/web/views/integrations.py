@@ -8,8 +8,8 @@ from typing import NamedTuple
 from aiohttp import web
 
 from events.sql_files import load_queries
-from services.tokens.domain.decider import IntegrationState
-from services.tokens.use_cases.permissions import Right, require
+from services.tokens.domain.integrations import IntegrationState
+from services.tokens.domain.permissions import Right, require
 from services.tokens.web.context import PageContext
 from services.tokens.web.data.daily_totals import NO_PUSHES, PushTotals
 from services.tokens.web.data.receipts import DAY

@@ -33,7 +33,7 @@ async def show_all(context: PageContext) -> web.Response:
 async def invite(context: PageContext) -> web.Response:
     email, role = context.form.get("email", ""), _role(context)
     try:
-        link = await context.handlers.members.invite(context.caller, email, role)
+        link = await context.use_cases.members.invite(context.caller, email, role)
     except (EmailUnusable, EmailTaken, MemberLimitReached) as no:
         return await _render(context, no, email=email, role=role, status=422)
     return await _show_link(context, link)
@@ -46,21 +46,21 @@ async def show(context: PageContext) -> web.Response:
 async def change_role(context: PageContext) -> web.Response:
     role = _role(context)
     try:
-        await context.handlers.members.change_role(context.caller, context.member_id, role)
+        await context.use_cases.members.change_role(context.caller, context.member_id, role)
     except LastOwner as no:
         return await _render_member_error(context, no)
     return await context.redirect("/people", f"The role is {role} now.")
 
 
 async def renew_link(context: PageContext) -> web.Response:
-    link = await context.handlers.members.renew_link(context.caller, context.member_id)
+    link = await context.use_cases.members.renew_link(context.caller, context.member_id)
     return await _show_link(context, link)
 
 
 async def remove(context: PageContext) -> web.Response:
     member = await _member(context)
     try:
-        await context.handlers.members.remove(context.caller, context.member_id)
+        await context.use_cases.members.remove(context.caller, context.member_id)
     except LastOwner as no:
         return await _render_member_error(context, no)
     return await context.redirect(
@@ -69,7 +69,7 @@ async def remove(context: PageContext) -> web.Response:
 
 
 async def erase(context: PageContext) -> web.Response:
-    await context.handlers.members.erase_email(context.caller, context.member_id)
+    await context.use_cases.members.erase_email(context.caller, context.member_id)
     return await context.redirect(
         "/people", f"The address of member {context.member_id} is erased."
     )
@@ -91,7 +91,7 @@ async def _render(
     role: Role = "member",
     status: int = 200,
 ) -> web.Response:
-    members = context.handlers.members
+    members = context.use_cases.members
     return context.render(
         "people.html",
         status=status,
@@ -115,7 +115,7 @@ async def _member(context: PageContext) -> MemberEntry:
 
 
 async def _find_member(context: PageContext, member_id: int) -> MemberEntry:
-    for member in await context.handlers.members.list_members(context.caller):
+    for member in await context.use_cases.members.list_members(context.caller):
         if member.member_id == member_id:
             return member
     raise MemberNotFound

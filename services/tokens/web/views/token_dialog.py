@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from services.tokens.use_cases.handlers import GeneratedToken
+from services.tokens.use_cases.integrations import GeneratedToken
 from services.tokens.use_cases.read_model import IntegrationEntry
 from services.tokens.web.context import PageContext
 from services.tokens.web.data.snippets import push_snippets

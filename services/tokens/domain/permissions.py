@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from events.ids import AccountId
 from events.types import Role
-from services.tokens.domain.decider import Integration
+from services.tokens.domain.integrations import Integration
 from services.tokens.refusals import IntegrationNotFound, RoleForbids
 
 
