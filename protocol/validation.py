@@ -27,6 +27,11 @@ class Validated(NamedTuple):
     # alone decide between this push and others; otherwise None.
     sequences: tuple[int, int] | None = None
 
+    @property
+    def refusal(self) -> Refusal | None:
+        """The response if the token's row raises no objection; None for a valid body."""
+        return self.refusal_before_owner_check or self.refusal_after_owner_check
+
 
 def refused_before_owner_check(refusal: Refusal) -> Validated:
     return Validated(0, (), None, refusal, None)

@@ -217,13 +217,16 @@ class NotStorable(Refusal):
         super().__init__({"status": "ERROR", "message": message})
 
 
+RETRY_AFTER_SECONDS = 2
+
+
 class ServiceUnavailable(Refusal):
     """P19. Never 429, because target-stitch gives up on it."""
 
     code = "service_unavailable"
     status = 503
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    def __init__(self, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
         message = "Service unavailable; send the same request again later."
         super().__init__({"status": "ERROR", "message": message})
         self.retry_after_seconds = retry_after_seconds

@@ -23,7 +23,6 @@ from services.ingest.reporting.access_log import AccessLog
 from services.ingest.reporting.refusal_reporter import RefusalReporter
 from services.ingest.reporting.usage_stats import UsageStats
 from services.ingest.reporting.usage_writer import UsageWriter
-from services.ingest.status import Status
 from services.ingest.token_cache.cache import TokenCache
 from services.ingest.token_cache.lookup import TokenLookup
 from services.ingest.token_cache.mirror import TokenMirror
@@ -32,6 +31,7 @@ from services.journal.partitions import maintain_partitions, make_partitions
 from services.receiving.body_reader import BodyReader
 from services.receiving.http_answers import refusal_response
 from services.receiving.memory_budget import MemoryBudget
+from services.receiving.status import StatusEndpoint
 from services.receiving.validation_workers.pool import ValidationWorkers
 from services.runtime import openapi
 from services.runtime.clock import Clock, wait_for
@@ -112,7 +112,7 @@ def build_app(settings: IngestSettings, *, clock: Clock) -> web.Application:
         behind_proxy=settings.behind_proxy,
     )
     tokens = TokenLookup(lookups, beliefs)
-    status = Status(lambda: reason_not_ready(lookups), clock)
+    status = StatusEndpoint(lambda: reason_not_ready(lookups), clock)
     _add(app, "/v2/import/status", status.answer)
     seconds = int(settings.repeat_hours * 3600)
     push = PushIntake(gate, tokens, committer, repeat_seconds=seconds)

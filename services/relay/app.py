@@ -12,10 +12,10 @@ from aiohttp import web
 from protocol.limits import BODY_BYTES_MAX
 from protocol.refusals.edge import PathNotFound
 from pushgate_client import Delivery, Outbox, TokenFile
-from services.ingest.status import Status
 from services.receiving.body_reader import BodyReader
 from services.receiving.http_answers import refusal_response
 from services.receiving.memory_budget import MemoryBudget
+from services.receiving.status import StatusEndpoint
 from services.receiving.validation_workers.pool import ValidationWorkers
 from services.relay.handlers import RelayEndpoint, RelayServices
 from services.relay.status_page import StatusPage, log_delivery_event
@@ -128,7 +128,7 @@ def _app(settings: RelaySettings, doorway: RelayServices) -> web.Application:
         app.router.add_route("*", path, answer)
     app[DIRECT_ROUTES] = doors
     app.router.add_route(
-        "*", "/v2/import/status", Status(telling.reason_not_ready, doorway.clock).answer
+        "*", "/v2/import/status", StatusEndpoint(telling.reason_not_ready, doorway.clock).answer
     )
     app.router.add_get("/status", telling.status)
     app.router.add_get("/status.css", telling.style)

@@ -17,7 +17,7 @@ from protocol.refusals import Refusal, batch, edge, push
 from protocol.token_text import PUBLISHED_PATTERN, token_text
 from services.ingest.app import IngestSettings
 from services.ingest.app import build_app as build_ingest
-from services.ingest.status import VERSION
+from services.receiving.status import VERSION
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from services.tokens.app import TokensSettings

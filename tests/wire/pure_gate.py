@@ -20,7 +20,7 @@ def check(path: str, body: bytes, content_type: str = JSON_TYPE) -> Validated:
 
 def answer(path: str, body: bytes, content_type: str | None = JSON_TYPE) -> tuple[int, str, bytes]:
     checked = check(path, body, content_type or "")
-    refusal = checked.refusal_before_owner_check or checked.refusal_after_owner_check
+    refusal = checked.refusal
     if refusal is None:
         return GOOD[path]
     return refusal.status, refusal.content_type, refusal.body

@@ -1,6 +1,4 @@
-"""``GET /v2/import/status`` (wire contract E1)."""
-
-from collections.abc import Awaitable, Callable
+"""``GET /v2/import/status`` (wire contract E1): whether requests can be accepted now."""
 
 import orjson
 from aiohttp import web
@@ -8,23 +6,22 @@ from aiohttp import web
 from protocol.refusals.edge import MethodNotAllowed
 from services.receiving.http_answers import refusal_response
 from services.runtime.clock import Clock
+from services.runtime.http import ReadinessCheck
 from services.runtime.metrics import INGEST_REQUESTS
 
-# Anybody may ask, as often as they like; the database is asked at most this often.
+# The endpoint is public and unlimited, so the check behind it runs at most this often.
 FRESH_SECONDS = 1.0
 
 VERSION = "0.1.0"
 
-Check = Callable[[], Awaitable[str | None]]
 
-
-class Status:
+class StatusEndpoint:
     name = "status"
 
-    def __init__(self, reason_not_ready: Check, clock: Clock) -> None:
+    def __init__(self, reason_not_ready: ReadinessCheck, clock: Clock) -> None:
         self._reason_not_ready = reason_not_ready
         self._clock = clock
-        self._asked_at = float("-inf")
+        self._checked_at = float("-inf")
         self._reason: str | None = None
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -37,15 +34,15 @@ class Status:
 
     async def _fresh_reason(self) -> str | None:
         now = self._clock.monotonic()
-        if now - self._asked_at >= FRESH_SECONDS:
-            # Taken before the answer is there: those who ask meanwhile get the last one.
-            self._asked_at = now
+        if now - self._checked_at >= FRESH_SECONDS:
+            # Set before the check runs: requests that arrive meanwhile get the previous result.
+            self._checked_at = now
             self._reason = await self._reason_not_ready()
         return self._reason
 
 
 def _body(reason: str | None) -> bytes:
-    """The keys in the contract's order; name is what the original calls itself."""
+    """The keys in the contract's order; ``name`` is the original's name for itself."""
     return orjson.dumps(
         {
             "name": "pipeline.gate",
