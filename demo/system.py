@@ -9,7 +9,7 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,20 +75,34 @@ class TemporaryInstallation:
 async def temporary_installation(*options: str) -> AsyncIterator[TemporaryInstallation]:
     """``options`` are for `up`. Raises CommandFailed, with its output, when it does not start."""
     data_dir = Path(tempfile.mkdtemp(prefix="pushgate-"))
+    was_ready = False
+    try:
+        async with running_installation(data_dir, *options) as installation:
+            was_ready = True
+            yield installation
+    finally:
+        # If it did not become ready, its logs are what one needs.
+        if was_ready:
+            await asyncio.to_thread(shutil.rmtree, data_dir, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def running_installation(
+    data_dir: Path, *options: str, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[TemporaryInstallation]:
+    """`pushgate up` on a data directory that stays; raises CommandFailed as above."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli", "up", *FREE_PORTS, *options),
         stdout=PIPE,
         stderr=STDOUT,
-        env=environment(data_dir),
+        env=environment(data_dir) | dict(variables or {}),
     )
     output = deque[str](maxlen=LINES_KEPT)
-    if not await _wait_until_ready(process, output):
-        await _stop(process)
-        # Its logs are what one needs now.
-        raise CommandFailed(
-            f"`pushgate up` did not become ready in {data_dir}:\n" + "\n".join(output)
-        )
     try:
+        if not await _wait_until_ready(process, output):
+            raise CommandFailed(
+                f"`pushgate up` did not become ready in {data_dir}:\n" + "\n".join(output)
+            )
         installation = await asyncio.to_thread(find_installation, str(data_dir), {})
         listening = asyncio.create_task(_collect_output(process, output))
         yield TemporaryInstallation(
@@ -97,7 +111,6 @@ async def temporary_installation(*options: str) -> AsyncIterator[TemporaryInstal
         listening.cancel()
     finally:
         await _stop(process)
-        await asyncio.to_thread(shutil.rmtree, data_dir, ignore_errors=True)
 
 
 def environment(data_dir: Path) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What earlier versions left on disk goes on working."""
