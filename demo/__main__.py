@@ -9,10 +9,10 @@ import signal
 import sys
 
 from cli.errors import FAILED, SUCCESS, CommandFailed
+from cli.temporary_installation import temporary_installation
 from demo.checks import Mismatch
 from demo.flights import FLIGHTS, fetch_archive
 from demo.journey import Journey, print_line
-from demo.system import temporary_installation
 from services.runtime.clock import SystemClock
 
 

@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 from cli.push.requests import PushRequest, PushShape
+from cli.temporary_installation import LocalInstallation
 from demo import destination
 from demo.checks import expect
 from demo.flights import FLIGHTS_KEY, PLANES_KEY, FlightRow, flights, planes
 from demo.pusher import DemoToken, Pusher
 from demo.pushes import RepeatedPushes, requests_of
-from demo.system import TemporaryInstallation
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 
@@ -33,7 +33,7 @@ class Journey:
     """``flights_count``: how many of the flights, from the first on."""
 
     def __init__(
-        self, system: TemporaryInstallation, archive: Path, *, flights_count: int, clock: Clock
+        self, system: LocalInstallation, archive: Path, *, flights_count: int, clock: Clock
     ) -> None:
         self._system = system
         self._archive = archive

@@ -12,9 +12,9 @@ from cli.push.direct import DirectPush, send_all
 from cli.push.json_input import InvalidInput
 from cli.push.report import Report
 from cli.push.requests import PushRequest
+from cli.temporary_installation import LocalInstallation
 from demo.checks import Mismatch, expect
 from demo.pushes import RepeatedPushes
-from demo.system import TemporaryInstallation
 from events.sql_files import load_queries
 from pushgate_client import FixedToken
 from services.runtime.clock import Clock
@@ -50,7 +50,7 @@ class BackgroundPushes:
 
 
 class Pusher:
-    def __init__(self, system: TemporaryInstallation, clock: Clock) -> None:
+    def __init__(self, system: LocalInstallation, clock: Clock) -> None:
         self._system = system
         self._clock = clock
 

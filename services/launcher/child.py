@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.launcher.log_files import open_log
+from services.runtime.backoff import Backoff
 from services.runtime.logs import Log
 
-PAUSE_SECONDS_MIN = 0.1
-PAUSE_SECONDS_MAX = 10.0
+RESTART_SECONDS_MIN = 0.1
+RESTART_SECONDS_MAX = 10.0
 # After this long a program counts as well, and its next end as a first one.
 HEALTHY_SECONDS = 30.0
 # More than a program's own limits for finishing what is in hand.
@@ -48,7 +49,7 @@ async def supervise(
 
 
 async def _restart_forever(program: Program, on_started: Callable[[str, int], None]) -> None:
-    pauses = RestartDelays()
+    backoff = restart_backoff()
     while True:
         began = time.monotonic()
         code = None
@@ -58,7 +59,8 @@ async def _restart_forever(program: Program, on_started: Callable[[str, int], No
         Log().warning("child.ended", program=program.name, exit_code=code)
         if code == EXIT_DO_NOT_RESTART:
             return
-        await asyncio.sleep(pauses.delay_after_run(time.monotonic() - began))
+        ran_seconds = time.monotonic() - began
+        await asyncio.sleep(seconds_until_restart(backoff, ran_seconds=ran_seconds))
 
 
 async def _run_once(program: Program, on_started: Callable[[str, int], None]) -> int:
@@ -88,30 +90,28 @@ async def _start(program: Program) -> Process:
         )
 
 
-async def terminate(process: Process) -> None:
+async def terminate(process: Process, *, kill_after_seconds: float = STOP_SECONDS_MAX) -> None:
     if process.returncode is not None:
         return
     process.terminate()
     try:
-        async with asyncio.timeout(STOP_SECONDS_MAX):
+        async with asyncio.timeout(kill_after_seconds):
             await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()
 
 
-class RestartDelays:
-    """Growing rests between restarts, so that a broken program does not eat the machine."""
+def restart_backoff() -> Backoff:
+    """Growing pauses between restarts, so that a broken program does not use up the machine."""
+    return Backoff(min_seconds=RESTART_SECONDS_MIN, max_seconds=RESTART_SECONDS_MAX)
 
-    def __init__(self) -> None:
-        self._next_seconds = PAUSE_SECONDS_MIN
 
-    def delay_after_run(self, seconds: float) -> float:
-        if seconds >= HEALTHY_SECONDS:
-            self._next_seconds = PAUSE_SECONDS_MIN
-        pause = self._next_seconds
-        self._next_seconds = min(pause * 2, PAUSE_SECONDS_MAX)
-        return pause
+def seconds_until_restart(backoff: Backoff, *, ran_seconds: float) -> float:
+    """A program that ran for ``HEALTHY_SECONDS`` is restarted as if it had never failed."""
+    if ran_seconds >= HEALTHY_SECONDS:
+        backoff.reset()
+    return backoff.next_seconds()
 
 
 def base_environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable
 
-from services.launcher.child import RestartDelays
+from services.launcher.child import restart_backoff, seconds_until_restart
 from services.launcher.data_directory import DataDirectory
 from services.launcher.embedded_postgres.cluster import Cluster
 from services.launcher.embedded_postgres.server import Server, ServerFailed, start_server
@@ -40,13 +40,14 @@ async def supervise_postgres(
 async def _restart_forever(
     server: Server, directory: DataDirectory, watched: int, on_started: Callable[[str, int], None]
 ) -> None:
-    pauses = RestartDelays()
+    backoff = restart_backoff()
     try:
         while True:
             began = time.monotonic()
             code = await server.wait()
             Log().warning("child.ended", program=NAME, exit_code=code)
-            await asyncio.sleep(pauses.delay_after_run(time.monotonic() - began))
+            ran_seconds = time.monotonic() - began
+            await asyncio.sleep(seconds_until_restart(backoff, ran_seconds=ran_seconds))
             with contextlib.suppress(ServerFailed, OSError):
                 server = await _start(server.cluster, directory, watched, on_started)
     finally:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from playwright.async_api import Browser, expect
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.browser.checking import PageChecks
 from tests.browser.installation import PASSWORD
 from tests.browser.test_procedures import token_in

@@ -9,7 +9,7 @@ from asyncpg import Connection, Record
 
 from cli.connect_api import ConnectApi
 from cli.database import system_database
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.made import Made
 
 

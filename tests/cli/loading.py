@@ -9,7 +9,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from events.ids import new_worker_id
 from services.journal.claims import loader_application_name
 from services.launcher.data_directory import DataDirectory
@@ -23,7 +23,7 @@ async def load_one(system: TemporaryInstallation, made: Made, journal: Connectio
     """The id of a batch with one record, in table "t" by now."""
     pushed = await system.run(
         *("push", "-", "--table", "t", "--key", "id"),
-        given='{"id": 1}\n',
+        stdin='{"id": 1}\n',
         PUSHGATE_TOKEN=made.token,
     )
     assert pushed.exit_code == 0, pushed.errors

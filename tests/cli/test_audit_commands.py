@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from services.runtime.database import connect
 from tests.cli.made import Made
 

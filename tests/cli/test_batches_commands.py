@@ -9,7 +9,7 @@ import pytest
 from asyncpg import Connection, Record
 
 from cli.database import connection_to
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from events.ids import new_worker_id
 from tests.cli.loading import load_one, nothing_waits, set_aside
 from tests.cli.made import Made

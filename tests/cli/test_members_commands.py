@@ -2,7 +2,7 @@
 
 import aiohttp
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 
 
 async def test_an_invited_member_can_open_the_link(system: TemporaryInstallation) -> None:

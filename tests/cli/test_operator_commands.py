@@ -1,6 +1,6 @@
 """Accounts, Connect tokens and status: what asks the database of a real system."""
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.made import Made
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import asyncpg
 
-from demo.system import CompletedCommand, TemporaryInstallation
+from cli.temporary_installation import CompletedCommand, TemporaryInstallation
 from services.runtime.database import connect
 from tests.cli.made import Made
 from tests.eventually import eventually
@@ -26,7 +26,7 @@ async def push(
     system: TemporaryInstallation, token: str, given: str, *options: str
 ) -> CompletedCommand:
     words = ("push", "-", "--table", "t", "--key", "id", "--json", *options)
-    return await system.run(*words, given=given, PUSHGATE_TOKEN=token)
+    return await system.run(*words, stdin=given, PUSHGATE_TOKEN=token)
 
 
 async def test_records_arrive_as_they_were_written(
@@ -106,7 +106,7 @@ async def test_the_gates_own_words_are_passed_on(system: TemporaryInstallation, 
 
 
 async def test_without_a_token_or_a_file_there_is_a_sentence(system: TemporaryInstallation) -> None:
-    no_token = await system.run("push", "-", "--table", "t", "--key", "id", given="{}")
+    no_token = await system.run("push", "-", "--table", "t", "--key", "id", stdin="{}")
     no_file = await system.run(
         *("push", "/nowhere/at/all", "--table", "t", "--key", "id"), PUSHGATE_TOKEN="at_x"
     )

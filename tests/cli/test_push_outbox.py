@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from cli.connect_api import ConnectApi
-from demo.system import CompletedCommand, TemporaryInstallation
+from cli.temporary_installation import CompletedCommand, TemporaryInstallation
 from tests.cli.made import Made
 from tests.cli.test_push_command import rows
 from tests.eventually import eventually
@@ -111,6 +111,6 @@ async def test_what_is_no_outbox_is_said(system: TemporaryInstallation, tmp_path
 
 async def test_types_of_columns_are_for_csv(system: TemporaryInstallation, made: Made) -> None:
     words = ("push", "-", "--table", "t", "--key", "id", "--column", "id:integer")
-    told = await system.run(*words, given="{}", PUSHGATE_TOKEN=made.token)
+    told = await system.run(*words, stdin="{}", PUSHGATE_TOKEN=made.token)
 
     assert (told.exit_code, "--column is for CSV" in told.errors) == (1, True)

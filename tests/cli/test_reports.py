@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncpg import Connection, Record
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.loading import another_loader, list_again, load_one, set_aside
 from tests.cli.made import Made
 

@@ -10,7 +10,7 @@ from asyncpg import Connection, Record
 
 from cli.connect_api import ConnectApi
 from cli.database import connection_to
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.loading import nothing_waits
 from tests.cli.made import Made
 from tests.eventually import eventually

@@ -7,7 +7,7 @@ import re
 import aiohttp
 from asyncpg import Connection, Record
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.made import Made
 from tests.eventually import eventually
 
@@ -136,12 +136,12 @@ async def test_the_text_of_a_token_tells_what_it_is(
     system: TemporaryInstallation, made: Made
 ) -> None:
     text = made.token
-    active = await system.run("tokens", "check", "--json", given=f"{text}\n")
-    mangled = await system.run("tokens", "check", "--json", given=text[:-1] + "-")
+    active = await system.run("tokens", "check", "--json", stdin=f"{text}\n")
+    mangled = await system.run("tokens", "check", "--json", stdin=text[:-1] + "-")
     await system.run_json("integrations", "pause", made.name)
-    paused = await system.run("tokens", "check", "--json", given=text)
+    paused = await system.run("tokens", "check", "--json", stdin=text)
     await system.run_json("tokens", "revoke", str(made.token_id))
-    revoked = await system.run("tokens", "check", "--json", given=text)
+    revoked = await system.run("tokens", "check", "--json", stdin=text)
 
     assert active.document == {
         "form": "well formed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncpg import Connection, Record
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.loading import nothing_waits
 from tests.cli.made import Made
 from tests.eventually import eventually
@@ -12,7 +12,7 @@ from tests.eventually import eventually
 
 async def _push(system: TemporaryInstallation, made: Made, table: str, records: str) -> None:
     pushed = await system.run(
-        *("push", "-", "--table", table, "--key", "id"), given=records, PUSHGATE_TOKEN=made.token
+        *("push", "-", "--table", table, "--key", "id"), stdin=records, PUSHGATE_TOKEN=made.token
     )
     assert pushed.exit_code == 0, pushed.errors
 

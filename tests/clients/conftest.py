@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.made import Made
 from tests.clients.recorder import Recorder
 from tests.clients.singer import Target

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.made import Made
 from tests.clients.conftest import Tables
 from tests.clients.environments import program

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from cli.connect_api import ConnectApi
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.made import Made
 from tests.clients.conftest import Tables
 

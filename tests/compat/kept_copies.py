@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from demo.system import TemporaryInstallation, running_installation
+from cli.temporary_installation import TemporaryInstallation, running_installation
 from services.launcher.embedded_postgres.binaries import find_program
 from services.runtime.config import Secret
 from services.runtime.database import connect

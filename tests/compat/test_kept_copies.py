@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from cli.database import connection_to
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from services.runtime.database import connect
 from tests.compat.kept_copies import on_the_data_directory, on_the_databases, unpack_outbox
 from tests.database.shared_server import own_directory_of_a_run

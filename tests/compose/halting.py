@@ -6,8 +6,8 @@ The commands are those of deploy/README.md.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from cli.temporary_installation import LocalInstallation
 from demo.checks import Mismatch, expect
-from demo.system import TemporaryInstallation
 from tests.compose.stack import Stack, StackFailed, run
 from tests.eventually import eventually
 
@@ -25,7 +25,7 @@ TRUE, FALSE = '"actor":"system"', '"actor":"nobody"'
 
 async def halt_and_resume(
     stack: Stack,
-    system: TemporaryInstallation,
+    system: LocalInstallation,
     integration: str,
     push_some: Callable[[], Awaitable[None]],
 ) -> str:
@@ -62,7 +62,7 @@ def _change(stack: Stack, old: str, new: str) -> None:
     )
 
 
-async def _halted(system: TemporaryInstallation) -> str:
+async def _halted(system: LocalInstallation) -> str:
     async def reason() -> str:
         return str((await system.run_json("status")).get("halted", ""))
 

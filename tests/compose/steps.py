@@ -4,7 +4,6 @@ import asyncio
 import ssl
 import sys
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -14,11 +13,11 @@ import asyncpg
 
 from cli.errors import CommandFailed
 from cli.installation import find_installation
+from cli.temporary_installation import LocalInstallation
 from demo.checks import Mismatch, expect
 from demo.flights import fetch_archive
 from demo.journey import Journey
 from demo.pusher import Pusher
-from demo.system import TemporaryInstallation
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
 from tests.compose.canary import look_everywhere
@@ -65,14 +64,12 @@ class Steps:
         self._clock = SystemClock()
 
     @property
-    def _system(self) -> TemporaryInstallation:
+    def _system(self) -> LocalInstallation:
         """As ``run.json`` says now: a new container has a new address."""
         directory = self._stack.directory
-        return TemporaryInstallation(
+        return LocalInstallation(
             data_dir=directory,
             installation=find_installation(str(directory), {}),
-            pid=0,
-            output=deque(),
         )
 
     async def run(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.deploy.watched import Watched
 
 

@@ -5,7 +5,7 @@ import json
 import asyncpg
 import pytest
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 

@@ -13,7 +13,7 @@ import aiohttp
 import asyncpg
 from prometheus_client.parser import text_string_to_metric_families
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from services.runtime.config import Secret
 
 PROGRAMS = ("tokens", "ingest", "loader", "history")

@@ -18,7 +18,7 @@ import pytest
 
 from cli.connect_api import connect_api
 from cli.database import connection_to, system_database
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.loading import nothing_waits
 from tests.cli.made import Made
 from tests.clients.environments import program

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from demo.system import TemporaryInstallation, temporary_installation
+from cli.temporary_installation import TemporaryInstallation, temporary_installation
 from tests.docs.quickstart import Block, Shell, blocks, is_as_told
 from tests.eventually import eventually
 from tests.system.commands_here import commands_here
@@ -28,7 +28,7 @@ async def auditors_shell(system: TemporaryInstallation, directory: Path, command
     token = made["token"]["access_token"]
     for lines in ('{"id": 1, "n": 1}\n{"id": 2, "n": 1}\n', '{"id": 2, "n": 2}\n'):
         pushed = await system.run(
-            *("push", "-", "--table", "orders", "--key", "id"), given=lines, PUSHGATE_TOKEN=token
+            *("push", "-", "--table", "orders", "--key", "id"), stdin=lines, PUSHGATE_TOKEN=token
         )
         assert pushed.exit_code == 0, pushed.errors
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from demo.system import temporary_installation
+from cli.temporary_installation import temporary_installation
 from tests.docs.quickstart import Block, Ran, Shell, blocks, follow, is_as_told
 
 PAGE = Path("docs/quickstart.md")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.docs.quickstart import Block, Shell, blocks, follow
 
 PAGE = Path("docs/rotate-without-losing-a-record.md")

@@ -199,7 +199,7 @@ async def test_a_connection_that_died_without_a_word_is_given_up(
     aiohttp_server: AiohttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that lives is never silent for so long; `audit follow` connects again."""
-    monkeypatch.setattr("cli.history_api.SILENCE_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("cli.history_api.STREAM_IDLE_SECONDS_MAX", 0.2)
     ended = asyncio.Event()
 
     async def say_nothing_more(request: web.Request) -> web.StreamResponse:

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from services.launcher.child import HEALTHY_SECONDS, PAUSE_SECONDS_MAX, RestartDelays
-from services.launcher.child_registry import record_child, stop_orphans
+from services.launcher.child import (
+    HEALTHY_SECONDS,
+    RESTART_SECONDS_MAX,
+    restart_backoff,
+    seconds_until_restart,
+)
+from services.launcher.child_registry import record_child, start_time, stop_orphans
 from services.launcher.data_directory import DataDirectory
 from services.launcher.embedded_postgres.unprivileged import UnixUser, grant_traversal
 from services.launcher.log_files import open_log, rotate
-from services.launcher.process_identity import start_time
 from services.launcher.sockets import PortTaken, listening
 from services.runtime.migrations import ROLES
 from services.runtime.private_files import read_private_json, write_private_json
@@ -23,12 +27,12 @@ SOMEBODY = UnixUser(uid=os.getuid() + 1, gid=os.getgid() + 1, name="somebody")
 
 
 def test_pauses_grow_to_their_limit_and_begin_anew_after_a_good_run() -> None:
-    pauses = RestartDelays()
-    growing = [pauses.delay_after_run(0) for _ in range(10)]
-    again = pauses.delay_after_run(HEALTHY_SECONDS)
+    backoff = restart_backoff()
+    growing = [seconds_until_restart(backoff, ran_seconds=0) for _ in range(10)]
+    again = seconds_until_restart(backoff, ran_seconds=HEALTHY_SECONDS)
 
     assert growing == sorted(growing)
-    assert growing[-1] == PAUSE_SECONDS_MAX
+    assert growing[-1] == RESTART_SECONDS_MAX
     assert again == growing[0]
 
 

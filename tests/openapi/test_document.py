@@ -11,7 +11,7 @@ import aiohttp
 import jsonschema_rs
 import pytest
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from protocol import limits
 from protocol.refusals import Refusal, batch, edge, push
 from protocol.token_text import PUBLISHED_PATTERN, token_text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.connect_api import connect_api
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.clients.environments import program
 from tests.clients.recorder import Recorder
 from tests.clients.singer import run

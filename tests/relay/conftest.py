@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from services.relay.app import RelaySettings, running_relay
 from services.runtime.clock import SystemClock
 from tests.cli.made import Made

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.made import Made
 from tests.eventually import eventually
 from tests.relay.conftest import RelayProcess

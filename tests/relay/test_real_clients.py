@@ -10,7 +10,7 @@ import pytest
 from asyncpg import UndefinedTableError
 
 from cli.connect_api import ConnectApi
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.made import Made
 from tests.clients.environments import program
 from tests.clients.recorder import Recorder

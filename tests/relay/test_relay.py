@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from cli.connect_api import ConnectApi
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from pushgate_client import OutboxView
 from services.relay.app import RelaySettings
 from services.runtime.config import Secret

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import structlog
 
 from cli.__main__ import main
-from demo.system import CompletedCommand, TemporaryInstallation, environment
+from cli.temporary_installation import CompletedCommand, TemporaryInstallation, environment
 
 PROCESSES = frozenset({"up", "relay", "psql", "ingest", "loader", "migrate"})
 SERVING = frozenset(
@@ -29,14 +29,12 @@ SERVING = frozenset(
 
 
 class SystemHere(TemporaryInstallation):
-    async def run(
-        self, *words: str, given: str | None = None, **variables: str
-    ) -> CompletedCommand:
+    async def run(self, *words: str, stdin: str = "", **variables: str) -> CompletedCommand:
         if words[0] in PROCESSES or words[:2] in SERVING:
-            return await super().run(*words, given=given, **variables)
+            return await super().run(*words, stdin=stdin, **variables)
         async with _turn():
             return await asyncio.to_thread(
-                run_here, words, (given or "").encode(), environment(self.data_dir) | variables
+                run_here, words, stdin.encode(), environment(self.data_dir) | variables
             )
 
 

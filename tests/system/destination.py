@@ -3,7 +3,7 @@
 from typing import Any
 
 from cli.database import connection_to, system_database
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.cli.loading import nothing_waits
 from tests.cli.made import Made
 from tests.eventually import eventually

@@ -10,7 +10,7 @@ import pytest
 
 from cli.connect_api import ConnectApi, connect_api
 from cli.database import system_database
-from demo.system import TemporaryInstallation, temporary_installation
+from cli.temporary_installation import TemporaryInstallation, temporary_installation
 from tests.cli.made import Made
 from tests.secrecy import refuse_tokens_in_files, refuse_tokens_in_rows
 from tests.system.commands_here import commands_here

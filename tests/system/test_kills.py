@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from cli.connect_api import connect_api
-from demo.system import TemporaryInstallation, temporary_installation
+from cli.temporary_installation import TemporaryInstallation, temporary_installation
 from services.runtime.private_files import read_private_json
 from tests.eventually import eventually
 from tests.rounds import rounds

@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from cli.connect_api import connect_api
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from pushgate_client import DiskFull, Options, Outbox, OutboxView, PushClient, WasSetAside
 from services.runtime.private_files import read_private_json
 from tests.eventually import eventually

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from cli.connect_api import connect_api
-from demo.system import TemporaryInstallation
+from cli.temporary_installation import TemporaryInstallation
 from tests.openapi.document import faults
 from tests.wire.scene import SCENES, filled, steps_of
 

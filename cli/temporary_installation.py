@@ -1,4 +1,7 @@
-"""A throw-away system: `pushgate up` on free ports, in a directory that is removed afterwards."""
+"""A Pushgate installation in a temporary directory, for the demo and for tests.
+
+It is `pushgate up` on free ports; the directory is removed afterwards.
+"""
 
 import asyncio
 import contextlib
@@ -16,12 +19,13 @@ from typing import Any
 
 from cli.errors import CommandFailed
 from cli.installation import Installation, find_installation
+from services.launcher.child import terminate
 
-# Less than the time-out of a test, so that a system that does not come up is still taken down.
+# Less than the time limit of a test, so that an installation that does not start is still stopped.
 READY_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
 COMMAND_SECONDS_MAX = 300
-LINES_KEPT = 100
+OUTPUT_LINES_MAX = 100
 FREE_PORTS = ("--tokens-port", "0", "--ingest-port", "0", "--history-port", "0")
 
 
@@ -37,18 +41,14 @@ class CompletedCommand:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TemporaryInstallation:
-    """``output``: the last lines that `up` printed, the one that begins with "ready" among them."""
+class LocalInstallation:
+    """An installation that runs on this machine, found by its data directory."""
 
     data_dir: Path
     installation: Installation
-    pid: int
-    output: deque[str]
 
-    async def run(
-        self, *words: str, given: str | None = None, **variables: str
-    ) -> CompletedCommand:
-        """`pushgate WORDS`, as a person would type it here; ``given`` is its standard input."""
+    async def run(self, *words: str, stdin: str = "", **variables: str) -> CompletedCommand:
+        """Run `pushgate WORDS` as a process of its own."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli", *words),
             stdin=PIPE,
@@ -57,18 +57,26 @@ class TemporaryInstallation:
             env=environment(self.data_dir) | variables,
         )
         async with asyncio.timeout(COMMAND_SECONDS_MAX):
-            output, errors = await process.communicate((given or "").encode())
+            output, errors = await process.communicate(stdin.encode())
         assert process.returncode is not None, "communicate waits for the end"
         return CompletedCommand(
             exit_code=process.returncode, output=output.decode(), errors=errors.decode()
         )
 
     async def run_json(self, *words: str) -> Any:
-        """The JSON document that a command answers with; raises CommandFailed when it fails."""
+        """The JSON document that a command prints; raises CommandFailed when the command fails."""
         command = await self.run(*words, "--json")
         if command.exit_code != 0:
             raise CommandFailed(f"`pushgate {' '.join(words)}` failed: {command.errors.strip()}")
         return command.document
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemporaryInstallation(LocalInstallation):
+    """``output``: the last lines that `up` printed, including the one that begins with "ready"."""
+
+    pid: int
+    output: deque[str]
 
 
 @contextlib.asynccontextmanager
@@ -81,7 +89,7 @@ async def temporary_installation(*options: str) -> AsyncIterator[TemporaryInstal
             was_ready = True
             yield installation
     finally:
-        # If it did not become ready, its logs are what one needs.
+        # If it did not become ready, the directory stays: its logs say why.
         if was_ready:
             await asyncio.to_thread(shutil.rmtree, data_dir, ignore_errors=True)
 
@@ -97,29 +105,29 @@ async def running_installation(
         stderr=STDOUT,
         env=environment(data_dir) | dict(variables or {}),
     )
-    output = deque[str](maxlen=LINES_KEPT)
+    output = deque[str](maxlen=OUTPUT_LINES_MAX)
     try:
-        if not await _wait_until_ready(process, output):
+        if not await _is_ready(process, output):
             raise CommandFailed(
                 f"`pushgate up` did not become ready in {data_dir}:\n" + "\n".join(output)
             )
         installation = await asyncio.to_thread(find_installation, str(data_dir), {})
-        listening = asyncio.create_task(_collect_output(process, output))
+        reading = asyncio.create_task(_read_output(process, output))
         yield TemporaryInstallation(
             data_dir=data_dir, installation=installation, pid=process.pid, output=output
         )
-        listening.cancel()
+        reading.cancel()
     finally:
-        await _stop(process)
+        await terminate(process, kill_after_seconds=STOP_SECONDS_MAX)
 
 
 def environment(data_dir: Path) -> dict[str, str]:
-    """Nothing of the caller's own settings: they would lead to another system."""
+    """The caller's own settings are left out: they would lead to another installation."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("PUSHGATE_")}
     return kept | {"PUSHGATE_DATA_DIR": str(data_dir)}
 
 
-async def _wait_until_ready(process: Process, output: deque[str]) -> bool:
+async def _is_ready(process: Process, output: deque[str]) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS_MAX):
             async for line in _lines(process):
@@ -129,8 +137,8 @@ async def _wait_until_ready(process: Process, output: deque[str]) -> bool:
     return False
 
 
-async def _collect_output(process: Process, output: deque[str]) -> None:
-    """To the end: a full pipe would stop it."""
+async def _read_output(process: Process, output: deque[str]) -> None:
+    """Until the process ends: a full pipe would block it."""
     async for line in _lines(process):
         output.append(line)
 
@@ -139,15 +147,3 @@ async def _lines(process: Process) -> AsyncIterator[str]:
     assert process.stdout is not None, "it was started with a pipe"
     async for line in process.stdout:
         yield line.decode(errors="replace").rstrip("\n")
-
-
-async def _stop(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS_MAX):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
