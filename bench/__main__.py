@@ -1,6 +1,6 @@
 """`python -m bench [NAME …]`: all measures, or those of the modules named.
 
-`loader` means all modules whose names begin with `loader_`.
+`loader` means all modules with names that start with `loader_`.
 """
 
 import asyncio

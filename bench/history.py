@@ -135,7 +135,7 @@ async def _drift(history: Log) -> Measure:
 
 
 async def _columns(history: Log) -> Measure:
-    """What `pushgate audit replay` does besides: each column against its text. Stated."""
+    """The other part of `pushgate audit replay`: each column against its text. Reported only."""
     connection = await connect(
         history.role_url("pushgate_history"), application_name="bench", command_seconds_max=600
     )

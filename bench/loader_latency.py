@@ -94,7 +94,7 @@ async def _all_loaded(context: Context) -> None:
 
 @contextlib.asynccontextmanager
 async def _probing(context: Context, orders: Orders, table: str) -> AsyncIterator[list[float]]:
-    """Times of pushes of our own, made beside the load for as long as the block lasts."""
+    """Times of our own pushes, sent during the load as long as the block runs."""
     ending = asyncio.Event()
     destination = await connect(context.destination_url, application_name="bench")
     headers = {"Authorization": f"Bearer {orders.token}", "Content-Type": "application/json"}

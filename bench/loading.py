@@ -39,7 +39,7 @@ class Journal:
     def __init__(self, connection: AnyConnection, integration_id: int) -> None:
         self._connection = connection
         self._integration_id = integration_id
-        # Tells what is written together; it stands where a receipt has the log's size, from 1.
+        # Identifies batches written together; stored as the log size of the receipt, from 1.
         self._lot = 1
         self._written = 0
 

@@ -63,7 +63,7 @@ def _thousands_of_flights(client_id: int, first_sequence: int) -> Iterator[list[
 
 
 def _as_transit(value: dict[str, Any], codes: dict[str, str]) -> list[Any]:
-    """A map of fewer than 44 different keys, whose texts need no escape."""
+    """A map of fewer than 44 distinct keys that need no escaping."""
     written: list[Any] = ["^ "]
     for key, item in value.items():
         written.append(codes.get(key, key))

@@ -95,7 +95,7 @@ def peak() -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError("the kernel does not tell how much memory a process has used")
+    raise RuntimeError("the kernel does not report the memory usage of a process")
 
 
 async def work(orders: Orders) -> Seen:

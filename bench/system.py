@@ -97,7 +97,7 @@ class Served:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith(f"{figure}:"):
                 return int(line.split()[1]) * 1024 / 1e6
-        raise RuntimeError("the kernel does not tell how much memory a process uses")
+        raise RuntimeError("the kernel does not report the memory usage of a process")
 
 
 @contextlib.asynccontextmanager

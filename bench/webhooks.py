@@ -72,7 +72,7 @@ def deliveries(path: Path) -> dict[str, list[Delivery]]:
     """The bodies by the kind of event, each with its key."""
     with tarfile.open(path) as tar:
         packed = tar.extractfile("package/api.github.com/index.json")
-        assert packed is not None, "it is a regular file of the archive, whose hash was checked"
+        assert packed is not None, "a regular file of the archive, which was verified by its hash"
         kinds = orjson.loads(packed.read())
     return {
         kind["name"]: [

@@ -48,11 +48,11 @@ class Frontier:
         """Append a subtree of 2**height leaves; ``size`` must be a multiple of that."""
         if self.size % (1 << height):
             raise ValueError(f"2**{height} leaves cannot follow {self.size}")
-        place = self.size >> height
+        index = self.size >> height
         self.size += 1 << height
-        while place & 1:
+        while index & 1:
             subtree_root = node_hash(self._peaks.pop(), subtree_root)
-            place >>= 1
+            index >>= 1
         self._peaks.append(subtree_root)
 
     def extend(self, leaf_hashes: Iterable[bytes]) -> None:

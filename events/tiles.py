@@ -31,7 +31,7 @@ class FullTile(NamedTuple):
     root: bytes
 
 
-class TilePlace(NamedTuple):
+class TilePosition(NamedTuple):
     number: int
     width: int
 
@@ -40,7 +40,7 @@ class TilePlace(NamedTuple):
         return range(self.number * TILE_WIDTH, self.number * TILE_WIDTH + self.width)
 
 
-def parse_place(text: str) -> TilePlace | None:
+def parse_tile_path(text: str) -> TilePosition | None:
     """``x001/234.p/17`` is tile 1234 with width 17; None if ``text`` is not a tile path."""
     match = _PLACE.match(text)
     if match is None:
@@ -49,21 +49,21 @@ def parse_place(text: str) -> TilePlace | None:
     if match[1] and width >= TILE_WIDTH:
         return None
     digits = text.partition(".")[0].replace("x", "").replace("/", "")
-    place = TilePlace(int(digits), width)
-    return place if place_text(place) == text else None
+    position = TilePosition(int(digits), width)
+    return position if tile_path(position) == text else None
 
 
-def place_text(place: TilePlace) -> str:
-    groups = [f"{place.number % 1000:03d}"]
-    rest = place.number // 1000
+def tile_path(position: TilePosition) -> str:
+    groups = [f"{position.number % 1000:03d}"]
+    rest = position.number // 1000
     while rest:
         groups.insert(0, f"x{rest % 1000:03d}")
         rest //= 1000
-    partial = "" if place.width == TILE_WIDTH else f".p/{place.width}"
+    partial = "" if position.width == TILE_WIDTH else f".p/{position.width}"
     return "/".join(groups) + partial
 
 
-def entries_of(span: Span) -> list[Entries]:
+def tile_entries(span: Span) -> list[Entries]:
     """For each full subtree of the span, left to right, the tile entries that cover it."""
     groups = []
     for start, end in full_subtrees(span):

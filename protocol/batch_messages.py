@@ -132,15 +132,15 @@ def _check_records(
         lines = schema.violations(datas[wrong], request["schema"])
         raise RecordNotConforming(indexes[wrong], lines)
     if excess:
-        place, limit = excess
+        index, limit = excess
         too_deep = limit is Excess.LEVELS
-        raise (RecordTooDeep if too_deep else RecordTooManyPoints)(indexes[place])
+        raise (RecordTooDeep if too_deep else RecordTooManyPoints)(indexes[index])
 
 
 def _first_not_conforming(datas: list[dict[str, Any]], schema: CompiledSchema) -> int | None:
     if schema.accepts(datas):
         return None
-    return next(place for place, data in enumerate(datas) if not schema.accepts([data]))
+    return next(index for index, data in enumerate(datas) if not schema.accepts([data]))
 
 
 def _check_keys(data: dict[str, Any], key_names: list[str]) -> None:

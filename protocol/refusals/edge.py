@@ -150,7 +150,7 @@ class BodyTooSlow(Refusal):
         super().__init__({"status": "ERROR", "message": "The body did not arrive in time."})
 
 
-class CheckTooLong(Refusal):
+class ValidationTooLong(Refusal):
     """Validation was aborted after its time limit, without a result."""
 
     code = "check_too_long"

@@ -27,17 +27,17 @@ _SHALLOW_WITHOUT = frozenset(
 def explain(schema: Schema, cost: SchemaCost, data: Any) -> list[str]:
     """Lines for one ``data``; ``schema`` is the normalised schema and ``cost`` its cost."""
     definitions = schema.get("definitions", {})
-    place = _Location(schema["items"], data, [])
-    while _possible_errors(cost, place.value) > VIOLATION_ERRORS_MAX:
-        deeper = next(_failing_children(place, definitions), None)
+    location = _ValueLocation(schema["items"], data, [])
+    while _possible_errors(cost, location.value) > VIOLATION_ERRORS_MAX:
+        deeper = next(_failing_children(location, definitions), None)
         if deeper is None:
-            return _short_explanation(place, definitions)
-        place = deeper
-    return _full_explanation(place.schema, place, definitions)
+            return _short_explanation(location, definitions)
+        location = deeper
+    return _full_explanation(location.schema, location, definitions)
 
 
 @dataclass(frozen=True, slots=True)
-class _Location:
+class _ValueLocation:
     schema: Schema
     value: Any
     path: Path
@@ -51,24 +51,24 @@ def _accepts(schema: Schema, value: Any, definitions: Schema) -> bool:
     return validator({"items": schema, "definitions": definitions}).is_valid([value])
 
 
-def _full_explanation(schema: Schema, place: _Location, definitions: Schema) -> list[str]:
+def _full_explanation(schema: Schema, location: _ValueLocation, definitions: Schema) -> list[str]:
     wrapped = {"items": schema, "definitions": definitions}
-    return violations(validator(wrapped).iter_errors([place.value]), wrapped, place.path)
+    return violations(validator(wrapped).iter_errors([location.value]), wrapped, location.path)
 
 
-def _short_explanation(place: _Location, definitions: Schema) -> list[str]:
+def _short_explanation(location: _ValueLocation, definitions: Schema) -> list[str]:
     """Failures of the value itself, without its members; for a union only that no branch fits."""
-    schema = _resolved(place.schema, definitions)
+    schema = _resolved(location.schema, definitions)
     shallow = {word: content for word, content in schema.items() if word not in _SHALLOW_WITHOUT}
     if "properties" in shallow:
         shallow["properties"] = {name: {} for name in shallow["properties"]}
     if isinstance(shallow.get("additionalProperties"), dict):
         del shallow["additionalProperties"]
-    if lines := _full_explanation(shallow, place, {}):
+    if lines := _full_explanation(shallow, location, {}):
         return lines
-    where = pointer_to(place.path)
+    where = pointer_to(location.path)
     branches = len(schema.get("anyOf", ()))
-    if branches and not _accepts({"anyOf": schema["anyOf"]}, place.value, definitions):
+    if branches and not _accepts({"anyOf": schema["anyOf"]}, location.value, definitions):
         return [f"{where}: #: no subschema matched out of the total {branches} subschemas"]
     return [f"{where}: does not conform"]
 
@@ -79,43 +79,43 @@ def _resolved(schema: Schema, definitions: Schema) -> Schema:
     return schema
 
 
-def _failing_children(place: _Location, definitions: Schema) -> Iterator[_Location]:
-    for child in _children(place, definitions):
+def _failing_children(location: _ValueLocation, definitions: Schema) -> Iterator[_ValueLocation]:
+    for child in _children(location, definitions):
         if not _accepts(child.schema, child.value, definitions):
             yield child
 
 
-def _children(place: _Location, definitions: Schema) -> Iterator[_Location]:
+def _children(location: _ValueLocation, definitions: Schema) -> Iterator[_ValueLocation]:
     """Invalid members or items that explain the failure, in the order of the record."""
-    here = _Location(_resolved(place.schema, definitions), place.value, place.path)
+    here = _ValueLocation(_resolved(location.schema, definitions), location.value, location.path)
     for branch in here.schema.get("allOf", ()):
-        yield _Location(branch, here.value, here.path)
+        yield _ValueLocation(branch, here.value, here.path)
     if isinstance(here.value, dict):
         yield from _members(here)
     elif isinstance(here.value, list):
         yield from _items(here, definitions)
 
 
-def _members(place: _Location) -> Iterator[_Location]:
-    named = place.schema.get("properties", {})
-    others = place.schema.get("additionalProperties")
-    if not isinstance(others, dict) or "patternProperties" in place.schema:
+def _members(location: _ValueLocation) -> Iterator[_ValueLocation]:
+    named = location.schema.get("properties", {})
+    others = location.schema.get("additionalProperties")
+    if not isinstance(others, dict) or "patternProperties" in location.schema:
         others = None
-    for name, value in place.value.items():
+    for name, value in location.value.items():
         schema = named.get(name, others)
         if schema is not None:
-            yield _Location(schema, value, [*place.path, name])
+            yield _ValueLocation(schema, value, [*location.path, name])
 
 
-def _items(place: _Location, definitions: Schema) -> Iterator[_Location]:
-    items = place.schema.get("items", [])
+def _items(location: _ValueLocation, definitions: Schema) -> Iterator[_ValueLocation]:
+    items = location.schema.get("items", [])
     if isinstance(items, list):
-        for index, (schema, value) in enumerate(zip(items, place.value, strict=False)):
-            yield _Location(schema, value, [*place.path, index])
+        for index, (schema, value) in enumerate(zip(items, location.value, strict=False)):
+            yield _ValueLocation(schema, value, [*location.path, index])
         return
-    failing = _first_failing(items, place.value, definitions)
+    failing = _first_failing(items, location.value, definitions)
     if failing is not None:
-        yield _Location(items, place.value[failing], [*place.path, failing])
+        yield _ValueLocation(items, location.value[failing], [*location.path, failing])
 
 
 def _first_failing(schema: Schema, items: list[Any], definitions: Schema) -> int | None:

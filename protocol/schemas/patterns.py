@@ -17,11 +17,11 @@ def states(pattern: str) -> int:
     """Linear in the length of ``pattern``; groups may be nested to any depth."""
     # For each open group: its states so far, and the states of its last atom.
     open_groups = [(0, 0)]
-    place = 0
-    while place < len(pattern):
+    position = 0
+    while position < len(pattern):
         total, last = open_groups.pop()
-        character = pattern[place]
-        place += 1
+        character = pattern[position]
+        position += 1
         if character == "(":
             open_groups += [(total + last, 0), (0, 0)]
         elif character == ")" and open_groups:
@@ -29,13 +29,13 @@ def states(pattern: str) -> int:
             open_groups.append((outer, max(1, total + last)))
         elif character in "*+?|":
             open_groups.append((total + last + 1, 0))
-        elif repetition := _REPETITION.match(pattern, place - 1):
-            place = repetition.end()
+        elif repetition := _REPETITION.match(pattern, position - 1):
+            position = repetition.end()
             # Keeps the number small: beyond the limit only the comparison matters.
             states_now = min(last * _times(repetition), SCHEMA_PATTERN_STATES_MAX + 1)
             open_groups.append((total, states_now))
         else:
-            place = _end_of_atom(pattern, place - 1)
+            position = _end_of_atom(pattern, position - 1)
             open_groups.append((total + last, 1))
     return sum(total + last for total, last in open_groups)
 
@@ -45,24 +45,24 @@ def _times(repetition: re.Match[str]) -> int:
     return max(1, int(least) + 1 if comma and not most else int(most or least))
 
 
-def _end_of_atom(pattern: str, place: int) -> int:
-    if escape := _ESCAPE.match(pattern, place):
+def _end_of_atom(pattern: str, position: int) -> int:
+    if escape := _ESCAPE.match(pattern, position):
         return escape.end()
-    return _end_of_class(pattern, place) if pattern[place] == "[" else place + 1
+    return _end_of_class(pattern, position) if pattern[position] == "[" else position + 1
 
 
-def _end_of_class(pattern: str, place: int) -> int:
-    """The position after the bracket that closes the class at ``place``; classes may nest."""
+def _end_of_class(pattern: str, position: int) -> int:
+    """The position after the bracket that closes the class at ``position``; classes may nest."""
     depth = 0
     literal = -1  # position where a closing bracket is literal: first in its class
-    while place < len(pattern):
-        character = pattern[place]
+    while position < len(pattern):
+        character = pattern[position]
         if character == "[":
             depth += 1
-            literal = place + (2 if pattern[place + 1 : place + 2] == "^" else 1)
-        elif character == "]" and place != literal:
+            literal = position + (2 if pattern[position + 1 : position + 2] == "^" else 1)
+        elif character == "]" and position != literal:
             depth -= 1
             if depth == 0:
-                return place + 1
-        place += 2 if character == "\\" else 1
-    return place
+                return position + 1
+        position += 2 if character == "\\" else 1
+    return position

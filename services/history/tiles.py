@@ -16,9 +16,9 @@ from events.tiles import (
     LEVEL_MAX,
     TILE_WIDTH,
     Entries,
-    TilePlace,
-    entries_of,
-    parse_place,
+    TilePosition,
+    tile_entries,
+    parse_tile_path,
     span_root,
 )
 from services.history.access import (
@@ -124,7 +124,7 @@ async def proof(request: web.Request) -> web.Response:
         signed = await _newest_checkpoint(connection)
         if number >= signed.size:
             raise web.HTTPNotFound(reason=f"{signed.size} events are signed; there is no {number}")
-        spans = [entries_of(span) for span in inclusion_spans(number, signed.size)]
+        spans = [tile_entries(span) for span in inclusion_spans(number, signed.size)]
         wanted = [group for span in spans for group in span]
         hashes = await request.app[ROOT_CACHE].hashes(connection, signed.origin, wanted)
     roots = [span_root([hashes[group] for group in span]) for span in spans]
@@ -183,8 +183,8 @@ async def _newest_checkpoint(connection: AnyConnection | Pool[Record]) -> Publis
     return PublishedCheckpoint(**row)
 
 
-def _place(request: web.Request) -> TilePlace:
-    place = parse_place(request.match_info["place"])
+def _place(request: web.Request) -> TilePosition:
+    place = parse_tile_path(request.match_info["place"])
     if place is None:
         raise web.HTTPNotFound
     return place

@@ -19,10 +19,10 @@ from events.merkle import (
 from events.tiles import (
     TILE_WIDTH,
     TileBuilder,
-    TilePlace,
-    entries_of,
-    parse_place,
-    place_text,
+    TilePosition,
+    tile_entries,
+    parse_tile_path,
+    tile_path,
     span_root,
 )
 from tests.rounds import rounds
@@ -43,22 +43,22 @@ def levels_over(size: int) -> list[list[bytes]]:
 
 def root_over(span: Span, size: int) -> bytes:
     levels = levels_over(size)
-    return span_root([levels[at.level][at.start : at.stop] for at in entries_of(span)])
+    return span_root([levels[at.level][at.start : at.stop] for at in tile_entries(span)])
 
 
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "000"), (999, "999"), (1000, "x001/000"), (1234067, "x001/x234/067")]
 )
 def test_a_path_is_written_in_groups_of_three_digits(number: int, text: str) -> None:
-    assert place_text(TilePlace(number, TILE_WIDTH)) == text
-    assert parse_place(text) == TilePlace(number, TILE_WIDTH)
+    assert tile_path(TilePosition(number, TILE_WIDTH)) == text
+    assert parse_tile_path(text) == TilePosition(number, TILE_WIDTH)
 
 
 @given(st.integers(0, 10**12), st.integers(1, TILE_WIDTH))
 def test_a_path_is_read_as_it_was_written(number: int, width: int) -> None:
-    text = place_text(TilePlace(number, width))
+    text = tile_path(TilePosition(number, width))
 
-    assert parse_place(text) == TilePlace(number, width)
+    assert parse_tile_path(text) == TilePosition(number, width)
     assert text == "/".join(other.tile_path(0, number, width % TILE_WIDTH)[2:])
 
 
@@ -78,7 +78,7 @@ def test_a_path_is_read_as_it_was_written(number: int, width: int) -> None:
     ],
 )
 def test_no_other_path_is_taken(text: str) -> None:
-    assert parse_place(text) is None
+    assert parse_tile_path(text) is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 511, 65_535, 65_536, 70_000])
@@ -131,8 +131,8 @@ def write_tiles(size: int, directory: Path) -> None:
     for level, hashes in enumerate(levels_over(size)):
         for start in range(0, len(hashes), TILE_WIDTH):
             tile = hashes[start : start + TILE_WIDTH]
-            place = TilePlace(start // TILE_WIDTH, len(tile))
-            path = directory / "tile" / str(level) / place_text(place)
+            place = TilePosition(start // TILE_WIDTH, len(tile))
+            path = directory / "tile" / str(level) / tile_path(place)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"".join(tile))
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from protocol.refusals import Refusal
-from protocol.refusals.edge import CheckTooLong, ServiceUnavailable
+from protocol.refusals.edge import ValidationTooLong, ServiceUnavailable
 from protocol.schemas.compiled import TooExpensiveInline
 from services.journal.bodies import decompress
 from services.receiving.validation_workers import pool as checking
@@ -126,7 +126,7 @@ async def test_a_check_that_takes_too_long_is_given_up_and_others_go_on() -> Non
     impatient = ValidationWorkers(validation_seconds_max=0.01)
     slow = b"[" + b'"~i1",' * 1_000_000 + b"1]"
     try:
-        with pytest.raises(CheckTooLong):
+        with pytest.raises(ValidationTooLong):
             await impatient.validate(Job("push", TRANSIT, keep=True), slow)
         impatient._validation_seconds_max = 60
         judged = await impatient.validate(Job("push", JSON, keep=True), push())

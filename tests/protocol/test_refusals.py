@@ -40,7 +40,7 @@ LITERAL: list[tuple[Refusal, int, str, str]] = [
         ),
     ),
     (
-        edge.CheckTooLong(),
+        edge.ValidationTooLong(),
         400,
         JSON,
         (

@@ -14,7 +14,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 
 from protocol.media_types import is_transit
-from protocol.refusals.edge import CheckTooLong
+from protocol.refusals.edge import ValidationTooLong
 from services.receiving.memory_budget import unavailable
 from services.receiving.validation_workers.fair_queue import FairQueue, Tenant
 from services.receiving.validation_workers.ipc import (
@@ -74,7 +74,7 @@ class ValidationWorkers:
                 reusable = resident_kilobytes <= RESIDENT_KILOBYTES_MAX
             except TimeoutError:
                 Log().warning("checker.ended", why="it took too long", bytes=len(body))
-                raise CheckTooLong from None
+                raise ValidationTooLong from None
             except (OSError, asyncio.IncompleteReadError):
                 Log().warning("checker.ended", why="it died", bytes=len(body))
                 raise unavailable() from None
