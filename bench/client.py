@@ -9,7 +9,7 @@ from bench.pushing import Orders, Seen
 from bench.system import Served, serving
 
 FLIGHTS = 336_776
-# Contents of the outbox that is sent during the measurement, in addition to large bodies and single records.
+# Contents of the outbox that is sent: flights, in addition to large bodies and single records.
 FLIGHTS_WAITING = 500_000
 REACH = 0.6
 MEMORY_MEGABYTES_MAX = 100.0

@@ -17,9 +17,9 @@ from events.tiles import (
     TILE_WIDTH,
     Entries,
     TilePosition,
-    tile_entries,
     parse_tile_path,
     span_root,
+    tile_entries,
 )
 from services.history.access import (
     ACCESS_RECORD,

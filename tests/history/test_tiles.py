@@ -20,10 +20,10 @@ from events.tiles import (
     TILE_WIDTH,
     TileBuilder,
     TilePosition,
-    tile_entries,
     parse_tile_path,
-    tile_path,
     span_root,
+    tile_entries,
+    tile_path,
 )
 from tests.rounds import rounds
 

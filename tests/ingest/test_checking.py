@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from protocol.refusals import Refusal
-from protocol.refusals.edge import ValidationTooLong, ServiceUnavailable
+from protocol.refusals.edge import ServiceUnavailable, ValidationTooLong
 from protocol.schemas.compiled import TooExpensiveInline
 from services.journal.bodies import decompress
 from services.receiving.validation_workers import pool as checking
