@@ -1,0 +1,74 @@
+"""Words that a newcomer could not guess are gone; gone_words.toml has what to use instead."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.house.sources import said
+from tests.house.words import Line, Name, product_names, prose
+
+TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "gone_words.toml").read_text())
+EXEMPT_NAMES = frozenset(TABLE["exempt"]["names"])
+EXEMPT_LINES = [tuple(each.split(": ", 1)) for each in TABLE["exempt"]["lines"]]
+
+
+def _pattern(words: dict[str, str]) -> re.Pattern[str]:
+    longest_first = sorted(words, key=len, reverse=True)
+    parts = [re.escape(word).replace(r"\*", r"\w*") for word in longest_first]
+    return re.compile(rf"(?<![\w.])(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE)
+
+
+GONE_NAMES = _pattern(TABLE["names"])
+GONE_PROSE = _pattern(TABLE["prose"])
+
+
+def _instead(found: str, words: dict[str, str]) -> str:
+    found = found.lower()
+    stems = (word for word in words if word.endswith("*") and found.startswith(word[:-1]))
+    return words[found if found in words else next(stems)]
+
+
+def names_with_gone_words() -> list[tuple[Name, str]]:
+    return [
+        (name, f"{name.path}:{name.line}: {name.text}: {word} → {_instead(word, TABLE['names'])}")
+        for name in product_names()
+        if name.text not in EXEMPT_NAMES
+        for word in name.words
+        if GONE_NAMES.fullmatch(word)
+    ]
+
+
+def lines_with_gone_words() -> list[tuple[Line, str]]:
+    return [
+        (line, f"{line.path}:{line.number}: {match[0]} → {_instead(match[0], TABLE['prose'])}")
+        for line in prose()
+        for match in GONE_PROSE.finditer(line.text)
+        if not any(str(line.path) == path and part in line.text for path, part in EXEMPT_LINES)
+    ]
+
+
+def test_no_name_has_a_word_that_is_gone() -> None:
+    _no_more_than_are_left(names_with_gone_words(), TABLE["left"].get("names", {}))
+
+
+def test_no_sentence_has_a_word_that_is_gone() -> None:
+    _no_more_than_are_left(lines_with_gone_words(), TABLE["left"].get("prose", {}))
+
+
+def _no_more_than_are_left(
+    found: list[tuple[Name, str]] | list[tuple[Line, str]], left: dict[str, int]
+) -> None:
+    counts = Counter(_folder(each.path) for each, _ in found)
+    too_many = {folder for folder, count in counts.items() if count > left.get(folder, 0)}
+    shown = [text for each, text in found if _folder(each.path) in too_many]
+
+    assert not shown, said(shown)
+
+
+def _folder(path: Path) -> str:
+    """services/loader, or the folder or file at the top."""
+    return "/".join(path.parts[:2] if path.parts[0] == "services" else path.parts[:1])
