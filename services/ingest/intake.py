@@ -22,10 +22,10 @@ from services.ingest.token_cache.lookup import PresentedToken, TokenLookup
 from services.journal.bodies import EncodedBody
 from services.receiving.body_headers import body_coding, media_type_essence
 from services.receiving.body_reader import BodyReader
+from services.receiving.check import Job, ValidationResult, check
 from services.receiving.decompress import inflate
 from services.receiving.http_answers import SuccessResponse
 from services.receiving.memory_budget import MemoryBudget, Reservation, unavailable
-from services.receiving.validation_workers.ipc import Job, ValidationResult, check
 from services.receiving.validation_workers.pool import (
     INLINE_WORK_MAX,
     ValidationWorkers,

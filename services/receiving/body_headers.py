@@ -1,4 +1,4 @@
-"""What the headers of a request say of its body."""
+"""What the headers of a request state about its body: media type and content coding."""
 
 from aiohttp import web
 
@@ -7,12 +7,15 @@ from services.receiving.decompress import ACCEPTED, CODINGS
 
 
 def media_type_essence(request: web.BaseRequest) -> str:
-    """In lower case, without parameters; empty when nothing is said."""
+    """The Content-Type in lower case, without parameters; empty if there is none."""
     return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def body_coding(request: web.BaseRequest) -> str | None:
-    """None when the body is sent as it is. Raises UnsupportedCoding, for two of them too."""
+    """The Content-Encoding; None if the body is not encoded.
+
+    Raises UnsupportedCoding for any other coding than one of CODINGS, and for several of them.
+    """
     headers = request.headers.getall("Content-Encoding", ())
     codings = [header.strip().lower() for header in headers]
     if codings in ([], [""], ["identity"]):

@@ -1,4 +1,4 @@
-"""Reading a body: bounded in bytes and in time, and cut short when the program stops."""
+"""Reading a request body: limited in bytes and in time, and cut short when the program stops."""
 
 import asyncio
 
@@ -7,13 +7,13 @@ from aiohttp import StreamReader, web
 from protocol.refusals.edge import BodyTooLarge, BodyTooSlow, MalformedBody
 from services.receiving.memory_budget import Reservation, unavailable
 
-# A body must arrive at this rate on the whole, after a start that any line manages.
+# A body must arrive at this average rate, after an initial allowance that any connection meets.
 BODY_START_SECONDS = 10.0
 BODY_BYTES_PER_SECOND_MIN = 10_000
 
 
 class BodyReader:
-    """The bodies that are arriving now."""
+    """Reads the bodies of a program's requests and knows which of them are still arriving."""
 
     def __init__(self, *, body_bytes_max: int, start_seconds: float = BODY_START_SECONDS) -> None:
         self.stopping = False
@@ -33,9 +33,9 @@ class BodyReader:
     def read_if_complete(
         payload: StreamReader, reservation: Reservation, *, content_length: int | None
     ) -> bytes | None:
-        """The body, if it has come together with its headers as most do; else None, and ``read``.
+        """The body if it arrived with the headers, as most do; None: await ``read`` instead.
 
-        Raises ServiceUnavailable.
+        Raises ServiceUnavailable if the memory budget is exhausted.
         """
         if content_length is None or not payload.is_eof():
             return None
@@ -45,7 +45,7 @@ class BodyReader:
     async def read(
         self, payload: StreamReader, reservation: Reservation, *, content_length: int | None
     ) -> bytes:
-        """The whole body; its bytes are taken from ``held``, the announced ones at once.
+        """The whole body. Reserves ``content_length`` before it reads, or else chunk by chunk.
 
         Raises BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable.
         """

@@ -1,4 +1,4 @@
-"""What goes out, byte for byte as the wire contract has it."""
+"""HTTP responses of the import endpoints, byte for byte as the wire contract specifies them."""
 
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -12,15 +12,15 @@ from protocol.refusals.edge import MethodNotAllowed
 from services.runtime.clock import Clock
 from services.runtime.metrics import INGEST_REFUSALS, INGEST_REQUESTS
 
-# Without it target-stitch takes a good answer for a failure and sends all again (5.2).
+# Without this media type target-stitch takes a success for a failure and sends again (5.2).
 JSON_TYPE = "application/json"
 DATE_SECONDS_MAX = 1.0
 
 
 class SuccessResponse:
-    """The same to everybody, so it is put into bytes once a second and not for every request.
+    """The same for every request, so that it is rendered once a second and not once a request.
 
-    Each is counted by ``counted``; None where whoever decided has counted it.
+    ``counted`` counts the responses; None if the caller has counted the request already.
     """
 
     def __init__(
@@ -29,18 +29,18 @@ class SuccessResponse:
         self._body = body
         self._status = HTTPStatus(status)
         self._counted = counted
-        self._ready = PreparedResponse(self._status, body, clock)
+        self._prepared = PreparedResponse(self._status, body, clock)
 
     def response_to(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._counted is not None:
             self._counted.inc()
         if request.keep_alive and request.version == HttpVersion11:
-            return self._ready
+            return self._prepared
         return web.Response(status=self._status, body=self._body, content_type=JSON_TYPE)
 
 
 class PreparedResponse(web.StreamResponse):
-    """Head and body in one piece. Holds nothing of any request: one object answers them all."""
+    """Head and body in one write. Has no state of a request: one object answers all of them."""
 
     def __init__(self, status: HTTPStatus, body: bytes, clock: Clock) -> None:
         super().__init__(status=status)
@@ -49,7 +49,7 @@ class PreparedResponse(web.StreamResponse):
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {JSON_TYPE}\r\n"
             f"Content-Length: {len(body)}\r\nDate: {{date}}\r\n\r\n"
         )
-        self._answer_body = body
+        self._response_body = body
         self._bytes = b""
         self._dated_at = float("-inf")
 
@@ -61,25 +61,26 @@ class PreparedResponse(web.StreamResponse):
         now = self._clock.monotonic()
         if now - self._dated_at >= DATE_SECONDS_MAX:
             date = format_datetime(self._clock.now(), usegmt=True)
-            self._bytes = self._format.format(date=date).encode() + self._answer_body
+            self._bytes = self._format.format(date=date).encode() + self._response_body
             self._dated_at = now
         await request.writer.write_eof(self._bytes)
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """All has been written."""
+        """``prepare`` has written everything."""
 
 
 def refusal_response(refusal: Refusal, endpoint: str) -> web.Response:
+    """The response to a refused request; counts the request and the refusal."""
     INGEST_REQUESTS.labels(endpoint, str(refusal.status)).inc()
     INGEST_REFUSALS.labels(refusal.code).inc()
-    answer = web.Response(
+    response = web.Response(
         status=refusal.status,
         body=refusal.body,
         headers={"Content-Type": refusal.content_type},
     )
     if refusal.retry_after_seconds is not None:
-        answer.headers["Retry-After"] = str(refusal.retry_after_seconds)
+        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
     if isinstance(refusal, MethodNotAllowed):
-        answer.headers["Allow"] = refusal.allow
-    return answer
+        response.headers["Allow"] = refusal.allow
+    return response

@@ -1,4 +1,4 @@
-"""How many bytes of bodies are held in memory, and how many may be."""
+"""The memory budget for request bodies: how many bytes are in memory, and how many may be."""
 
 from types import TracebackType
 from typing import Self
@@ -13,13 +13,15 @@ def unavailable() -> ServiceUnavailable:
 
 
 class MemoryBudget:
+    """Shared by all requests of a program; ``bytes`` is the sum of their reservations."""
+
     def __init__(self, bytes_max: int) -> None:
         self.bytes = 0
         self.bytes_max = bytes_max
 
 
 class Reservation:
-    """One request's share; the block gives it back."""
+    """The share of one request. A context manager: leaving the block returns it to the budget."""
 
     __slots__ = ("_budget", "_bytes")
 
@@ -28,7 +30,7 @@ class Reservation:
         self._bytes = 0
 
     def reserve(self, more_bytes: int) -> None:
-        """Raises ServiceUnavailable when there is no room; then nothing more was taken."""
+        """Raises ServiceUnavailable, and reserves nothing, if the budget would be exceeded."""
         if self._budget.bytes + more_bytes > self._budget.bytes_max:
             raise unavailable()
         self._budget.bytes += more_bytes

@@ -26,10 +26,10 @@ from services.ingest.storing import StoringIntake
 from services.ingest.validate import ValidateIntake
 from services.receiving.body_headers import body_coding, media_type_essence
 from services.receiving.body_reader import BodyReader
+from services.receiving.check import Job, check
 from services.receiving.decompress import inflate
 from services.receiving.http_answers import SuccessResponse, refusal_response
 from services.receiving.memory_budget import RETRY_AFTER_SECONDS, MemoryBudget, Reservation
-from services.receiving.validation_workers.ipc import Job, check
 from services.receiving.validation_workers.pool import ValidationWorkers, validates_inline
 from services.relay.access import check_caller
 from services.relay.entries import entry_of
@@ -110,8 +110,8 @@ class RelayEndpoint:
     async def _checked(self, body: bytes, media_type: str) -> Validated:
         if validates_inline(self.name, body, media_type):
             return check(self.name, body, media_type)
-        question = Job(self.name, media_type, keep=False)
-        return (await self._services.validation_workers.validate(question, body)).checked
+        question = Job(self.name, media_type, encode=False)
+        return (await self._services.validation_workers.validate(question, body)).validated
 
     async def _store(self, body: bytes, media_type: str, checked: Validated, name: str) -> None:
         clock = self._services.clock

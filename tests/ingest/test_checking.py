@@ -14,8 +14,8 @@ from protocol.refusals import Refusal
 from protocol.refusals.edge import ServiceUnavailable, ValidationTooLong
 from protocol.schemas.compiled import TooExpensiveInline
 from services.journal.bodies import decompress
+from services.receiving.check import Job, check, run_job
 from services.receiving.validation_workers import pool as checking
-from services.receiving.validation_workers.ipc import Job, check, validate
 from services.receiving.validation_workers.pool import (
     COSTLY_INLINE_BYTES_MAX,
     INLINE_WORK_MAX,
@@ -87,26 +87,26 @@ async def test_a_check_beside_says_what_a_check_here_says(
     checkers: ValidationWorkers, endpoint: str, media_type: str, body: bytes
 ) -> None:
     here = check(endpoint, body, media_type)
-    beside = await checkers.validate(Job(endpoint, media_type, keep=True), body)
+    beside = await checkers.validate(Job(endpoint, media_type, encode=True), body)
 
     assert [
-        told(beside.checked.refusal_before_owner_check),
-        told(beside.checked.refusal_after_owner_check),
+        told(beside.validated.refusal_before_owner_check),
+        told(beside.validated.refusal_after_owner_check),
     ] == [
         told(here.refusal_before_owner_check),
         told(here.refusal_after_owner_check),
     ]
-    assert (beside.checked.records, beside.checked.tables, beside.checked.client_id) == (
+    assert (beside.validated.records, beside.validated.tables, beside.validated.client_id) == (
         here.records,
         here.tables,
         here.client_id,
     )
-    assert beside.checked.append_only == here.append_only
-    assert beside.kept == validate(Job(endpoint, media_type, keep=True), body).kept
+    assert beside.validated.append_only == here.append_only
+    assert beside.encoded == run_job(Job(endpoint, media_type, encode=True), body).encoded
 
 
 async def test_what_is_only_validated_is_not_kept(checkers: ValidationWorkers) -> None:
-    assert (await checkers.validate(Job("validate", JSON, keep=False), push())).kept is None
+    assert (await checkers.validate(Job("validate", JSON, encode=False), push())).encoded is None
 
 
 def test_only_what_is_cheap_is_checked_where_it_arrives() -> None:
@@ -127,18 +127,18 @@ async def test_a_check_that_takes_too_long_is_given_up_and_others_go_on() -> Non
     slow = b"[" + b'"~i1",' * 1_000_000 + b"1]"
     try:
         with pytest.raises(ValidationTooLong):
-            await impatient.validate(Job("push", TRANSIT, keep=True), slow)
+            await impatient.validate(Job("push", TRANSIT, encode=True), slow)
         impatient._validation_seconds_max = 60
-        judged = await impatient.validate(Job("push", JSON, keep=True), push())
+        judged = await impatient.validate(Job("push", JSON, encode=True), push())
     finally:
         await impatient.close()
 
-    assert judged.checked.refusal_after_owner_check is None
+    assert judged.validated.refusal_after_owner_check is None
 
 
 async def test_a_checker_that_dies_is_replaced() -> None:
     checkers = ValidationWorkers()
-    question = Job("push", JSON, keep=True)
+    question = Job("push", JSON, encode=True)
     try:
         await checkers.validate(question, push())
         (checker,) = checkers._idle
@@ -150,14 +150,14 @@ async def test_a_checker_that_dies_is_replaced() -> None:
     finally:
         await checkers.close()
 
-    assert judged.kept is not None
+    assert judged.encoded is not None
 
 
 async def test_one_that_has_grown_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "RESIDENT_KILOBYTES_MAX", 1)
     checkers = ValidationWorkers()
     try:
-        await checkers.validate(Job("push", JSON, keep=True), push())
+        await checkers.validate(Job("push", JSON, encode=True), push())
 
         assert checkers._idle == []
     finally:

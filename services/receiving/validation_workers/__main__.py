@@ -1,7 +1,7 @@
-"""`python -m services.receiving.validation_workers`: validates one body after the other.
+"""A validation worker, `python -m services.receiving.validation_workers`: one body at a time.
 
-Questions come on standard input, answers go to standard output, as frames. Ends with its input, so
-it never outlives the program that started it. Has no settings, no database and no network.
+Reads jobs from standard input and writes results to standard output, as frames of ``ipc``. Ends at
+the end of its input, so it never outlives its program. Has no settings, database or network.
 """
 
 import contextlib
@@ -15,49 +15,44 @@ from pathlib import Path
 from typing import BinaryIO
 
 if __name__ == "__main__":
-    gc.disable()  # until all is read: services/runtime/lifecycle.py
+    gc.disable()  # during the imports: services/runtime/lifecycle.py
 
-from services.receiving.validation_workers.ipc import (
-    LENGTHS,
-    Job,
-    head,
-    result_header,
-    validate,
-)
+from services.receiving.check import Job, run_job
+from services.receiving.validation_workers.ipc import LENGTHS, frame_head, result_header
 
-# Whoever answers requests goes first.
+# The processes that answer requests have priority.
 NICENESS = 5
 GC_ALLOCATIONS = 50_000
 
 
 def main() -> None:
-    # A terminal's Ctrl-C is for the program, which ends this one's input when it is done.
+    # Ctrl-C in a terminal is for the program, which closes this worker's input when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     with contextlib.suppress(OSError):
-        # Where memory runs out, this one ends and not the program: its body is refused with 503.
+        # If memory runs out, the kernel kills this worker and not the program: 503 for one body.
         Path("/proc/self/oom_score_adj").write_text("500", "ascii")
     gc.freeze()
     gc.enable()
     gc.set_threshold(GC_ALLOCATIONS)
-    questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    while lengths := questions.read(LENGTHS.size):
-        for part in _answer(questions, lengths):
-            answers.write(part)
-        answers.flush()
+    jobs, results = sys.stdin.buffer, sys.stdout.buffer
+    while lengths := jobs.read(LENGTHS.size):
+        for part in _result_frame(jobs, lengths):
+            results.write(part)
+        results.flush()
 
 
-def _answer(questions: BinaryIO, lengths: bytes) -> tuple[bytes, bytes]:
+def _result_frame(jobs: BinaryIO, lengths: bytes) -> tuple[bytes, bytes]:
     header_bytes, body_bytes = LENGTHS.unpack(lengths)
-    question = Job(*json.loads(questions.read(header_bytes)))
-    judged = validate(question, questions.read(body_bytes))
-    header = result_header(judged) | {"resident_kilobytes": _resident_kilobytes()}
-    kept = b"" if judged.kept is None else judged.kept.compressed
-    return head(header, kept), kept
+    job = Job(*json.loads(jobs.read(header_bytes)))
+    result = run_job(job, jobs.read(body_bytes))
+    header = result_header(result) | {"resident_kilobytes": _resident_kilobytes()}
+    encoded = b"" if result.encoded is None else result.encoded.compressed
+    return frame_head(header, encoded), encoded
 
 
 def _resident_kilobytes() -> int:
-    """Now; 0 where the system does not tell. Its peak would count whoever started this process."""
+    """Current, not peak, which would include the parent; 0 if the system does not report it."""
     try:
         pages = Path("/proc/self/statm").read_text("ascii").split()[1]
     except OSError:

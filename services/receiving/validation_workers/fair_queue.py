@@ -1,4 +1,4 @@
-"""Who is next at a checker, so that one integration's bodies do not keep all others waiting."""
+"""A fair queue for validation workers: no integration can keep all others waiting."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from typing import TypeAlias
 
-# An integration's id; None where nobody can say.
+# An integration's id; None if it is unknown.
 Tenant: TypeAlias = int | None
 
 
 class FairQueue:
-    """A few places, given to integrations in turn.
+    """A fixed number of slots, granted to tenants in turn.
 
-    A place that becomes free goes to the integration that has the fewest, of equal ones to the one
-    that was given none for longest. So whoever comes waits for one body of another's at a place,
-    never for all that another sends; and while another waits, nobody gets a second place.
+    A free slot goes to the waiting tenant that uses the fewest; among equals to the one that has
+    waited longest since its last grant. So a tenant waits for one body of another at each slot,
+    never for everything that another sends, and none gets a second slot while another waits.
     """
 
     def __init__(self, slots: int) -> None:
@@ -38,12 +38,12 @@ class FairQueue:
             self._free_slots -= 1
             self._slots_used[tenant] += 1
             return
-        given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(tenant, deque()).append(given)
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(tenant, deque()).append(granted)
         try:
-            await given
+            await granted
         except asyncio.CancelledError:
-            if not given.cancelled():
+            if not granted.cancelled():
                 self._release(tenant)
             raise
 
@@ -56,12 +56,12 @@ class FairQueue:
             self._hand_over(min(self._waiting, key=self._slots_used.__getitem__))
 
     def _hand_over(self, tenant: Tenant) -> None:
-        """To the first of these that still waits, if any; the others are last in line now."""
-        line = self._waiting.pop(tenant)
-        given = line.popleft()
-        if line:
-            self._waiting[tenant] = line
-        if not given.done():
+        """Grants a slot to the tenant's first waiter, if not cancelled, and requeues the others."""
+        queue = self._waiting.pop(tenant)
+        granted = queue.popleft()
+        if queue:
+            self._waiting[tenant] = queue
+        if not granted.done():
             self._free_slots -= 1
             self._slots_used[tenant] += 1
-            given.set_result(None)
+            granted.set_result(None)

@@ -1,7 +1,8 @@
-"""Large bodies are checked by processes beside the program, so that nobody waits for them.
+"""The pool of validation workers: large bodies are validated in processes of their own.
 
-Parsing and checking hold the interpreter: a body of 20 MB for half a second, the worst one for ten
-(docs/decisions/0024). Small bodies are checked where they arrive: a trip would cost more.
+Parsing and validating hold the interpreter lock: for half a second for a body of 20 MB, for ten in
+the worst case (docs/decisions/0024). Other requests must not wait for that. Small bodies are
+validated inline, where the trip to a worker would cost more.
 """
 
 from __future__ import annotations
@@ -15,35 +16,30 @@ from asyncio.subprocess import PIPE, Process
 
 from protocol.media_types import is_transit
 from protocol.refusals.edge import ValidationTooLong
+from services.receiving.check import Job, ValidationResult
 from services.receiving.memory_budget import unavailable
 from services.receiving.validation_workers.fair_queue import FairQueue, Tenant
-from services.receiving.validation_workers.ipc import (
-    LENGTHS,
-    Job,
-    ValidationResult,
-    head,
-    result_of,
-)
+from services.receiving.validation_workers.ipc import LENGTHS, frame_head, result_of
 from services.runtime.logs import Log
 
-# A body of this size holds up the others for a few milliseconds, for tens of them at the worst.
+# A body of this size delays other requests by a few milliseconds, by tens in the worst case.
 JSON_INLINE_BYTES_MAX = 512 * 1024
-# The same for what is dearer: transit, and decimals that a schema counts exactly.
+# The same for costlier bodies: transit, and decimals that a schema checks exactly (multipleOf).
 COSTLY_INLINE_BYTES_MAX = 64 * 1024
 
-# Work of checking against a schema, in the unit of SCHEMA_WORK_MAX: 40 ms.
+# Work of validating against a schema, in the unit of SCHEMA_WORK_MAX: 40 ms.
 INLINE_WORK_MAX = 10_000_000
 
 WORKERS_MAX = 2
 VALIDATION_SECONDS_MAX = 60.0
-# One that has grown larger than this is replaced: what it took it never gives back.
+# A worker that has grown beyond this is replaced: it never returns memory to the system.
 RESIDENT_KILOBYTES_MAX = 256 * 1024
-# Of a pipe's buffer in this process: no body is larger.
+# The buffer of a pipe in this process.
 PIPE_BYTES = 1024 * 1024
 
 
 def validates_inline(endpoint: str, body: bytes, media_type: str) -> bool:
-    """Whether it is checked at once, where it arrived."""
+    """Whether the body is small enough to be validated in this process."""
     size = len(body)
     if size <= COSTLY_INLINE_BYTES_MAX:
         return True
@@ -53,7 +49,7 @@ def validates_inline(endpoint: str, body: bytes, media_type: str) -> bool:
 
 
 class ValidationWorkers:
-    """Started when they are needed, at most CHECKERS_MAX; who comes then waits for a turn."""
+    """At most WORKERS_MAX processes, started on demand; further jobs wait in a fair queue."""
 
     def __init__(self, *, validation_seconds_max: float = VALIDATION_SECONDS_MAX) -> None:
         self._validation_seconds_max = validation_seconds_max
@@ -61,7 +57,7 @@ class ValidationWorkers:
         self._idle: list[Process] = []
 
     async def validate(self, job: Job, body: bytes, tenant: Tenant = None) -> ValidationResult:
-        """Raises CheckTooLong, and ServiceUnavailable when a checker cannot be had or died."""
+        """Raises ValidationTooLong, and ServiceUnavailable if the worker did not start or died."""
         async with self._queue.slot(tenant):
             try:
                 worker = self._idle.pop() if self._idle else await _start()
@@ -86,7 +82,7 @@ class ValidationWorkers:
             return result
 
     async def close(self) -> None:
-        """When nobody asks any more."""
+        """Ends all workers; call it when no job is running."""
         while self._idle:
             await _end(self._idle.pop())
 
@@ -96,7 +92,7 @@ async def _start() -> Process:
         *(sys.executable, "-m", "services.receiving.validation_workers"),
         stdin=PIPE,
         stdout=PIPE,
-        # None of the settings: passwords are among them.
+        # Without the settings: they contain passwords.
         env={name: text for name, text in os.environ.items() if not name.startswith("PUSHGATE_")},
         limit=PIPE_BYTES,
     )
@@ -105,13 +101,13 @@ async def _start() -> Process:
 async def _run(worker: Process, job: Job, body: bytes) -> tuple[ValidationResult, int]:
     assert worker.stdin is not None
     assert worker.stdout is not None
-    for part in (head(job, body), body):
+    for part in (frame_head(job, body), body):
         worker.stdin.write(part)
         await worker.stdin.drain()
     header_bytes, body_bytes = LENGTHS.unpack(await worker.stdout.readexactly(LENGTHS.size))
     header = json.loads(await worker.stdout.readexactly(header_bytes))
-    kept = await worker.stdout.readexactly(body_bytes)
-    return result_of(header, kept), header["resident_kilobytes"]
+    encoded = await worker.stdout.readexactly(body_bytes)
+    return result_of(header, encoded), header["resident_kilobytes"]
 
 
 async def _end(worker: Process) -> None:
