@@ -65,7 +65,7 @@ async def test_the_same_form_sent_again_makes_no_second_token(installation: Inst
         form = ada.page.locator("form[action$='/tokens']")
         fields: dict[str, str | float | bool] = {
             name: await form.locator(f"[name={name}]").input_value()
-            for name in ("form_key", "form_id")
+            for name in ("csrf_token", "form_id")
         }
         await ada.press("Generate Token")
         token = await token_in(ada)
@@ -114,8 +114,8 @@ async def test_a_script_in_a_text_does_not_run(installation: Installation) -> No
         await ada.fill("Display name", SCRIPT)
         await ada.press("Rename")
         await ada.page.get_by_text("Labels").click()
-        await ada.fill(f"Label of …{shop.token.access_token[-4:]}", SCRIPT[:80])
-        await ada.press(f"Save label of …{shop.token.access_token[-4:]}")
+        await ada.fill(f"Label for …{shop.token.access_token[-4:]}", SCRIPT[:80])
+        await ada.press(f"Save label for …{shop.token.access_token[-4:]}")
         for path in (
             "/integrations",
             f"/integrations/{shop_id}",
@@ -179,7 +179,7 @@ async def test_an_auditor_who_posts_all_the_same_changes_nothing(
     size = await installation.database.fetchval("SELECT size FROM ledger.head")
     async with installation.somebody("audrey@acme.example", "auditor") as audrey:
         await audrey.open("/account")
-        key = await audrey.page.locator("header [name=form_key]").input_value()
+        key = await audrey.page.locator("header [name=csrf_token]").input_value()
         for path, fields in {
             f"{at}/rename": {"display_name": "Mine"},
             f"{at}/pause": {},
@@ -193,7 +193,7 @@ async def test_an_auditor_who_posts_all_the_same_changes_nothing(
         }.items():
             answer = await audrey.page.context.request.post(
                 installation.origin + path,
-                form={"form_key": key, **fields},
+                form={"csrf_token": key, **fields},
                 headers={"Accept": "text/html"},
                 max_redirects=0,
             )
@@ -208,7 +208,7 @@ async def test_the_way_in_and_the_pages_about_people(installation: Installation)
     async with installation.somebody() as ada:
         await ada.open("/people")
         await ada.fill("E-mail", "grace@acme.example")
-        await ada.press("Make a one-time link")
+        await ada.press("Create one-time link")
         await ada.look("invited")
         link = await ada.page.get_by_label("Link").input_value()
         await ada.press("Close and Continue")
@@ -247,16 +247,20 @@ async def test_an_address_is_erased_by_whoever_says_so_twice(installation: Insta
     async with installation.somebody() as ada:
         main = ada.page.locator("main")
         await ada.open("/people")
-        await expect(main).to_contain_text("Erase the address")
-        await expect(main.get_by_role("button", name=f"Erase {email}")).to_be_hidden()
+        await expect(main).to_contain_text("Delete e-mail address")
+        await expect(
+            main.get_by_role("button", name=f"Delete the e-mail address {email}")
+        ).to_be_hidden()
         await ada.look("people-removed")
-        await main.get_by_text("Erase the address").click()
+        await main.get_by_text("Delete e-mail address").click()
         await ada.look("people-erasing")
-        table = main.get_by_role("region", name="Those who were removed")
+        table = main.get_by_role("region", name="Removed people")
         for width in (WIDE, NARROW):
             await ada.page.set_viewport_size({"width": width, "height": HEIGHT})
             # Nothing of it is out of sight, not even of a long address.
             assert await table.evaluate("table => table.scrollWidth <= table.clientWidth"), width
-        await ada.press(f"Erase {email}")
-        await expect(main).to_contain_text(f"The address of member {link.member_id} is erased")
+        await ada.press(f"Delete the e-mail address {email}")
+        await expect(main).to_contain_text(
+            f"The e-mail address of member {link.member_id} was deleted"
+        )
         await expect(main).not_to_contain_text(email)

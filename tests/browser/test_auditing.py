@@ -40,12 +40,12 @@ async def test_an_auditor_finds_facts_and_who_could_write(installation: Installa
         exported = (await (await download.value).path()).read_text().splitlines()
         assert [json.loads(line)["type"] for line in exported] == ["TokenRevoked"]
 
-        await ada.press("All")
-        await ada.press("Show")
+        await ada.press("Clear filters")
+        await ada.press("Show tokens")
         await ada.look("as-of")
-        await expect(main).to_contain_text("2 tokens could write")
-        await ada.page.get_by_label("As of").fill("2001-01-01T00:00:00")
-        await ada.press("Show")
+        await expect(main).to_contain_text("2 tokens could push")
+        await ada.page.get_by_label("Time (UTC)").fill("2001-01-01T00:00:00")
+        await ada.press("Show tokens")
         await expect(main).to_contain_text("before the first fact")
 
 

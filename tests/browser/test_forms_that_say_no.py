@@ -49,7 +49,7 @@ async def test_peoples_forms_say_what_is_wrong(installation: Installation) -> No
     async with installation.somebody() as ada:
         main = ada.page.locator("main")
         await ada.open("/people")
-        await send_unchecked(ada, "/people/invite", "Make a", email="ada@acme.example")
+        await send_unchecked(ada, "/people/invite", "Create one-time", email="ada@acme.example")
         await ada.look("people-address-taken")
         await ada.press("Manage ada@acme.example")
         await ada.press("Remove ada@acme.example")

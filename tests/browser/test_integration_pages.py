@@ -37,7 +37,7 @@ async def test_a_busy_integration_is_told_at_a_glance(installation: Installation
         await picture(ada, "summary", height=900)
 
         said = await ada.text()
-        for told in ("12,345", "Waiting", "Set aside", "Record invalid", "81", "1,003"):
+        for told in ("12,345", "Pending", "Failed", "Record invalid", "81", "1,003"):
             assert told in said, told
         await ada.open("/integrations")
         await ada.look("integrations")
@@ -59,13 +59,13 @@ async def test_renaming_pausing_resuming_and_deleting(installation: Installation
         await ada.press("Resume")
         await expect(main).to_contain_text("pushes are accepted again")
 
-        await ada.press("Delete this integration")
+        await ada.press("Delete integration")
         await ada.fill("Type the schema name", "shop")
-        await ada.press("Delete for good")
+        await ada.press("Delete permanently")
         await expect(main).to_contain_text("nothing was deleted")
         await ada.look("delete")
         await ada.fill("Type the schema name", shop.schema_name)
-        await ada.press("Delete for good")
+        await ada.press("Delete permanently")
         await expect(main).to_contain_text("Shop was deleted")
 
         await ada.open(f"/integrations/{shop.integration_id}/activity")
@@ -82,7 +82,9 @@ async def test_a_label_tells_tokens_apart(installation: Installation) -> None:
     async with installation.somebody() as ada:
         await ada.open(f"/integrations/{shop.integration_id}/settings")
         await ada.page.get_by_text("Labels").click()
-        await ada.fill(f"Label of …{shop.token.access_token[-4:]}", "the old server, in the cellar")
-        await ada.press(f"Save label of …{shop.token.access_token[-4:]}")
+        await ada.fill(
+            f"Label for …{shop.token.access_token[-4:]}", "the old server, in the cellar"
+        )
+        await ada.press(f"Save label for …{shop.token.access_token[-4:]}")
 
         await expect(ada.page.get_by_role("rowheader").first).to_contain_text("in the cellar")

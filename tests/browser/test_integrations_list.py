@@ -5,11 +5,11 @@ from __future__ import annotations
 from playwright.async_api import expect
 
 from services.runtime.clock import SystemClock
-from services.tokens.web.views.integrations import INTEGRATIONS_SHOWN
+from services.tokens.web.views.integrations import PAGE_SIZE
 from tests.browser.installation import Installation
 from tests.tokens import journal_rows
 
-MANY = INTEGRATIONS_SHOWN + 5
+MANY = PAGE_SIZE + 5
 
 
 async def test_one_of_many_is_found(installation: Installation) -> None:

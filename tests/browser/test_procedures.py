@@ -40,7 +40,7 @@ async def test_an_integration_and_its_first_token_from_nothing(installation: Ins
         await ada.fill("Integration name", "Shop orders")
         await expect(ada.page.get_by_text("shop_orders").first).to_be_visible()
         # It is for browsers without scripts.
-        await expect(ada.page.get_by_role("button", name="Show the schema name")).to_be_hidden()
+        await expect(ada.page.get_by_role("button", name="Show schema name")).to_be_hidden()
         await ada.look("add-name")
         await ada.press("Save and Generate Token")
         token = await token_in(ada)
@@ -73,7 +73,9 @@ async def test_a_second_token_and_no_third(installation: Installation) -> None:
 
         generate = ada.page.get_by_role("button", name="Generate Token")
         await expect(generate).to_be_disabled()
-        await expect(generate).to_have_accessible_description(re.compile("Two tokens are active"))
+        await expect(generate).to_have_accessible_description(
+            re.compile("at most two active tokens")
+        )
         assert f"…{second[-4:]}" in await ada.text()
 
 
@@ -89,7 +91,7 @@ async def test_revoking_asks_first_and_then_is_at_once(installation: Installatio
         said = await ada.text()
         assert PEER in said
         assert "only active token" in said
-        await ada.press("Keep it")
+        await ada.press("Cancel")
         assert await is_known(installation, token)
 
         await ada.press(f"Revoke …{token[-4:]}")
@@ -123,9 +125,9 @@ async def test_rotating_shows_the_first_use_and_who_is_late(
         await use(installation.database, shop_id, new.token_id, now, NEVER_BEFORE)
         await use(installation.database, shop_id, old.token_id, now + timedelta(milliseconds=1))
         if not scripts:
-            await ada.press("Look again")
+            await ada.press("Refresh")
         await expect(main).to_contain_text(f"from {NEVER_BEFORE}")
-        await expect(main).to_contain_text(f"Something still pushes with …{old.access_token[-4:]}")
+        await expect(main).to_contain_text(f"…{old.access_token[-4:]} is still in use")
         await expect(main).to_contain_text(PEER)
 
         await ada.press(f"Revoke …{old.access_token[-4:]}")
@@ -149,8 +151,10 @@ async def test_every_step_of_a_rotation_looks_right(installation: Installation) 
         await use(installation.database, shop_id, new.token_id, now - timedelta(hours=1))
         await ada.open(f"/integrations/{shop_id}/rotate")
         await ada.look("rotate-ready")
-        await expect(ada.page.locator("main")).to_contain_text("It can go")
+        await expect(ada.page.locator("main")).to_contain_text("You can revoke it")
         await use(installation.database, shop_id, shop.token.token_id, now - timedelta(minutes=16))
         await ada.open(f"/integrations/{shop_id}/rotate")
         await ada.look("rotate-late")
-        await expect(ada.page.locator("main")).to_contain_text("Make sure that what pushes")
+        await expect(ada.page.locator("main")).to_contain_text(
+            "Make sure that app has switched over"
+        )

@@ -64,7 +64,7 @@ async def test_a_person_an_app_and_a_rotation(
         await expect(main).to_contain_text("Waiting for the first push")
         assert await push(system, client_id, new, 2) == 201
         await expect(main).to_contain_text("was first used", timeout=LIVE_MILLISECONDS)
-        await expect(main).to_contain_text("It can go", timeout=LIVE_MILLISECONDS)
+        await expect(main).to_contain_text("You can revoke it", timeout=LIVE_MILLISECONDS)
         await ada.press(f"Revoke …{old[-4:]}")
         await ada.press(f"Revoke …{old[-4:]}")
 

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from services.tokens.domain.permissions import Caller, system_caller
 from services.tokens.refusals import MemberNotFound
-from services.tokens.sign_in.sessions import form_key as key_of_forms
+from services.tokens.sign_in.sessions import csrf_token as csrf_token_of
 from services.tokens.use_cases.accounts import OpenedAccount
 from services.tokens.use_cases.new_tokens import new_token
 from services.tokens.use_cases.use_cases import UseCases
@@ -85,8 +85,8 @@ async def state_of(database: Connection[Record]) -> tuple[object, ...]:
     )
 
 
-async def form_key(person: Person) -> str:
-    return (await person.get("/account")).form("/sign-out").fields["form_key"]
+async def csrf_token(person: Person) -> str:
+    return (await person.get("/account")).form("/sign-out").fields["csrf_token"]
 
 
 FIELDS = {
@@ -121,11 +121,11 @@ async def test_another_accounts_integration_token_or_member_cannot_be_changed_by
     database: Connection[Record],
 ) -> None:
     person = await join(system_caller(stranger.account_id), "owner")
-    key, before = await form_key(person), await state_of(database)
+    key, before = await csrf_token(person), await state_of(database)
     tried = [path for path in routes(server, "POST") if "_id}" in path]
     for pattern in tried:
         seen = await person.ask(
-            "POST", place.path(pattern), data=FIELDS | {"form_key": key}, allow_redirects=False
+            "POST", place.path(pattern), data=FIELDS | {"csrf_token": key}, allow_redirects=False
         )
 
         assert seen.status == 404, pattern
@@ -143,12 +143,12 @@ async def test_another_accounts_token_cannot_be_revoked_through_ones_own_integra
     whose = system_caller(stranger.account_id)
     person = await join(whose, "owner")
     own = await use_cases.integrations.create(whose, "Own")
-    key, before = await form_key(person), await state_of(database)
+    key, before = await csrf_token(person), await state_of(database)
 
     seen = await person.ask(
         "POST",
         f"/integrations/{own.integration_id}/tokens/{place.token_id}/revoke",
-        data=FIELDS | {"form_key": key},
+        data=FIELDS | {"csrf_token": key},
     )
 
     assert seen.status in {404, 409}
@@ -158,11 +158,11 @@ async def test_another_accounts_token_cannot_be_revoked_through_ones_own_integra
 async def test_a_member_cannot_do_what_owners_do(
     server: AnyClient, place: Place, member: Person, database: Connection[Record]
 ) -> None:
-    key, before = await form_key(member), await state_of(database)
+    key, before = await csrf_token(member), await state_of(database)
     tried = [path for path in routes(server, "POST") if path.startswith("/people")]
     for pattern in tried:
         seen = await member.ask(
-            "POST", place.path(pattern), data=FIELDS | {"form_key": key}, allow_redirects=False
+            "POST", place.path(pattern), data=FIELDS | {"csrf_token": key}, allow_redirects=False
         )
 
         assert seen.status == 403, pattern
@@ -173,11 +173,11 @@ async def test_a_member_cannot_do_what_owners_do(
 async def test_an_auditor_cannot_change_anything(
     server: AnyClient, place: Place, auditor: Person, database: Connection[Record]
 ) -> None:
-    key, before = await form_key(auditor), await state_of(database)
+    key, before = await csrf_token(auditor), await state_of(database)
     tried = set(routes(server, "POST")) - AT_THE_DOOR - ONES_OWN - READING_POSTS
     for pattern in sorted(tried):
         seen = await auditor.ask(
-            "POST", place.path(pattern), data=FIELDS | {"form_key": key}, allow_redirects=False
+            "POST", place.path(pattern), data=FIELDS | {"csrf_token": key}, allow_redirects=False
         )
 
         assert seen.status == 403, pattern
@@ -194,8 +194,8 @@ async def test_no_form_can_be_sent_from_another_site(
     member: Person,
     database: Connection[Record],
 ) -> None:
-    key = await form_key(member if trick == "another's key" else owner)
-    fields = FIELDS if trick == "no key" else FIELDS | {"form_key": key}
+    key = await csrf_token(member if trick == "another's key" else owner)
+    fields = FIELDS if trick == "no key" else FIELDS | {"csrf_token": key}
     origins = {"another site's origin": "https://evil.example", "null": "null"}
     headers = {"Origin": origins[trick]} if trick in origins else {}
     before = await state_of(database)
@@ -252,7 +252,7 @@ async def test_a_session_from_before_is_over_after_signing_in_anew(
     owner.plant("pushgate_visitor", "a second tab")
     credentials = {"email": f"owner-{account.account_id}@example.com", "password": PASSWORD}
     await owner.ask(
-        "POST", "/sign-in", data=credentials | {"form_key": key_of_forms("a second tab")}
+        "POST", "/sign-in", data=credentials | {"csrf_token": csrf_token_of("a second tab")}
     )
     thief.plant("pushgate_session", before)
 
@@ -318,7 +318,7 @@ async def test_no_text_field_can_be_used_to_store_a_script(
         token_id=made.token.token_id,
         member_id=place.member_id,
     )
-    key = await form_key(owner)
+    key = await csrf_token(owner)
     for pattern in routes(server, "GET"):
         if pattern in {"/static/{name}", "/link/{secret}", "/audit/export"}:
             continue
@@ -328,7 +328,7 @@ async def test_no_text_field_can_be_used_to_store_a_script(
 
             assert "<script>" not in seen.text, address
     for pattern in ("/people/invite", "/integrations/add/import-api"):
-        fields = dict.fromkeys(FIELDS, SCRIPT) | {"form_key": key}
+        fields = dict.fromkeys(FIELDS, SCRIPT) | {"csrf_token": key}
         seen = await owner.ask("POST", pattern, data=fields)
 
         assert "<script>" not in seen.text, pattern
@@ -355,8 +355,8 @@ async def test_a_token_that_is_pasted_into_the_wrong_field_is_not_kept(
 async def test_no_text_can_be_used_to_crash_a_page(
     text: str, server: AnyClient, place: Place, owner: Person, browsers: Browsers
 ) -> None:
-    key = await form_key(owner)
-    fields = {**dict.fromkeys([*FIELDS, "form_id", "present", "wanted"], text), "form_key": key}
+    key = await csrf_token(owner)
+    fields = {**dict.fromkeys([*FIELDS, "form_id", "present", "wanted"], text), "csrf_token": key}
     query = "&".join(
         f"{name}={quote(text)}"
         for name in ("q", "page", "before", "type", "actor", "since", "until", "at", "name")
@@ -382,7 +382,7 @@ async def test_a_body_that_is_no_text_is_refused(owner: Person) -> None:
         seen = await owner.ask("POST", "/integrations/add/import-api", data=body, headers=header)
 
         assert seen.status in {400, 403}
-    strange = await owner.ask("POST", "/sign-out", json={"form_key": "x"})
+    strange = await owner.ask("POST", "/sign-out", json={"csrf_token": "x"})
     assert strange.status == 415
 
 

@@ -104,7 +104,7 @@ async def test_sending_the_form_again_makes_no_second_token_and_says_why_none_is
     again = await owner.send(page, ADD, name="Another name")
 
     assert again.status == 409
-    assert "no second one was made" in again.text
+    assert "No second token was generated" in again.text
     assert await tokens_there_are(database) == 1
 
 
@@ -177,9 +177,9 @@ async def test_a_refused_form_is_not_used_up(owner: Person, database: Connection
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("日本", "leaves no schema name"),
-        ("public", "none of PostgreSQL"),
-        ("1st", "begins with a letter"),
+        ("日本", "No schema name can be derived"),
+        ("public", "not reserved by PostgreSQL"),
+        ("1st", "starts with a letter"),
         ("a" * 60, "at most 49"),
         ("a\tb", "on one line"),
     ],
@@ -198,7 +198,7 @@ async def test_a_name_that_is_taken_is_told_and_kept_in_the_form(owner: Person) 
     seen = await added(owner, "web shop")
 
     assert seen.status == 422
-    assert "The schema name web_shop is in use" in seen.text
+    assert "The schema name web_shop is already in use" in seen.text
     assert seen.value("name") == "web shop"
 
 

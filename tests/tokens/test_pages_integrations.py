@@ -36,7 +36,7 @@ async def receipt(
 async def test_an_empty_list_teaches_the_first_push(owner: Person, auditor: Person) -> None:
     seen, read = await owner.get("/integrations"), await auditor.get("/integrations")
 
-    assert "Nothing pushes yet" in seen.text
+    assert "No integrations yet" in seen.text
     assert "/v2/import/push" in seen.text
     assert "/integrations/add" in seen.text
     assert "/integrations/add" not in read.text
@@ -78,7 +78,7 @@ async def test_one_of_many_is_found_by_name_or_schema(
 
     assert ("Shop No 7" in by_name.text, "Shop No 3" in by_name.text) == (True, False)
     assert "Shop No 3" in by_schema.text
-    assert "Nothing found" in none.text
+    assert "No matching integrations" in none.text
 
 
 async def test_deleted_ones_are_shown_on_asking(
@@ -107,7 +107,7 @@ async def test_another_accounts_integrations_are_not_listed_nor_counted(
     )
 
     assert "Secret Plans" not in (await owner.get("/integrations?q=secret")).text
-    assert "Nothing pushes yet" in (await owner.get("/integrations")).text
+    assert "No integrations yet" in (await owner.get("/integrations")).text
 
 
 async def test_each_receipt_of_a_day_is_counted_once_however_often_one_looks(

@@ -225,9 +225,9 @@ async def test_activity_is_told_in_sentences_newest_first(shop: Shop) -> None:
     )
 
     newest = page.entries[0]
-    assert newest.who == "ada@acme.example"
-    assert newest.what == f"revoked token {shop.token_id} of this integration"
-    assert [told.who for told in page.entries[1:]] == ["The operator", "The operator"]
+    assert newest.actor == "ada@acme.example"
+    assert newest.sentence == f"revoked token {shop.token_id} of this integration"
+    assert [told.actor for told in page.entries[1:]] == ["The operator", "The operator"]
     assert page.older is None
 
 
@@ -262,7 +262,7 @@ async def test_an_auditor_reads_the_facts_of_the_own_account_alone(
     peeked = await account_activity(shop.connections, shop.caller.account_id, asked, {})
 
     assert {told.integration_id for told in page.entries} == {None, shop.integration_id}
-    assert any("for Shop" in told.what for told in page.entries)
+    assert any("for Shop" in told.sentence for told in page.entries)
     assert not peeked.entries
 
 
@@ -330,7 +330,7 @@ async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
 async def test_a_long_list_of_who_could_write_is_turned_over(
     monkeypatch: pytest.MonkeyPatch, auditor: Person, shop: Shop
 ) -> None:
-    monkeypatch.setattr(audit, "TOKENS_SHOWN", 2)
+    monkeypatch.setattr(audit, "TOKENS_PAGE_SIZE", 2)
     ids = [shop.token_id, *[(await shop.other(f"Other {n}")).token_id for n in range(2)]]
     at = "/audit/as-of?moment=2999-01-01T00:00:00"
 
@@ -338,10 +338,10 @@ async def test_a_long_list_of_who_could_write_is_turned_over(
 
     for seen, shown in ((first, ids[:2]), (last, ids[2:]), (beyond, [])):
         assert [int(n) for n in re.findall(">Token ([0-9]+)<", seen.text)] == shown
-    assert "3 tokens could write" in first.text
-    assert "3 tokens could write" in last.text
+    assert "3 tokens could push" in first.text
+    assert "3 tokens could push" in last.text
     assert "Page 2 of 2" in last.text
-    assert "beyond the last one" in beyond.text
+    assert "there is no page" in beyond.text
 
 
 async def test_the_export_is_what_is_stored_of_the_account(
@@ -374,7 +374,7 @@ async def test_the_check_finds_a_row_that_the_log_does_not_know(shop: Shop) -> N
 
     verdict = await Verifier(shop.connections, SystemClock()).verify()
 
-    assert not verdict.holds
+    assert not verdict.ok
     assert verdict.differences == {"active_tokens": 1}
 
 
@@ -386,10 +386,10 @@ async def test_the_check_holds_the_log_to_what_was_signed(shop: Shop) -> None:
 
     signed = await verifier.verify()
 
-    assert not unsigned.checkpoint.holds
-    assert signed.holds
+    assert not unsigned.checkpoint.ok
+    assert signed.ok
     assert signed.checkpoint.message == (
-        "The first 4 events are those that were signed; 1 younger than the signature."
+        "The first 4 events match the newest signed checkpoint; 1 newer event is not signed yet."
     )
     assert verifier.last_verdict == signed
 
@@ -404,8 +404,8 @@ async def test_the_check_sees_a_rewritten_event(shop: Shop) -> None:
 
     verdict = await Verifier(shop.connections, SystemClock()).verify()
 
-    assert not verdict.checkpoint.holds
-    assert "not those that were signed" in verdict.checkpoint.message
+    assert not verdict.checkpoint.ok
+    assert "differ from the events that were signed" in verdict.checkpoint.message
     # The row of the live table is as it was, and no longer what the log says.
     assert verdict.differences == {"integrations": 1}
 
@@ -417,7 +417,7 @@ async def test_the_check_looks_at_the_log_itself(shop: Shop) -> None:
 
     verdict = await Verifier(shop.connections, SystemClock()).verify()
 
-    assert not verdict.holds
+    assert not verdict.ok
     assert verdict.differences == {"event": 1}
 
 
@@ -429,7 +429,7 @@ async def test_the_check_misses_events_that_were_signed(shop: Shop) -> None:
 
     verdict = await Verifier(shop.connections, SystemClock()).verify()
 
-    assert "4 events were signed, and 3 are there: some are missing." in verdict.checkpoint.message
+    assert "4 events were signed but only 3 exist: some are missing." in verdict.checkpoint.message
 
 
 async def test_only_one_check_runs_at_a_time(shop: Shop) -> None:

@@ -19,9 +19,9 @@ NEW_AT = datetime(2026, 11, 27, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MOMENT = timedelta(microseconds=1)
 
-STILL_PUSHES = "Something still pushes with"
-MAKE_SURE = "after the new token was. Make sure that what pushes from"
-CAN_GO = "It can go."
+STILL_PUSHES = "is still in use from"
+MAKE_SURE = "after the first use of the new token. Make sure"
+CAN_GO = "You can revoke it."
 
 
 def token(*, first: datetime | None = None, last: datetime | None = None) -> ActiveToken:
@@ -31,14 +31,14 @@ def token(*, first: datetime | None = None, last: datetime | None = None) -> Act
 @pytest.mark.parametrize(
     ("old_last", "now", "told"),
     [
-        (None, NEW_AT, "over"),
-        (NEW_AT - HOUR, NEW_AT, "over"),
-        (NEW_AT, NEW_AT, "over"),
-        (NEW_AT + MOMENT, NEW_AT + HOUR, "late"),
-        (NEW_AT + HOUR, NEW_AT + HOUR + IN_USE_WITHIN, "late"),
-        (NEW_AT + HOUR, NEW_AT + 30 * 24 * HOUR, "late"),
-        (NEW_AT + HOUR, NEW_AT + HOUR + IN_USE_WITHIN - MOMENT, "still"),
-        (NEW_AT + MOMENT, NEW_AT, "still"),
+        (None, NEW_AT, "unused since"),
+        (NEW_AT - HOUR, NEW_AT, "unused since"),
+        (NEW_AT, NEW_AT, "unused since"),
+        (NEW_AT + MOMENT, NEW_AT + HOUR, "used since"),
+        (NEW_AT + HOUR, NEW_AT + HOUR + IN_USE_WITHIN, "used since"),
+        (NEW_AT + HOUR, NEW_AT + 30 * 24 * HOUR, "used since"),
+        (NEW_AT + HOUR, NEW_AT + HOUR + IN_USE_WITHIN - MOMENT, "in use"),
+        (NEW_AT + MOMENT, NEW_AT, "in use"),
     ],
 )
 def test_an_old_token_is_over_when_only_the_new_one_came_since(
@@ -61,7 +61,7 @@ def test_nothing_is_said_of_the_old_token_before_the_new_one_was_used() -> None:
         (timedelta(minutes=16), MAKE_SURE, False),
         (timedelta(minutes=1), STILL_PUSHES, False),
     ],
-    ids=["over", "late", "still"],
+    ids=["unused since", "used since", "in use"],
 )
 async def test_only_a_token_that_nobody_came_with_since_is_said_to_be_free_to_go(
     old_used_before: timedelta,

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from services.tokens.domain.permissions import Caller
 from services.tokens.sign_in import login_throttle
-from services.tokens.sign_in.sessions import form_key as key_of_forms
+from services.tokens.sign_in.sessions import csrf_token as csrf_token_of
 from services.tokens.use_cases.accounts import OpenedAccount
 from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
@@ -61,7 +61,7 @@ async def test_an_unknown_address_is_answered_like_a_wrong_password(
 ) -> None:
     def without_address(seen: Seen, email: str) -> str:
         assert REFUSED in seen.text
-        key = seen.form("/sign-in").fields["form_key"]
+        key = seen.form("/sign-in").fields["csrf_token"]
         return seen.text.replace(email, "").replace(key, "")
 
     known, unknown = email_of(account), "nobody@example.com"
@@ -191,7 +191,7 @@ async def test_behind_tls_cookies_are_for_tls_and_this_host_alone(
     link = await use_cases.members.invite(caller, "ada@example.com", "owner")
     door = await browser.get(link.path, headers=headers)
     visitor = cookie_in(door.headers["Set-Cookie"], "__Host-pushgate_visitor")
-    form = {"form_key": key_of_forms(visitor), "password": PASSWORD}
+    form = {"csrf_token": csrf_token_of(visitor), "password": PASSWORD}
     arrived = await browser.post(
         link.path,
         data=form,
@@ -202,12 +202,12 @@ async def test_behind_tls_cookies_are_for_tls_and_this_host_alone(
     signed_in = {**headers, "Cookie": f"__Host-pushgate_session={session}"}
     invited = await browser.post(
         "/people/invite",
-        data={"form_key": key_of_forms(session), "email": "eve@example.com", "role": "member"},
+        data={"csrf_token": csrf_token_of(session), "email": "eve@example.com", "role": "member"},
         headers=signed_in,
     )
     left = await browser.post(
         "/sign-out",
-        data={"form_key": key_of_forms(session)},
+        data={"csrf_token": csrf_token_of(session)},
         headers=signed_in,
         allow_redirects=False,
     )

@@ -19,7 +19,7 @@ from services.tokens.web.times import (
     format_for_query,
     format_machine_time,
     format_relative,
-    format_utc,
+    format_time,
     parse_time,
 )
 
@@ -56,7 +56,7 @@ def test_how_long_ago_is_told_in_the_largest_unit(ago: timedelta, told: str) -> 
 def test_a_time_is_told_in_utc_with_the_zone_written() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
 
-    assert format_utc(elsewhere) == "2026-11-27 11:40:05 UTC"
+    assert format_time(elsewhere) == "2026-11-27 11:40:05 UTC"
     assert format_machine_time(elsewhere) == "2026-11-27T11:40:05Z"
 
 
@@ -119,7 +119,7 @@ def test_the_drawing_is_told_in_a_sentence() -> None:
     told = lay_out_chart(hours([one, two, *([(0, 0)] * 22)])).description
 
     assert told == (
-        "In the last 24 hours 7 requests were accepted and 2 refused."
+        "In the last 24 hours, 7 requests were accepted and 2 refused."
         " The busiest hour began at 13:00 UTC, with 7."
     )
 

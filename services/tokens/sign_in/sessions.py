@@ -37,8 +37,8 @@ class SignedIn:
     notice: dict[str, Any] | None = None
 
     @property
-    def form_key(self) -> str:
-        return form_key(self.secret)
+    def csrf_token(self) -> str:
+        return csrf_token(self.secret)
 
     def with_secret(self, secret: str) -> SignedIn:
         """The same member in the session that goes on."""
@@ -52,8 +52,8 @@ class OpenSession(NamedTuple):
     peer: str | None
 
 
-def form_key(secret: str) -> str:
-    """What every form carries, so that no other site's form is taken for ours."""
+def csrf_token(secret: str) -> str:
+    """The token that every form of this session carries, against cross-site request forgery."""
     return hmac.digest(secret.encode("utf-8", "surrogatepass"), b"form", "sha256").hex()
 
 

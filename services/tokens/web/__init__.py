@@ -1,1 +1,1 @@
-"""The person's door: server-drawn pages over the same use cases as the Connect API."""
+"""The web pages: HTML rendered on the server, over the same use cases as the Connect API."""

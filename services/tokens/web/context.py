@@ -1,4 +1,4 @@
-"""One request of somebody who is signed in: what a page's function gets, and how it answers."""
+"""The context of one request by a signed-in member: what a view receives and answers with."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ID_MAX = 2**31 - 1
 
 @dataclass(kw_only=True, slots=True)
 class PageContext:
-    """``form``: of a POST, checked to be ours; without fields else."""
+    """``form``: the fields of a POST whose CSRF token was verified; empty for a GET."""
 
     request: web.Request
     site: Site
@@ -42,15 +42,22 @@ class PageContext:
     def use_cases(self) -> UseCases:
         return self.site.use_cases
 
+    @property
+    def import_url(self) -> str:
+        """Where apps push to. Behind a proxy both services share one host name."""
+        configured = self.site.import_url
+        return self.site.base_url(self.request) if configured is None else configured.rstrip("/")
+
     def may(self, right: Right) -> bool:
-        """For what a page offers; what is done, the use cases decide."""
+        """Whether the page offers an action. The use cases decide whether it is allowed."""
         return right in RIGHTS_BY_ROLE[self.caller.role]
 
     def render(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
+        """A whole page, with the notice of the previous request, which is then deleted."""
         self.notice_shown = True
         shared = {
             "member": self.member,
-            "form_key": self.member.form_key,
+            "csrf_token": self.member.csrf_token,
             "notice": self.member.notice,
             "now": self.now,
             "path": self.request.path,
@@ -62,21 +69,20 @@ class PageContext:
         return headers.html_response(text, status=status)
 
     def render_fragment(self, template: str, **values: Any) -> web.Response:
-        """A part of a page that is open: without what is told once."""
+        """Part of a page that is already open; the notice stays for the next whole page."""
         shared = {
-            "form_key": self.member.form_key,
+            "csrf_token": self.member.csrf_token,
             "now": self.now,
             "may_manage": self.may(Right.MANAGE_INTEGRATIONS),
         }
         return headers.html_response(self.site.templates.render(template, shared | values))
 
     async def redirect(
-        self, path: str, sentence: str | None = None, *, kind: NoticeKind = "good"
+        self, path: str, message: str | None = None, *, kind: NoticeKind = "good"
     ) -> web.Response:
-        """To another page of ours, where ``sentence`` is told, once."""
-        if sentence is not None:
-            notice = {"kind": kind, "sentence": sentence}
-            await self.site.sessions.set_notice(self.member, notice)
+        """Redirect to a local path; the next page shows ``message`` once."""
+        if message is not None:
+            await self.site.sessions.set_notice(self.member, {"kind": kind, "message": message})
         return headers.see_other(path)
 
     @property
@@ -92,7 +98,7 @@ class PageContext:
         return MemberId(self._id("member_id"))
 
     def _id(self, name: str) -> int:
-        """A number that no id can be is nobody's: 0."""
+        """An id from the path; 0, which is never an id, for a number out of range."""
         number = int(self.request.match_info[name][:12])
         return number if number <= ID_MAX else 0
 
@@ -101,7 +107,7 @@ View = Callable[[PageContext], Awaitable[web.StreamResponse]]
 
 
 def sign_in_required(view: View) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Others are sent to the door, and come back from there to where they wanted to go."""
+    """Redirect visitors to the sign-in page, and from there back to the page they asked for."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         site = request.app[SITE]
@@ -111,7 +117,7 @@ def sign_in_required(view: View) -> Callable[[web.Request], Awaitable[web.Stream
         require_storable(request.query.values())
         context = PageContext(request=request, site=site, member=member, now=site.clock.now())
         if request.method == "POST":
-            context.form = await read_form(request, member.form_key)
+            context.form = await read_form(request, member.csrf_token)
         response = await view(context)
         if context.notice_shown and member.notice is not None:
             await site.sessions.set_notice(member, None)

@@ -1,4 +1,4 @@
-"""How people are told no: a page with a sentence and a way on. Programs get JSON, as ever."""
+"""Error pages: browsers get an HTML page with a title, a sentence and a link; programs get JSON."""
 
 from __future__ import annotations
 
@@ -20,54 +20,57 @@ API_PREFIX = "/v4/"
 class ErrorPage(NamedTuple):
     status: int
     title: str
-    sentence: str
+    message: str
 
 
-NOT_FOUND = ErrorPage(404, "Not found", "There is no such page, or it is not yours to see.")
-_CRASHED = ErrorPage(
+NOT_FOUND = ErrorPage(
+    404, "Page not found", "This page does not exist, or you do not have access to it."
+)
+_INTERNAL_ERROR = ErrorPage(
     500,
-    "Something went wrong here",
-    "It was noted, with the number below. Try again; if it stays, tell whoever runs this.",
+    "Something went wrong",
+    "The error was logged with the request id below. Try again. If it happens again, give the"
+    " request id to your administrator.",
 )
 
 _TITLES: dict[type[CommandRefused], tuple[int, str]] = {
-    refusals.IntegrationNotFound: (404, "Not found"),
-    refusals.TokenNotFound: (404, "Not found"),
-    refusals.MemberNotFound: (404, "Not found"),
-    refusals.LinkUnknown: (404, "This link does not work any more"),
+    refusals.IntegrationNotFound: (404, "Integration not found"),
+    refusals.TokenNotFound: (404, "Token not found"),
+    refusals.MemberNotFound: (404, "Member not found"),
+    refusals.LinkUnknown: (404, "This link is no longer valid"),
     refusals.RoleForbids: (403, "Your role does not allow this"),
-    refusals.ForeignForm: (403, "This form can't be taken"),
-    refusals.FormUsed: (409, "This was done before"),
-    refusals.Busy: (503, "Busy at the moment"),
-    refusals.DatabaseUnavailable: (503, "Away for a moment"),
-    refusals.WritesHalted: (503, "The log is halted"),
-    refusals.TooManyAttempts: (503, "Slow down"),
+    refusals.ForeignForm: (403, "This form is no longer valid"),
+    refusals.FormUsed: (409, "This form was already submitted"),
+    refusals.Busy: (503, "The service is busy"),
+    refusals.DatabaseUnavailable: (503, "The service is unavailable"),
+    refusals.WritesHalted: (503, "The event log is halted"),
+    refusals.TooManyAttempts: (503, "Too many attempts"),
 }
-_SENTENCES: dict[type[CommandRefused], str] = {
+_MESSAGES: dict[type[CommandRefused], str] = {
     refusals.RoleForbids: (
-        "Owners do everything, members manage integrations and tokens, auditors read. "
-        "Ask an owner of your account for another role."
+        "Owners can do everything, members manage integrations and tokens, and auditors can only"
+        " read. Ask an owner of your account to change your role."
     ),
 }
 
 
-def error_response(request: web.Request, no: Exception, request_id: str) -> web.Response | None:
-    """None when it was not a person's browser that asked."""
+def error_response(request: web.Request, error: Exception, request_id: str) -> web.Response | None:
+    """None if the client is not a browser that asked for a page."""
     if not wants_html(request):
         return None
-    found = _error_page(no)
+    page = _error_page(error)
     text = request.app[SITE].templates.render(
         "error.html",
-        {"title": found.title, "sentence": found.sentence, "request_id": request_id},
+        {"title": page.title, "message": page.message, "request_id": request_id},
     )
-    response = headers.html_response(text, status=found.status)
-    if found.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    response = headers.html_response(text, status=page.status)
+    if page.status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
 def wants_html(request: web.Request) -> bool:
-    """Only what says that it wants pages; and before the site is there, nobody."""
+    """False for the API, without ``Accept: text/html``, and before the pages have started."""
     return (
         not request.path.startswith(API_PREFIX)
         and "text/html" in request.headers.get("Accept", "")
@@ -75,18 +78,20 @@ def wants_html(request: web.Request) -> bool:
     )
 
 
-def _error_page(no: Exception) -> ErrorPage:
-    match no:
+def _error_page(error: Exception) -> ErrorPage:
+    match error:
         case CommandRefused():
-            status, title = _TITLES.get(type(no), (400, "This can't be done"))
-            return ErrorPage(status, title, _SENTENCES.get(type(no), no.message))
+            status, title = _TITLES.get(type(error), (400, "This request was refused"))
+            return ErrorPage(status, title, _MESSAGES.get(type(error), error.message))
         case web.HTTPException(status=404 | 405):
             return NOT_FOUND
         case web.HTTPException():
             return ErrorPage(
-                no.status, "This can't be taken", f"The request was refused: {no.reason}."
+                error.status,
+                "This request can't be processed",
+                f"The server answered: {error.reason}.",
             )
-        case _ if isinstance(no, AWAY):
+        case _ if isinstance(error, AWAY):
             return _error_page(refusals.DatabaseUnavailable())
         case _:
-            return _CRASHED
+            return _INTERNAL_ERROR

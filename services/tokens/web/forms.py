@@ -1,4 +1,4 @@
-"""Forms: read within limits, and taken only when they are our own."""
+"""Read forms within limits, and only forms that our own pages sent (CSRF protection)."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from services.tokens.refusals import ForeignForm
 Form = MultiDictProxy[str]
 
 NO_FORM: Form = MultiDictProxy(MultiDict())
-_UNPAIRED = re.compile("[\ud800-\udfff]")
+_UNPAIRED_SURROGATE = re.compile("[\ud800-\udfff]")
 
-FORM_KEY_FIELD = "form_key"
+CSRF_FIELD = "csrf_token"
 FORM_ID_FIELD = "form_id"
 
 
-async def read_form(request: web.Request, form_key: str) -> Form:
-    """Raises ForeignForm, and what aiohttp answers to a body that is too large, slow or strange."""
+async def read_form(request: web.Request, csrf_token: str) -> Form:
+    """Raises ForeignForm, and aiohttp's errors for a body that is too large, slow or malformed."""
     origin = request.headers.get("Origin")
     if origin is not None and not _is_same_origin(origin, request):
         raise ForeignForm
     form = await _fields(request)
-    given = form.get(FORM_KEY_FIELD, "")
-    if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), form_key.encode()):
+    given = form.get(CSRF_FIELD, "")
+    if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), csrf_token.encode()):
         raise ForeignForm
     return form
 
 
 async def _fields(request: web.Request) -> Form:
-    # Others (multipart) would be put into files.
+    # aiohttp writes multipart fields to temporary files.
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType
     if "Content-Encoding" in request.headers:
@@ -48,7 +48,7 @@ async def _fields(request: web.Request) -> Form:
             posted = await request.post()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
-    except (ValueError, LookupError):  # not in the encoding it names, or in one that is none
+    except (ValueError, LookupError):  # the body is not in its charset, or the charset is unknown
         raise web.HTTPBadRequest from None
     fields = [(name, value) for name, value in posted.items() if isinstance(value, str)]
     require_storable(value for _, value in fields)
@@ -56,28 +56,31 @@ async def _fields(request: web.Request) -> Form:
 
 
 def require_storable(texts: Iterable[str]) -> None:
-    """No text column takes U+0000 or half of a character; no keyboard makes them either."""
-    if any("\x00" in text or (not text.isascii() and _UNPAIRED.search(text)) for text in texts):
+    """Raise HTTPBadRequest for U+0000 and unpaired surrogates, which no text column can store."""
+    if any(
+        "\x00" in text or (not text.isascii() and _UNPAIRED_SURROGATE.search(text))
+        for text in texts
+    ):
         raise web.HTTPBadRequest
 
 
 def _is_same_origin(origin: str, request: web.Request) -> bool:
-    """``null``, as some browsers send from a frame or a file, is nobody's."""
+    """``null``, which some browsers send from a frame or a file, is never the same origin."""
     try:
         named, own = URL(origin), URL(f"{request.scheme}://{request.host}")
     except ValueError:
         return False
-    # Without the scheme: a proxy speaks TLS for us.
+    # The scheme may differ: a proxy in front may terminate TLS.
     return named.host == own.host and named.explicit_port == own.explicit_port
 
 
-def new_form_id_text() -> str:
-    """For a form that may be carried out once."""
+def one_time_form_id() -> str:
+    """The id of a form that must not be executed twice."""
     return str(new_form_id())
 
 
 def form_id_of(form: Form) -> UUID:
-    """Of a form that has none a new one: it was not sent by our page."""
+    """The form's one-time id; a new one if the field is missing or malformed."""
     try:
         return UUID(form.get(FORM_ID_FIELD, ""))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What all pages share: the parts that they ask, and who is at the door."""
+"""What all pages share: services, settings, URLs and the session cookie."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from services.tokens.web.templating import Templates
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """``import_url``: where apps push to; ``pages_url``: where people reach the pages.
+    """``import_url``: where apps push to; ``pages_url``: where people open the pages.
 
-    None when nobody has said it.
+    None: not configured, so the URL of the request is used.
     """
 
     use_cases: UseCases
@@ -47,13 +47,13 @@ class Site:
     pages_url: str | None
 
     def is_https(self, request: web.Request) -> bool:
-        """As the browser sees it."""
+        """Whether the browser uses TLS, also behind a proxy."""
         if self.pages_url is not None and self.pages_url.lower().startswith("https://"):
             return True
         return is_https(request, behind_proxy=self.behind_proxy)
 
     def base_url(self, request: web.Request) -> str:
-        """Of the pages, to hand to somebody."""
+        """The base URL of links that leave the pages, such as one-time links."""
         scheme = "https" if self.is_https(request) else "http"
         return self.pages_url or f"{scheme}://{request.host}"
 

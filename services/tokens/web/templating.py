@@ -1,4 +1,4 @@
-"""Templates and static files: read once, at the start, then drawn from memory."""
+"""Jinja templates and static files, read once when the program starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from services.tokens.web.times import format_machine_time, format_relative, format_utc
+from services.tokens.web.times import format_machine_time, format_relative, format_time
 
 _CONTENT_TYPES = {
     "css": "text/css",
@@ -29,7 +29,7 @@ class StaticFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Templates:
-    """``static``: by the name in the address, which holds a hash of the content."""
+    """``static_files``: keyed by the name in their URL, which contains a hash of the content."""
 
     environment: jinja2.Environment
     static_files: dict[str, StaticFile]
@@ -40,10 +40,13 @@ class Templates:
 
 @cache
 def load_templates() -> Templates:
-    """Reads files: not inside an event loop. A value that a template lacks is an error."""
+    """Read and compile every template. Blocking: call it outside the event loop.
+
+    A variable that a view did not pass to its template raises ``jinja2.UndefinedError``.
+    """
     package = files("services.tokens.web")
     static = {entry.name: entry.read_bytes() for entry in package.joinpath("static").iterdir()}
-    addresses = {name: _hashed_name(name, content) for name, content in static.items()}
+    url_names = {name: _hashed_name(name, content) for name, content in static.items()}
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(
             {
@@ -57,9 +60,9 @@ def load_templates() -> Templates:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals["static"] = lambda name: f"/static/{addresses[name]}"
+    environment.globals["static"] = lambda name: f"/static/{url_names[name]}"
     environment.filters |= {
-        "in_utc": format_utc,
+        "format_time": format_time,
         "machine_time": format_machine_time,
         "ago": format_relative,
     }
@@ -68,7 +71,7 @@ def load_templates() -> Templates:
     return Templates(
         environment=environment,
         static_files={
-            addresses[name]: StaticFile(
+            url_names[name]: StaticFile(
                 content_type=_CONTENT_TYPES.get(
                     name.rpartition(".")[2], "application/octet-stream"
                 ),
@@ -80,6 +83,6 @@ def load_templates() -> Templates:
 
 
 def _hashed_name(name: str, content: bytes) -> str:
-    """``pushgate.0123456789ab.css``: another content has another address."""
+    """``pushgate.0123456789ab.css``: the URL changes with the content."""
     stem, _, ending = name.rpartition(".")
     return f"{stem}.{hashlib.sha256(content).hexdigest()[:_HASH_CHARACTERS]}.{ending}"

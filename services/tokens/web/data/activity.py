@@ -1,4 +1,4 @@
-"""Facts in sentences, with who and when: an integration's activity, and an auditor's list."""
+"""Events as sentences, with actor and time: an integration's activity, and an auditor's list."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _MEMBER = re.compile(r"\bmember ([1-9][0-9]*)\b")
 
 
 class ActivityEntry(NamedTuple):
-    """``place``: what comes before it is asked for with; the number, or the stream's version."""
+    """``cursor``: what ``before`` is for the next page; a number, or a version of the stream."""
 
     number: int
     cursor: int
     at: datetime
     type: str
-    who: str
-    what: str
+    actor: str
+    sentence: str
     integration_id: int | None
 
 
 class ActivityPage(NamedTuple):
-    """``older``: the place to go on from, None at the end."""
+    """``older``: the cursor of the next page, None on the last page."""
 
     entries: list[ActivityEntry]
     older: int | None
@@ -46,7 +46,7 @@ class ActivityPage(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActivityFilters:
-    """``since`` is included, ``until`` is not. None: any."""
+    """``since`` is inclusive, ``until`` is exclusive. None: no filter."""
 
     type: str | None = None
     actor: str | None = None
@@ -61,7 +61,7 @@ class ActivityFilters:
 
 
 def actor_name(actor: str, names: Mapping[str, str]) -> str:
-    """``names``: of the actors that have one a person would know; they may have been erased."""
+    """``names``: e-mail addresses by actor; an address may have been deleted."""
     if actor in names:
         return names[actor]
     kind, _, number = actor.partition("/")
@@ -83,12 +83,12 @@ async def integration_activity(
     *,
     before: int = VERSION_MAX,
 ) -> ActivityPage:
-    """Of one integration that the reader may see, newest first."""
+    """The events of one integration, newest first. The caller has checked that it may be read."""
     query = load_queries("services.tokens.web")["stream_events"]
     stream = f"{_INTEGRATION}{integration_id}"
     rows = await pool.fetch(query, stream, before, ENTRIES_SHOWN + 1)
-    called_by = {stream: "this integration"}
-    return _activity_page([_entry(row, names, called_by, place=row["version"]) for row in rows])
+    subjects = {stream: "this integration"}
+    return _activity_page([_entry(row, names, subjects, cursor=row["version"]) for row in rows])
 
 
 async def account_activity(
@@ -99,17 +99,17 @@ async def account_activity(
     *,
     before: int = NUMBER_MAX,
 ) -> ActivityPage:
-    """Of all the account's streams, and what the log states about itself; newest first."""
+    """The events of all streams of the account and of the log itself, newest first."""
     queries = load_queries("services.tokens.web")
     async with pool.acquire() as connection, connection.transaction(readonly=True):
         await connection.execute(queries["force_custom_plan"])
         rows = await connection.fetch(
             queries["account_events"], account_id, before, *filters.values, ENTRIES_SHOWN + 1
         )
-        about = {_integration_of(row["stream"]) for row in rows} - {None}
-        entries = await connection.fetch(queries["display_names"], account_id, list(about))
-    called_by = {f"{_INTEGRATION}{row['integration_id']}": row["display_name"] for row in entries}
-    return _activity_page([_entry(row, names, called_by, place=row["number"]) for row in rows])
+        integrations = {_integration_of(row["stream"]) for row in rows} - {None}
+        found = await connection.fetch(queries["display_names"], account_id, list(integrations))
+    subjects = {f"{_INTEGRATION}{row['integration_id']}": row["display_name"] for row in found}
+    return _activity_page([_entry(row, names, subjects, cursor=row["number"]) for row in rows])
 
 
 async def account_actors(pool: Pool[Record], account_id: AccountId) -> list[str]:
@@ -120,7 +120,7 @@ async def account_actors(pool: Pool[Record], account_id: AccountId) -> list[str]
 async def export_lines(
     pool: Pool[Record], account_id: AccountId, filters: ActivityFilters
 ) -> AsyncIterator[bytes]:
-    """What ``account_facts`` tells, as stored, oldest first: one event a line, in big pieces."""
+    """The events of ``account_activity`` as stored, oldest first: NDJSON in large chunks."""
     queries = load_queries("services.tokens.web")
     async with pool.acquire() as connection, connection.transaction(readonly=True):
         await connection.execute(queries["force_custom_plan"])
@@ -135,27 +135,27 @@ async def export_lines(
             yield "".join(f"{row['record']}\n" for row in rows).encode()
 
 
-def _activity_page(told: list[ActivityEntry]) -> ActivityPage:
-    """One more was asked for than is shown, to know whether there are older ones."""
-    more = len(told) > ENTRIES_SHOWN
-    shown = told[:ENTRIES_SHOWN]
-    return ActivityPage(shown, shown[-1].cursor if more else None)
+def _activity_page(entries: list[ActivityEntry]) -> ActivityPage:
+    """``entries`` contains one more than is shown if there is an older page."""
+    shown = entries[:ENTRIES_SHOWN]
+    return ActivityPage(shown, shown[-1].cursor if len(entries) > ENTRIES_SHOWN else None)
 
 
 def _entry(
-    row: Record, names: Mapping[str, str], called_by: Mapping[str, str], *, place: int
+    row: Record, names: Mapping[str, str], subjects: Mapping[str, str], *, cursor: int
 ) -> ActivityEntry:
+    """``subjects``: how the sentence names a stream."""
     stream: str = row["stream"]
-    what = what_happened(row["type"], row["data"], stream, subject=called_by.get(stream))
+    sentence = what_happened(row["type"], row["data"], stream, subject=subjects.get(stream))
     if row["type"].startswith("Member"):
-        what = _MEMBER.sub(lambda found: _member_with_email(found, names), what)
+        sentence = _MEMBER.sub(lambda member: _member_with_email(member, names), sentence)
     return ActivityEntry(
         number=row["number"],
-        cursor=place,
+        cursor=cursor,
         at=row["recorded_at"],
         type=row["type"],
-        who=actor_name(row["actor"], names),
-        what=what,
+        actor=actor_name(row["actor"], names),
+        sentence=sentence,
         integration_id=_integration_of(stream),
     )
 
@@ -165,6 +165,6 @@ def _integration_of(stream: str) -> int | None:
 
 
 def _member_with_email(member: re.Match[str], names: Mapping[str, str]) -> str:
-    """``member 3``, with the address where it is kept."""
+    """``member 3 (ada@example.com)``; without the address if it was deleted."""
     name = names.get(f"member/{member[1]}")
     return member[0] if name is None else f"{member[0]} ({name})"

@@ -1,7 +1,8 @@
-"""What each integration pushed in the last 24 hours: read from the receipts, each of them once.
+"""How much each integration pushed in the last 24 hours, summed from receipts and cached.
 
-A page that would add up millions of receipts is slow, so sums by hour are kept here. Hours that are
-over don't change; only what came since the last look is read. Nothing is read while nobody looks.
+Summing millions of receipts for each page would be slow. Sums of past hours never change and are
+kept in memory; a refresh reads only the receipts that were not summed yet. Without page views,
+nothing is read.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from services.runtime.database import AWAY
 
 HOUR = timedelta(hours=1)
 HOURS = 24
-# A page that finds older sums has them brought up to date.
+# Totals older than this are refreshed by the next page view.
 FRESH_SECONDS = 10.0
-# How long pages wait for that, from its beginning on; after it they show what there is.
+# How long a page waits for a refresh, measured from its start; then it shows the previous totals.
 PAGE_WAIT_SECONDS_MAX = 0.03
-# A receipt may become visible later than one that is younger: so long nothing counts as settled.
+# A receipt may be committed after one with a larger batch id, but not by more than this.
 SETTLING_TIME = timedelta(seconds=30)
 
 
@@ -40,7 +41,7 @@ TotalsByIntegration = dict[int, PushTotals]
 
 
 class DailyTotals:
-    """One for a process."""
+    """One for each process."""
 
     def __init__(self, pool: Pool[Record], clock: Clock) -> None:
         self._pool = pool
@@ -54,13 +55,13 @@ class DailyTotals:
         self._refresh_began = 0.0
 
     async def last_24_hours(self) -> Mapping[int, PushTotals] | None:
-        """By integration: the hour that is under way and the 23 before it. None: not known yet."""
+        """Totals by integration for the current hour and the 23 before; None: not computed yet."""
         now = self._clock.monotonic()
         if self._refreshed_at is None or now - self._refreshed_at > FRESH_SECONDS:
             if self._refreshing is None or self._refreshing.done():
                 self._refreshing, self._refresh_began = asyncio.create_task(self._refresh()), now
-            patience = max(0.0, self._refresh_began + PAGE_WAIT_SECONDS_MAX - now)
-            await asyncio.wait({self._refreshing}, timeout=patience)
+            remaining = max(0.0, self._refresh_began + PAGE_WAIT_SECONDS_MAX - now)
+            await asyncio.wait({self._refreshing}, timeout=remaining)
         return None if self._refreshed_at is None else self._total
 
     async def close(self) -> None:
@@ -69,20 +70,20 @@ class DailyTotals:
             await asyncio.gather(self._refreshing, return_exceptions=True)
 
     async def _refresh(self) -> None:
-        # A database that is away is told of by everything else on the page.
+        # If the database is unavailable, the page's other queries report it.
         with contextlib.suppress(*AWAY):
             now = self._clock.now()
             await self._add_settled_hours(now)
             assert self._settled_until is not None
             total = await self._push_totals(self._settled_until, None)
-            for sums in self._settled.values():
-                _add(total, sums)
+            for hour in self._settled.values():
+                _add(total, hour)
             self._total = total
             self._refreshed_at = self._clock.monotonic()
 
     async def _add_settled_hours(self, now: datetime) -> None:
         first, until = _first_hour(now), now - SETTLING_TIME
-        self._settled = {hour: sums for hour, sums in self._settled.items() if hour >= first}
+        self._settled = {hour: totals for hour, totals in self._settled.items() if hour >= first}
         begin = max(self._settled_until or first, first)
         while begin < until:
             hour = _hour_of(begin)

@@ -1,4 +1,4 @@
-"""What an integration received and refused lately, as its summary tells it."""
+"""The latest receipts of an integration, and its accepted and refused requests in 24 hours."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from services.tokens.web.data.chart import Chart, last_hours, lay_out_chart
 DAY = timedelta(hours=24)
 RECEIPTS_SHOWN = 10
 REFUSALS_SHOWN = 20
-# Of each token: beyond it the day's figures say "at least".
+# For each token. With more receipts, the page shows "at least" before the totals.
 RECEIPTS_COUNTED_MAX = 20_000
-TABLES_NAMED = 3
+TABLES_SHOWN = 3
 
 
 class Receipt(NamedTuple):
@@ -29,7 +29,7 @@ class Receipt(NamedTuple):
     records: int
     received_at: datetime
     peer: str | None
-    waiting: int
+    pending: int
     failed: int
     reason: str | None
 
@@ -40,14 +40,14 @@ class Receipt(NamedTuple):
     @property
     def state(self) -> str:
         if self.failed:
-            return "set aside"
-        return "waiting" if self.waiting else "loaded"
+            return "failed"
+        return "pending" if self.pending else "loaded"
 
     @property
     def tables_text(self) -> str:
-        named = ", ".join(self.tables[:TABLES_NAMED])
-        more = len(self.tables) - TABLES_NAMED
-        return f"{named} and {more} more" if more > 0 else named
+        shown = ", ".join(self.tables[:TABLES_SHOWN])
+        more = len(self.tables) - TABLES_SHOWN
+        return f"{shown} and {more} more" if more > 0 else shown
 
 
 class RefusalCount(NamedTuple):
@@ -59,7 +59,7 @@ class RefusalCount(NamedTuple):
 
 
 class DaySummary(NamedTuple):
-    """The last 24 hours and the last receipts. ``cut``: there were more than were counted."""
+    """``truncated``: there were more receipts than were counted."""
 
     receipts: list[Receipt]
     refusals: list[RefusalCount]

@@ -1,4 +1,4 @@
-"""A first push, ready to paste: real addresses, the client id and the token filled in. Pure."""
+"""Code examples of a first push with the URLs, client id and token filled in. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 PUSH_PATH = "/v2/import/push"
 BATCH_PATH = "/v2/import/batch"
+PLACEHOLDER = "at_YOUR_TOKEN"
 
 
 class Snippet(NamedTuple):
-    """``key``: for ids in the page; ``hint``: what has to be there first."""
+    """``key``: for element ids; ``hint``: what you need to run it."""
 
     key: str
     title: str
@@ -104,8 +105,13 @@ tap-YOURS --config tap-config.json | target-stitch --config target-config.json
 """
 
 _TEMPLATES = (
-    ("curl", "curl", "In a terminal.", _CURL),
-    ("python", "Python", "Python 3, nothing to install.", _PYTHON),
-    ("javascript", "JavaScript", "Node.js 18 or newer, as a module.", _JAVASCRIPT),
-    ("singer", "Singer", "With target-stitch and a tap of yours.", _SINGER),
+    ("curl", "curl", "Run it in a terminal.", _CURL),
+    ("python", "Python", "Requires Python 3 and no packages.", _PYTHON),
+    (
+        "javascript",
+        "JavaScript",
+        "Requires Node.js 18 or newer. Save it as an .mjs file.",
+        _JAVASCRIPT,
+    ),
+    ("singer", "Singer", "Requires target-stitch and a Singer tap.", _SINGER),
 )

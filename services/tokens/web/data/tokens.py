@@ -1,4 +1,4 @@
-"""An integration's access tokens with what is known of their use."""
+"""An integration's access tokens and their use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REVOKED_SHOWN = 10
 
 
 class ActiveToken(NamedTuple):
-    """``peer``: whose push it was. Use is written some seconds after the push."""
+    """``first_peer``, ``last_peer``: IP addresses. Use is recorded a few seconds after the push."""
 
     token_id: int
     last_four: str
@@ -29,7 +29,7 @@ class ActiveToken(NamedTuple):
 
 
 class RevokedToken(NamedTuple):
-    """``refused``: requests of the last day that still came with it."""
+    """``refused``: requests with this token in the last 24 hours."""
 
     token_id: int
     last_four: str
@@ -53,7 +53,7 @@ async def active_tokens(pool: Pool[Record], integration_id: IntegrationId) -> li
 async def revoked_tokens(
     pool: Pool[Record], integration_id: IntegrationId, now: datetime
 ) -> list[RevokedToken]:
-    """Last revoked first."""
+    """The most recently revoked first, at most ``REVOKED_SHOWN``."""
     query = load_queries("services.tokens.web")["revoked_tokens"]
     rows = await pool.fetch(query, integration_id, REVOKED_SHOWN, now - DAY)
     return [RevokedToken(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""*Verify now*: the live tables against the log, and the log against its signed checkpoint."""
+"""*Verify now*: compare the live tables with the log, and the log with its signed checkpoint."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from services.runtime.clock import Clock
 from services.tokens.refusals import Busy
 from services.tokens.use_cases.drift_monitor import REPLAYED
 
-# A million events take some five seconds; a check holds one connection and stops nobody.
+# A million events take about five seconds. The check uses one connection and blocks nothing.
 VERIFY_SECONDS_MAX = 60.0
 LEAVES_PER_QUERY = 16_384
 
 
 class CheckpointVerdict(NamedTuple):
-    """``holds``: whether the events are those that were signed; ``told``: in a sentence."""
+    """``ok``: whether the events are those that were signed; ``message``: the result in words."""
 
-    holds: bool
+    ok: bool
     message: str
     key_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """``differences``: how many rows of which table are not what the log says."""
+    """``differences``: for each table, how many rows differ from the replayed log."""
 
     at: datetime
     seconds: float
@@ -44,12 +44,12 @@ class Verdict:
     checkpoint: CheckpointVerdict
 
     @property
-    def holds(self) -> bool:
-        return not self.differences and self.checkpoint.holds
+    def ok(self) -> bool:
+        return not self.differences and self.checkpoint.ok
 
 
 class Verifier:
-    """One check at a time for a process; the last verdict is kept for whoever looks next."""
+    """Runs one check at a time in each process and keeps the last verdict for the page."""
 
     def __init__(self, pool: Pool[Record], clock: Clock) -> None:
         self._pool = pool
@@ -58,7 +58,7 @@ class Verifier:
         self.last_verdict: Verdict | None = None
 
     async def verify(self) -> Verdict:
-        """Raises Busy while another check runs, or when this one takes too long."""
+        """Raises Busy while another check runs, and if this one exceeds ``VERIFY_SECONDS_MAX``."""
         if self._running:
             raise Busy
         self._running = True
@@ -72,7 +72,7 @@ class Verifier:
         return self.last_verdict
 
     async def _verdict(self) -> Verdict:
-        """In one snapshot, so that facts which come meanwhile are no difference."""
+        """In one snapshot, so that events appended meanwhile do not count as differences."""
         began = self._clock.monotonic()
         queries = load_queries("services.tokens.web")
         async with (
@@ -82,13 +82,13 @@ class Verifier:
             milliseconds = str(int(VERIFY_SECONDS_MAX * 1000))
             await connection.execute(queries["set_statement_timeout"], milliseconds)
             comparison = await compare(connection, REPLAYED)
-            tree = await _checkpoint_verdict(connection, comparison.size)
+            checkpoint = await _checkpoint_verdict(connection, comparison.size)
         return Verdict(
             at=self._clock.now(),
             seconds=round(self._clock.monotonic() - began, 2),
             events=comparison.size,
             differences=_differences(comparison),
-            checkpoint=tree,
+            checkpoint=checkpoint,
         )
 
 
@@ -103,33 +103,37 @@ async def _checkpoint_verdict(connection: AnyConnection, size: int) -> Checkpoin
     row = await connection.fetchrow(load_queries("services.tokens.web")["newest_checkpoint"])
     if row is None:
         return CheckpointVerdict(
-            holds=False, message="No checkpoint was signed yet: is the signer running?"
+            ok=False, message="No checkpoint has been signed yet. Is the signer running?"
         )
     try:
         key = VerifierKey.parse(row["key"])
         checkpoint = open_note(row["note"], key)
     except (BadCheckpoint, ValueError) as error:
         return CheckpointVerdict(
-            holds=False, message=f"The newest checkpoint cannot be read: {error}."
+            ok=False, message=f"The newest checkpoint cannot be read: {error}."
         )
     key_id = key.key_id.hex()
     if checkpoint.size > size:
-        told = f"{checkpoint.size:,} events were signed, and {size:,} are there: some are missing."
-        return CheckpointVerdict(holds=False, message=told, key_id=key_id)
+        message = (
+            f"{checkpoint.size:,} events were signed but only {size:,} exist: some are missing."
+        )
+        return CheckpointVerdict(ok=False, message=message, key_id=key_id)
     if await _root_at(connection, checkpoint.size) != checkpoint.root:
-        told = f"The first {checkpoint.size:,} events are not those that were signed."
-        return CheckpointVerdict(holds=False, message=told, key_id=key_id)
-    return CheckpointVerdict(holds=True, message=_match_message(checkpoint, size), key_id=key_id)
+        message = f"The first {checkpoint.size:,} events differ from the events that were signed."
+        return CheckpointVerdict(ok=False, message=message, key_id=key_id)
+    return CheckpointVerdict(ok=True, message=_match_message(checkpoint, size), key_id=key_id)
 
 
 def _match_message(checkpoint: Checkpoint, size: int) -> str:
-    younger = size - checkpoint.size
-    told = f"The first {checkpoint.size:,} events are those that were signed"
-    return f"{told}; {younger:,} younger than the signature." if younger else f"{told}."
+    newer = size - checkpoint.size
+    text = f"The first {checkpoint.size:,} events match the newest signed checkpoint"
+    if not newer:
+        return f"{text}."
+    return f"{text}; {newer:,} newer {'event is' if newer == 1 else 'events are'} not signed yet."
 
 
 async def _root_at(connection: AnyConnection, size: int) -> bytes | None:
-    """Anew from the texts; None when a number is missing. Hashing leaves the loop to others."""
+    """Recompute the root from the stored texts, in a thread; None if an event is missing."""
     query, tree = load_queries("services.tokens.web")["leaf_hashes_from_texts"], TileBuilder()
     while tree.size < size:
         start, end = tree.size, min(tree.size + LEAVES_PER_QUERY, size)

@@ -1,10 +1,10 @@
--- What the pages show. They read; what they change goes through handlers.py.
+-- What the pages show. These statements only read; changes go through services/tokens/use_cases.
 
 -- ---------------------------------------------------------------- an integration's summary
 
 -- name: last_receipts
--- $1: the integration, $2: at most as many. By the index on (token_id, number): each of its tokens
--- gives its newest ones. What is not on the loader's work list is in the table.
+-- $1: the integration, $2: the maximum number of receipts. The index on (token_id, number) finds the
+-- newest receipts of each token. A batch without a row in journal.pending is loaded.
 WITH mine AS (
     SELECT token_id FROM tokens.active_tokens WHERE integration_id = $1
     UNION ALL
@@ -17,16 +17,16 @@ WITH mine AS (
      ORDER BY r.number DESC LIMIT $2
 )
 SELECT n.number, n.batch_id, n.token_id, n.endpoint, n.tables, n.records, n.received_at, n.peer,
-       p.waiting, p.failed, p.reason
+       p.pending, p.failed, p.reason
   FROM newest n CROSS JOIN LATERAL (
-        SELECT count(*) FILTER (WHERE failed_at IS NULL) AS waiting,
+        SELECT count(*) FILTER (WHERE failed_at IS NULL) AS pending,
                count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed,
                min(reason) FILTER (WHERE failed_at IS NOT NULL) AS reason
           FROM journal.pending WHERE pending.batch_id = n.batch_id) p
  ORDER BY n.number DESC;
 
 -- name: accepted_by_hour
--- Since $2, of the newest $3 receipts of each token: a day's pushes may be millions.
+-- Since $2, from the newest $3 receipts of each token: there may be millions of pushes a day.
 WITH mine AS (
     SELECT token_id FROM tokens.active_tokens WHERE integration_id = $1
     UNION ALL
@@ -65,7 +65,7 @@ SELECT a.token_id, a.last_four, a.generated_at, g.actor AS generated_by, l.label
  ORDER BY a.token_id DESC;
 
 -- name: revoked_tokens
--- Last revoked first, at most $2. How often somebody still came with it: since $3.
+-- The most recently revoked first, at most $2. Refused requests with the token: since $3.
 WITH revoked AS (
     SELECT t.token_id, t.revoked_number FROM tokens.retired_tokens t
      WHERE t.integration_id = $1 ORDER BY t.revoked_number DESC LIMIT $2
@@ -88,7 +88,7 @@ SELECT t.token_id, g.record -> 'data' ->> 'last_four' AS last_four, g.recorded_a
   LEFT JOIN refused f ON f.token_id = t.token_id
  ORDER BY t.revoked_number DESC;
 
--- ---------------------------------------------------------------- facts
+-- ---------------------------------------------------------------- events
 
 -- name: stream_events
 -- Newest first, before version $2.
@@ -97,7 +97,7 @@ SELECT number, version, type, stream, actor, recorded_at, record -> 'data' AS da
  ORDER BY version DESC LIMIT $3;
 
 -- name: force_custom_plan
--- For this transaction: absent filters make one statement into many.
+-- For this transaction. Each set of filters needs a plan of its own.
 SET LOCAL plan_cache_mode = force_custom_plan;
 
 -- name: account_events
@@ -107,13 +107,13 @@ SELECT number, version, type, stream, actor, recorded_at, record -> 'data' AS da
  ORDER BY number DESC LIMIT $8;
 
 -- name: account_records
--- The same in order of number, as stored.
+-- The same events as stored, in order of number.
 SELECT record::text AS record FROM tokens.facts_of_account($1, $2, $3, $4, $5, $6, $7)
  ORDER BY number;
 
 -- name: account_actors
--- Who can be asked for: the account's people and Connect tokens, those that are gone too; last added
--- first, at most $2. Whoever was never used finds nothing.
+-- The actors to filter by: the account's members and Connect tokens, also removed and revoked ones. The
+-- most recently added first, at most $2. Some may have no events.
 SELECT CASE e.type WHEN 'MemberAdded' THEN 'member/' || (e.record -> 'data' ->> 'member_id')
                    ELSE 'connect-token/' || (e.record -> 'data' ->> 'connect_token_id') END AS actor
   FROM ledger.event e
@@ -125,22 +125,22 @@ SELECT integration_id, display_name FROM tokens.integrations
  WHERE account_id = $1 AND integration_id = ANY ($2::int[]);
 
 -- name: integration_by_schema
--- The newest of that name; an account can use a deleted one's again.
+-- The newest integration with that schema name: an account can reuse the name of a deleted one.
 SELECT max(integration_id) FROM tokens.integrations WHERE account_id = $1 AND schema_name = $2;
 
 -- name: account_tokens_as_of
--- As of a size of the log, $1; of account $2, at most $3 after as many as $4. The same as
--- tokens.active_tokens_as_of tells (a test compares them), but most tokens are revoked: what stands
--- is found in indexes, and texts are read for those alone that are shown. OFFSET 0: nobody can guess
--- how few stand, so this says to look each of them up.
-WITH standing AS MATERIALIZED (
+-- As of log size $1, for account $2: at most $3 tokens after the first $4. Returns the same as
+-- tokens.active_tokens_as_of (a test compares them), but faster, because most tokens are revoked:
+-- active ones are found in indexes, and records are read only for the rows shown. The planner cannot
+-- estimate how few are active; OFFSET 0 makes it look up each of them.
+WITH active AS MATERIALIZED (
     SELECT number FROM tokens.standing_as_of($1::bigint)
 ), writing AS MATERIALIZED (
     SELECT g.number, g.token_id, i.integration_id, i.schema_name, i.display_name
-      FROM standing
+      FROM active
      CROSS JOIN LATERAL (
             SELECT e.number, e.token_id, e.stream FROM ledger.event e
-             WHERE e.number = standing.number OFFSET 0) g
+             WHERE e.number = active.number OFFSET 0) g
       JOIN tokens.integrations i ON i.integration_id = split_part(g.stream, '/', 2)::int
        AND i.account_id = $2
       LEFT JOIN LATERAL (
@@ -159,11 +159,10 @@ SELECT s.token_id, s.integration_id, s.schema_name, s.display_name,
  ORDER BY s.token_id;
 
 -- name: event_number_at
--- The last fact at or before a moment, nothing before all of them; times strictly increase with the
--- number.
+-- The last event at or before a time, no row if there is none. Times strictly increase with numbers.
 SELECT number FROM ledger.event WHERE recorded_at <= $1 ORDER BY recorded_at DESC LIMIT 1;
 
--- ---------------------------------------------------------------- the check
+-- ---------------------------------------------------------------- verification
 
 -- name: newest_checkpoint
 SELECT c.size, c.root, c.note, c.key, c.signed_at FROM ledger.checkpoint c
@@ -171,7 +170,7 @@ SELECT c.size, c.root, c.note, c.key, c.signed_at FROM ledger.checkpoint c
  ORDER BY c.size DESC LIMIT 1;
 
 -- name: leaf_hashes_from_texts
--- From the texts and not from the column beside them.
+-- Computed from the record texts, not read from the stored hash column.
 SELECT count(*) AS found,
        string_agg(sha256('\x00'::bytea || convert_to(record::text, 'UTF8')), ''::bytea
                   ORDER BY number) AS hashes
@@ -183,7 +182,7 @@ SELECT set_config('statement_timeout', $1, true);
 -- ---------------------------------------------------------------- the list of integrations
 
 -- name: count_integrations
--- Of the account $1, found by $2 (lower case; part of a name) with or without the deleted.
+-- For account $1: $2 is a part of a name in lower case, $3 includes deleted integrations.
 SELECT count(*) FILTER (WHERE i.state <> 'deleted') AS present,
        count(*) FILTER (WHERE i.state = 'deleted') AS deleted,
        count(*) FILTER (WHERE (i.state <> 'deleted' OR $3::bool)
@@ -192,7 +191,7 @@ SELECT count(*) FILTER (WHERE i.state <> 'deleted') AS present,
   FROM tokens.integrations i WHERE i.account_id = $1;
 
 -- name: integrations_page
--- By name, the deleted last; $4 of them after $5. Refused: since $6.
+-- By name, deleted ones last: at most $4 after the first $5. Refused requests: since $6.
 WITH shown AS (
     SELECT i.integration_id, i.display_name, i.schema_name, i.state,
            row_number() OVER (ORDER BY i.state = 'deleted', lower(i.display_name),
@@ -218,7 +217,7 @@ SELECT s.integration_id, s.display_name, s.schema_name, s.state, u.last_used_at,
  ORDER BY s.place;
 
 -- name: push_totals_between
--- Batch ids grow with time: those from $1 on, below $2 if there is one.
+-- Batch ids increase with time: from $1, and below $2 unless it is NULL.
 SELECT r.integration_id, count(*) AS requests, sum(r.records)::bigint AS records
   FROM journal.receipts r
  WHERE r.batch_id >= $1::uuid AND ($2::uuid IS NULL OR r.batch_id < $2::uuid)

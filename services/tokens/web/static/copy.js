@@ -1,7 +1,7 @@
-// Shows the copy buttons, which need a script, and makes them say that they did it.
+// Shows the copy buttons, which work only with JavaScript, and confirms each copy on the button.
 "use strict";
 
-const SAID_MILLISECONDS = 2500;
+const CONFIRMATION_MILLISECONDS = 2500;
 
 async function copy(button) {
   const source = document.getElementById(button.dataset.copies);
@@ -12,7 +12,7 @@ async function copy(button) {
     button.textContent = "Copied";
     button.classList.add("copied");
   } catch {
-    // No clipboard without https or localhost: mark the text, so that one keystroke copies it.
+    // Without HTTPS or localhost there is no clipboard API: select the text, ready to be copied.
     if ("select" in source) source.select();
     else getSelection().selectAllChildren(source);
     button.textContent = "Press Ctrl+C";
@@ -20,7 +20,7 @@ async function copy(button) {
   setTimeout(() => {
     button.textContent = label;
     button.classList.remove("copied");
-  }, SAID_MILLISECONDS);
+  }, CONFIRMATION_MILLISECONDS);
 }
 
 for (const button of document.querySelectorAll("button[data-copies]")) {

@@ -1,39 +1,39 @@
-// Keeps an element with data-live="ADDRESS" as the server has it, while the page is looked at.
-// The server draws it; a page without scripts has a link to itself instead.
+// Refreshes an element with data-live="URL" from the server while the page is visible.
+// The server renders the fragment. Without JavaScript the page shows a link to reload it.
 "use strict";
 
-const EVERY_MILLISECONDS = 2000;
-const EVERY_MILLISECONDS_WHEN_AWAY = 10000;
-// An hour; then the session may end as if nobody were there.
-const TIMES_MAX = 1800;
+const REFRESH_MILLISECONDS = 2000;
+const RETRY_MILLISECONDS = 10000;
+// One hour. After that the session may expire as if the page were closed.
+const REFRESHES_MAX = 1800;
 
-// Whoever is on a link of it with the keyboard stays on that link.
-function draw(element, text) {
-  const on = element.contains(document.activeElement) && document.activeElement.getAttribute("href");
-  const drawn = new DOMParser().parseFromString(text, "text/html");
-  element.replaceChildren(...drawn.body.childNodes);
-  if (on) element.querySelector(`[href="${CSS.escape(on)}"]`)?.focus();
+// Keeps the keyboard focus on the same link.
+function replaceContent(element, text) {
+  const focused = element.contains(document.activeElement) && document.activeElement.getAttribute("href");
+  const parsed = new DOMParser().parseFromString(text, "text/html");
+  element.replaceChildren(...parsed.body.childNodes);
+  if (focused) element.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
 }
 
-async function refresh(element, times = 1) {
-  if (times > TIMES_MAX) return;
-  let pause = EVERY_MILLISECONDS;
+async function refresh(element, refreshes = 1) {
+  if (refreshes > REFRESHES_MAX) return;
+  let delay = REFRESH_MILLISECONDS;
   try {
-    const answer = await fetch(element.dataset.live, { cache: "no-store", redirect: "error" });
-    if (!answer.ok) throw new Error(answer.status);
-    const text = await answer.text();
-    if (text !== element.dataset.seen) {
-      element.dataset.seen = text;
-      draw(element, text);
+    const response = await fetch(element.dataset.live, { cache: "no-store", redirect: "error" });
+    if (!response.ok) throw new Error(response.status);
+    const text = await response.text();
+    if (text !== element.dataset.shown) {
+      element.dataset.shown = text;
+      replaceContent(element, text);
     }
-    if (answer.headers.get("Pushgate-Settled") === "yes") return;
+    if (response.headers.get("Pushgate-Settled") === "yes") return;
   } catch {
-    pause = EVERY_MILLISECONDS_WHEN_AWAY;
+    delay = RETRY_MILLISECONDS;
   }
   if (document.hidden) {
-    document.addEventListener("visibilitychange", () => refresh(element, times + 1), { once: true });
+    document.addEventListener("visibilitychange", () => refresh(element, refreshes + 1), { once: true });
   } else {
-    setTimeout(() => refresh(element, times + 1), pause);
+    setTimeout(() => refresh(element, refreshes + 1), delay);
   }
 }
 

@@ -1,5 +1,5 @@
-// Shows the schema name as one types. The rule is services/tokens/domain/schema_name.py's; a test keeps them
-// equal, and what counts is what the server answers.
+// Shows the derived schema name while the name is typed. The rule is the same as in
+// services/tokens/domain/schema_name.py (a test compares them); the server's answer decides.
 "use strict";
 
 const RESERVED = ["public", "information_schema", "_pushgate"];
@@ -20,7 +20,7 @@ if (typeof document !== "undefined") {
       const derived = deriveSchemaName(input.value.trim());
       if (!input.value.trim()) output.textContent = "–";
       else if (isUsable(derived, Number(input.dataset.charactersMax))) output.textContent = derived;
-      else output.textContent = "no schema name follows from this";
+      else output.textContent = "No schema name can be derived from this name";
     };
     input.addEventListener("input", show);
     show();

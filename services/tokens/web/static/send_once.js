@@ -1,4 +1,4 @@
-// A second click on a form that is carried out once would only hide the answer to the first.
+// Prevents a second submit of a one-time form, which would hide the response to the first.
 "use strict";
 
 document.addEventListener("submit", (event) => {
@@ -8,7 +8,7 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "yes";
 });
-// Back on the page by the browser's memory: its form was sent, so a fresh one is asked for.
+// Restored from the back/forward cache: the form was already submitted, so load a new one.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });

@@ -1,4 +1,4 @@
-"""One's own account: the password, and where one is signed in."""
+"""Your account: change the password, list and end sessions."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ async def show(context: PageContext) -> web.Response:
 
 
 async def change_password(context: PageContext) -> web.Response:
+    """Ends every session of the member and starts a new one for this browser."""
     site = context.site
     try:
         secret = await site.sign_in.change_password(
@@ -29,11 +30,12 @@ async def change_password(context: PageContext) -> web.Response:
             context.form.get("wanted", ""),
             peer=site.caller_address(context.request),
         )
-    except (PasswordUnusable, PasswordWrong, TooManyAttempts) as no:
-        return await _render(context, no, status=503 if isinstance(no, TooManyAttempts) else 422)
+    except (PasswordUnusable, PasswordWrong, TooManyAttempts) as error:
+        status = 503 if isinstance(error, TooManyAttempts) else 422
+        return await _render(context, error, status=status)
     context.member = context.member.with_secret(secret)
     response = await context.redirect(
-        "/account", "Your password was changed. Other places where you were signed in are not now."
+        "/account", "Your password was changed, and all other sessions were signed out."
     )
     site.set_session_cookie(response, context.request, secret)
     return response
@@ -47,7 +49,7 @@ async def sign_out_everywhere(context: PageContext) -> web.Response:
 
 
 async def _render(
-    context: PageContext, no: CommandRefused | None = None, *, status: int = 200
+    context: PageContext, error: CommandRefused | None = None, *, status: int = 200
 ) -> web.Response:
     sessions = await context.site.sessions.list_for_member(context.member.member_id)
     return context.render(
@@ -55,8 +57,8 @@ async def _render(
         status=status,
         sessions=sessions,
         current_key=secret_hash(context.member.secret),
-        error=no.message if no else None,
-        error_code=no.code if no else "",
+        error=error.message if error else None,
+        error_code=error.code if error else "",
         characters_min=PASSWORD_CHARACTERS_MIN,
         characters_max=PASSWORD_CHARACTERS_MAX,
     )

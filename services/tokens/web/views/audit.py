@@ -1,4 +1,4 @@
-"""For auditors: the account's facts, who could write at a moment, and the check."""
+"""*Audit*: the account's events, tokens that were active at a given time, and integrity checks."""
 
 from __future__ import annotations
 
@@ -12,40 +12,30 @@ from events.ids import IntegrationId
 from events.sql_files import load_queries
 from services.tokens.domain.permissions import Right, require
 from services.tokens.refusals import Busy
-from services.tokens.web import access_log, headers
-from services.tokens.web.context import ID_MAX, PageContext, sign_in_required
+from services.tokens.web import headers
+from services.tokens.web.context import ID_MAX, PageContext
 from services.tokens.web.data import activity
 from services.tokens.web.data.activity import ActivityFilters
 from services.tokens.web.paging import paginate, parse_number, parse_page_number
 from services.tokens.web.times import format_for_query, parse_time
+from services.tokens.web.views.access_log import count_lines
 from services.tokens.web.views.integration import actor_namer
 
 CONCURRENT_EXPORTS_MAX = 2
-TOKENS_SHOWN = 100
+TOKENS_PAGE_SIZE = 100
 
+# The members whose exports are running, in this process.
 EXPORTS: web.AppKey[list[int]] = web.AppKey("exports", list[int])
 
 
-def add_audit_pages(app: web.Application) -> None:
-    app[EXPORTS] = []
-    app.router.add_routes(
-        [
-            web.get("/audit", sign_in_required(access_log.logged(audit))),
-            web.get("/audit/as-of", sign_in_required(access_log.logged(as_of))),
-            web.post("/audit/verify", sign_in_required(access_log.logged(verify))),
-            web.get("/audit/export", sign_in_required(access_log.logged(export))),
-        ]
-    )
-
-
-async def audit(context: PageContext) -> web.StreamResponse:
+async def show(context: PageContext) -> web.StreamResponse:
     require(context.caller, Right.AUDIT)
     account, pool = context.caller.account_id, context.site.pool
     filters = await _filters(context)
     before = parse_number(context.request.query.get("before"), activity.NUMBER_MAX)
     names = await context.use_cases.members.actor_names(context.caller)
     page = await activity.account_activity(pool, account, filters, names, before=before)
-    access_log.count_lines(context, len(page.entries))
+    count_lines(context, len(page.entries))
     query = _query(filters)
     return context.render(
         "audit.html",
@@ -62,11 +52,11 @@ async def audit(context: PageContext) -> web.StreamResponse:
 
 
 async def _filters(context: PageContext) -> ActivityFilters:
-    """What cannot be understood filters nothing, and its field is empty on the page."""
+    """A filter that cannot be parsed is ignored, and its field on the page is empty."""
     query = context.request.query
-    kind = query.get("type")
+    event_type = query.get("type")
     return ActivityFilters(
-        type=kind if kind in CLASS_OF else None,
+        type=event_type if event_type in CLASS_OF else None,
         actor=query.get("actor") or None,
         integration_id=await _integration_id(context, query.get("integration", "").strip()),
         since=parse_time(query.get("from", "")),
@@ -75,7 +65,7 @@ async def _filters(context: PageContext) -> ActivityFilters:
 
 
 async def _integration_id(context: PageContext, text: str) -> IntegrationId | None:
-    """By id or schema name; one that is not there is 0, which no fact is about."""
+    """Find an integration by id or schema name. 0, which matches no event, if there is none."""
     if not text:
         return None
     if text.isascii() and text.isdecimal():
@@ -100,8 +90,8 @@ def _query(filters: ActivityFilters, *, before: int | None = None) -> str:
     return urlencode({name: value for name, value in given.items() if value is not None})
 
 
-async def as_of(context: PageContext) -> web.StreamResponse:
-    """The history up to a moment is for ever the same, and so are the pages of this list."""
+async def show_tokens_as_of(context: PageContext) -> web.StreamResponse:
+    """The log up to a past time never changes, and so the pages of this list do not either."""
     require(context.caller, Right.AUDIT)
     query, queries = context.request.query, load_queries("services.tokens.web")
     moment = parse_time(query.get("moment", ""))
@@ -113,10 +103,10 @@ async def as_of(context: PageContext) -> web.StreamResponse:
         queries["account_tokens_as_of"],
         size,
         context.caller.account_id,
-        TOKENS_SHOWN,
-        (number - 1) * TOKENS_SHOWN,
+        TOKENS_PAGE_SIZE,
+        (number - 1) * TOKENS_PAGE_SIZE,
     )
-    access_log.count_lines(context, len(tokens))
+    count_lines(context, len(tokens))
     found = tokens[0]["found"] if tokens else 0
     return context.render(
         "tokens_as_of.html",
@@ -125,12 +115,12 @@ async def as_of(context: PageContext) -> web.StreamResponse:
         size=size,
         tokens=tokens,
         found=found,
-        pagination=paginate(number, found, shown=TOKENS_SHOWN),
+        pagination=paginate(number, found, page_size=TOKENS_PAGE_SIZE),
     )
 
 
 async def verify(context: PageContext) -> web.StreamResponse:
-    """Reads everything and changes nothing, so whoever may read it all may ask for it."""
+    """Reads the whole log and changes nothing, so the right to read it is enough."""
     require(context.caller, Right.AUDIT)
     await context.site.verifier.verify()
     return await context.redirect("/audit")
@@ -138,23 +128,23 @@ async def verify(context: PageContext) -> web.StreamResponse:
 
 async def export(context: PageContext) -> web.StreamResponse:
     require(context.caller, Right.AUDIT)
-    exports_running = context.request.app[EXPORTS]
-    if len(exports_running) >= CONCURRENT_EXPORTS_MAX:
+    running = context.request.app[EXPORTS]
+    if len(running) >= CONCURRENT_EXPORTS_MAX:
         raise Busy
     filters = await _filters(context)
-    exports_running.append(context.member.member_id)
+    running.append(context.member.member_id)
     try:
-        return await _export(context, filters)
+        return await _stream_export(context, filters)
     finally:
-        exports_running.remove(context.member.member_id)
+        running.remove(context.member.member_id)
 
 
-async def _export(context: PageContext, filters: ActivityFilters) -> web.StreamResponse:
+async def _stream_export(context: PageContext, filters: ActivityFilters) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={
             **headers.PAGE_HEADERS,
             "Content-Type": "application/x-ndjson",
-            "Content-Disposition": 'attachment; filename="pushgate-facts.ndjson"',
+            "Content-Disposition": 'attachment; filename="pushgate-events.ndjson"',
         }
     )
     await response.prepare(context.request)
@@ -163,9 +153,9 @@ async def _export(context: PageContext, filters: ActivityFilters) -> web.StreamR
             context.site.pool, context.caller.account_id, filters
         ):
             await response.write(lines)
-            access_log.count_lines(context, lines.count(b"\n"))
+            count_lines(context, lines.count(b"\n"))
     except Exception:
-        # The answer is under way: ending the connection is the only way left to say so.
+        # The headers are sent, so only a broken connection can signal that the file is incomplete.
         if context.request.transport is not None:
             context.request.transport.abort()
         raise

@@ -1,4 +1,4 @@
-"""The first page: every integration, what it is called, and how it does."""
+"""The start page: search and list all integrations with their state and recent use."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from services.tokens.domain.permissions import Right, require
 from services.tokens.web.context import PageContext
 from services.tokens.web.data.daily_totals import NO_PUSHES, PushTotals
 from services.tokens.web.data.receipts import DAY
-from services.tokens.web.data.snippets import push_snippets
+from services.tokens.web.data.snippets import PLACEHOLDER, push_snippets
 from services.tokens.web.paging import paginate, parse_page_number
-from services.tokens.web.views.token_dialog import import_url
 
-INTEGRATIONS_SHOWN = 50
-# Fewer are found by looking.
+PAGE_SIZE = 50
+# With fewer integrations the search field is not shown.
 SEARCH_FROM = 8
 
 
 class IntegrationRow(NamedTuple):
-    """``totals``: None while the day's figures are being added up."""
+    """``refused`` and ``totals`` are for the last 24 hours; ``totals=None``: not computed yet."""
 
     integration_id: int
     display_name: str
@@ -34,50 +33,53 @@ class IntegrationRow(NamedTuple):
     totals: PushTotals | None = None
 
 
-async def show_all(context: PageContext) -> web.Response:
+async def show(context: PageContext) -> web.Response:
     require(context.caller, Right.READ)
     query = context.request.query
-    wanted, with_deleted = query.get("q", "").strip(), "deleted" in query
+    search, with_deleted = query.get("q", "").strip(), "deleted" in query
     number = parse_page_number(query.get("page", ""))
-    present, deleted, found = await _counts(context, wanted, with_deleted=with_deleted)
+    present, deleted, found = await _counts(context, search, with_deleted=with_deleted)
     return context.render(
         "integrations.html",
-        integrations=await _rows(context, wanted, number, with_deleted=with_deleted),
+        integrations=await _rows(context, search, number, with_deleted=with_deleted),
         present=present,
         deleted=deleted,
         found=found,
-        searched=present >= SEARCH_FROM or bool(wanted),
-        wanted=wanted,
+        search_shown=present >= SEARCH_FROM or bool(search),
+        search=search,
         with_deleted=with_deleted,
-        pagination=paginate(number, found, shown=INTEGRATIONS_SHOWN),
-        snippets=push_snippets(import_url(context), context.caller.account_id, "at_YOUR_TOKEN"),
+        pagination=paginate(number, found, page_size=PAGE_SIZE),
+        snippets=push_snippets(context.import_url, context.caller.account_id, PLACEHOLDER),
     )
 
 
-async def _counts(context: PageContext, wanted: str, *, with_deleted: bool) -> tuple[int, int, int]:
+async def _counts(context: PageContext, search: str, *, with_deleted: bool) -> tuple[int, int, int]:
     statement = load_queries("services.tokens.web")["count_integrations"]
     row = await context.site.pool.fetchrow(
-        statement, context.caller.account_id, wanted.lower(), with_deleted
+        statement, context.caller.account_id, search.lower(), with_deleted
     )
-    assert row is not None, "counts are always there"
+    assert row is not None, "an aggregate always returns a row"
     return row["present"], row["deleted"], row["found"]
 
 
 async def _rows(
-    context: PageContext, wanted: str, number: int, *, with_deleted: bool
+    context: PageContext, search: str, number: int, *, with_deleted: bool
 ) -> list[IntegrationRow]:
     statement = load_queries("services.tokens.web")["integrations_page"]
     rows = await context.site.pool.fetch(
         statement,
         context.caller.account_id,
-        wanted.lower(),
+        search.lower(),
         with_deleted,
-        INTEGRATIONS_SHOWN,
-        (number - 1) * INTEGRATIONS_SHOWN,
+        PAGE_SIZE,
+        (number - 1) * PAGE_SIZE,
         context.now - DAY,
     )
     totals = await context.site.daily_totals.last_24_hours()
     integrations = [IntegrationRow(*row) for row in rows]
     if totals is None:
         return integrations
-    return [one._replace(totals=totals.get(one.integration_id, NO_PUSHES)) for one in integrations]
+    return [
+        integration._replace(totals=totals.get(integration.integration_id, NO_PUSHES))
+        for integration in integrations
+    ]

@@ -1,4 +1,4 @@
-"""The account's people: who they are, and what an owner can do about it."""
+"""People: list the account's members; owners invite, change roles, and remove."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from services.tokens.use_cases.members import MemberEntry
 from services.tokens.web.context import PageContext
 
 ROLES: dict[Role, str] = {
-    "owner": "Everything, people and roles too",
+    "owner": "Everything, including people and roles",
     "member": "Integrations and their tokens",
-    "auditor": "Reads everything, changes nothing",
+    "auditor": "Read everything, change nothing",
 }
 
 
-async def show_all(context: PageContext) -> web.Response:
+async def show(context: PageContext) -> web.Response:
     return await _render(context)
 
 
@@ -34,12 +34,12 @@ async def invite(context: PageContext) -> web.Response:
     email, role = context.form.get("email", ""), _role(context)
     try:
         link = await context.use_cases.members.invite(context.caller, email, role)
-    except (EmailUnusable, EmailTaken, MemberLimitReached) as no:
-        return await _render(context, no, email=email, role=role, status=422)
-    return await _show_link(context, link)
+    except (EmailUnusable, EmailTaken, MemberLimitReached) as error:
+        return await _render(context, error, email=email, role=role, status=422)
+    return await _render_link(context, link)
 
 
-async def show(context: PageContext) -> web.Response:
+async def show_member(context: PageContext) -> web.Response:
     return context.render("member.html", person=await _member(context), roles=ROLES, error=None)
 
 
@@ -47,45 +47,37 @@ async def change_role(context: PageContext) -> web.Response:
     role = _role(context)
     try:
         await context.use_cases.members.change_role(context.caller, context.member_id, role)
-    except LastOwner as no:
-        return await _render_member_error(context, no)
-    return await context.redirect("/people", f"The role is {role} now.")
+    except LastOwner as error:
+        return await _render_member_error(context, error)
+    return await context.redirect("/people", f"The role was changed to {role}.")
 
 
-async def renew_link(context: PageContext) -> web.Response:
+async def create_link(context: PageContext) -> web.Response:
     link = await context.use_cases.members.renew_link(context.caller, context.member_id)
-    return await _show_link(context, link)
+    return await _render_link(context, link)
 
 
 async def remove(context: PageContext) -> web.Response:
     member = await _member(context)
     try:
         await context.use_cases.members.remove(context.caller, context.member_id)
-    except LastOwner as no:
-        return await _render_member_error(context, no)
+    except LastOwner as error:
+        return await _render_member_error(context, error)
     return await context.redirect(
-        "/people", f"{_member_name(member)} was removed, and is signed out everywhere."
+        "/people", f"{_member_name(member)} was removed and signed out everywhere."
     )
 
 
-async def erase(context: PageContext) -> web.Response:
+async def erase_email(context: PageContext) -> web.Response:
     await context.use_cases.members.erase_email(context.caller, context.member_id)
     return await context.redirect(
-        "/people", f"The address of member {context.member_id} is erased."
-    )
-
-
-async def _show_link(context: PageContext, link: NewLink) -> web.Response:
-    link_url = context.site.base_url(context.request) + link.path
-    member = await _find_member(context, link.member_id)
-    return context.render(
-        "one_time_link.html", link_url=link_url, link=link, member_name=_member_name(member)
+        "/people", f"The e-mail address of member {context.member_id} was deleted."
     )
 
 
 async def _render(
     context: PageContext,
-    no: CommandRefused | None = None,
+    error: CommandRefused | None = None,
     *,
     email: str = "",
     role: Role = "member",
@@ -100,14 +92,26 @@ async def _render(
         roles=ROLES,
         email=email,
         role=role,
-        error=no.message if no else None,
-        error_code=no.code if no else "",
+        error=error.message if error else None,
+        error_code=error.code if error else "",
     )
 
 
-async def _render_member_error(context: PageContext, no: CommandRefused) -> web.Response:
+async def _render_link(context: PageContext, link: NewLink) -> web.Response:
+    member = await _find_member(context, link.member_id)
+    return context.render(
+        "one_time_link.html",
+        link_url=context.site.base_url(context.request) + link.path,
+        link=link,
+        member_name=_member_name(member),
+    )
+
+
+async def _render_member_error(context: PageContext, error: CommandRefused) -> web.Response:
     member = await _member(context)
-    return context.render("member.html", status=422, person=member, roles=ROLES, error=no.message)
+    return context.render(
+        "member.html", status=422, person=member, roles=ROLES, error=error.message
+    )
 
 
 async def _member(context: PageContext) -> MemberEntry:
@@ -126,6 +130,6 @@ def _member_name(member: MemberEntry) -> str:
 
 
 def _role(context: PageContext) -> Role:
-    """What the page does not offer is the least that there is."""
+    """A role that the form does not offer becomes ``auditor``, the role with the fewest rights."""
     given = context.form.get("role", "")
     return cast("Role", given) if given in get_args(Role) else "auditor"

@@ -1,4 +1,4 @@
-"""The way in and out: signing in, a one-time link, signing out."""
+"""Sign in, choose a password with a one-time link, and sign out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.tokens.refusals import (
     TooManyAttempts,
 )
 from services.tokens.sign_in.secrets import new_secret
-from services.tokens.sign_in.sessions import form_key
+from services.tokens.sign_in.sessions import csrf_token
 from services.tokens.web import headers
 from services.tokens.web.context import PageContext
 from services.tokens.web.forms import read_form
@@ -26,19 +26,19 @@ from services.tokens.web.site import SITE
 
 HOME = "/integrations"
 
-# A path of ours. Two slashes, or one and a backslash, would be another host.
+# A path on this host. Browsers read two slashes, or a slash and a backslash, as another host.
 _LOCAL_PATH = re.compile(r"/(?:[A-Za-z0-9_~.-][A-Za-z0-9_~./-]*)?(?:\?[A-Za-z0-9_~./%&=+:,-]*)?")
 
 
 async def show_sign_in(request: web.Request) -> web.Response:
     if await request.app[SITE].current_member(request) is not None:
         return see_other(local_path(request.query.get("next", "")))
-    return _render(request, "sign_in.html", {"email": "", "no": None})
+    return _render(request, "sign_in.html", {"email": ""})
 
 
 async def sign_in(request: web.Request) -> web.Response:
     site = request.app[SITE]
-    form = await read_form(request, form_key(_visitor_secret(request) or new_secret()))
+    form = await read_form(request, csrf_token(_visitor_secret(request) or new_secret()))
     email = form.get("email", "")
     try:
         secret = await site.sign_in.sign_in(
@@ -47,9 +47,9 @@ async def sign_in(request: web.Request) -> web.Response:
             peer=site.caller_address(request),
             replaces=site.session_secret(request),
         )
-    except (SignInRefused, TooManyAttempts, Busy) as no:
-        status = 403 if isinstance(no, SignInRefused) else 503
-        return _render(request, "sign_in.html", {"email": email, "no": no}, status=status)
+    except (SignInRefused, TooManyAttempts, Busy) as error:
+        status = 403 if isinstance(error, SignInRefused) else 503
+        return _render(request, "sign_in.html", {"email": email}, error, status=status)
     response = see_other(local_path(request.query.get("next", "")))
     site.set_session_cookie(response, request, secret)
     return response
@@ -63,14 +63,14 @@ async def sign_out(context: PageContext) -> web.Response:
 
 
 async def show_link(request: web.Request) -> web.Response:
-    """Looking does not use it up: scanners of mails follow every link."""
+    """A GET does not use up the link, because mail scanners follow every link."""
     link = await request.app[SITE].links.find(request.match_info["secret"])
-    return _render(request, "choose_password.html", {"link": link, "email": "", "no": None})
+    return _render(request, "choose_password.html", {"link": link, "email": ""})
 
 
 async def use_link(request: web.Request) -> web.Response:
     site, secret = request.app[SITE], request.match_info["secret"]
-    form = await read_form(request, form_key(_visitor_secret(request) or new_secret()))
+    form = await read_form(request, csrf_token(_visitor_secret(request) or new_secret()))
     email = form.get("email", "")
     try:
         session = await site.links.use(
@@ -79,35 +79,40 @@ async def use_link(request: web.Request) -> web.Response:
             password=form.get("password", ""),
             peer=site.caller_address(request),
         )
-    except (PasswordUnusable, EmailUnusable, EmailTaken) as no:
-        link = await site.links.find(secret)
-        values: dict[str, Any] = {"link": link, "email": email, "no": no}
-        return _render(request, "choose_password.html", values, status=422)
+    except (PasswordUnusable, EmailUnusable, EmailTaken) as error:
+        values = {"link": await site.links.find(secret), "email": email}
+        return _render(request, "choose_password.html", values, error, status=422)
     response = see_other(HOME)
     site.set_session_cookie(response, request, session)
     return response
 
 
 def local_path(wanted: str) -> str:
-    """Where to go after signing in; anything but a path of ours is home."""
+    """Where to go after sign-in: ``wanted`` if it is a local path, otherwise the start page."""
     return wanted if wanted != "/" and _LOCAL_PATH.fullmatch(wanted) else HOME
 
 
 def _render(
-    request: web.Request, template: str, values: dict[str, Any], *, status: int = 200
+    request: web.Request,
+    template: str,
+    values: dict[str, Any],
+    error: CommandRefused | None = None,
+    *,
+    status: int = 200,
 ) -> web.Response:
+    """A page for a visitor who is not signed in; a cookie of its own carries the CSRF secret."""
     site = request.app[SITE]
     visitor = _visitor_secret(request) or new_secret()
-    no: CommandRefused | None = values["no"]
     shared = {
-        "form_key": form_key(visitor),
+        "csrf_token": csrf_token(visitor),
         "path": request.path_qs,
         "now": site.clock.now(),
-        "error": no.message if no else None,
-        "error_code": no.code if no else "",
+        "error": error.message if error else None,
+        "error_code": error.code if error else "",
     }
-    text = site.templates.render(template, values | shared)
-    response = headers.html_response(text, status=status)
+    response = headers.html_response(
+        site.templates.render(template, values | shared), status=status
+    )
     set_cookie(response, VISITOR_COOKIE, visitor, https=site.is_https(request))
     return response
 

@@ -1,4 +1,7 @@
-"""The record of who read the log on the pages, as the history service keeps it of its readers."""
+"""The access log of pages that show events: one ``history.read`` line for each request.
+
+The history service writes the same line for requests to its API.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ _LINES: web.RequestKey[int] = web.RequestKey("lines", int)
 
 
 def count_lines(context: PageContext, lines: int) -> None:
-    """So many events, or tokens that could write, have been shown or sent, besides those before."""
+    """Add to the number of events or tokens that this request showed or sent."""
     context.request[_LINES] = context.request.get(_LINES, 0) + lines
 
 
 def logged(view: View) -> View:
-    """One line in the structured log when the answer ends, also if it was refused or cut off."""
+    """Log the request when it ends, also if it was refused or the connection broke."""
 
     async def logged_view(context: PageContext) -> web.StreamResponse:
         status: int | str = "cut off"
@@ -29,14 +32,14 @@ def logged(view: View) -> View:
             status = "refused"
             raise
         finally:
-            _write_record(context, status)
+            _write(context, status)
         return response
 
     return logged_view
 
 
-def _write_record(context: PageContext, status: int | str) -> None:
-    """The query holds filters and numbers, never a secret."""
+def _write(context: PageContext, status: int | str) -> None:
+    """The query string contains filters and numbers, never a secret."""
     request = context.request
     Log().info(
         "history.read",
