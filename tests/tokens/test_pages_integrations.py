@@ -63,7 +63,7 @@ async def test_an_integration_is_listed_with_how_it_does(
     assert "web_shop" in row
     assert "Active" in row
     assert "just now" in row
-    assert 'data-name="Refusals">7</td>' in row
+    assert 'data-name="Refused">7</td>' in row
 
 
 async def test_one_of_many_is_found_by_name_or_schema(

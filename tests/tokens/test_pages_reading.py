@@ -108,7 +108,7 @@ async def test_a_receipt_tells_what_became_of_its_tables(shop: Shop) -> None:
 
     day = await last_24_hours(shop.connections, shop.integration_id, NOW)
 
-    assert [receipt.state for receipt in day.receipts] == ["set aside", "waiting", "loaded"]
+    assert [receipt.state for receipt in day.receipts] == ["failed", "pending", "loaded"]
     assert day.receipts[0].reason == "column type"
     assert day.receipts[0].peer == PEER
 

@@ -128,4 +128,4 @@ def test_a_day_without_requests_is_told_as_that() -> None:
     chart = lay_out_chart(hours([(0, 0)] * HOURS))
 
     assert not chart.bars
-    assert chart.description == "Nothing was sent in the last 24 hours."
+    assert chart.description == "No requests in the last 24 hours."

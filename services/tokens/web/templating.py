@@ -62,7 +62,7 @@ def load_templates() -> Templates:
     )
     environment.globals["static"] = lambda name: f"/static/{url_names[name]}"
     environment.filters |= {
-        "format_time": format_time,
+        "utc": format_time,
         "machine_time": format_machine_time,
         "ago": format_relative,
     }
