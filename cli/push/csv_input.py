@@ -1,7 +1,7 @@
-"""Records out of CSV (RFC 4180): a header of names, then a record for each row.
+"""Read records from CSV (RFC 4180): a header with column names, then a record for each row.
 
-A cell is text unless a column is given a type; an empty one is null. Numbers are passed on with the
-digits that stand in the file.
+A cell is text unless its column is given a type; an empty cell is null. Numbers keep the digits
+they have in the file.
 """
 
 import csv
@@ -14,8 +14,9 @@ import orjson
 
 from cli.errors import CommandFailed
 from cli.output import counted
-from cli.push.json_input import InputRecord, InvalidInput
+from cli.push.json_input import InputRecord
 from cli.push.limits import RECORD_BYTES_MAX
+from pushgate_client.records import InvalidRecord
 
 ColumnType = Literal["text", "integer", "number", "boolean", "json"]
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
@@ -24,25 +25,32 @@ _TRUTHS = {
     **dict.fromkeys(("true", "t", "1"), b"true"),
     **dict.fromkeys(("false", "f", "0"), b"false"),
 }
+_ARTICLES: dict[ColumnType, str] = {
+    "text": "text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "a boolean",
+    "json": "JSON",
+}
 _SHOWN_CHARACTERS = 60
 
 
 def column_type(text: str) -> tuple[str, ColumnType]:
-    """``name:type``, the name up to the last colon. Raises ValueError."""
+    """Parses ``name:type``, split at the last colon. Raises ValueError."""
     name, _, kind = text.rpartition(":")
     for known in get_args(ColumnType):
         if name and kind == known:
             return name, known
-    raise ValueError(f"NAME:TYPE with one of {', '.join(get_args(ColumnType))}, got {text!r}")
+    types = ", ".join(get_args(ColumnType))
+    raise ValueError(f"must be NAME:TYPE with one of the types {types}, got {text!r}")
 
 
 def read_csv(
     stream: BinaryIO, types: Mapping[str, ColumnType]
-) -> Iterator[InputRecord | InvalidInput]:
-    """As a stream. Numbers are those of lines; of a row over several lines the last one's.
+) -> Iterator[InputRecord | InvalidRecord]:
+    """Reads as a stream. A record's number is its line, the last one if a row has several.
 
-    Raises CommandFailed for a header that names no columns, one twice, or none of a name in
-    ``types``.
+    Raises CommandFailed for a header without names, with a name twice, or without a name in ``types``.
     """
     text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
     csv.field_size_limit(RECORD_BYTES_MAX)
@@ -57,25 +65,22 @@ def read_csv(
             if row:
                 yield _record(rows.line_num, header, row, types)
     except (csv.Error, UnicodeDecodeError) as error:
-        yield InvalidInput(rows.line_num + 1, f"not CSV in UTF-8: {error}", ends=True)
+        yield InvalidRecord(rows.line_num + 1, f"not CSV in UTF-8: {error}", ends=True)
     finally:
-        # Whoever opened the stream closes it.
+        # The stream stays open: its owner closes it.
         text.detach()
 
 
 def _header(names: list[str], types: Mapping[str, ColumnType]) -> list[str]:
     if not any(names):
-        raise CommandFailed("The first line of CSV must name the columns; it is empty.")
+        raise CommandFailed("The first line of the CSV file must name the columns, but it is empty.")
     if "" in names:
         raise CommandFailed(
-            f"Column {names.index('') + 1} of the header has no name, and no table can have such a"
-            " column: name it, or leave it out."
+            f"Column {names.index('') + 1} of the header has no name. Name it, or leave it out."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise CommandFailed(
-            f"The header names {', '.join(twice)} twice: give each column its own name."
-        )
+        raise CommandFailed(f"The header names {', '.join(twice)} more than once. Give each column its own name.")
     missing = sorted(types.keys() - set(names))
     if missing:
         raise CommandFailed(
@@ -86,9 +91,9 @@ def _header(names: list[str], types: Mapping[str, ColumnType]) -> list[str]:
 
 def _record(
     number: int, header: list[str], row: list[str], types: Mapping[str, ColumnType]
-) -> InputRecord | InvalidInput:
+) -> InputRecord | InvalidRecord:
     if len(row) != len(header):
-        return InvalidInput(
+        return InvalidRecord(
             number,
             f"{counted(len(row), 'cell')}, but the header names {counted(len(header), 'column')}",
         )
@@ -99,14 +104,14 @@ def _record(
         written = b"null" if cell == "" else _written(cell, kind)
         if written is None:
             shown = cell if len(cell) <= _SHOWN_CHARACTERS else cell[:_SHOWN_CHARACTERS] + "…"
-            return InvalidInput(number, f"column {name}: {shown!r} is no {kind}")
+            return InvalidRecord(number, f"column {name}: {shown!r} is not {_ARTICLES[kind]}")
         data[name] = None if written == b"null" else _value(cell, kind)
         members.append(orjson.dumps(name) + b":" + written)
     return InputRecord(number, b"{" + b",".join(members) + b"}", data)
 
 
 def _written(cell: str, kind: ColumnType) -> bytes | None:
-    """As JSON; None when it is not of that type."""
+    """As JSON; None if it is not of that type."""
     if kind == "text":
         return orjson.dumps(cell)
     if kind == "boolean":
@@ -119,7 +124,7 @@ def _written(cell: str, kind: ColumnType) -> bytes | None:
 
 
 def _value(cell: str, kind: ColumnType) -> Any:
-    """What keys and sequences are looked up in. Python makes no integer of over 4,300 digits."""
+    """For keys and sequences. Not an int: Python refuses to parse over 4,300 digits."""
     return cell.strip() if kind == "integer" else cell
 
 

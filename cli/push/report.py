@@ -1,28 +1,31 @@
-"""What became of every record of a push: counts, and a place and a reason for each that is not in.
+"""The report of a push: counts, and the numbers and a reason for the records not accepted.
 
-Record numbers are those of the file: lines of NDJSON, places in an array, from 1.
+Record numbers count from 1: the lines of an NDJSON file, or the positions in an array.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from cli.push.limits import PROBLEMS_MAX
-from cli.push.requests import PushRequest
+from pushgate_client.records import InvalidRecord
 
 
 class PushOutcome(StrEnum):
-    REFUSED = "refused"  # the gate said no and took nothing
-    UNKNOWN = "unknown"  # sent, and the answer was lost: taken or not
+    """What became of records that were not accepted."""
+
+    REFUSED = "refused"  # the gate refused the request and stored nothing of it
+    UNKNOWN = "unknown"  # sent, but the answer was lost: stored or not
     UNUSABLE = "unusable"  # not a record that could be sent
     UNSENT = "unsent"  # not tried, because the push ended before
     HELD = "held"  # waits in the outbox
-    SET_ASIDE = "set aside"  # refused for good, and kept in the outbox for a person
+    SET_ASIDE = "set aside"  # refused permanently, and kept in the outbox for a person
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """``last`` and ``records`` are None when the rest of the input was not read."""
+    """``last`` and ``records`` are None if the rest of the input was not read."""
 
     outcome: PushOutcome
     first: int
@@ -37,34 +40,38 @@ class Problem:
         if known is not None:
             return known
         if self.reason.startswith("<") and (self.status or _SERVER_ERRORS) < _SERVER_ERRORS:
-            # A page for people: what answers here is no gate.
+            # A page for people: this is not a gate's answer.
             return _WRONG_ADDRESS
         return _ADVICE_BY_STATUS.get(self.status or 0, "push these again later")
 
     def __str__(self) -> str:
         place = f"{self.first:,} to the end" if self.last is None else _range(self.first, self.last)
         status = f" with {self.status}" if self.status else ""
-        return f"{place}: {self.outcome}{status}: {self.reason}\n    {self.advice}"
+        return f"{place}: {_WORDS.get(self.outcome, self.outcome)}{status}: {self.reason}\n    {self.advice}"
 
 
+# The report in JSON keeps the outcome's own name.
+_WORDS = {PushOutcome.UNUSABLE: "invalid", PushOutcome.UNSENT: "not sent"}
 _ADVICE_BY_OUTCOME = {
-    PushOutcome.UNUSABLE: "mend these lines and push them",
-    PushOutcome.UNSENT: "push these once that is settled",
-    PushOutcome.UNKNOWN: "push these again: a record that is in already changes nothing by that",
+    PushOutcome.UNUSABLE: "fix these lines and push them again",
+    PushOutcome.UNSENT: "push these once the cause is fixed",
+    PushOutcome.UNKNOWN: "push these again: it changes nothing for records that are stored",
     PushOutcome.HELD: "nothing is lost: `pushgate outbox DIR --resume` sends them",
     PushOutcome.SET_ASIDE: (
-        "mend the cause, then `pushgate outbox DIR --send-again`; or mend and push these"
+        "fix the cause, then run `pushgate outbox DIR --send-again`; or fix these and push them"
     ),
 }
 _SERVER_ERRORS = 500
-_WRONG_ADDRESS = "nothing takes pushes at this address: check PUSHGATE_IMPORT_URL, then push these"
+_WRONG_ADDRESS = (
+    "no Pushgate API answers at this address: check PUSHGATE_IMPORT_URL, then push these"
+)
 _ADVICE_BY_STATUS = {
-    400: "mend the records: unchanged they are refused again",
-    401: "get an active token (`pushgate tokens check` says what this one is), then push these",
+    400: "fix these records; retrying them unchanged fails again",
+    401: "get an active token (`pushgate tokens check` shows the state of this one), then push these",
     403: "the token belongs to another client: set PUSHGATE_CLIENT_ID to its number, push these",
     **dict.fromkeys((301, 302, 303, 307, 308, 404, 405), _WRONG_ADDRESS),
-    413: "the record alone is more than the gate takes: make it smaller, push it",
-    422: "mend the records: unchanged they are refused again",
+    413: "one record is larger than a request may be: make it smaller, then push it",
+    422: "fix these records; retrying them unchanged fails again",
 }
 
 
@@ -74,9 +81,9 @@ def _range(first: int, last: int) -> str:
 
 @dataclass(kw_only=True)
 class Report:
-    """``still_reading``: the push ended while a thread waits for more input, and still does.
+    """``still_reading``: a thread still waits for more input although the push has ended.
 
-    ``requests`` counts all that were sent, those of halves and of further attempts too.
+    ``requests`` counts every request sent, retries and halves included.
     """
 
     accepted: int = 0
@@ -88,7 +95,7 @@ class Report:
 
     @property
     def is_full(self) -> bool:
-        """So much is wrong that going on would only say it again."""
+        """So many problems that further ones would add nothing."""
         return len(self.problems) >= PROBLEMS_MAX
 
     @property
@@ -97,7 +104,7 @@ class Report:
 
     @property
     def not_accepted(self) -> int | None:
-        """None when nobody counted, because the rest of the input was not read."""
+        """None if it is unknown, because the rest of the input was not read."""
         counts = [problem.records for problem in self.problems]
         return None if None in counts else sum(count or 0 for count in counts)
 
@@ -105,28 +112,52 @@ class Report:
         return sum(p.records or 0 for p in self.problems if p.outcome is outcome)
 
     def accept(self, *, records: int, size: int) -> None:
-        """``size``: of the request that they stood in."""
+        """``size``: bytes of the request that they were part of."""
         if records:
             self.accepted += records
             self.sent_bytes += size
 
     def add(
-        self, outcome: PushOutcome, request: PushRequest, *, reason: str, status: int | None = None
+        self,
+        outcome: PushOutcome,
+        numbers: Sequence[int],
+        *,
+        reason: str,
+        status: int | None = None,
     ) -> None:
-        """What is not in: the whole request, or a part of it."""
+        """Records that are not stored: those of a request, or of a part of it."""
         self.problems.append(
             Problem(
                 outcome=outcome,
-                first=request.first,
-                last=request.last,
-                records=request.records,
+                first=numbers[0],
+                last=numbers[-1],
+                records=len(numbers),
                 reason=reason,
                 status=status,
             )
         )
 
+    def add_invalid(self, record: InvalidRecord) -> None:
+        self.problems.append(
+            Problem(
+                outcome=PushOutcome.UNUSABLE,
+                first=record.number,
+                last=None if record.ends else record.number,
+                records=None if record.ends else 1,
+                reason=record.reason,
+            )
+        )
+
+    def add_unread(self, first: int, last: int | None, records: int | None, reason: str) -> None:
+        """The rest of the input; ``last`` and ``records`` are None if it was not counted."""
+        self.problems.append(
+            Problem(
+                outcome=PushOutcome.UNSENT, first=first, last=last, records=records, reason=reason
+            )
+        )
+
     def merged(self) -> list[Problem]:
-        """In order of place; neighbours with one reason are one problem."""
+        """In the order of the input; neighbours with the same reason become one problem."""
         merged: list[Problem] = []
         for problem in sorted(self.problems, key=lambda p: p.first):
             before = merged[-1] if merged else None

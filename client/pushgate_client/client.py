@@ -13,9 +13,9 @@ from typing import NamedTuple
 from pushgate_client.address import gate_address
 from pushgate_client.clock import ClientClock, ClientSystemClock
 from pushgate_client.delivery import Delivery, Happening
-from pushgate_client.direct import DirectSink
+from pushgate_client.direct_sink import DirectSink
 from pushgate_client.entries import PUSH, Counts, Entry
-from pushgate_client.errors import ClientClosed, RecordUnusable
+from pushgate_client.errors import ClientClosed, RecordUnusable, Refused
 from pushgate_client.limits import (
     CONNECTIONS,
     GIVE_UP_SECONDS,
@@ -23,9 +23,19 @@ from pushgate_client.limits import (
     OUTBOX_BYTES_MAX,
     REQUEST_RECORDS,
 )
-from pushgate_client.outbox.outbox import OnFull, Outbox
-from pushgate_client.pipeline import BoundedTaskGroup
-from pushgate_client.records import AnyRecord, InvalidRecord, RequestBody, cut, record_prefix
+from pushgate_client.outbox.capacity import OnFull
+from pushgate_client.outbox.outbox import Outbox
+from pushgate_client.records import (
+    AnyRecord,
+    InvalidRecord,
+    RequestBody,
+    cut,
+    encode,
+    overhead_of,
+    record_prefix,
+)
+from pushgate_client.sending.answers import Fault
+from pushgate_client.task_group import BoundedTaskGroup
 from pushgate_client.tokens import AnyToken, TokenFromEnvironment, token_source
 
 
@@ -119,23 +129,25 @@ class PushClient:
         should that ever end by itself: ``happened`` may raise; without one Refused and GaveUp.
         """
         _require_names(table, keys)
-        before = record_prefix(self._client_id, table, keys)
-        pipeline = BoundedTaskGroup(self._options.connections)
+        prefix = record_prefix(self._client_id, table, keys)
+        bodies = cut(
+            encode(records),
+            overhead_bytes=overhead_of(prefix),
+            records_max=self._options.batch_records,
+        )
         count = requests = 0
-        bodies = cut(records, prefix_bytes=len(before), records_max=self._options.batch_records)
-        async with pipeline:
+        async with BoundedTaskGroup(self._options.connections) as tasks:
             for body in bodies:
                 if isinstance(body, InvalidRecord):
-                    await pipeline.finished()
-                    raise RecordUnusable(body.place, count, body.reason)
-                entry = await self._entry(table, body, before)
-                await pipeline.add(self._put(entry))
-                count += body.records
+                    _require_none_refused(count, await tasks.finished())
+                    raise RecordUnusable(body.number, count, body.reason)
+                entry = await self._entry(table, body, prefix)
+                await tasks.add(self._put(entry))
+                count += entry.records
                 requests += 1
-            entries = await pipeline.finished()
-        if self._direct is not None:
-            self._direct.raise_refused(count)
-        return Pushed(count, requests, sorted(id_ for id_ in entries if id_ is not None))
+            results = await tasks.finished()
+        _require_none_refused(count, results)
+        return Pushed(count, requests, sorted(each for each in results if isinstance(each, int)))
 
     def counts(self) -> Counts:
         """How the outbox stands; all zero without one."""
@@ -180,27 +192,36 @@ class PushClient:
             )
         )
 
-    async def _entry(self, table: str, body: RequestBody, before: bytes) -> Entry:
+    async def _entry(self, table: str, body: RequestBody, prefix: bytes) -> Entry:
         sink = self._outbox or self._direct
         if sink is None or self._closed:
             raise ClientClosed
-        first = await sink.next_sequences(body.records)
+        records = len(body.members)
+        first = await sink.next_sequences(records)
         return Entry(
             endpoint=PUSH,
             tables=(table,),
-            body=body.serialize(before, first),
-            records=body.records,
+            body=body.serialize(prefix, first),
+            records=records,
             created=self._options.clock.nanoseconds(),
-            # Every sequence is greater than those before: they decide, whatever comes first.
+            # Every sequence is greater than those before, so they decide in whatever order requests
+            # arrive.
             in_order=False,
         )
 
-    async def _put(self, entry: Entry) -> int | None:
+    async def _put(self, entry: Entry) -> int | list[Fault]:
+        """The entry's id in the outbox; without one, the parts that were refused."""
         if self._outbox is not None and self._delivery is not None:
             return await self._delivery.unless_failed(self._outbox.append(entry))
         assert self._direct is not None, "used inside the block"
-        await self._direct.append(entry)
-        return None
+        return await self._direct.send(entry)
+
+
+def _require_none_refused(records: int, results: Iterable[int | list[Fault]]) -> None:
+    """Raises Refused for what came of so many records."""
+    faults = [fault for result in results if isinstance(result, list) for fault in result]
+    if faults:
+        raise Refused(records - sum(fault.records for fault in faults), faults)
 
 
 def _require_names(table: str, keys: Sequence[str]) -> None:

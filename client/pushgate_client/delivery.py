@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 from pushgate_client.clock import ClientClock, ClientSystemClock
-from pushgate_client.endings import run_to_completion
+from pushgate_client.completion import run_to_completion
 from pushgate_client.entries import Entry, Taken
 from pushgate_client.errors import ClientClosed
 from pushgate_client.limits import CONNECTIONS, STOP_SECONDS

@@ -1,8 +1,9 @@
-"""Records into bodies for ``/v2/import/push`` that the gate takes: by count and by bytes."""
+"""Encode records as JSON and group them into request bodies for ``/v2/import/push``."""
 
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,25 +12,39 @@ import orjson
 
 from pushgate_client.limits import BODY_BYTES_MAX, REQUEST_BYTES, REQUEST_RECORDS
 
-# A record is a mapping, or the text of a JSON object that is passed on untouched.
+# A mapping, or the text of a JSON object, which is sent unchanged.
 AnyRecord = Mapping[str, Any] | bytes
 
-# What the writer has by itself.
+# The integers that orjson writes.
 _INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**64 - 1
-# What a record is wrapped in: names, sequence, brackets.
-_AROUND_BYTES = 64
+# Around a record, besides the prefix: 20 characters of sequence, `,"data":}` and a comma.
+_OVERHEAD_BYTES = 30
+_BRACKETS_BYTES = 2
+
+# A record's number and its JSON text, as ``cut`` takes them.
+NumberedMember = tuple[int, bytes]
+
+
+class InvalidRecord(NamedTuple):
+    """A record that can't be sent. ``ends``: nothing after it can be read."""
+
+    number: int
+    reason: str
+    ends: bool = False
 
 
 class RequestBody(NamedTuple):
-    """The records of one request, as JSON; the first sequence is still to be known."""
+    """The records of one request. ``is_last``: the input holds nothing more.
 
+    ``numbers``: those of its records, ascending: a range, or an array where there are gaps.
+    """
+
+    numbers: Sequence[int]
     members: list[bytes]
-
-    @property
-    def records(self) -> int:
-        return len(self.members)
+    is_last: bool = False
 
     def serialize(self, prefix: bytes, first_sequence: int) -> bytes:
+        """As a push body, with sequences that count up from ``first_sequence``."""
         joined = b",".join(
             b'%b%d,"data":%b}' % (prefix, sequence, member)
             for sequence, member in enumerate(self.members, start=first_sequence)
@@ -37,89 +52,117 @@ class RequestBody(NamedTuple):
         return b"[" + joined + b"]"
 
 
-class InvalidRecord(NamedTuple):
-    """``place`` counts from 0. Everything before it was cut; nothing after it is looked at."""
-
-    place: int
-    reason: str
-
-
 def record_prefix(client_id: int, table: str, keys: Sequence[str]) -> bytes:
-    """What every record of a push begins with."""
+    """What every record of a push begins with, up to its sequence."""
     head = orjson.dumps(
         {"client_id": client_id, "table_name": table, "action": "upsert", "key_names": list(keys)}
     )
     return head[:-1] + b',"sequence":'
 
 
+def overhead_of(prefix: bytes) -> int:
+    """What a record takes in a body besides its text, in bytes."""
+    return len(prefix) + _OVERHEAD_BYTES
+
+
+def encode(records: Iterable[AnyRecord]) -> Iterator[NumberedMember | InvalidRecord]:
+    """Each record as JSON text, numbered from 0."""
+    for number, record in enumerate(records):
+        text = _encoded(record)
+        yield InvalidRecord(number, text) if isinstance(text, str) else (number, text)
+
+
 def cut(
-    records: Iterable[AnyRecord],
+    members: Iterable[NumberedMember | InvalidRecord],
     *,
-    prefix_bytes: int,
+    overhead_bytes: int,
     records_max: int = REQUEST_RECORDS,
     bytes_max: int = REQUEST_BYTES,
 ) -> Iterator[RequestBody | InvalidRecord]:
-    """In their order. ``prefix_bytes``: the length of ``record_prefix``."""
-    members: list[bytes] = []
-    size = 2
-    for index, record in enumerate(records):
-        text = _text(record)
-        each = prefix_bytes + _AROUND_BYTES
-        if isinstance(text, bytes) and len(text) + each + 2 > BODY_BYTES_MAX:
-            text = f"it is {len(text):,} bytes long, and a request holds {BODY_BYTES_MAX:,}"
-        if members and (isinstance(text, str) or size + each + len(text) > bytes_max):
-            yield RequestBody(members)
-            members, size = [], 2
-        if isinstance(text, str):
-            yield InvalidRecord(index, text)
-            return
-        members.append(text)
-        size += each + len(text)
-        if len(members) == records_max:
-            yield RequestBody(members)
-            members, size = [], 2
-    if members:
-        yield RequestBody(members)
+    """Groups records into requests that the gate accepts, by count and by bytes, in their order.
+
+    ``overhead_bytes``: what each takes in the body besides its text. An invalid record ends the
+    request before it, so that the numbers of a request have no invalid one among them.
+    """
+    text_bytes_max = BODY_BYTES_MAX - overhead_bytes - _BRACKETS_BYTES
+    texts: list[bytes] = []
+    numbers: list[int] = []
+    size = _BRACKETS_BYTES
+    for found in members:
+        item = found
+        if not isinstance(item, InvalidRecord) and len(item[1]) > text_bytes_max:
+            item = _too_long(item)
+        if texts and (
+            isinstance(item, InvalidRecord) or size + overhead_bytes + len(item[1]) > bytes_max
+        ):
+            yield RequestBody(_compact(numbers), texts)
+            texts, numbers, size = [], [], _BRACKETS_BYTES
+        if isinstance(item, InvalidRecord):
+            yield item
+            continue
+        number, text = item
+        texts.append(text)
+        numbers.append(number)
+        size += overhead_bytes + len(text)
+        if len(texts) == records_max:
+            # Not only when the next record arrives: whoever writes to a pipe may be slow.
+            yield RequestBody(_compact(numbers), texts)
+            texts, numbers, size = [], [], _BRACKETS_BYTES
+    if texts:
+        yield RequestBody(_compact(numbers), texts, is_last=True)
 
 
-def _text(record: Any) -> bytes | str:
-    """The record as JSON, or why there is none.
+def _too_long(member: NumberedMember) -> InvalidRecord:
+    number, text = member
+    reason = f"it is {len(text):,} bytes long, and a request holds {BODY_BYTES_MAX:,}"
+    return InvalidRecord(number, reason)
 
-    Decimals and whole numbers of any size keep their digits. JSON has no NaN: null stands for it.
+
+def _compact(numbers: list[int]) -> Sequence[int]:
+    first, last = numbers[0], numbers[-1]
+    if last - first + 1 == len(numbers):
+        return range(first, last + 1)
+    return array("Q", numbers)
+
+
+def _encoded(record: Any) -> bytes | str:
+    """The record as JSON, or the reason why it can't be encoded.
+
+    Decimals and integers of any size keep their digits. JSON has no NaN, so it becomes null.
     """
     if isinstance(record, bytes):
-        return _untouched(record)
+        return _checked_text(record)
     if not isinstance(record, Mapping):
-        return f"a {type(record).__name__} is no record: it must be a mapping, or JSON in bytes"
+        return f"a {type(record).__name__} is not a record; pass a mapping, or JSON as bytes"
     try:
-        return orjson.dumps(record, default=_exactly)
+        return orjson.dumps(record, default=_encode_other)
     except (TypeError, RecursionError) as error:
         reason = str(error)
     try:
-        return orjson.dumps(_with_digits(record), default=_exactly)
+        return orjson.dumps(_with_digits(record), default=_encode_other)
     except (TypeError, ValueError, RecursionError):
         return reason
 
 
-def _untouched(text: bytes) -> bytes | str:
-    """It goes between others: if it were no object, all of them would be refused."""
+def _checked_text(text: bytes) -> bytes | str:
+    """Checked because one text that is not an object would have the whole request refused."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        # Numbers out of a double's range and half a surrogate pair: the gate decides on those.
+        # Numbers outside a double's range and lone surrogates: the gate decides about those.
         try:
-            value = json.loads(text.decode(), parse_constant=_no_constant)
+            value = json.loads(text.decode(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             return f"it is not JSON: {error}"
     return text if isinstance(value, dict) else "it is not a JSON object"
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value; write null")
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value; write null")
 
 
 def _with_digits(value: Any) -> Any:
-    """The same, with whole numbers beyond 64 bits written down already."""
+    """The same value, with integers beyond 64 bits already written as text."""
     if isinstance(value, Mapping):
         return {name: _with_digits(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -129,9 +172,9 @@ def _with_digits(value: Any) -> Any:
     return value
 
 
-def _exactly(value: Any) -> Any:
+def _encode_other(value: Any) -> Any:
     if isinstance(value, Decimal) and value.is_finite():
         return orjson.Fragment(str(value))
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a {type(value).__name__} has no place in JSON")
+    raise TypeError(f"a {type(value).__name__} can't be written as JSON")

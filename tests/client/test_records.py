@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from pushgate_client import PushClient, RecordUnusable
-from pushgate_client.records import InvalidRecord, RequestBody, cut
+from pushgate_client.records import InvalidRecord, RequestBody, cut, encode
 from tests.client.gate import Gate
 
 
 def written(record: Any) -> bytes | str:
-    (item,) = cut([record], prefix_bytes=0)
-    return item.members[0] if isinstance(item, RequestBody) else item.reason
+    (item,) = encode([record])
+    return item.reason if isinstance(item, InvalidRecord) else item[1]
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_a_large_number_beside_a_time_is_written_too() -> None:
         ({"v": Decimal("NaN")}, "Decimal"),
         ({1: 2}, "str"),
         ({"v": "\ud800"}, "surrogates"),
-        ("text", "a str is no record"),
-        (["a", "list"], "a list is no record"),
-        (None, "a NoneType is no record"),
+        ("text", "a str is not a record"),
+        (["a", "list"], "a list is not a record"),
+        (None, "a NoneType is not a record"),
         (b"{", "not JSON"),
         (b"[1]", "not a JSON object"),
-        (b'{"a": NaN}', "NaN is no JSON value"),
+        (b'{"a": NaN}', "NaN is not a JSON value"),
         (b"\xff", "not JSON"),
         # Between others they would be no JSON at all.
         (b'\xef\xbb\xbf{"a": 1}', "not JSON"),
@@ -90,17 +90,31 @@ def test_a_text_that_only_the_gate_can_judge_is_passed_on(text: bytes) -> None:
     assert written(text) == text
 
 
-def test_nothing_after_what_can_not_be_sent_is_looked_at() -> None:
+def test_an_invalid_record_ends_the_request_before_it() -> None:
+    body, invalid, rest = cut(encode([{"id": 1}, {"id": object()}, {"id": 3}]), overhead_bytes=0)
+
+    assert body == RequestBody(range(1), [b'{"id":1}'])
+    assert isinstance(invalid, InvalidRecord)
+    assert invalid.number == 1
+    assert rest == RequestBody(range(2, 3), [b'{"id":3}'], is_last=True)
+
+
+def test_numbers_with_gaps_stay_what_they_are() -> None:
+    (body,) = cut([(1, b"{}"), (2, b"{}"), (5, b"{}")], overhead_bytes=0)
+
+    assert isinstance(body, RequestBody)
+    assert list(body.numbers) == [1, 2, 5]
+
+
+async def test_nothing_after_an_invalid_record_is_asked_for() -> None:
     def records() -> Iterator[dict[str, int]]:
         yield {"id": 1}
         yield {"id": object()}  # type: ignore[dict-item]  # wrong on purpose
         raise AssertionError("asked for more")
 
-    body, unusable = cut(records(), prefix_bytes=0)
-
-    assert isinstance(body, RequestBody)
-    assert isinstance(unusable, InvalidRecord)
-    assert unusable.place == 1
+    async with Gate() as gate, PushClient(gate.url, token="good", client_id=1) as client:
+        with pytest.raises(RecordUnusable, match="Record 1 "):
+            await client.push("things", records(), keys=["id"])
 
 
 async def test_no_records_are_no_request() -> None:
@@ -150,5 +164,5 @@ async def test_what_every_record_would_be_refused_for_is_told_at_once(
 
 async def test_one_mapping_instead_of_many_is_told() -> None:
     async with PushClient("http://127.0.0.1:9", token="good", client_id=1) as client:
-        with pytest.raises(RecordUnusable, match="a str is no record"):
+        with pytest.raises(RecordUnusable, match="a str is not a record"):
             await client.push("things", {"id": 1}, keys=["id"])  # type: ignore[dict-item]  # wrong on purpose

@@ -1,4 +1,4 @@
-"""Brings one entry to the gate: does what each answer asks, until all of it is in or at fault."""
+"""Deliver one entry: retry, split or hold it until every record is stored or refused."""
 
 from __future__ import annotations
 
@@ -28,22 +28,24 @@ from pushgate_client.sending.answers import (
 )
 from pushgate_client.sending.sender import Sender
 from pushgate_client.sending.splitting import each_record, halves, joined
-from pushgate_client.sending.token_gate import TokenGate
+from pushgate_client.sending.token_gate import Attempt, TokenGate
 from pushgate_client.tokens import CheckedTokenSource, TokenSource
 
 Parts = TypeVar("Parts")
 
 _RANDOM = random.SystemRandom()
-# A body larger than this is taken apart in a thread.
+# A body larger than this is split in a thread.
 _THREAD_BYTES = 100_000
 
 
 @dataclass(frozen=True)
 class DeliveryPolicy:
-    """``holds``: a token that does not work is waited out; else the second no is the last.
+    """How long a request is retried.
 
-    ``seconds`` None: the same bytes are sent again for ever. ``unreached_seconds`` instead while
-    no answer has come to anything: such a gate is rather not there than restarting.
+    ``waits_for_token``: a token that does not work is waited for; otherwise its second refusal is
+    final. ``give_up_seconds`` None: the same bytes are retried without limit.
+    ``give_up_unreached_seconds`` applies instead while no answer has ever arrived: such a gate is
+    more likely absent than restarting.
     """
 
     waits_for_token: bool = True
@@ -51,8 +53,21 @@ class DeliveryPolicy:
     give_up_unreached_seconds: float | None = None
 
 
+@dataclass
+class _Retries:
+    """What is remembered between the attempts of one request."""
+
+    started: float
+    pause: float = PAUSE_SECONDS
+    token_reread: bool = False
+    outcome_unknown: bool = False
+
+
 class Deliverer:
-    """``said`` hears of every answer what it asks for."""
+    """Sends entries and acts on the answers. ``on_answer`` is called with each answer that counts.
+
+    Not called for a refused token that is about to be read again.
+    """
 
     def __init__(
         self,
@@ -61,12 +76,12 @@ class Deliverer:
         *,
         clock: ClientClock,
         policy: DeliveryPolicy = DeliveryPolicy(),
-        on_answer: Callable[[Disposition, Answer], None] = lambda _course, _answer: None,
+        on_answer: Callable[[Disposition, Answer], None] = lambda _disposition, _answer: None,
     ) -> None:
         self.requests = 0
         self.reached = False
         self._token = CheckedTokenSource(token)
-        self.token_gate = TokenGate(self._token, clock)
+        self._token_gate = TokenGate(self._token, clock)
         self._sender = sender
         self._clock = clock
         self._policy = policy
@@ -74,16 +89,16 @@ class Deliverer:
 
     @property
     def give_up_seconds(self) -> float | None:
-        """How long one request is tried, as it looks now; None: for ever."""
-        most, unreached = self._policy.give_up_seconds, self._policy.give_up_unreached_seconds
-        if most is None or unreached is None or self.reached:
-            return most
-        return min(most, unreached)
+        """How long a request is retried, as things are now; None: without limit."""
+        limit, unreached = self._policy.give_up_seconds, self._policy.give_up_unreached_seconds
+        if limit is None or unreached is None or self.reached:
+            return limit
+        return min(limit, unreached)
 
     async def deliver(self, entry: Entry, *, place: int = 0) -> list[Fault]:
-        """What can't be taken, each part with its answer; everything else is in when it returns.
+        """Returns the parts that were refused, each with its answer; the rest is stored.
 
-        ``place`` is added to that of each fault. Raises GaveUp.
+        ``place`` is added to the place of each fault. Raises GaveUp.
         """
         answer, disposition = await self._final_answer(entry)
         return (
@@ -95,7 +110,7 @@ class Deliverer:
     async def _split(
         self, entry: Entry, answer: Answer, disposition: Disposition, place: int
     ) -> list[Fault]:
-        """It was refused as a whole, with this answer."""
+        """Finds the faulty records of a request that was refused as a whole, with this answer."""
         if disposition not in (Disposition.SPLIT, Disposition.SPLIT_TOO_LARGE):
             return [Fault(entry, answer, place)]
         singles = (
@@ -110,17 +125,17 @@ class Deliverer:
         faults = await self.deliver(first, place=place)
         place += first.records
         if not faults and disposition is Disposition.SPLIT and second.records > 1:
-            # Then the fault is in the second half: it would be refused as the whole was.
+            # The fault must be in the second half, which would be refused as the whole was.
             return await self._split(second, answer, disposition, place)
         return await _join_large_faults(entry, faults + await self.deliver(second, place=place))
 
     async def _singles(self, entry: Entry, answer: Answer, place: int) -> list[Fault] | None:
-        """When the answer has a reason for every single record, asking for each adds nothing."""
+        """Where the answer gives a reason for every record, so that none need be sent again."""
         reasons = reasons_for_all(answer, entry.records)
         if reasons is None or entry.records == 1:
             return None
         if entry.endpoint == BATCH and len(entry.body) * entry.records > BODY_BYTES_MAX:
-            # Each would hold the schema: they are looked for instead, and few are held at once.
+            # Each would hold the schema. They are searched for by halves instead: few at a time.
             return None
         singles = await _split_in_thread(each_record, entry)
         if singles is None or len(singles) != len(reasons):
@@ -131,56 +146,51 @@ class Deliverer:
         ]
 
     async def _final_answer(self, entry: Entry) -> tuple[Answer, Disposition]:
-        """Sends the same bytes until the answer is one that sending again would not change."""
-        began, pause = self._clock.monotonic(), PAUSE_SECONDS
-        me, doubted, lost = object(), False, False
-        try:
-            while True:
-                await self.token_gate.admitted(me)
-                token, answer, disposition = await self._send(entry)
-                lost = lost or answer.may_be_in
-                answer = replace(answer, lost=lost)
-                if disposition is Disposition.HOLD and not self._policy.waits_for_token:
-                    disposition = Disposition.REREAD_TOKEN
-                if disposition is Disposition.HOLD:
-                    self._on_answer(disposition, answer)
-                    await self.token_gate.begin(me, token)
-                    continue
-                self.token_gate.end(me)
-                if disposition is Disposition.REREAD_TOKEN and not doubted:
-                    doubted = True
-                    continue
-                if disposition is not Disposition.RETRY:
-                    self.token_gate.works()
-                    self._on_answer(disposition, answer)
-                    return answer, disposition
-                self._on_answer(disposition, answer)
-                await self._pause(entry, answer, pause, since=began)
-                pause = min(pause * 2, PAUSE_SECONDS_MAX)
-        finally:
-            self.token_gate.end(me)
+        """Sends the same bytes until the answer is one that a retry would not change."""
+        retries = _Retries(started=self._clock.monotonic())
+        while True:
+            _, answer, disposition = await self._token_gate.run(
+                lambda: self._attempt(entry, retries)
+            )
+            if disposition is Disposition.REREAD_TOKEN and not retries.token_reread:
+                retries.token_reread = True
+                continue
+            self._on_answer(disposition, answer)
+            if disposition is not Disposition.RETRY:
+                self._token_gate.reset()
+                return answer, disposition
+            await self._pause(entry, answer, retries)
 
-    async def _send(self, entry: Entry) -> tuple[str, Answer, Disposition]:
+    async def _attempt(self, entry: Entry, retries: _Retries) -> Attempt:
         try:
             token = await self._token.read()
         except TokenUnreadable as error:
-            return "", Answer(None, str(error)), Disposition.HOLD
-        self.requests += 1
-        answer = await self._sender.send(entry, token)
-        self.reached = self.reached or answer.status is not None
-        return token, answer, disposition_of(answer, entry.endpoint)
+            token, answer, disposition = "", Answer(None, str(error)), Disposition.HOLD
+        else:
+            self.requests += 1
+            answer = await self._sender.send(entry, token)
+            self.reached = self.reached or answer.status is not None
+            disposition = disposition_of(answer, entry.endpoint)
+        retries.outcome_unknown = retries.outcome_unknown or answer.may_be_in
+        answer = replace(answer, lost=retries.outcome_unknown)
+        if disposition is Disposition.HOLD:
+            if not self._policy.waits_for_token:
+                return Attempt(token, answer, Disposition.REREAD_TOKEN)
+            self._on_answer(disposition, answer)
+        return Attempt(token, answer, disposition)
 
-    async def _pause(self, entry: Entry, answer: Answer, pause: float, *, since: float) -> None:
+    async def _pause(self, entry: Entry, answer: Answer, retries: _Retries) -> None:
         asked_for = min(answer.retry_after_seconds, RETRY_AFTER_SECONDS_MAX)
-        wait = max(asked_for, _RANDOM.uniform(pause / 2, pause))
-        most = self.give_up_seconds
-        if most is not None and self._clock.monotonic() + wait - since > most:
-            raise GaveUp(most, answer, entry)
+        wait = max(asked_for, _RANDOM.uniform(retries.pause / 2, retries.pause))
+        limit = self.give_up_seconds
+        if limit is not None and self._clock.monotonic() + wait - retries.started > limit:
+            raise GaveUp(limit, answer, entry)
         await asyncio.sleep(wait)
+        retries.pause = min(retries.pause * 2, PAUSE_SECONDS_MAX)
 
 
 async def _join_large_faults(entry: Entry, faults: list[Fault]) -> list[Fault]:
-    """These, or one for all of them where the schema in each would take too much room."""
+    """One fault for all of them where a schema in each would take too much room."""
     size = sum(len(fault.part.body) for fault in faults)
     if entry.endpoint != BATCH or size <= max(ASIDE_PARTS_BYTES, 2 * len(entry.body)):
         return faults

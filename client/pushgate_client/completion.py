@@ -1,4 +1,4 @@
-"""Endings that nobody breaks off half-way."""
+"""Run shutdown work to its end, even if the caller is cancelled meanwhile."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 
 async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
-    """Also when whoever waits is cancelled meanwhile, which is raised once it is through.
+    """A cancellation that arrives meanwhile is raised after ``work`` has ended.
 
-    For what is bounded, and what must not stay half done: a lock would be held for ever.
+    Use it only for work that is bounded and must not be left half done: otherwise a lock would stay
+    taken for as long as the process runs.
     """
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
