@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from cli.push.requests import PushRequest, PushShape
+from cli.push.requests import PushRequest, PushSpec
 from cli.temporary_installation import LocalInstallation
 from demo import destination
 from demo.checks import expect
 from demo.flights import FLIGHTS_KEY, PLANES_KEY, FlightRow, flights, planes
 from demo.pusher import DemoToken, Pusher
-from demo.pushes import RepeatedPushes, requests_of
+from demo.pushes import RepeatedPushes, row_requests
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 
@@ -57,7 +57,7 @@ class Journey:
         print_line(f"  As of fact {before}, still: token {first.id}.")
 
     async def _push_flights(self, client_id: int, token: DemoToken) -> None:
-        shape = PushShape(
+        spec = PushSpec(
             client_id=client_id,
             table="flights",
             keys=FLIGHTS_KEY,
@@ -65,7 +65,7 @@ class Journey:
             records_max=FLIGHTS_A_REQUEST,
         )
         print_line(f"Reading {self._count:,} flights and pushing them ...")
-        requests = await asyncio.to_thread(requests_of, self._flights(), shape)
+        requests = await asyncio.to_thread(row_requests, self._flights(), spec)
         megabytes = sum(len(request.body) for request in requests) / 1_000_000
         began = self._clock.monotonic()
         report = await self._pusher.send(token, requests)
@@ -106,7 +106,7 @@ class Journey:
 
     async def _rotate(self, client_id: int, old: DemoToken) -> DemoToken:
         """Pushes go on all the time: with the old token, then with the new one."""
-        shape = PushShape(
+        spec = PushSpec(
             client_id=client_id,
             table="planes",
             keys=PLANES_KEY,
@@ -114,7 +114,7 @@ class Journey:
             records_max=PLANES_A_REQUEST,
         )
         print_line("\nRotating the token while pushes go on ...")
-        rounds = RepeatedPushes(list(planes(self._archive)), *PLANES_KEY, shape)
+        rounds = RepeatedPushes(list(planes(self._archive)), *PLANES_KEY, spec)
         async with self._pusher.push_in_background(old, rounds) as before:
             await before.wait_for_more()
             answer = await self._system.run_json("tokens", "rotate", INTEGRATION)
@@ -142,7 +142,7 @@ class Journey:
         statuses = [problem.status for problem in refused.problems]
         expect("answers to the revoked token", statuses, [UNAUTHORIZED])
         again = await self._pusher.send(new, [request])
-        expect("records acknowledged when sent again", again.accepted, request.records)
+        expect("records acknowledged when sent again", again.accepted, len(request.numbers))
         print_line(
             f"  Token {old.id} is revoked. Its next push is refused with 401"
             f" {refused.problems[0].reason};\n  sent again with token {new.id} it is acknowledged."

@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 from asyncio import Task
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from cli.database import system_database
-from cli.push.direct import DirectPush, send_all
-from cli.push.json_input import InvalidInput
+from cli.push.direct import DirectPush, push_directly
 from cli.push.report import Report
 from cli.push.requests import PushRequest
 from cli.temporary_installation import LocalInstallation
@@ -55,13 +54,12 @@ class Pusher:
         self._clock = clock
 
     async def send(self, token: DemoToken, requests: Iterable[PushRequest]) -> Report:
-        gate = DirectPush(
+        push = DirectPush(
             url=self._system.installation.import_url(),
             token=FixedToken(token.text.reveal()),
             connections=CONNECTIONS,
         )
-        items: Iterator[PushRequest | InvalidInput] = iter(requests)
-        return await send_all(gate, items, counts_rest=False)
+        return await push_directly(push, iter(requests), counts_rest=False)
 
     @contextlib.asynccontextmanager
     async def push_in_background(

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import orjson
 
 from cli.push.json_input import InputRecord
-from cli.push.requests import PushRequest, PushShape, cut
+from cli.push.requests import PushRequest, PushSpec, requests_of
 from demo.flights import FlightRow
 
 
-def requests_of(rows: Iterable[FlightRow], shape: PushShape) -> list[PushRequest]:
-    items = list(cut(_records(rows), shape))
+def row_requests(rows: Iterable[FlightRow], spec: PushSpec) -> list[PushRequest]:
+    items = list(requests_of(_records(rows), spec))
     assert all(isinstance(item, PushRequest) for item in items), "every row has its key"
     return [item for item in items if isinstance(item, PushRequest)]
 
@@ -27,36 +27,36 @@ class RepeatedPushes:
     ``newest`` tells, for each row's key, the sequence that was sent last.
     """
 
-    def __init__(self, rows: Sequence[FlightRow], key: str, shape: PushShape) -> None:
+    def __init__(self, rows: Sequence[FlightRow], key: str, spec: PushSpec) -> None:
         self.newest: dict[object, int] = {}
         self.running = True
         self.started = 0
         self._rows = rows
         self._key = key
-        self._shape = shape
-        self._numbers = itertools.count(shape.sequence_from)
+        self._spec = spec
+        self._numbers = itertools.count(spec.sequence_from)
 
     def next_request(self) -> PushRequest:
         """The next few rows as one request."""
-        size = self._shape.records_max
+        size = self._spec.records_max
         number = next(self._numbers)
         first = number * size % len(self._rows)
         rows = self._rows[first : first + size]
-        shape = PushShape(
-            client_id=self._shape.client_id,
-            table=self._shape.table,
-            keys=self._shape.keys,
+        spec = PushSpec(
+            client_id=self._spec.client_id,
+            table=self._spec.table,
+            keys=self._spec.keys,
             # Higher than in any round before; the last of a round may be short.
             sequence_from=number * size,
             records_max=size,
         )
-        (request,) = requests_of(rows, shape)
+        (request,) = row_requests(rows, spec)
         for place, row in enumerate(rows):
             self.newest[row[self._key]] = number * size + place
         self.started += 1
         # Alone it is all there is; nothing is left unsent when it is refused.
-        return request._replace(ends=True)
+        return request._replace(is_last=True)
 
     def __iter__(self) -> Iterator[PushRequest]:
         while self.running:
-            yield self.next_request()._replace(ends=False)
+            yield self.next_request()._replace(is_last=False)

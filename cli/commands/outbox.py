@@ -1,26 +1,27 @@
-"""``pushgate outbox``: what waits in an outbox and why, and what to do about it."""
+"""``pushgate outbox``: show what waits in an outbox and why; send, export or discard it."""
 
 import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from cli.command import Subparsers, add_command
 from cli.errors import FAILED, INTERRUPTED, SUCCESS, CommandFailed
 from cli.installation import installation_of
 from cli.output import add_json, columns, counted, show
-from cli.push.address import gate_of
 from cli.push.limits import LINGER_SECONDS
+from cli.push.options import add_token_file, gate_url, token_source
 from cli.push.outbox import linger
 from cli.push.progress import Progress, ProgressState
-from cli.push.set_aside import members_of
-from cli.push.token_source import add_token_file, token_source_of
-from pushgate_client import Counts, Delivery, Outbox, OutboxView, PushgateError, SetAside
+from pushgate_client import Counts, Delivery, Entry, Outbox, OutboxView, PushgateError, SetAside
+from pushgate_client.sending.splitting import each_record
 from services.runtime.clock import SystemClock
 
 SHOWN = 20
@@ -29,35 +30,51 @@ _REASON_CHARACTERS = 100
 
 def register(subparsers: Subparsers) -> None:
     parser = add_command(
-        subparsers, "outbox", outbox, summary="what waits in an outbox and why; send it, export it"
+        subparsers,
+        "outbox",
+        outbox,
+        summary="show what waits in an outbox and why; send, export or discard it",
     )
-    parser.add_argument("directory", metavar="DIR", type=Path, help="of a push, an app or a relay")
-    act = parser.add_mutually_exclusive_group()
-    act.add_argument("--resume", action="store_true", help="send what waits, now")
-    act.add_argument(
-        "--send-again", action="store_true", help="send what was set aside, and what waits"
+    parser.description = (
+        "Show what waits in an outbox and why, and what was set aside. The options send, export or"
+        " discard it instead."
     )
-    act.add_argument(
+    parser.epilog = "Example: pushgate outbox ./outbox --resume"
+    parser.add_argument(
+        "directory", metavar="DIR", type=Path, help="The outbox of a push, an app or a relay."
+    )
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--resume", action="store_true", help="Send what waits now.")
+    action.add_argument(
+        "--send-again", action="store_true", help="Send what was set aside, and what waits."
+    )
+    action.add_argument(
         "--export",
         action="store_true",
-        help="what was set aside, one JSON object a record, on standard output",
+        help="Write what was set aside to standard output, one JSON object for each record.",
     )
-    act.add_argument("--discard", action="store_true", help="forget what was set aside; needs --id")
+    action.add_argument(
+        "--discard", action="store_true", help="Delete what was set aside. Needs --id."
+    )
     parser.add_argument(
         "--id",
-        metavar="N",
+        metavar="NUMBER",
         type=int,
         action="append",
-        help="only this entry of those set aside; may be repeated",
+        help="Act on this entry only, of those set aside. May be repeated.",
     )
-    parser.add_argument("--url", metavar="U", help="the gate; default: PUSHGATE_IMPORT_URL")
+    parser.add_argument(
+        "--url", metavar="URL", help="The gate's address (default: PUSHGATE_IMPORT_URL)."
+    )
     add_token_file(parser)
     add_json(parser)
 
 
 async def outbox(arguments: argparse.Namespace) -> int:
     if not (arguments.directory / "queue").is_dir():
-        raise CommandFailed(f"{arguments.directory} is no outbox: a push with --outbox makes one.")
+        raise CommandFailed(
+            f"{arguments.directory} is not an outbox. `pushgate push --outbox` creates one."
+        )
     try:
         return await _act(arguments)
     except PushgateError as reason:
@@ -78,23 +95,24 @@ async def _act(arguments: argparse.Namespace) -> int:
 
 
 def _require(arguments: argparse.Namespace, view: OutboxView) -> None:
-    """What is named must be there: a mistyped number is not nothing to do."""
+    """Raises CommandFailed for an id that does not exist: it is probably mistyped."""
     wanted = set(arguments.id or ())
     if unknown := wanted and wanted - {each.id for each in view.set_aside()}:
-        told = ", ".join(map(str, sorted(unknown)))
+        ids = ", ".join(map(str, sorted(unknown)))
         raise CommandFailed(
-            f"Nothing is set aside under {told}: `pushgate outbox {arguments.directory}` lists it."
+            f"No entry with the id {ids} was set aside. `pushgate outbox {arguments.directory}`"
+            " lists them."
         )
 
 
 async def _send(arguments: argparse.Namespace) -> int:
-    target = installation_of(arguments)
-    url = gate_of(target, arguments.url)
-    token = token_source_of(arguments, target)
+    installation = installation_of(arguments)
+    url = gate_url(installation, arguments.url)
+    token = await token_source(arguments, installation)
     async with Outbox.open(arguments.directory, said=_print_warning) as opened:
         if arguments.send_again:
             await opened.requeue(await _ids(opened, arguments.id))
-        interrupted = await _sent(opened, Delivery(opened, url=url, token=token))
+        interrupted = await _deliver(opened, Delivery(opened, url=url, token=token))
         counts = opened.counts()
         aside = await opened.set_aside_entries(most=SHOWN)
     _show(arguments, counts, aside)
@@ -103,11 +121,11 @@ async def _send(arguments: argparse.Namespace) -> int:
     return FAILED if counts.waiting or counts.set_aside else SUCCESS
 
 
-async def _sent(opened: Outbox, delivery: Delivery) -> bool:
-    """As much as goes without long waits; returns whether somebody ended it before."""
+async def _deliver(opened: Outbox, delivery: Delivery) -> bool:
+    """Sends as much as goes without long waits; returns whether it was interrupted."""
     before = opened.counts().sent_records
 
-    def standing() -> ProgressState:
+    def state() -> ProgressState:
         counts = opened.counts()
         return ProgressState(
             read=None,
@@ -117,10 +135,10 @@ async def _sent(opened: Outbox, delivery: Delivery) -> bool:
         )
 
     def settled() -> int:
-        """Grows with whatever comes of what waits."""
+        """Grows with each entry that is settled."""
         return -opened.counts().waiting_records
 
-    async with Progress(SystemClock()).shown(standing), delivery:
+    async with Progress(SystemClock()).shown(state), delivery:
         try:
             await linger(delivery, settled, LINGER_SECONDS)
         except asyncio.CancelledError:
@@ -130,15 +148,15 @@ async def _sent(opened: Outbox, delivery: Delivery) -> bool:
 
 async def _discard(arguments: argparse.Namespace) -> int:
     if not arguments.id:
-        raise CommandFailed("--discard needs --id: what is forgotten is named one by one.")
+        raise CommandFailed("--discard needs --id: name each entry that is to be deleted.")
     async with Outbox.open(arguments.directory, said=_print_warning) as opened:
         gone = await opened.discard(set(arguments.id))
-    show(arguments, {"discarded": gone}, f"{counted(gone, 'entry')} forgotten".replace("ys", "ies"))
+    show(arguments, {"discarded": gone}, f"{gone:,} {'entry' if gone == 1 else 'entries'} deleted")
     return SUCCESS
 
 
 async def _ids(opened: Outbox, wanted: list[int] | None) -> set[int]:
-    """All of them, page by page, unless some are named."""
+    """Those that are named, or all, read page by page."""
     if wanted:
         return set(wanted)
     found: set[int] = set()
@@ -150,7 +168,7 @@ async def _ids(opened: Outbox, wanted: list[int] | None) -> set[int]:
 
 
 def _export(found: Iterable[SetAside]) -> int:
-    """The texts of records are passed on untouched: numbers keep their digits."""
+    """The texts of records are written unchanged, so numbers keep their digits."""
     for each in found:
         about = json.dumps(
             {
@@ -160,10 +178,22 @@ def _export(found: Iterable[SetAside]) -> int:
                 "reason": each.reason,
             }
         ).encode()
-        for member in members_of(each.entry):
+        for member in _records(each.entry):
             sys.stdout.buffer.write(about[:-1] + b', "sent": ' + member + b"}\n")
     sys.stdout.buffer.flush()
     return SUCCESS
+
+
+def _records(entry: Entry) -> Iterator[bytes]:
+    """Each record as it was sent, on one line; as a JSON string if it is not JSON."""
+    for part in each_record(entry) or [entry]:
+        try:
+            orjson.loads(part.body)
+        except orjson.JSONDecodeError:
+            yield json.dumps(part.body.decode("utf-8", "replace")).encode()
+        else:
+            # A line break can't be inside a JSON string.
+            yield part.body.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def _chosen(found: Iterable[SetAside], wanted: list[int] | None) -> Iterable[SetAside]:
@@ -172,11 +202,11 @@ def _chosen(found: Iterable[SetAside], wanted: list[int] | None) -> Iterable[Set
 
 def _show(arguments: argparse.Namespace, counts: Counts, aside: Iterable[SetAside]) -> None:
     shown = list(islice(aside, SHOWN))
-    document: dict[str, Any] = asdict(counts) | {"set_aside_entries": [_facts(e) for e in shown]}
+    document: dict[str, Any] = asdict(counts) | {"set_aside_entries": [_document(e) for e in shown]}
     show(arguments, document, _summary(counts, shown))
 
 
-def _facts(each: SetAside) -> dict[str, Any]:
+def _document(each: SetAside) -> dict[str, Any]:
     return {
         "id": each.id,
         "tables": list(each.entry.tables),
@@ -202,7 +232,7 @@ def _summary(counts: Counts, shown: list[SetAside]) -> str:
         ]
         lines += ["", columns(("id", "records", "tables", "status", "reason"), aside)]
     if counts.set_aside > len(shown):
-        lines.append(f"and {counts.set_aside - len(shown):,} more: --export has them all")
+        lines.append(f"and {counts.set_aside - len(shown):,} more; --export writes them all")
     return "\n".join(lines)
 
 

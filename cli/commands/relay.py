@@ -1,4 +1,4 @@
-"""``pushgate relay``: keeps any client's pushes on disk, and sends them with the current token."""
+"""``pushgate relay``: accept pushes from any client, keep them on disk and forward them."""
 
 import argparse
 import logging
@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 import uvloop
 
 from cli.command import Subparsers, add_command
-from cli.commands.outbox_room import add_outbox_bytes
 from cli.errors import CommandFailed
 from cli.installation import installation_of
-from cli.push.address import gate_of
+from cli.push.options import add_outbox_bytes, gate_url
 from pushgate_client import PushgateError
 from services.relay.access import is_this_machine
 from services.relay.app import RelaySettings, run_relay
@@ -28,40 +27,45 @@ def register(subparsers: Subparsers) -> None:
         subparsers,
         "relay",
         relay,
-        summary="take pushes of any client, keep them on disk, send them with the current token",
+        summary="accept pushes from any client, keep them on disk and forward them",
     )
+    parser.description = (
+        "Accept pushes from any client, keep them on disk, and forward them to the gate with the"
+        " current access token."
+    )
+    parser.epilog = "Example: pushgate relay --outbox ./outbox --token-file token.txt"
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
         default=LISTEN,
-        help=f"default: {LISTEN}; port 0: a free one",
+        help=f"The address to listen on (default: {LISTEN}). Port 0 chooses a free port.",
     )
     parser.add_argument(
         "--outbox",
         metavar="DIR",
         type=Path,
         required=True,
-        help="where pushes wait; made if need be",
+        help="The directory in which pushes wait. It is created if it does not exist.",
     )
     parser.add_argument(
         "--token-file",
-        metavar="F",
+        metavar="FILE",
         type=Path,
         required=True,
-        help="its first line is the access token; read again whenever it changes",
+        help="The file with the access token on its first line. It is read again when it changes.",
     )
     parser.add_argument(
         "--url",
-        metavar="U",
-        help="the gate; default: PUSHGATE_IMPORT_URL, else of the data directory",
+        metavar="URL",
+        help="The gate's address (default: PUSHGATE_IMPORT_URL, else that of the data directory).",
     )
     add_outbox_bytes(parser)
     parser.add_argument(
         "--secret-file",
-        metavar="F",
+        metavar="FILE",
         type=Path,
-        help="its first line is what clients must send as their token; needed where others than"
-        " this machine can reach the address",
+        help="The file with a secret on its first line, which clients must send as their token."
+        " Required if other machines can reach the address.",
     )
 
 
@@ -79,13 +83,13 @@ def _settings(arguments: argparse.Namespace) -> RelaySettings:
     secret = _secret(arguments.secret_file) if arguments.secret_file else None
     if secret is None and not is_this_machine(host):
         raise CommandFailed(
-            f"Anybody who reaches {arguments.listen} could push with your token: listen on"
-            " 127.0.0.1, or name a --secret-file whose text clients send as their token."
+            f"Everyone who can reach {arguments.listen} could push with your token. Listen on"
+            " 127.0.0.1, or name a --secret-file with a secret that clients send as their token."
         )
     return RelaySettings(
         host=host,
         port=port,
-        url=gate_of(installation_of(arguments), arguments.url),
+        url=gate_url(installation_of(arguments), arguments.url),
         directory=arguments.outbox,
         token_file=arguments.token_file,
         bytes_max=arguments.outbox_bytes,

@@ -25,13 +25,6 @@ _TRUTHS = {
     **dict.fromkeys(("true", "t", "1"), b"true"),
     **dict.fromkeys(("false", "f", "0"), b"false"),
 }
-_ARTICLES: dict[ColumnType, str] = {
-    "text": "text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "a boolean",
-    "json": "JSON",
-}
 _SHOWN_CHARACTERS = 60
 
 
@@ -50,7 +43,7 @@ def read_csv(
 ) -> Iterator[InputRecord | InvalidRecord]:
     """Reads as a stream. A record's number is its line, the last one if a row has several.
 
-    Raises CommandFailed for a header without names, with a name twice, or without a name in ``types``.
+    Raises CommandFailed if the header is empty, repeats a name, or lacks one of ``types``.
     """
     text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
     csv.field_size_limit(RECORD_BYTES_MAX)
@@ -73,14 +66,18 @@ def read_csv(
 
 def _header(names: list[str], types: Mapping[str, ColumnType]) -> list[str]:
     if not any(names):
-        raise CommandFailed("The first line of the CSV file must name the columns, but it is empty.")
+        raise CommandFailed(
+            "The first line of the CSV file must name the columns, but it is empty."
+        )
     if "" in names:
         raise CommandFailed(
             f"Column {names.index('') + 1} of the header has no name. Name it, or leave it out."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise CommandFailed(f"The header names {', '.join(twice)} more than once. Give each column its own name.")
+        raise CommandFailed(
+            f"The header names {', '.join(twice)} more than once. Give each column its own name."
+        )
     missing = sorted(types.keys() - set(names))
     if missing:
         raise CommandFailed(
@@ -104,7 +101,7 @@ def _record(
         written = b"null" if cell == "" else _written(cell, kind)
         if written is None:
             shown = cell if len(cell) <= _SHOWN_CHARACTERS else cell[:_SHOWN_CHARACTERS] + "…"
-            return InvalidRecord(number, f"column {name}: {shown!r} is not {_ARTICLES[kind]}")
+            return InvalidRecord(number, f"column {name}: {shown!r} is not of type {kind}")
         data[name] = None if written == b"null" else _value(cell, kind)
         members.append(orjson.dumps(name) + b":" + written)
     return InputRecord(number, b"{" + b",".join(members) + b"}", data)

@@ -33,7 +33,7 @@ def add_outbox_bytes(parser: argparse.ArgumentParser) -> None:
 
 
 def gate_url(installation: Installation, given: str | None = None) -> str:
-    """``given``: the value of ``--url``, which overrides the installation's address. Raises CommandFailed."""
+    """``given``: the value of ``--url``, which overrides the installation's own address."""
     try:
         return gate_address(given or installation.import_url())
     except ValueError as error:

@@ -74,9 +74,8 @@ class Producer:
             return []
         reading = self._read()
         while not reading.done() and not self._end.done():
-            await asyncio.wait(
-                {reading, self._end, *requests.running}, return_when=asyncio.FIRST_COMPLETED
-            )
+            watched: set[asyncio.Future[Any]] = {reading, self._end, *requests.running}
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             requests.collect()
         return [] if self._end.done() else self._taken(await reading)
 

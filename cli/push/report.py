@@ -22,6 +22,14 @@ class PushOutcome(StrEnum):
     HELD = "held"  # waits in the outbox
     SET_ASIDE = "set aside"  # refused permanently, and kept in the outbox for a person
 
+    @property
+    def label(self) -> str:
+        """For people; reports in JSON keep the value."""
+        return _LABELS.get(self, self.value)
+
+
+_LABELS = {PushOutcome.UNUSABLE: "invalid", PushOutcome.UNSENT: "not sent"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -47,11 +55,9 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.first:,} to the end" if self.last is None else _range(self.first, self.last)
         status = f" with {self.status}" if self.status else ""
-        return f"{place}: {_WORDS.get(self.outcome, self.outcome)}{status}: {self.reason}\n    {self.advice}"
+        return f"{place}: {self.outcome.label}{status}: {self.reason}\n    {self.advice}"
 
 
-# The report in JSON keeps the outcome's own name.
-_WORDS = {PushOutcome.UNUSABLE: "invalid", PushOutcome.UNSENT: "not sent"}
 _ADVICE_BY_OUTCOME = {
     PushOutcome.UNUSABLE: "fix these lines and push them again",
     PushOutcome.UNSENT: "push these once the cause is fixed",
@@ -67,7 +73,7 @@ _WRONG_ADDRESS = (
 )
 _ADVICE_BY_STATUS = {
     400: "fix these records; retrying them unchanged fails again",
-    401: "get an active token (`pushgate tokens check` shows the state of this one), then push these",
+    401: "get an active token (`pushgate tokens check` shows what is wrong), then push these",
     403: "the token belongs to another client: set PUSHGATE_CLIENT_ID to its number, push these",
     **dict.fromkeys((301, 302, 303, 307, 308, 404, 405), _WRONG_ADDRESS),
     413: "one record is larger than a request may be: make it smaller, then push it",

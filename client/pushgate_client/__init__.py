@@ -1,4 +1,4 @@
-"""Push records to Pushgate. With an outbox on disk nothing that was refused is lost."""
+"""Push records to Pushgate. An outbox on disk keeps them until they are acknowledged."""
 
 from pushgate_client.blocking import BlockingPushClient
 from pushgate_client.client import Options, PushClient, Pushed

@@ -1,28 +1,30 @@
-"""The gate's address, as somebody wrote it down."""
+"""Check the address of the gate."""
 
 from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-_PATHS_OF_ITS_OWN = ("/v2/import/push", "/v2/import/batch")
+_IMPORT_PATHS = ("/v2/import/push", "/v2/import/batch")
 
 
 def gate_address(url: str) -> str:
-    """Without a slash at its end. Raises ValueError for what no request can be sent to."""
+    """``url`` without a slash at its end. Raises ValueError if no request can be sent to it."""
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(
-            "The gate's address must begin with http:// or https:// and name a host, as in"
+            "The gate's address must begin with http:// or https:// and name a host, such as"
             " https://push.example.com:8801."
         )
     if "@" in parts.netloc:
-        raise ValueError("The gate's address holds no user name and no password: it has a token.")
+        raise ValueError(
+            "The gate's address must have no user name or password. Pass the token separately."
+        )
     if parts.query or parts.fragment:
-        raise ValueError("The gate's address ends before any ? or #.")
+        raise ValueError("The gate's address must have no query (?) or fragment (#).")
     address = url.rstrip("/")
-    for path in _PATHS_OF_ITS_OWN:
+    for path in _IMPORT_PATHS:
         if address.endswith(path):
-            raise ValueError(f"The gate's address ends before {path}: leave that out.")
+            raise ValueError(f"The gate's address must not end with {path}. Leave that out.")
     return address
 
 
@@ -31,7 +33,7 @@ def _split(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - it is looked at when it is asked for
+        parts.port  # noqa: B018 - reading it checks it
     except ValueError:
         return None
     return parts

@@ -1,4 +1,4 @@
-"""The client for scripts: the same, without ``async``."""
+"""The client for scripts without ``async``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Returned = TypeVar("Returned")
 class BlockingPushClient:
     """``with BlockingPushClient(url, token=…, client_id=…, outbox="directory") as client``.
 
-    Takes what PushClient takes. Sending goes on in a thread of its own while the block runs.
+    Takes the arguments of PushClient. A thread of its own sends while the block runs.
     """
 
     def __init__(self, url: str, **arguments: Any) -> None:
         self._client = PushClient(url, **arguments)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="pushgate-client")
-        # Of the process in which the thread runs, while it does: a fork has no thread.
+        # The process that runs the thread, 0 while it does not run: a fork has no thread.
         self._process = 0
 
     def __enter__(self) -> BlockingPushClient:
@@ -49,14 +49,14 @@ class BlockingPushClient:
             self._stop_loop()
 
     def push(self, table: str, records: Iterable[AnyRecord], *, keys: Sequence[str]) -> Pushed:
-        """As PushClient.push. ``records`` are read in the client's thread."""
+        """See PushClient.push. ``records`` are read in the client's thread."""
         return self._run(self._client.push(table, records, keys=keys))
 
     def counts(self) -> Counts:
         return self._client.counts()
 
     def wait_until_emptied(self) -> None:
-        """Returns when nothing waits in the outbox any more."""
+        """Returns when nothing waits in the outbox."""
         self._run(self._client.emptied())
 
     def _run(self, work: Coroutine[Any, Any, Returned]) -> Returned:
@@ -67,12 +67,12 @@ class BlockingPushClient:
         try:
             return waiting.result()
         except BaseException:
-            # Interrupted here, as by Ctrl-C, it must not go on there.
+            # If this thread is interrupted, as by Ctrl-C, the work must not go on in the other.
             waiting.cancel()
             raise
 
     def _stop_loop(self) -> None:
-        """What was interrupted still lets go of what it holds, as an outbox."""
+        """Waits for interrupted tasks, so that they release what they use, such as an outbox."""
         asyncio.run_coroutine_threadsafe(_finish_tasks(), self._loop).result()
         self._process = 0
         self._loop.call_soon_threadsafe(self._loop.stop)

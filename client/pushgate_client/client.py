@@ -1,4 +1,4 @@
-"""Pushes records: into an outbox that sends them, or straight to the gate."""
+"""The client: pushes records through an outbox, or directly to the gate."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ from pushgate_client.tokens import AnyToken, TokenFromEnvironment, token_source
 
 @dataclass(frozen=True)
 class Options:
-    """What seldom needs a change.
+    """Settings that rarely need a change.
 
-    ``happened`` hears what becomes of entries, ``said`` what had to be mended in the outbox's
-    directory. ``linger_seconds``: at the end of the block what still waits is sent for so long, and
-    then kept. ``give_up_seconds`` is for pushes without an outbox.
+    ``happened`` is called with each event of the delivery, ``said`` with a sentence for each repair
+    of the outbox's directory. ``linger_seconds``: how long the end of the block waits for the
+    outbox to empty; what is left stays there. ``give_up_seconds`` applies without an outbox.
     """
 
     bytes_max: int = OUTBOX_BYTES_MAX
@@ -60,7 +60,7 @@ class Options:
 
 
 class Pushed(NamedTuple):
-    """``entries``: their ids in the outbox, none without one."""
+    """``entries``: the ids in the outbox, empty without one."""
 
     records: int
     requests: int
@@ -70,10 +70,10 @@ class Pushed(NamedTuple):
 class PushClient:
     """``async with PushClient(url, token=…, client_id=…, outbox="directory") as client``.
 
-    With an outbox ``push`` returns once the records are on disk there, and they are sent while the
-    block runs; without one it returns once the gate has them. ``token``: a text, something to
-    call, or a source of ``pushgate_client.tokens``; PUSHGATE_TOKEN when none is given, as
-    PUSHGATE_CLIENT_ID is for ``client_id``.
+    With an outbox ``push`` returns once the records are on disk, and they are sent while the block
+    runs. Without one it returns once the gate has stored them. ``token``: a text, a callable, or a
+    source from ``pushgate_client.tokens`` (default: PUSHGATE_TOKEN). The default of ``client_id``
+    is PUSHGATE_CLIENT_ID.
     """
 
     def __init__(
@@ -122,11 +122,12 @@ class PushClient:
     async def push(
         self, table: str, records: Iterable[AnyRecord], *, keys: Sequence[str]
     ) -> Pushed:
-        """Of two records with equal keys the one pushed later wins, also if it is sent again.
+        """Of two records with equal keys the one pushed later wins, even if it is sent again.
 
-        Raises ValueError without a table or keys, and RecordUnusable for what can't be written as
-        JSON; with an outbox OutboxFull or DiskFull if it was told to, and what ended the sending,
-        should that ever end by itself: ``happened`` may raise; without one Refused and GaveUp.
+        Raises ValueError without a table or keys, and RecordUnusable for a record that can't be
+        written as JSON. With an outbox it raises OutboxFull or DiskFull if ``on_full`` is
+        ``raise``, and the exception of ``happened`` if that has raised; without one Refused and
+        GaveUp.
         """
         _require_names(table, keys)
         prefix = record_prefix(self._client_id, table, keys)
@@ -150,11 +151,11 @@ class PushClient:
         return Pushed(count, requests, sorted(each for each in results if isinstance(each, int)))
 
     def counts(self) -> Counts:
-        """How the outbox stands; all zero without one."""
+        """The state of the outbox; all zero without one."""
         return Counts() if self._outbox is None else self._outbox.counts()
 
     async def emptied(self) -> None:
-        """Returns when nothing waits in the outbox any more."""
+        """Returns when nothing waits in the outbox."""
         if self._delivery is not None:
             await self._delivery.emptied()
 
@@ -225,13 +226,13 @@ def _require_none_refused(records: int, results: Iterable[int | list[Fault]]) ->
 
 
 def _require_names(table: str, keys: Sequence[str]) -> None:
-    """Without them every record would be refused, one by one, long after."""
+    """Without them the gate would refuse each record, long after the push."""
     if isinstance(keys, (str, bytes)):
-        raise TypeError(f"keys is a list of names: keys=[{keys!r}]")
+        raise TypeError(f"keys must be a list of names: keys=[{keys!r}]")
     if not table.strip():
-        raise ValueError("The table has no name.")
+        raise ValueError("table must not be blank.")
     if not keys or not all(keys):
-        raise ValueError("keys names the fields that tell one record from another; one at least.")
+        raise ValueError("keys must name at least one field, those that identify a record.")
 
 
 def _client_id(given: int | None) -> int:
@@ -240,7 +241,7 @@ def _client_id(given: int | None) -> int:
     text = os.environ.get("PUSHGATE_CLIENT_ID", "")
     if not text.isdecimal():
         raise ValueError(
-            "client_id is missing: it is the number of your account, printed beside the token;"
-            " hand it over or set PUSHGATE_CLIENT_ID"
+            "client_id is missing. It is the number of your account and is shown with the token:"
+            " pass it, or set PUSHGATE_CLIENT_ID."
         )
     return int(text)

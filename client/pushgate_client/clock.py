@@ -1,4 +1,4 @@
-"""The one place that asks the time."""
+"""The only module that reads the time."""
 
 import time
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 
 class ClientClock(Protocol):
     def nanoseconds(self) -> int:
-        """Since 1970; may jump in either direction."""
+        """Since 1970. It may jump in either direction."""
         ...
 
     def monotonic(self) -> float:

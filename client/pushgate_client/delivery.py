@@ -1,4 +1,4 @@
-"""Sends what an outbox holds, for as long as the block runs; what is not in stays there."""
+"""Deliver the entries of an outbox while the block runs; the rest stays in the outbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Returned = TypeVar("Returned")
 
 
 class Sent(NamedTuple):
-    """All of the entry's records are in, but for those that were set aside."""
+    """The entry's records are stored, except for those that were set aside."""
 
     id: int
     records: int
@@ -29,9 +29,9 @@ class Sent(NamedTuple):
 
 
 class WasSetAside(NamedTuple):
-    """A part of the entry ``id``, or all of it, was refused for good.
+    """A part of the entry ``id``, or all of it, was refused permanently.
 
-    ``place``: of the part's first record in the entry, from 0.
+    ``place``: position of the part's first record in the entry, from 0.
     """
 
     id: int
@@ -41,22 +41,23 @@ class WasSetAside(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Nothing is sent until another token works; or the gate is away and is asked again."""
+    """Sending is held up: no token works, or the gate is unavailable. Requests are retried."""
 
     answer: Answer
 
 
 class Resumed(NamedTuple):
-    """After Held: a request was answered again."""
+    """After Held: a request was answered."""
 
 
 Happening = Sent | WasSetAside | Held | Resumed
 
 
 class Delivery:
-    """``async with Delivery(outbox, url=…, token=…)``. ``happened`` hears of everything at once.
+    """``async with Delivery(outbox, url=…, token=…)``.
 
-    ``token``: a text, something to call, or a source of ``pushgate_client.tokens``.
+    ``happened`` is called with each event; what it raises ends the delivery. ``token``: a text, a
+    callable, or a source from ``pushgate_client.tokens``.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Delivery:
 
     @property
     def requests(self) -> int:
-        """How many were sent."""
+        """How many were sent, retries and halves included."""
         return self._deliverer.requests
 
     async def __aenter__(self) -> Delivery:
@@ -97,7 +98,7 @@ class Delivery:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """What is under way may still be answered; what is not answered stays in the outbox."""
+        """Waits for requests under way; what is not answered stays in the outbox."""
         self._stopping.set()
         for worker in self._idle:
             worker.cancel()
@@ -111,7 +112,7 @@ class Delivery:
         for worker in self._workers:
             worker.cancel()
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
-        # What held it up last stays in the counts: it is why the rest waits.
+        # The last reason for a hold stays in the counts: the rest waits for it.
         await self._sender.close()
         for failure in ended:
             if isinstance(failure, Exception):
@@ -122,9 +123,9 @@ class Delivery:
         await self.unless_failed(self._outbox.emptied())
 
     async def unless_failed(self, work: Coroutine[Any, Any, Returned]) -> Returned:
-        """What comes of it; raises what ended the sending instead, if anything did.
+        """The result of ``work``, or the exception that ended the delivery meanwhile.
 
-        ClientClosed when the block was left meanwhile.
+        Raises ClientClosed if the block was left meanwhile.
         """
         task = asyncio.create_task(work)
         try:
@@ -141,13 +142,13 @@ class Delivery:
         return task.result()
 
     async def failed(self) -> None:
-        """Never returns while the block runs; raises what ended the sending, if anything does."""
+        """Returns after the block only; raises the exception that ended the delivery, if any."""
         done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
     async def _wait_for_requests(self) -> None:
-        """What is under way, unless it turns out that nobody answers now."""
+        """Waits for requests under way, unless the gate turns out to be unavailable."""
         working = asyncio.ensure_future(asyncio.wait(self._workers))
         refused = asyncio.ensure_future(self._unavailable.wait())
         try:

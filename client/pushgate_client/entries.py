@@ -1,4 +1,4 @@
-"""What stands in an outbox: requests that are ready to be sent."""
+"""The entries of an outbox: requests that are ready to be sent."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ JSON, TRANSIT = "application/json", "application/transit+json"
 
 @dataclass(frozen=True)
 class Entry:
-    """One request, its body exactly as it is to be sent.
+    """One request, with its body exactly as it is to be sent.
 
-    ``created``: nanoseconds since 1970. ``in_order``: it is sent after everything before it that
-    shares a table with it, and before everything after; needless where sequences decide. They do
-    so between entries whose ``sequences``, the least and the greatest, lie apart: those may be
-    under way together. ``idempotency_key`` names the request to the gate, which takes what has one
-    name once; without it, of two equal batches without keys it takes one.
+    ``created``: nanoseconds since 1970. ``in_order``: it is sent after all earlier entries that
+    share a table with it, and before all later ones; not needed where sequences decide which record
+    wins. ``sequences``: the least and the greatest. Entries with sequences that do not overlap
+    may be under way together. ``idempotency_key`` is sent with the request: the gate stores what has the
+    same key once, and without it only one of two equal batches that have no primary keys.
     """
 
     endpoint: str
@@ -59,28 +59,28 @@ def entry_of(header: dict[str, Any], body: bytes) -> Entry:
         media_type=header["media_type"],
         in_order=header["in_order"],
         sequences=sequences_of(header),
-        # Not in what was written before it was kept.
+        # Missing in entries that older versions wrote.
         idempotency_key=header.get("idempotency_key", ""),
     )
 
 
 def sequences_of(header: dict[str, Any]) -> tuple[int, int] | None:
-    """None also in what was written before it was kept."""
+    """None also in entries that older versions wrote."""
     found = header.get("sequences")
     return None if found is None else (found[0], found[1])
 
 
 class Taken(NamedTuple):
-    """An entry that was taken out to be sent; it stays on disk until it is settled."""
+    """An entry that was taken to be sent; it stays on disk until it is settled."""
 
     id: int
     entry: Entry
 
 
 class SetAside(NamedTuple):
-    """An entry that the gate refused for good. ``from_id`` is that of the entry it was part of.
+    """An entry that the gate refused permanently, with the status and text of the answer.
 
-    ``status`` and ``reason`` are those of the answer.
+    ``from_id``: the id of the entry that it was part of.
     """
 
     id: int
@@ -92,10 +92,10 @@ class SetAside(NamedTuple):
 
 @dataclass(frozen=True)
 class Counts:
-    """``held``: waiting entries while sending is held up, with ``why``.
+    """The state of an outbox, in entries and records.
 
-    ``damaged`` counts places on disk that could not be read, ``oldest_seconds`` is None when
-    nothing waits.
+    ``held``: the waiting entries while sending is held up, for the reason ``why``. ``damaged``
+    counts places on disk that can't be read. ``oldest_seconds`` is None if nothing waits.
     """
 
     waiting: int = 0

@@ -1,4 +1,4 @@
-"""What can go wrong that the caller must know of. Each says what happened and what to do."""
+"""The exceptions of this package. Each says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -11,60 +11,59 @@ if TYPE_CHECKING:
 
 
 class PushgateError(Exception):
-    """Everything this package raises on purpose."""
+    """The base of all exceptions of this package."""
 
 
 class ClientClosed(PushgateError):
     def __init__(self) -> None:
         super().__init__(
-            "The client is not open here: push inside its block, in the process that opened it."
-            " What its outbox took is kept there."
+            "The client is not open. Push inside its block, in the process that opened it. What is"
+            " in its outbox stays there."
         )
 
 
 class OutboxLocked(PushgateError):
     def __init__(self, directory: Path, holder: str) -> None:
         super().__init__(
-            f"The outbox {directory} is in use by {holder}. Stop that one first, or give this one"
-            " a directory of its own."
+            f"The outbox {directory} is in use by {holder}. Stop that first, or use another"
+            " directory."
         )
 
 
 class OutboxUnusable(PushgateError):
     def __init__(self, directory: Path, reason: str) -> None:
         super().__init__(
-            f"The outbox {directory} can't be opened: {reason}. It needs a directory that this"
-            " process may make, or read and write, on a disk with some room."
+            f"The outbox {directory} can't be opened: {reason}. This process must be allowed to"
+            " create the directory, or to read and write it, on a disk that is not full."
         )
 
 
 class OutboxFull(PushgateError):
-    """Nothing of the entry was kept."""
+    """Nothing of the entry was stored."""
 
     def __init__(self, held_bytes: int, bytes_max: int) -> None:
         super().__init__(
-            f"The outbox holds {held_bytes:,} of {bytes_max:,} bytes and takes no more: see what"
-            " waits or was set aside (`pushgate outbox`), or let it have more."
+            f"The outbox is full: it holds {held_bytes:,} of {bytes_max:,} bytes. Look at what"
+            " waits or was set aside (`pushgate outbox`), or raise the limit."
         )
 
 
 class DiskFull(PushgateError):
-    """Nothing of the entry was kept; what was acknowledged before is safe."""
+    """Nothing of the entry was stored; entries that were acknowledged before are safe."""
 
     def __init__(self, directory: Path, reason: str) -> None:
-        super().__init__(f"The outbox {directory} can't write: {reason}. Make room on that disk.")
+        super().__init__(
+            f"The outbox {directory} can't be written: {reason}. Free space on that disk."
+        )
 
 
 class RecordUnusable(PushgateError):
-    """``index`` counts from 0 in what was handed over; the records before it are in.
-
-    ``accepted`` tells how many those are.
-    """
+    """``index``: position of the record, from 0. ``accepted``: how many before it are stored."""
 
     def __init__(self, index: int, accepted: int, reason: str) -> None:
         super().__init__(
-            f"Record {index:,} can't be sent: {reason}. The {accepted:,} before it are in; mend it"
-            " and push from there on."
+            f"Record {index:,} can't be sent: {reason}. The {accepted:,} before it are stored. Fix"
+            " it and push from there on."
         )
         self.index = index
         self.accepted = accepted
@@ -75,28 +74,28 @@ class TokenUnreadable(PushgateError):
 
 
 class Refused(PushgateError):
-    """Without an outbox: the gate refused these records, unchanged it will refuse them again."""
+    """Without an outbox: the gate refused records; retrying them unchanged fails again."""
 
     def __init__(self, accepted: int, faults: list[Fault]) -> None:
         first = faults[0]
         super().__init__(
-            f"{sum(fault.records for fault in faults):,} records were refused, {accepted:,} are in."
-            f" The first: {first.answer}"
+            f"{sum(fault.records for fault in faults):,} records were refused, {accepted:,} are"
+            f" stored. The first refusal: {first.answer}"
         )
         self.accepted = accepted
         self.faults = faults
 
 
 class GaveUp(PushgateError):
-    """Without an outbox: nobody took the records in time. Whether some are in is not known.
+    """Without an outbox: the records were not accepted in time; whether some are stored is unknown.
 
-    Pushing them again changes nothing for those that are. ``part`` is what was tried last.
+    Pushing them again changes nothing for those that are. ``part``: the part that was sent last.
     """
 
     def __init__(self, seconds: float, answer: Answer, part: Entry) -> None:
         super().__init__(
-            f"Not accepted within {seconds:g} s: {answer}. Push the same records again, or give the"
-            " client an outbox, which keeps them until they are."
+            f"Not accepted within {seconds:g} s: {answer}. Push the same records again, or use an"
+            " outbox, which keeps records until they are accepted."
         )
         self.answer = answer
         self.part = part

@@ -17,7 +17,7 @@ AnyRecord = Mapping[str, Any] | bytes
 
 # The integers that orjson writes.
 _INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**64 - 1
-# Around a record, besides the prefix: 20 characters of sequence, `,"data":}` and a comma.
+# Around a record, after the prefix: 20 characters of sequence, `,"data":}` and a comma.
 _OVERHEAD_BYTES = 30
 _BRACKETS_BYTES = 2
 
@@ -61,7 +61,7 @@ def record_prefix(client_id: int, table: str, keys: Sequence[str]) -> bytes:
 
 
 def overhead_of(prefix: bytes) -> int:
-    """What a record takes in a body besides its text, in bytes."""
+    """What a record takes in a body in addition to its text, in bytes."""
     return len(prefix) + _OVERHEAD_BYTES
 
 
@@ -81,7 +81,7 @@ def cut(
 ) -> Iterator[RequestBody | InvalidRecord]:
     """Groups records into requests that the gate accepts, by count and by bytes, in their order.
 
-    ``overhead_bytes``: what each takes in the body besides its text. An invalid record ends the
+    ``overhead_bytes``: what each takes in addition to its text. An invalid record ends the
     request before it, so that the numbers of a request have no invalid one among them.
     """
     text_bytes_max = BODY_BYTES_MAX - overhead_bytes - _BRACKETS_BYTES

@@ -1,4 +1,4 @@
-"""Where the token comes from: a text, a file, the environment, or whoever is asked."""
+"""Sources of the token: a text, a file, the environment, or a callable."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from pushgate_client.limits import TOKEN_BYTES_MAX
 
 class TokenSource(Protocol):
     async def read(self) -> str:
-        """The token as it is now; raises TokenUnreadable."""
+        """The current token. Raises TokenUnreadable."""
         ...
 
 
 class FixedToken:
-    """Raises ValueError for a text that no header can carry; blanks around it are no part of it."""
+    """Strips blanks. Raises ValueError for a text that can't be sent in a header."""
 
     def __init__(self, text: str) -> None:
         self._text = text.strip()
         if not self._text.isprintable():
-            raise ValueError("The token holds a control character: was more than the token pasted?")
+            raise ValueError(
+                "The token contains a control character. Was more than the token pasted?"
+            )
 
     def __repr__(self) -> str:
         return "FixedToken(***)"
@@ -35,7 +37,7 @@ class FixedToken:
 
 
 class TokenFile:
-    """The first line of a file, read every time: a look at whether it has changed costs as much."""
+    """The first line of a file. Read every time: checking for a change would cost as much."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
@@ -72,13 +74,13 @@ class TokenFromEnvironment:
 
 
 class TokenCallback:
-    """Asked whenever a token is needed: it should answer quickly, from memory mostly."""
+    """Calls ``ask`` whenever a token is needed, so it should return quickly."""
 
     def __init__(self, ask: Callable[[], str | Awaitable[str]]) -> None:
         self._ask = ask
 
     async def read(self) -> str:
-        """Whatever it raises: it may work the next time, and what waits must not wait for ever."""
+        """Raises TokenUnreadable for any exception of ``ask``: it may work the next time."""
         try:
             answer = self._ask()
             text = await answer if inspect.isawaitable(answer) else answer
@@ -87,12 +89,12 @@ class TokenCallback:
         except Exception as error:
             raise TokenUnreadable(f"The callback failed: {type(error).__name__}.") from error
         if not text:
-            raise TokenUnreadable("The callback gave no token.")
+            raise TokenUnreadable("The callback returned no token.")
         return str(text).strip()
 
 
 class CheckedTokenSource:
-    """Another source; what it raises, and what no header can carry, is no token at the moment."""
+    """Raises TokenUnreadable for any exception of ``source``, and for text no header can hold."""
 
     def __init__(self, source: TokenSource) -> None:
         self._source = source
@@ -108,7 +110,7 @@ class CheckedTokenSource:
         except Exception as error:
             raise TokenUnreadable(f"The token's source failed: {type(error).__name__}.") from error
         if not text.isprintable():
-            raise TokenUnreadable("The token holds a control character.")
+            raise TokenUnreadable("The token contains a control character.")
         return text
 
 
@@ -116,7 +118,7 @@ AnyToken = str | TokenSource | Callable[[], str | Awaitable[str]]
 
 
 def token_source(token: AnyToken) -> TokenSource:
-    """A text is the token itself; what can be called is asked; the rest knows how to be read."""
+    """A text is the token itself, a callable is called, and anything else has ``read``."""
     if isinstance(token, str):
         return FixedToken(token)
     if hasattr(token, "read"):

@@ -7,11 +7,12 @@ import pytest
 
 from cli.errors import CommandFailed
 from cli.push.csv_input import ColumnType, column_type, read_csv
-from cli.push.json_input import InputRecord, InvalidInput
-from cli.push.requests import PushRequest, PushShape, cut
+from cli.push.json_input import InputRecord
+from cli.push.requests import PushRequest, PushSpec, requests_of
+from pushgate_client.records import InvalidRecord
 
 
-def read(text: str | bytes, **types: ColumnType) -> list[InputRecord | InvalidInput]:
+def read(text: str | bytes, **types: ColumnType) -> list[InputRecord | InvalidRecord]:
     raw = text.encode() if isinstance(text, str) else text
     return list(read_csv(io.BytesIO(raw), types))
 
@@ -46,8 +47,8 @@ def test_an_integer_of_any_length_is_passed_on() -> None:
 
 
 def test_a_column_of_integers_can_hold_the_sequence() -> None:
-    shape = PushShape(client_id=1, table="t", keys=("id",), sequence_from=1, sequence_field="at")
-    [request] = cut(read("id,at\n1, 70 \n", at="integer"), shape)
+    shape = PushSpec(client_id=1, table="t", keys=("id",), sequence_from=1, sequence_field="at")
+    [request] = requests_of(read("id,at\n1, 70 \n", at="integer"), shape)
 
     assert isinstance(request, PushRequest)
     assert orjson.loads(request.body)[0]["sequence"] == 70
@@ -73,18 +74,18 @@ def test_a_wrong_cell_is_named_by_line_and_column(kind: ColumnType, cell: str) -
     good, bad, after = read(f"id,v\n1,\n2,{cell}\n3,\n", v=kind)
 
     assert isinstance(good, InputRecord)
-    assert bad == InvalidInput(3, f"column v: {cell!r} is no {kind}")
+    assert bad == InvalidRecord(3, f"column v: {cell!r} is not of type {kind}")
     assert isinstance(after, InputRecord)
 
 
 def test_a_row_with_too_many_cells_is_named() -> None:
-    assert read("a\n1,2\n") == [InvalidInput(2, "2 cells, but the header names 1 column")]
+    assert read("a\n1,2\n") == [InvalidRecord(2, "2 cells, but the header names 1 column")]
 
 
 def test_what_is_no_csv_ends_the_reading() -> None:
     [bad] = read(b'a\n"1\n')
 
-    assert isinstance(bad, InvalidInput)
+    assert isinstance(bad, InvalidRecord)
     assert bad.ends
 
 
@@ -92,7 +93,7 @@ def test_what_is_no_csv_ends_the_reading() -> None:
     ("text", "sentence"),
     [
         ("", "must name the columns"),
-        ("a,a\n", "names a twice"),
+        ("a,a\n", "names a more than once"),
         ("a\n", "only: a"),
         ("a,b,\n", "Column 3 of the header has no name"),
     ],

@@ -6,8 +6,7 @@ import pytest
 
 from cli.errors import CommandFailed
 from cli.installation import Installation, find_installation
-from cli.push.address import gate_of
-from cli.push.token_source import token_source_of
+from cli.push.options import gate_url, token_source
 
 RUN = {
     "tokens": {"url": "http://127.0.0.1:8800", "pid": 1},
@@ -94,13 +93,15 @@ def test_no_secret_is_in_the_text_of_a_target(tmp_path: Path) -> None:
 def test_an_address_that_nothing_can_be_pushed_to_is_refused(tmp_path: Path) -> None:
     found = installation(tmp_path, PUSHGATE_IMPORT_URL="http://me:mine@gate.example")
     with pytest.raises(CommandFailed, match=r"PUSHGATE_IMPORT_URL: .* no user name"):
-        gate_of(found)
+        gate_url(found)
     with pytest.raises(CommandFailed, match=r"--url: .* begin with http"):
-        gate_of(found, "gate.example")
+        gate_url(found, "gate.example")
 
-    assert gate_of(found, "https://gate.example/") == "https://gate.example"
+    assert gate_url(found, "https://gate.example/") == "https://gate.example"
 
 
-def test_a_token_that_no_header_can_carry_is_refused(tmp_path: Path) -> None:
+async def test_a_token_that_no_header_can_carry_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match=r"PUSHGATE_TOKEN: .* control character"):
-        token_source_of(Namespace(token_file=None), installation(tmp_path, PUSHGATE_TOKEN="a\tb"))
+        await token_source(
+            Namespace(token_file=None), installation(tmp_path, PUSHGATE_TOKEN="a\tb")
+        )

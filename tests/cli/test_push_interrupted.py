@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 
-from cli.push.json_input import InvalidInput
-from cli.push.outbox import Items, OutboxPush, send_through
+from cli.push.outbox import Items, OutboxPush, push_through_outbox
 from cli.push.report import PushOutcome, Report
 from cli.push.requests import PushRequest
 from pushgate_client import FixedToken, OutboxView
+from pushgate_client.records import InvalidRecord
 from services.runtime.clock import SystemClock
 from tests.cli.gate import ScriptedGate
 from tests.eventually import eventually
@@ -36,10 +36,10 @@ sys.exit(main())
 """
 
 
-def requests(_first_sequence: int) -> Iterator[PushRequest | InvalidInput]:
+def requests(_first_sequence: int) -> Iterator[PushRequest | InvalidRecord]:
     body = b'[{"v":"%b"}]' % (b"x" * BODY_BYTES)
     for number in range(1, REQUESTS + 1):
-        yield PushRequest(number, number, 1, body)
+        yield PushRequest(range(number, number + 1), body)
 
 
 def way(gate: ScriptedGate, directory: Path, notices: list[str], **more: Any) -> OutboxPush:
@@ -67,7 +67,7 @@ def of(report: Report, *outcomes: PushOutcome) -> list[int]:
 async def test_a_full_outbox_is_told_and_ends_the_push_after_a_while(tmp_path: Path) -> None:
     notices: list[str] = []
     async with ScriptedGate(lambda *_: NOT_AUTHORIZED) as gate:
-        report = await send_through(
+        report = await push_through_outbox(
             way(gate, tmp_path, notices, full_seconds=1.5),
             requests,
             clock=SystemClock(),
@@ -78,11 +78,11 @@ async def test_a_full_outbox_is_told_and_ends_the_push_after_a_while(tmp_path: P
 
     assert len(held) == waiting > 0
     assert sorted([*held, *unsent]) == list(range(1, REQUESTS + 1))
-    assert "takes no more" in report.merged()[-1].reason
+    assert "outbox is full" in report.merged()[-1].reason
     assert "Not Authorized" in report.merged()[-1].reason
     (notice,) = notices
     assert "401: " in notice
-    assert "Waiting for up to 1.5 s" in notice
+    assert "Waiting up to 1.5 s" in notice
 
 
 async def test_a_push_that_is_ended_while_the_outbox_is_full_tells_what_it_holds(
@@ -91,7 +91,7 @@ async def test_a_push_that_is_ended_while_the_outbox_is_full_tells_what_it_holds
     notices: list[str] = []
     async with ScriptedGate(lambda *_: NOT_AUTHORIZED) as gate:
         pushing = asyncio.create_task(
-            send_through(way(gate, tmp_path, notices), requests, clock=SystemClock())
+            push_through_outbox(way(gate, tmp_path, notices), requests, clock=SystemClock())
         )
 
         async def is_told() -> bool:
@@ -115,7 +115,7 @@ async def test_a_full_outbox_that_empties_goes_on(tmp_path: Path) -> None:
     notices: list[str] = []
     items: Items = requests
     async with ScriptedGate(lambda n, _: NOT_AUTHORIZED if n < 4 else (201, "{}")) as gate:
-        report = await send_through(way(gate, tmp_path, notices), items, clock=SystemClock())
+        report = await push_through_outbox(way(gate, tmp_path, notices), items, clock=SystemClock())
 
     assert (report.accepted, report.complete) == (REQUESTS, True)
 

@@ -4,7 +4,7 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.push.outbox import OutboxPush, send_through
+from cli.push.outbox import OutboxPush, push_through_outbox
 from cli.push.report import PushOutcome
 from cli.push.requests import PushRequest
 from pushgate_client.tokens import FixedToken
@@ -19,7 +19,7 @@ def requests(first_sequence: int) -> Iterator[PushRequest]:
     filling = b"x" * BODY_BYTES
     for number in range(1, REQUESTS + 1):
         body = b'[{"sequence":%d,"data":{"v":"%b"}}]' % (first_sequence + number - 1, filling)
-        yield PushRequest(number, number, 1, body)
+        yield PushRequest(range(number, number + 1), body)
 
 
 async def test_a_push_that_is_held_keeps_no_bodies(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ async def test_a_push_that_is_held_keeps_no_bodies(tmp_path: Path) -> None:
         )
         tracemalloc.start()
         try:
-            report = await send_through(way, requests, clock=SystemClock())
+            report = await push_through_outbox(way, requests, clock=SystemClock())
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

@@ -100,17 +100,17 @@ async def test_what_was_set_aside_is_exported_sent_again_and_forgotten(
     assert (again.exit_code, aside["status"]) == (1, 403)
     assert forgotten.exit_code == 0
     assert (left.document["set_aside"], left.document["set_aside_entries"]) == (0, [])
-    assert (mistyped.exit_code, "Nothing is set aside under 77" in mistyped.errors) == (1, True)
+    assert (mistyped.exit_code, "No entry with the id 77" in mistyped.errors) == (1, True)
 
 
 async def test_what_is_no_outbox_is_said(system: TemporaryInstallation, tmp_path: Path) -> None:
     told = await system.run("outbox", str(tmp_path))
 
-    assert (told.exit_code, "is no outbox" in told.errors) == (1, True)
+    assert (told.exit_code, "is not an outbox" in told.errors) == (1, True)
 
 
 async def test_types_of_columns_are_for_csv(system: TemporaryInstallation, made: Made) -> None:
     words = ("push", "-", "--table", "t", "--key", "id", "--column", "id:integer")
     told = await system.run(*words, stdin="{}", PUSHGATE_TOKEN=made.token)
 
-    assert (told.exit_code, "--column is for CSV" in told.errors) == (1, True)
+    assert (told.exit_code, "--column applies to CSV only" in told.errors) == (1, True)

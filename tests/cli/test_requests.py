@@ -4,10 +4,11 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.push.json_input import InputRecord, InvalidInput
-from cli.push.requests import PushRequest, PushShape, cut
+from cli.push.json_input import InputRecord
+from cli.push.requests import PushRequest, PushSpec, requests_of
+from pushgate_client.records import InvalidRecord
 
-SHAPE = PushShape(client_id=7, table="t", keys=("id",), sequence_from=100)
+SHAPE = PushSpec(client_id=7, table="t", keys=("id",), sequence_from=100)
 
 
 def record(number: int, **data: object) -> InputRecord:
@@ -16,27 +17,25 @@ def record(number: int, **data: object) -> InputRecord:
 
 
 def requests(
-    records: Sequence[InputRecord | InvalidInput], shape: PushShape = SHAPE
+    records: Sequence[InputRecord | InvalidRecord], shape: PushSpec = SHAPE
 ) -> list[PushRequest]:
-    return [item for item in cut(records, shape) if isinstance(item, PushRequest)]
+    return [item for item in requests_of(records, shape) if isinstance(item, PushRequest)]
 
 
 def unusable(
-    records: Sequence[InputRecord | InvalidInput], shape: PushShape = SHAPE
-) -> list[InvalidInput]:
-    return [item for item in cut(records, shape) if isinstance(item, InvalidInput)]
+    records: Sequence[InputRecord | InvalidRecord], shape: PushSpec = SHAPE
+) -> list[InvalidRecord]:
+    return [item for item in requests_of(records, shape) if isinstance(item, InvalidRecord)]
 
 
 def test_a_record_is_wrapped_as_the_gate_wants_it() -> None:
     (request,) = requests([InputRecord(1, b'{"id":1.10}', {"id": 1.1})])
 
     assert request == PushRequest(
-        1,
-        1,
-        1,
+        range(1, 2),
         b'[{"client_id":7,"table_name":"t","action":"upsert","key_names":["id"],'
         b'"sequence":100,"data":{"id":1.10}}]',
-        ends=True,
+        is_last=True,
     )
 
 
@@ -44,7 +43,7 @@ def test_a_record_is_wrapped_as_the_gate_wants_it() -> None:
 def test_requests_keep_the_order_and_every_limit(
     sizes: list[int], records_max: int, bytes_max: int
 ) -> None:
-    shape = PushShape(
+    shape = PushSpec(
         client_id=7,
         table="t",
         keys=("id",),
@@ -56,45 +55,28 @@ def test_requests_keep_the_order_and_every_limit(
     sent = [member["data"]["id"] for request in made for member in orjson.loads(request.body)]
 
     assert sent == list(range(1, len(sizes) + 1))
-    assert all(request.records <= records_max for request in made)
-    assert all(len(request.body) <= bytes_max or request.records == 1 for request in made)
-    assert [(r.first, r.records) for r in made] == [
-        (r.last - r.records + 1, r.records) for r in made
-    ]
-
-
-def test_sequences_grow_with_the_file() -> None:
-    (request,) = requests([record(1), record(2), record(5)])
-
-    assert [member["sequence"] for member in orjson.loads(request.body)] == [100, 101, 104]
-
-
-def test_a_field_may_hold_the_sequence() -> None:
-    shape = PushShape(client_id=7, table="t", keys=("id",), sequence_from=1, sequence_field="v")
-    found = [record(1, v=9), record(2, v="12"), record(3, v=1.5), record(4), record(5, v=True)]
-    (first, *_) = requests(found, shape)
-
-    assert [member["sequence"] for member in orjson.loads(first.body)] == [9, 12]
-    assert [item.number for item in unusable(found, shape)] == [3, 4, 5]
+    assert all(len(request.numbers) <= records_max for request in made)
+    assert all(len(request.body) <= bytes_max or len(request.numbers) == 1 for request in made)
+    assert [number for request in made for number in request.numbers] == sent
 
 
 def test_a_missing_and_a_null_key_are_named_with_their_line() -> None:
     missing, null = InputRecord(1, b"{}", {}), InputRecord(2, b'{"id":null}', {"id": None})
 
     assert unusable([missing, null]) == [
-        InvalidInput(1, "the key id is missing"),
-        InvalidInput(2, "the key id is null"),
+        InvalidRecord(1, 'key field "id" is missing'),
+        InvalidRecord(2, 'key field "id" is null'),
     ]
 
 
 def test_what_cannot_be_sent_ends_a_request_so_that_ranges_have_no_holes() -> None:
-    items = list(cut([record(1), InvalidInput(2, "broken"), record(3)], SHAPE))
+    items = list(requests_of([record(1), InvalidRecord(2, "broken"), record(3)], SHAPE))
 
-    assert [(type(item).__name__, item[0]) for item in items] == [
-        ("PushRequest", 1),
-        ("InvalidInput", 2),
-        ("PushRequest", 3),
-    ]
+    first, invalid, second = items
+    assert isinstance(first, PushRequest)
+    assert isinstance(second, PushRequest)
+    assert invalid == InvalidRecord(2, "broken")
+    assert (list(first.numbers), list(second.numbers)) == ([1], [3])
 
 
 def test_a_false_key_is_a_value() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 import orjson
 import pytest
 
-from cli.push.direct import DirectPush, send_all
-from cli.push.json_input import InvalidInput
+from cli.push.direct import DirectPush, push_directly
 from cli.push.report import PushOutcome, Report
 from cli.push.requests import PushRequest
 from pushgate_client import FixedToken
+from pushgate_client.records import InvalidRecord
 from tests.cli.gate import Script, ScriptedGate
 
 OK = (201, '{"status":"OK","message":"Batch Accepted!"}')
@@ -21,13 +21,14 @@ TOKEN = FixedToken("at_made_up")
 def requests(count: int, *, records: int = 10) -> list[PushRequest]:
     """Bodies of one record each, for gates that look at nothing else."""
     return [
-        PushRequest(i * records + 1, (i + 1) * records, records, b"[%d]" % i) for i in range(count)
+        PushRequest(range(i * records + 1, (i + 1) * records + 1), b"[%d]" % i)
+        for i in range(count)
     ]
 
 
 async def push(
     script: Script,
-    items: Iterable[PushRequest | InvalidInput],
+    items: Iterable[PushRequest | InvalidRecord],
     *,
     connections: int = 1,
     give_up_seconds: float = 5.0,
@@ -35,7 +36,7 @@ async def push(
     notices: list[str] | None = None,
 ) -> tuple[Report, ScriptedGate]:
     async with ScriptedGate(script) as gate:
-        report = await send_all(
+        report = await push_directly(
             DirectPush(
                 url=gate.url,
                 token=TOKEN,
@@ -88,9 +89,7 @@ def bad_at(*numbers: int) -> Script:
 
 def request_of(*numbers: int) -> PushRequest:
     """Its records are their own numbers in the file."""
-    return PushRequest(
-        numbers[0], numbers[-1], len(numbers), orjson.dumps(numbers), numbers=tuple(numbers)
-    )
+    return PushRequest(numbers, orjson.dumps(numbers))
 
 
 async def test_only_the_record_at_fault_is_refused_and_named() -> None:
@@ -143,11 +142,11 @@ async def test_the_rest_of_a_stream_is_left_unread() -> None:
         (PushOutcome.UNSENT, 11, None, None),
     ]
     assert report.not_accepted is None
-    assert next(items).first == 11
+    assert next(items).numbers[0] == 11
 
 
 async def test_a_stream_known_to_be_at_its_end_has_no_rest() -> None:
-    items = [request._replace(ends=True) for request in requests(1)]
+    items = [request._replace(is_last=True) for request in requests(1)]
     report, _ = await push(lambda *_: (401, "no"), items, counts_rest=False)
 
     assert places(report) == [(PushOutcome.REFUSED, 1, 10, 10)]
@@ -164,7 +163,7 @@ async def test_an_interrupted_push_accounts_for_every_record_it_read() -> None:
 
     async with ScriptedGate(second_answer_never_comes) as gate:
         pushing = asyncio.create_task(
-            send_all(
+            push_directly(
                 DirectPush(url=gate.url, token=TOKEN, connections=1),
                 iter(requests(5)),
                 counts_rest=True,
@@ -210,7 +209,7 @@ async def test_an_overloaded_gate_is_given_up_after_a_while_and_once_it_is_said_
         lambda *_: (503, "later"), requests(3), give_up_seconds=0.5, notices=notices
     )
 
-    assert notices == ["503: later; trying again for up to 0.5 s"]
+    assert notices == ["503: later; retrying for up to 0.5 s"]
     assert len(set(gate.bodies)) == 1
     assert places(report) == [(PushOutcome.REFUSED, 1, 10, 10), (PushOutcome.UNSENT, 11, 30, 20)]
 
@@ -218,7 +217,7 @@ async def test_an_overloaded_gate_is_given_up_after_a_while_and_once_it_is_said_
 async def test_a_gate_that_is_not_there_took_nothing() -> None:
     async with ScriptedGate(lambda *_: OK) as gone:
         url = gone.url
-    report = await send_all(
+    report = await push_directly(
         DirectPush(url=url, token=TOKEN, give_up_seconds=0.0),
         iter(requests(1)),
         counts_rest=True,
@@ -229,8 +228,11 @@ async def test_a_gate_that_is_not_there_took_nothing() -> None:
 
 
 async def test_unusable_lines_are_named_and_the_rest_goes_on() -> None:
-    items: list[PushRequest | InvalidInput] = [InvalidInput(1, "broken"), InvalidInput(2, "broken")]
-    items.append(PushRequest(3, 3, 1, b"[]"))
+    items: list[PushRequest | InvalidRecord] = [
+        InvalidRecord(1, "broken"),
+        InvalidRecord(2, "broken"),
+    ]
+    items.append(PushRequest(range(3, 4), b"[]"))
     report, _ = await push(lambda *_: OK, items)
 
     assert report.accepted == 1
@@ -239,7 +241,7 @@ async def test_unusable_lines_are_named_and_the_rest_goes_on() -> None:
 
 async def test_a_file_of_nothing_but_mistakes_is_not_read_to_its_end() -> None:
     report, _ = await push(
-        lambda *_: OK, (InvalidInput(i, f"reason {i}") for i in range(1, 15_000)), connections=4
+        lambda *_: OK, (InvalidRecord(i, f"reason {i}") for i in range(1, 15_000)), connections=4
     )
 
     assert len(report.problems) < 10_010

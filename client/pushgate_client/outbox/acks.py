@@ -1,6 +1,7 @@
-"""Beside each segment: which of its entries are settled. Twenty bytes a mark, appended.
+"""The acknowledgements of a segment: which of its entries are settled. Twenty bytes each.
 
-Marks are not flushed one by one: what is lost with the power is sent again, which changes nothing.
+They are not flushed to disk. One that is lost in a power failure means that its entry is sent
+again, which changes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ACK_BYTES = _ACK.size + _CHECKSUM.size
 
 
 class Ack(NamedTuple):
-    """``sent``: how many of the entry's records were accepted; the others were set aside."""
+    """``sent``: how many of the entry's records are stored; the others were set aside."""
 
     id: int
     records: int
@@ -30,7 +31,7 @@ def pack_acks(acks: Iterable[Ack]) -> bytes:
 
 
 def read_acks(path: Path) -> dict[int, Ack]:
-    """By id. A mark that is not whole is none."""
+    """By id. An incomplete acknowledgement is ignored."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -45,7 +46,7 @@ def read_acks(path: Path) -> dict[int, Ack]:
 
 
 def whole_acks_bytes(path: Path) -> int:
-    """Where the next mark goes: what was half written at the end is written over."""
+    """Where the next one is written: over one that is incomplete at the end."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""How an entry lies in a segment: a head with lengths and a checksum, a header in JSON, the body.
+"""The frame of an entry in a segment: a head with lengths and checksums, a JSON header, the body.
 
-What was cut off or damaged is recognised by the checksum; the next whole frame is found by the mark
-that each begins with, so that damage costs only what lies under it.
+Checksums reveal a frame that is incomplete or damaged. The next whole frame is found by the magic
+bytes that each begins with, so damage affects only the frames that it touches.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pushgate_client.limits import BODY_BYTES_MAX, HEADER_BYTES_MAX
 
 _MAGIC = b"\x93PGE"
 _LENGTHS = struct.Struct("<4sII")
-# Of the lengths and the header, and of the body: a header can be trusted without its body.
+# One for lengths and header, one for the body, so that a header can be checked without its body.
 _CHECKSUMS = struct.Struct("<II")
 HEAD_BYTES = _LENGTHS.size + _CHECKSUMS.size
 _CHUNK_BYTES = 1_000_000
 
 
 class Frame(NamedTuple):
-    """``offset`` and ``end`` are places in the file. ``body`` is None when it was passed over."""
+    """``offset`` and ``end`` are positions in the file. ``body`` is None if it was skipped."""
 
     offset: int
     end: int
@@ -46,16 +46,16 @@ class Damage(NamedTuple):
 
 
 def frame_of(header: bytes, body: bytes) -> list[bytes]:
-    """The parts to be written one after the other; the body is not copied."""
+    """The parts to write, in order; the body is not copied."""
     lengths = _LENGTHS.pack(_MAGIC, len(header), len(body))
     checksums = _CHECKSUMS.pack(zlib.crc32(header, zlib.crc32(lengths)), zlib.crc32(body))
     return [lengths + checksums + header, body]
 
 
 def read_frame(file: IO[bytes], offset: int, *, bodies_max: int = BODY_BYTES_MAX) -> Frame | None:
-    """None when there is no whole frame at this place.
+    """None if there is no whole frame at ``offset``.
 
-    A body of more than ``bodies_max`` bytes is passed over, and its checksum with it.
+    A body of more than ``bodies_max`` bytes is skipped, and its checksum not checked.
     """
     file.seek(offset)
     head = file.read(HEAD_BYTES)
@@ -80,7 +80,7 @@ def read_frame(file: IO[bytes], offset: int, *, bodies_max: int = BODY_BYTES_MAX
 def read_frames(
     file: IO[bytes], offset: int, end: int, *, bodies_max: int = BODY_BYTES_MAX
 ) -> Iterator[Frame | Damage]:
-    """Everything from ``offset`` to ``end``, in order; only whole frames count as such."""
+    """The frames from ``offset`` to ``end``, and the damage between them, in order."""
     while offset < end:
         frame = read_frame(file, offset, bodies_max=bodies_max)
         if frame is None or frame.end > end:
@@ -102,6 +102,6 @@ def _next_frame(file: IO[bytes], offset: int, end: int) -> int:
             if read_frame(file, offset + found) is not None:
                 return offset + found
             found = chunk.find(_MAGIC, found + 1)
-        # A mark may lie across the edge of the chunk.
+        # The magic bytes may lie across the edge of the chunk.
         offset += max(len(chunk) - len(_MAGIC) + 1, 1)
     return end

@@ -1,4 +1,4 @@
-"""One process at a time has an outbox."""
+"""The lock of an outbox: one process at a time has it open."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pushgate_client.errors import OutboxLocked
 
 
 class DirectoryLock:
-    """The system lets go of it when the process ends, however it ends.
+    """The operating system releases it when the process ends, however it ends.
 
-    A fork of it does not hold it: it may live longer.
+    A fork of the process releases its copy immediately, because it may live longer.
     """
 
     _taken: ClassVar[weakref.WeakSet[DirectoryLock]] = weakref.WeakSet()
@@ -41,7 +41,7 @@ class DirectoryLock:
             raise
         self._file = file
         self._taken.add(self)
-        # For whoever comes second; a full disk is no reason to stop.
+        # For the message of OutboxLocked; a full disk is no reason to fail.
         with contextlib.suppress(OSError):
             os.ftruncate(file, 0)
             os.pwrite(file, str(os.getpid()).encode(), 0)

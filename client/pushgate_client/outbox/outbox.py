@@ -28,7 +28,7 @@ from pushgate_client.outbox.store import Store
 from pushgate_client.outbox.writer import Writer
 from pushgate_client.sequences import Sequences
 
-# What a frame takes besides its header and body, with the acknowledgement that settles it.
+# What a frame takes in addition to its header and body, with the acknowledgement that settles it.
 _FRAME_OVERHEAD_BYTES = 64
 # What is added to the header of an entry that is set aside.
 _EXTRA_HEADER_BYTES = 200_000

@@ -1,4 +1,4 @@
-"""The head of the queue, and which entry in it may be sent now. Pure."""
+"""The head of the queue, and which of its entries may be sent now. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pushgate_client.outbox.segment_log import EntryLocation
 
 @dataclass
 class QueuedEntry:
-    """``entry`` is at hand when its body is small, else it is read when it is sent."""
+    """``entry`` is None if its body is large: then it is read when it is sent."""
 
     location: EntryLocation
     tables: tuple[str, ...]
@@ -24,7 +24,7 @@ class QueuedEntry:
 
 
 class ReadyQueue:
-    """In the order of the queue. An entry leaves when it is settled."""
+    """Entries in the order of the queue, until they are settled."""
 
     def __init__(self) -> None:
         self._entries: dict[int, QueuedEntry] = {}
@@ -38,16 +38,17 @@ class ReadyQueue:
 
     @property
     def oldest(self) -> int | None:
-        """When the first was created that is not settled."""
+        """When the oldest entry was created."""
         return next((waiting.created for waiting in self._entries.values()), None)
 
     def add(self, waiting: QueuedEntry) -> None:
         self._entries[waiting.location.id] = waiting
 
     def take(self, room_bytes: int) -> QueuedEntry | None:
-        """The oldest that nothing before it holds back; None when all wait for others.
+        """The oldest entry that no earlier one blocks; None if all are blocked.
 
-        Also None when its body has no room: what comes later must not overtake it for ever.
+        Also None if its body is larger than ``room_bytes``: later entries must not overtake it
+        again and again.
         """
         before = _EarlierEntries()
         for waiting in self._entries.values():
@@ -67,10 +68,10 @@ class ReadyQueue:
 
 
 class _EarlierEntries:
-    """What stands before an entry and is not settled, by table."""
+    """The unsettled entries before an entry, by table."""
 
     def __init__(self) -> None:
-        # The least and the greatest sequence of all; None where somebody has no such thing.
+        # The least and the greatest sequence; None if an entry has no sequences.
         self._sequences: dict[str, tuple[int, int] | None] = {}
         self._in_order: set[str] = set()
 
@@ -82,7 +83,7 @@ class _EarlierEntries:
             self._in_order.update(waiting.tables)
 
     def block(self, waiting: QueuedEntry) -> bool:
-        """Whether one of them shares a table with it, and the order matters."""
+        """Whether one of them shares a table with this one and the order matters."""
         if not waiting.in_order:
             return not self._in_order.isdisjoint(waiting.tables)
         return any(

@@ -1,6 +1,6 @@
-"""A log of segments in one directory: appended to at the end, forgotten from the beginning.
+"""A log of segments in a directory: appended to at the end, deleted from the beginning.
 
-All of it blocks, and belongs to one thread at a time.
+All calls block; use it from one thread at a time.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pushgate_client.outbox.files import flush_directory, make_directory
 from pushgate_client.outbox.frames import Frame, frame_of, read_frame
 from pushgate_client.outbox.segments import Segment, load_segment, segment_ids
 
-_PARTS_MAX = 512  # of one write, well below what any system allows
+_PARTS_MAX = 512  # of one write; every system allows more
 
 
 class NewEntry(NamedTuple):
-    """``more`` goes into the header beside what the entry itself says."""
+    """``extra``: members for the header, in addition to those of the entry."""
 
     entry: Entry
     extra: dict[str, Any]
 
 
 class EntryLocation(NamedTuple):
-    """Where an entry lies: the name of its segment, the place in it, its id."""
+    """Where an entry is: the first id of its segment, the offset in it, and its own id."""
 
     segment: int
     offset: int
@@ -36,7 +36,7 @@ class EntryLocation(NamedTuple):
 
 
 class SegmentLog:
-    """``said`` is told in words what was found and mended."""
+    """``on_warning`` is called with a sentence for each repair."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class SegmentLog:
         self._file = -1
 
     def open(self) -> None:
-        """Cuts off what was half written when the last process ended."""
+        """Cuts off what the last process left incomplete at the end."""
         make_directory(self.directory)
         for first_id in segment_ids(self.directory):
             self.segments[first_id] = load_segment(self.directory, first_id)
@@ -69,7 +69,7 @@ class SegmentLog:
 
     @property
     def active(self) -> Segment:
-        """The one that is appended to."""
+        """The segment that is appended to."""
         return self.segments[max(self.segments)]
 
     @property
@@ -77,7 +77,7 @@ class SegmentLog:
         return sum(segment.bytes_on_disk for segment in self.segments.values())
 
     def append(self, new_entries: Sequence[NewEntry]) -> list[EntryLocation]:
-        """On disk when it returns; raises OSError with none of them kept."""
+        """On disk when it returns. Raises OSError, and then none of them is stored."""
         if self._is_large(self.active):
             self.rotate()
         segment = self.active
@@ -97,7 +97,7 @@ class SegmentLog:
         self.segments[segment_id].write_acks(acks)
 
     def read(self, location: EntryLocation) -> Frame:
-        """Raises LookupError when it can't be read."""
+        """Raises LookupError if it can't be read."""
         segment = self.segments.get(location.segment)
         if segment is not None:
             with segment.path.open("rb") as file:
@@ -107,7 +107,7 @@ class SegmentLog:
         raise LookupError(f"entry {location.id} can't be read")
 
     def settled_segments(self, *, make_room: bool) -> list[Segment]:
-        """Those with nothing left to do; with ``make_room`` also the one that is appended to."""
+        """Those with only settled entries; with ``make_room`` also the active one."""
         active = self.active
         if (
             active.entries
@@ -126,7 +126,7 @@ class SegmentLog:
         del self.segments[segment.first_id]
 
     def rotate(self) -> None:
-        """A new file for what comes. Its name keeps the count of ids, whatever is deleted."""
+        """Starts a new segment. Its name preserves the next id, whatever is deleted."""
         old = self.active
         new = Segment(self.directory, old.last_id + 1, last_id=old.last_id)
         if new.first_id == old.first_id:
@@ -161,8 +161,8 @@ class SegmentLog:
         if not segment.torn:
             return
         self._on_warning(
-            f"{segment.path}: the last {segment.torn:,} bytes were not written whole when the"
-            " process or the machine stopped; nobody was told that they are safe. They are cut off."
+            f"{segment.path}: the last {segment.torn:,} bytes were incomplete when the process or"
+            " the machine stopped. They were never acknowledged and are cut off."
         )
         with segment.path.open("r+b") as file:
             file.truncate(whole)
@@ -171,7 +171,7 @@ class SegmentLog:
 
 
 def _write_all(file: int, parts: list[bytes], offset: int) -> int:
-    """A disk that fills up takes a part; asked for the rest it tells why."""
+    """A disk that fills up writes a part; writing the rest then raises the reason."""
     size = sum(map(len, parts))
     written = os.pwritev(file, parts, offset)
     if written < size:

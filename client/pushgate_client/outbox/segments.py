@@ -1,4 +1,4 @@
-"""One segment: a file of frames, the marks beside it, and what is known of both."""
+"""One segment: a file of frames, its acknowledgements, and the totals of both."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TOTALS = ("entries", "records", "last_id", "oldest", "size", "damaged")
 
 @dataclass
 class Segment:
-    """``first_id`` names it: no entry in it has a smaller id. ``size`` is what is on disk for sure.
+    """``first_id`` names it: no entry in it has a smaller id. ``size``: bytes that are on disk.
 
-    ``oldest``: when its first entry was created, None while it has none. ``torn``: bytes at its
-    end that are no whole frame. ``marked`` counts settled entries, ``sent`` those of which at
-    least one record was accepted.
+    ``oldest``: when its first entry was created, None while it is empty. ``torn``: bytes at its end
+    that are not a whole frame. ``acked`` counts settled entries, ``sent`` those of which at least
+    one record is stored.
     """
 
     directory: Path
@@ -87,10 +87,10 @@ class Segment:
         return {*read_acks(self.acks_path), *(mark.id for mark in self.unwritten_acks)}
 
     def write_acks(self, acks: list[Ack]) -> None:
-        """They count at once.
+        """They count immediately.
 
-        On a full disk they are written with the next ones: until then a crash means that their
-        entries are sent again, and that is all.
+        On a full disk they are written with the next ones. A crash before that only means that
+        their entries are sent again.
         """
         self.count_acks(acks)
         self.unwritten_acks += acks
@@ -108,7 +108,7 @@ class Segment:
             os.close(descriptor)
 
     def recount(self) -> list[Damage]:
-        """By what can be read; returns what can't. Damage up to the end is ``torn``."""
+        """Counts what can be read and returns the damage. Damage up to the end is ``torn``."""
         self.entries = self.records = self.damaged = self.torn = 0
         self.acked = self.acked_records = self.sent = self.sent_records = 0
         size, self.size, self.oldest = self.size, 0, None
@@ -129,14 +129,14 @@ class Segment:
                     )
                     self.count_acks([acks[id_]] if id_ in acks else [])
         self.damaged = len(damages)
-        # An id is never given twice, whatever became of its entry: a mark would settle the second.
+        # An id is never reused, even if its entry is gone: an old acknowledgement would settle it.
         self.last_id = max([self.last_id, *acks])
         return damages
 
     def seal(self) -> None:
-        """Nothing will be added: what it holds is written beside it, so that opening is quick.
+        """Nothing will be added: writes its totals to a file, so that opening is quick.
 
-        It can be done without, so a full disk is no reason to stop.
+        It is optional, so a full disk is no reason to fail.
         """
         totals = {name: getattr(self, name) for name in _TOTALS}
         with contextlib.suppress(OSError):
@@ -147,7 +147,7 @@ class Segment:
             self.seal()
 
     def delete(self) -> None:
-        """Marks last: without them the entries would be sent again."""
+        """Acknowledgements last: without them the entries would be sent again."""
         for path in (self.totals_path, self.path, self.acks_path):
             delete(path)
 
@@ -163,12 +163,12 @@ class Segment:
 
 
 def segment_ids(directory: Path) -> list[int]:
-    """The names of the segments in a directory, oldest first."""
+    """The first ids of the segments in a directory, oldest first."""
     return sorted(int(path.stem) for path in directory.glob(f"*{ENTRIES_SUFFIX}"))
 
 
 def load_segment(directory: Path, first_id: int) -> Segment:
-    """What is there, without changing anything. A sealed segment is not read through."""
+    """Reads a segment without changing it. A sealed one is not read to its end."""
     segment = Segment(directory, first_id, last_id=first_id - 1)
     size = segment.path.stat().st_size
     segment.acks_size = whole_acks_bytes(segment.acks_path)

@@ -1,8 +1,9 @@
-"""Everything of an outbox that is on disk. All of it blocks, and belongs to one thread at a time.
+"""The files of an outbox. All calls block; use it from one thread at a time.
 
-``queue/``: what waits to be sent. ``aside/``: what the gate refused for good, each with its answer.
-``sequences``: up to where they may have been given out. ``tally``: what was sent by segments that
-are deleted. ``counts``: how it stands, for other processes. ``damaged/``: bytes nobody could read.
+``queue/``: entries that wait to be sent. ``aside/``: entries that the gate refused permanently,
+each with its answer. ``sequences``: the greatest that may have been used. ``tally``: totals of
+segments that are deleted. ``counts``: the state, for other processes. ``damaged/``: bytes that
+can't be read.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Store:
             directory / "aside", segment_bytes_max=segment_bytes_max, on_warning=on_warning
         )
         self.tally: dict[str, Any] = dict(UNTALLIED)
-        # Entries and records that waited and can't be read any more, since it was opened.
+        # Entries and records that waited and turned out to be unreadable since it was opened.
         self.lost = self.lost_records = 0
         self._next_read: tuple[int, int] = (0, 0)
         self._settled_ids: tuple[int, set[int]] = (0, set())
@@ -93,13 +94,13 @@ class Store:
     # --- the queue ---------------------------------------------------------------------------
 
     def append(self, entries: Iterable[Entry]) -> list[EntryLocation]:
-        """On disk when it returns; raises OSError with none of them kept."""
+        """On disk when it returns. Raises OSError, and then none of them is stored."""
         return self.queue.append([NewEntry(entry, {}) for entry in entries])
 
     def read_next(
         self, room: int = READY_QUEUE_ENTRIES, room_bytes: int = READY_QUEUE_BYTES
     ) -> list[QueuedEntry]:
-        """The next entries of the queue that are not settled, each once, in its order."""
+        """The next unsettled entries of the queue, each once, in their order."""
         found: list[QueuedEntry] = []
         for segment_id in sorted(self.queue.segments):
             at, offset = self._next_read
@@ -124,7 +125,7 @@ class Store:
         return found
 
     def read(self, location: EntryLocation) -> Entry | None:
-        """None when it can't be read any more: then it was counted as damaged."""
+        """None if it can't be read any more: then it was counted as damaged."""
         try:
             frame = self.queue.read(location)
         except LookupError:
@@ -140,26 +141,26 @@ class Store:
             self.queue.settle(segment_id, marks)
 
     def delete_settled(self, *, make_room: bool) -> bool:
-        """Whether room was made."""
+        """Deletes segments with only settled entries; returns whether there were any."""
         gone = self.queue.settled_segments(make_room=make_room)
         for segment in gone:
             self.tally["sent"] += segment.sent
             self.tally["sent_records"] += segment.sent_records
         if gone:
             self.tally["forgotten"] = [segment.first_id for segment in gone]
-            # On a full disk it can't be written, and only deleting helps.
+            # A full disk can't be written, and deleting is what helps.
             with contextlib.suppress(OSError):
                 self._write_tally()
         for segment in gone:
             self.queue.delete(segment)
         return bool(gone)
 
-    # --- what was set aside ------------------------------------------------------------------
+    # --- entries set aside ------------------------------------------------------------------
 
     def set_aside(
         self, entry: Entry, from_id: int, status: int, reason: str, *, place: int = 0
     ) -> None:
-        """On disk when it returns. What a crash made come again is not kept twice."""
+        """On disk when it returns. A part that comes again after a crash is not stored twice."""
         key = _Key(from_id, place, entry.records, zlib.crc32(entry.body))
         if key in self._recent:
             return
@@ -170,7 +171,7 @@ class Store:
             del self._recent[next(iter(self._recent))]
 
     def set_aside_entries(self, after: int, most: int) -> list[SetAside]:
-        """In the order of their ids, those above ``after``."""
+        """Those with an id above ``after``, in ascending order."""
         found: list[SetAside] = []
         for segment_id in sorted(self.aside.segments):
             for frame in _unsettled_frames(self.aside.segments[segment_id]):
@@ -181,9 +182,9 @@ class Store:
         return found
 
     def take_from_aside(self, ids: set[int], *, back_to_queue: bool) -> tuple[int, int]:
-        """Each to the end of the queue, or gone. Returns how many they were, and their records.
+        """Moves them to the end of the queue, or deletes them. Returns how many, and their records.
 
-        On a full disk as many as fit; raises OSError when none does.
+        On a full disk as many as fit are moved; raises OSError if none does.
         """
         entries = records = 0
         try:
@@ -193,7 +194,7 @@ class Store:
         except OSError:
             if not entries:
                 raise
-        # Tidiness needs room of its own, and can wait until there is some.
+        # Compaction needs room of its own, and can wait until there is some.
         with contextlib.suppress(OSError):
             self._compact_aside()
         return entries, records
@@ -209,7 +210,7 @@ class Store:
                 yield some
 
     def _compact_aside(self) -> None:
-        """A few that stay must not keep many megabytes: they are written anew, at the end."""
+        """Rewrites at the end what is left of mostly settled segments, which then are deleted."""
         for segment in list(self.aside.segments.values()):
             few = segment.waiting < segment.entries * LIVE_PART_MIN
             if not few or segment is self.aside.active or segment.size < IDLE_SEGMENT_BYTES:
@@ -223,14 +224,14 @@ class Store:
     # --- the small files ---------------------------------------------------------------------
 
     def last_sequence(self) -> int:
-        """0 where nobody knows it any more: then the clock alone decides."""
+        """0 if it is unknown: then the clock alone decides."""
         return int(self._small_file("sequences", {"last": 0})["last"])
 
     def write_last_sequence(self, last: int) -> None:
         write_whole(self.directory / "sequences", orjson.dumps({"last": last}))
 
     def write_counts(self, counts: dict[str, Any]) -> None:
-        """For readers only: not flushed."""
+        """Not flushed: it only informs other processes."""
         write_whole(self.directory / "counts", orjson.dumps(counts), flush=False)
 
     def _write_tally(self) -> None:
@@ -240,15 +241,15 @@ class Store:
         self.tally = self._small_file("tally", self.tally)
 
     def _small_file(self, name: str, unwritten: dict[str, Any]) -> dict[str, Any]:
-        """Begun anew when it is damaged: no record hangs on it."""
+        """Starts again from ``unwritten`` if the file is damaged: no record depends on it."""
         path = self.directory / name
         found = read_small(path, unwritten)
         if found is None:
-            self._on_warning(f"{path} can't be read, the disk has changed it; it is begun anew.")
+            self._on_warning(f"{path} is damaged on disk and starts again.")
         return unwritten if found is None else found
 
     def _delete_tallied_segments(self) -> None:
-        """A crash came between counting a segment's entries and deleting it."""
+        """Those that a crash left between counting their entries and deleting them."""
         for segment in list(self.queue.segments.values()):
             if segment.first_id in self.tally["forgotten"]:
                 self.queue.delete(segment)
@@ -261,7 +262,7 @@ class Store:
             del self._recent[key]
 
     def _repair(self, segment: Segment) -> None:
-        """Counts what can be read, and keeps what can't beside."""
+        """Counts what can be read, and copies what can't to ``damaged/``."""
         waiting, records = segment.waiting, segment.waiting_records
         damages = segment.recount()
         if segment.directory == self.queue.directory:
@@ -274,14 +275,14 @@ class Store:
             name = f"{segment.directory.name}-{segment.first_id}-{damage.offset}"
             if (directory / name).exists():
                 continue
-            # A disk may be full as well: then they stay where they are, as long as the rest does.
+            # On a full disk the bytes stay where they are, as long as the rest of the segment does.
             with segment.path.open("rb") as file, contextlib.suppress(OSError):
                 file.seek(damage.offset)
                 write_whole(directory / name, file.read(damage.end - damage.offset))
             self.tally["damaged"] += 1
             self._on_warning(
-                f"{segment.path}: {damage.end - damage.offset:,} bytes can't be read, the disk has"
-                f" changed them; they are kept in {directory / name}, and everything else goes on."
+                f"{segment.path}: {damage.end - damage.offset:,} bytes are damaged on disk. They"
+                f" are kept in {directory / name}; all other entries are sent."
             )
         with contextlib.suppress(OSError):
             self._write_tally()
@@ -321,7 +322,7 @@ def _discarded_ack(frame: Frame) -> Ack:
 
 
 class _Key(NamedTuple):
-    """By which a part is known again: two records at fault may be equal, their places are not."""
+    """Recognises a part that comes again. Two refused records may be equal; their places differ."""
 
     from_id: int
     place: int
@@ -335,7 +336,7 @@ def _key(frame: Frame) -> _Key:
 
 
 def _place(header: dict[str, Any]) -> int:
-    """0 also in what was written before it was kept."""
+    """0 also in entries that older versions wrote."""
     return int(header.get("place", 0))
 
 
@@ -346,7 +347,7 @@ def _copy_of(frame: Frame) -> NewEntry:
 
 
 def _unsettled_frames(segment: Segment, ids: set[int] | None = None) -> Iterator[Frame]:
-    """Of these ids, or of all."""
+    """Those with these ids, or all."""
     if not segment.waiting or (ids is not None and segment.last_id < min(ids, default=0)):
         return
     settled = segment.settled()
@@ -357,7 +358,7 @@ def _unsettled_frames(segment: Segment, ids: set[int] | None = None) -> Iterator
 
 
 def _flush_groups(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    """As many as share one flush."""
+    """As many at a time as share one flush."""
     group: list[Frame] = []
     size = 0
     for frame in frames:

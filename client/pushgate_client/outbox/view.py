@@ -1,4 +1,4 @@
-"""An outbox as another process sees it: read only, also while its owner works on it. It blocks."""
+"""A read-only view of an outbox, also while another process has it open. All calls block."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pushgate_client.outbox.store import UNTALLIED, set_aside_of
 
 
 class OutboxView:
-    """What is deleted or torn while it is read is passed over."""
+    """Skips what is deleted or incomplete while it is read."""
 
     def __init__(self, directory: str | Path, clock: ClientClock | None = None) -> None:
         self.directory = Path(directory)
         self._clock = clock or ClientSystemClock()
 
     def counts(self) -> Counts:
-        """From the files; what only the owner knows (``why``) as it last wrote it down."""
+        """From the files; ``why`` as the owner last wrote it."""
         queue, aside = self._segments("queue"), self._segments("aside")
         tally = read_small(self.directory / "tally", UNTALLIED) or UNTALLIED
         last_written = read_small(self.directory / "counts", {}) or {}

@@ -1,4 +1,4 @@
-"""What each answer of the gate asks of us. Pure."""
+"""What to do about each answer of the gate. Pure."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Disposition(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """``status`` is None when none came; ``text`` then says why.
+    """``status`` is None if no answer came; ``text`` then is the reason.
 
-    ``lost``: the request was sent, now or earlier, and what became of it nobody knows.
+    ``lost``: the request was sent, now or in an earlier attempt, and its outcome is unknown.
     """
 
     status: int | None
@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def may_be_in(self) -> bool:
-        """Between us and the gate may stand a proxy that gave up on it, and it went on."""
+        """Whether it may be stored: a proxy may have given up on a gate that went on."""
         return self.lost or self.status in _FROM_A_PROXY
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Answer:
 
     @property
     def quoted(self) -> str:
-        """As one line that a terminal can bear."""
+        """As one line without control characters."""
         line = " ".join("".join(c if c.isprintable() else " " for c in self.text).split())
         if len(line) > ANSWER_CHARACTERS_MAX:
             return line[:ANSWER_CHARACTERS_MAX] + " …"
@@ -57,10 +57,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Fault:
-    """A part of an entry that no resend can help, with the answer that says so.
+    """A part of an entry that was refused permanently, with the answer.
 
-    ``place``: of the part's first record in the entry, from 0. They stand side by side there, but
-    for those of a batch whose schema would be kept too often.
+    ``place``: position of the part's first record in the entry, from 0. The others follow it,
+    except in a batch, where parts may be joined so that its schema is not stored for each.
     """
 
     part: Entry
@@ -85,22 +85,22 @@ _DISPOSITIONS = {
 _FROM_A_PROXY = frozenset({502, 504})
 _REFUSING_RECORDS = frozenset({400, 422})
 _REDIRECTIONS, _BAD_REQUEST, _UNAUTHORIZED, _SERVER_ERRORS = 300, 400, 401, 500
-# What is wrong with a batch around its messages is wrong with each part of it.
+# A fault in a batch outside of its messages is a fault of every part of it.
 _ENVELOPE = re.compile(
     r"Invalid JSON schema:"
     r"|Request failed validation:#(/(table_name|table_version|schema|key_names|bookmark_names)\b"
     r"|: (required|extraneous) key)"
 )
 _NOT_AUTHENTICATED = "Not Authenticated."
-# The halves have names of their own, and would be taken as if theirs had not been used.
+# Halves have keys of their own and would be stored, although the key was used before.
 _NAME_USED_BEFORE = "Idempotency-Key was used before"
 
 
 def disposition_of(answer: Answer, endpoint: str) -> Disposition:
-    """Whatever is not listed, as an address that nothing listens at, holds: nothing is lost.
+    """An answer that is not listed, such as 404 from a wrong address, holds: nothing is lost.
 
-    So does a page for people where a gate should answer: of a proxy that wants somebody to sign in,
-    or that takes nothing but TLS at this port. Its 400 says nothing of the records.
+    So does an HTML page with a 2xx or 400: it is a proxy's, which asks for a sign-in or expects TLS
+    at this port, and says nothing about the records.
     """
     status = answer.status
     if status is None or status >= _SERVER_ERRORS:
@@ -118,7 +118,7 @@ def disposition_of(answer: Answer, endpoint: str) -> Disposition:
 
 
 def reasons_for_all(answer: Answer, records: int) -> list[str] | None:
-    """The reason for each record, when the answer has one for every record of the request."""
+    """The reason for each record, if the answer has one for every record of the request."""
     parsed = _parsed(answer.text)
     errors = parsed.get("errors") if isinstance(parsed, dict) else None
     if not isinstance(errors, list) or len(errors) != records:
@@ -127,7 +127,7 @@ def reasons_for_all(answer: Answer, records: int) -> list[str] | None:
 
 
 def merge_answers(answers: Sequence[Answer]) -> Answer:
-    """Of parts that are kept as one: each text once, as far as there is room."""
+    """The answer for parts that are joined: each text once, as far as there is room."""
     text = "\n".join(dict.fromkeys(answer.text for answer in answers))
     lost = any(answer.lost for answer in answers)
     return replace(answers[0], text=text[:ASIDE_ANSWERS_MAX], lost=lost)

@@ -1,20 +1,20 @@
-"""Where JSON's strings lie, each of them whole, and the marks between them. Nothing is parsed."""
+"""Scan JSON for its strings and punctuation, without parsing it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-# A string as far as its end or its first backslash.
+# A string up to its end or its first backslash.
 _TOKEN = re.compile(rb'"[^"\\]*"?|[\[\]{},:]')
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 
 
 def scan(body: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
-    """Begin and end of each string, with its quotes, and of each of ``[]{},:`` outside of them.
+    """Start and end of each string, with its quotes, and of each of ``[]{},:`` outside of strings.
 
-    Ends before a string that is not closed. A string may have twenty million characters: an
-    expression that goes over them one by one would remember each.
+    Ends before a string that is not closed. Backslashes are not matched by the expression: it would
+    remember each character, and a string may have twenty million.
     """
     at = start
     while at >= 0:
@@ -30,7 +30,7 @@ def scan(body: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_string(body: bytes, at: int) -> int:
-    """Behind the quote that closes it; -1 when none does."""
+    """The position after the closing quote; -1 if there is none."""
     while quote := body.find(b'"', at) + 1:
         first = quote - 1
         while body[first - 1] == _BACKSLASH:

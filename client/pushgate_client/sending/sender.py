@@ -1,4 +1,4 @@
-"""One request over HTTP, and whatever comes back as an answer."""
+"""Send one request over HTTP and return the answer, or why there is none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REDIRECTIONS = range(300, 400)
 
 
 class Sender:
-    """``url`` is the gate's address. Raises ValueError for what is none."""
+    """Raises ValueError if ``url`` is not the address of a gate."""
 
     def __init__(self, url: str, *, connections: int) -> None:
         self.url = gate_address(url)
@@ -42,7 +42,7 @@ class Sender:
             await self._session.close()
 
     async def send(self, entry: Entry, token: str) -> Answer:
-        """Never raises for what the network or the gate does."""
+        """Never raises for errors of the network or the gate."""
         assert self._session is not None, "it was opened"
         headers = {"Authorization": f"Bearer {token}", "Content-Type": entry.media_type}
         if entry.idempotency_key:
@@ -63,7 +63,7 @@ class Sender:
 
 
 def _timeout(body_bytes: int) -> aiohttp.ClientTimeout:
-    """Of the answer once all is sent; and of the whole, on the slowest line that the gate bears."""
+    """For the answer after the body, and for the whole at the lowest rate the gate accepts."""
     return aiohttp.ClientTimeout(
         total=REQUEST_SECONDS_MAX + body_bytes / UPLOAD_BYTES_PER_SECOND_MIN,
         sock_read=REQUEST_SECONDS_MAX,
@@ -78,21 +78,21 @@ def _reason(error: OSError) -> str:
 
 def _failure(error: Exception) -> str:
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
-        return f"nothing came within {REQUEST_SECONDS_MAX:g} s"
+        return f"no answer within {REQUEST_SECONDS_MAX:g} s"
     if isinstance(error, aiohttp.ClientResponseError):
-        return "what came can't be read as HTTP"
+        return "the answer is not valid HTTP"
     if isinstance(error, (aiohttp.ServerDisconnectedError, ConnectionError)):
         return "the connection was closed"
     return type(error).__name__
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
-    """Its status says what to do; a text that breaks off is only less to quote."""
+    """The status decides what to do; a text that breaks off is only shorter to quote."""
     if response.status in _REDIRECTIONS and (leads_to := response.headers.get("Location")):
         return Answer(
             response.status,
-            f"it leads to {leads_to}, and no redirection is followed: if that is the gate, set"
-            " its address",
+            f"redirects to {leads_to}. Redirects are not followed: if that is the gate, set its"
+            " address",
         )
     text = b""
     with contextlib.suppress(aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError):
@@ -101,7 +101,7 @@ async def _answer(response: aiohttp.ClientResponse) -> Answer:
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """In seconds; 0 when nothing is said. A date counts from that of the answer."""
+    """In seconds; 0 without the header. A date is relative to the date of the answer."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():
         return float(text)
@@ -113,7 +113,7 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 
 async def _read_start(content: aiohttp.StreamReader) -> bytes:
-    """All of an answer, or as much of it as is ever of use."""
+    """The answer, up to ANSWER_BYTES_MAX and one chunk."""
     text = b""
     while len(text) < ANSWER_BYTES_MAX and (more := await content.readany()):
         text += more

@@ -1,8 +1,8 @@
-"""A body in two halves, record by record, without touching a byte of any record.
+"""Split a body between its records, without changing a byte of any record.
 
-Numbers keep their digits and sequences stay what they are, because nothing is parsed and written
-again: the places between the records are looked for, and that is all. Of transit, whose records
-lean on those before them, the codes are written out first.
+Numbers keep their digits and sequences stay the same, because nothing is parsed and encoded again:
+only the positions of the records are looked for. In transit, where records refer to earlier ones,
+the cache codes are expanded first.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pushgate_client.entries import BATCH, JSON, PUSH, TRANSIT, Entry
 from pushgate_client.sending.json_scan import scan
 from pushgate_client.sending.transit_codes import expand_cache_codes
 
-# How much of the name of the whole stands in that of a part, and how much of a digest after it.
+# The key of a part: characters of the key of the whole, and of a digest.
 _KEY_CHARACTERS, _DIGEST_CHARACTERS = 64, 32
 _OPENING, _CLOSING = b"{[", b"}]"
 _ARRAY, _COMMA, _COLON = b"[,:"
 
 
 def halves(entry: Entry) -> tuple[Entry, Entry] | None:
-    """None when it can't be halved: a single record, or nothing that we know how to read."""
+    """None if it can't be halved: a single record, or a format that can't be read."""
     spans = record_spans(entry)
     if spans is None or len(spans) < 2:  # noqa: PLR2004 - two halves
         return None
@@ -32,13 +32,13 @@ def halves(entry: Entry) -> tuple[Entry, Entry] | None:
 
 
 def each_record(entry: Entry) -> list[Entry] | None:
-    """Every record on its own."""
+    """Each record as an entry of its own; None for a format that can't be read."""
     spans = record_spans(entry)
     return None if spans is None else [spans.part(at, at + 1) for at in range(len(spans))]
 
 
 def joined(parts: Sequence[Entry]) -> Entry | None:
-    """All their records, between what stands around those of the first."""
+    """All their records in one entry, with the envelope of the first."""
     spans = [record_spans(part) for part in parts]
     found = [each for each in spans if each is not None]
     if len(found) < len(parts):
@@ -47,7 +47,7 @@ def joined(parts: Sequence[Entry]) -> Entry | None:
 
 
 class RecordSpans:
-    """Where each record of a body begins and ends. Eight bytes each: there may be many."""
+    """Where each record of a body begins and ends. Eight bytes each, as there may be many."""
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
@@ -63,7 +63,7 @@ class RecordSpans:
         self._ends.append(end)
 
     def part(self, first: int, last: int) -> Entry:
-        """Those records, between what stands around all of them."""
+        """The records from ``first`` up to ``last``, in the envelope of the whole."""
         body = self._entry.body
         before, after = body[: self._starts[0]], body[self._ends[-1] :]
         kept = body[self._starts[first] : self._ends[last - 1]]
@@ -80,7 +80,7 @@ class RecordSpans:
         return [body[start:end] for start, end in zip(self._starts, self._ends, strict=True)]
 
     def with_records(self, members: Sequence[bytes]) -> Entry:
-        """These records instead of its own."""
+        """An entry with these records instead of its own."""
         body = self._entry.body
         whole = body[: self._starts[0]] + b",".join(members) + body[self._ends[-1] :]
         return replace(
@@ -91,7 +91,7 @@ class RecordSpans:
         )
 
     def _key_of(self, part: bytes, first: int, last: int) -> str:
-        """The same whenever it is cut again, and of no other part, be it equal."""
+        """The same whenever it is cut again, and different from any other part, even if equal."""
         if not self._key:
             return ""
         digest = hashlib.sha256(f"{self._key}:{first}:{last}:".encode() + part).hexdigest()
@@ -99,9 +99,9 @@ class RecordSpans:
 
 
 def _idempotency_key(entry: Entry) -> str:
-    """Of a batch without one its bytes, by which the gate knows it again if it has no keys.
+    """For a batch without a key, the hash of its bytes, as the gate uses if it has no primary keys.
 
-    Without a name its parts would be known by theirs, and two that are equal be taken for one.
+    Without a key, parts would be recognised by their own bytes, and two equal ones taken for one.
     """
     if entry.idempotency_key or entry.endpoint != BATCH:
         return entry.idempotency_key
@@ -109,7 +109,7 @@ def _idempotency_key(entry: Entry) -> str:
 
 
 def record_spans(entry: Entry) -> RecordSpans | None:
-    """None when the body is not as it should be."""
+    """None if the body is not as expected."""
     media_type = entry.media_type.partition(";")[0].strip().lower()
     if media_type == TRANSIT and entry.endpoint == PUSH:
         written = expand_cache_codes(entry.body)
@@ -128,7 +128,7 @@ def _array(body: bytes) -> int | None:
 
 
 def _messages(body: bytes) -> int | None:
-    """Where the array begins that is the value of the outermost key ``messages``."""
+    """Where the array begins that is the value of the top-level key ``messages``."""
     depth = 0
     is_next = False
     before = slice(0, 0)

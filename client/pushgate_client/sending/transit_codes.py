@@ -1,7 +1,7 @@
-"""Transit+JSON without its codes, so that each record can be read without those before it.
+"""Expand the cache codes of Transit+JSON, so that each record can be read without those before it.
 
-A writer gives a short code to each map key and tag it repeats; here every code is replaced by what
-it stands for. Nothing else is touched: not a digit, not the order of anything.
+A writer assigns a short code to each map key and tag that it repeats. Each code is replaced by its
+meaning. Nothing else changes: neither digits nor any order.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _DIGITS, _FIRST_DIGIT = 44, 48
 
 @dataclass
 class _OpenArray:
-    """One that is open: whether it is a map, and which of its members comes next."""
+    """Whether it is a map, and which of its members comes next."""
 
     is_map: bool = False
     member: int = 0
 
 
 def expand_cache_codes(body: bytes) -> bytes | None:
-    """None for what is no array of maps, and for what would be too large."""
+    """None if the body is not an array of maps, or would become too large."""
     if not re.match(rb'\s*\[\s*[^"\s]', body):
         return None
     codes, open_arrays, parts, copied = _CacheCodes(), [_OpenArray()], list[bytes](), 0
@@ -57,14 +57,14 @@ def expand_cache_codes(body: bytes) -> bytes | None:
 
 
 class _CacheCodes:
-    """In the order in which a writer gives them out; after the last it begins again."""
+    """In the order in which a writer assigns them; after the last it starts again."""
 
     def __init__(self) -> None:
         self.meanings: dict[bytes, bytes] = {}
         self._next = 0
 
     def see(self, token: bytes, *, is_key: bool) -> None:
-        """A string, with its quotes, that is no code: it may get one now."""
+        """A string, with its quotes, that is not a code: it may be assigned one now."""
         if not is_key and token[1:3] not in _GIVEN_TO_ALL:
             return
         if _characters(token) < _CHARACTERS_MIN:
