@@ -17,9 +17,9 @@ class Entry:
 
     ``created``: nanoseconds since 1970. ``in_order``: it is sent after all earlier entries that
     share a table with it, and before all later ones; not needed where sequences decide which record
-    wins. ``sequences``: the least and the greatest. Entries with sequences that do not overlap
-    may be under way together. ``idempotency_key`` is sent with the request: the gate stores what has the
-    same key once, and without it only one of two equal batches that have no primary keys.
+    wins. ``sequences``: the least and the greatest; entries with ranges that do not overlap may be
+    under way together. ``idempotency_key`` is sent with the request: the gate stores requests with
+    the same key once, and without it only one of two equal batches that have no primary keys.
     """
 
     endpoint: str

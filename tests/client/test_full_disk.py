@@ -66,7 +66,7 @@ async def test_who_waits_for_room_goes_on_when_there_is_some(tmp_path: Path) -> 
             async def says_why() -> str | None:
                 return outbox.full
 
-            assert "can't write" in str(await eventually(says_why))
+            assert "can't be written" in str(await eventually(says_why))
         await asyncio.gather(*appending)
 
         assert outbox.full is None

@@ -159,7 +159,7 @@ async def test_a_redirection_is_not_followed_and_holds(tmp_path: Path, status: i
             await outbox.append(entry(1))
 
             async def is_held() -> bool:
-                return f"{status}: it leads to {location}" in str(outbox.counts().why)
+                return f"{status}: redirects to {location}" in str(outbox.counts().why)
 
             await eventually(is_held)
             assert outbox.counts().waiting == 1

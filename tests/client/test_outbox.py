@@ -114,7 +114,7 @@ async def test_in_one_table_entries_in_order_go_one_after_the_other(tmp_path: Pa
 
 async def test_a_full_outbox_raises_where_that_was_asked_for(tmp_path: Path) -> None:
     async with Outbox.open(tmp_path, bytes_max=2_000, on_full="raise") as outbox:
-        with pytest.raises(OutboxFull, match="takes no more"):
+        with pytest.raises(OutboxFull, match="outbox is full"):
             await asyncio.gather(*(outbox.append(entry(number)) for number in range(100)))
 
         assert outbox.counts().bytes <= 2_000
@@ -125,7 +125,7 @@ async def test_who_was_turned_away_is_told_of_until_there_is_room(tmp_path: Path
         await outbox.append(entry(1))
         with pytest.raises(OutboxFull):
             await outbox.append(entry(1, 2, 3))
-        assert "takes no more" in str(outbox.full)
+        assert "outbox is full" in str(outbox.full)
 
         await outbox.append(entry(2))
         assert outbox.full is None

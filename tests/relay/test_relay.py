@@ -220,7 +220,7 @@ async def test_a_full_outbox_asks_for_the_same_request_again(
         b'{"status":"ERROR","message":"Service unavailable; send the same request again later."}',
     )
     assert reason == (503, page["full"])
-    assert "takes no more" in page["full"]
+    assert "outbox is full" in page["full"]
     assert page["waiting"] == 1
 
 
