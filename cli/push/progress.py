@@ -1,4 +1,4 @@
-"""How far a push is: a live line with a bar on a terminal; elsewhere a plain line, now and then."""
+"""Show the progress of a push: a live line on a terminal, a plain line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from services.runtime.clock import Clock
 
 _BAR_CHARACTERS = 24
 _CLEAR = "\r\033[K"
-# Before that a guess at what is left says nothing.
-_GUESS_SECONDS_MIN = 1.0
+# Earlier, an estimate of the time left means nothing.
+_ESTIMATE_SECONDS_MIN = 1.0
 _HUNDRED = 100
 
 
 class ProgressState(NamedTuple):
-    """Records. ``read`` None: of no file, but of what waits. ``why``: what holds it up now."""
+    """In records. ``read`` is None if no file is read. ``why``: what holds up sending now."""
 
     read: int | None
     accepted: int
@@ -32,7 +32,7 @@ class ProgressState(NamedTuple):
 
 
 class Input:
-    """How much of what is read is behind us, where that can be known: of a file, not of a pipe."""
+    """How much of the input is read, where that can be known: in a file, not in a pipe."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._descriptor: int | None = None
@@ -43,17 +43,14 @@ class Input:
                 self._descriptor, self._size = stream.fileno(), found.st_size
 
     def __call__(self) -> float | None:
-        """The part, from 0 to 1."""
+        """A number from 0 to 1; None if unknown."""
         if self._descriptor is None:
             return None
         return min(1.0, os.lseek(self._descriptor, 0, os.SEEK_CUR) / self._size)
 
 
 class Progress:
-    """``of``: the part of the input that is read, None where nobody knows.
-
-    ``to``: standard error unless told otherwise.
-    """
+    """``of``: the part of the input that is read, None if unknown. ``to``: by default stderr."""
 
     def __init__(
         self,
@@ -69,17 +66,17 @@ class Progress:
 
     @contextlib.asynccontextmanager
     async def shown(self, state: Callable[[], ProgressState]) -> AsyncIterator[None]:
-        """While the block runs."""
-        telling = asyncio.create_task(self._print_periodically(state))
+        """Shows the progress while the block runs."""
+        printing = asyncio.create_task(self._print_periodically(state))
         try:
             yield
         finally:
-            telling.cancel()
+            printing.cancel()
             if self._live:
                 self._write(_CLEAR)
 
     def note(self, sentence: str) -> None:
-        """A line that stays."""
+        """Prints a line that stays."""
         self._write(f"{_CLEAR if self._live else ''}pushgate: {sentence}\n")
 
     async def _print_periodically(self, state: Callable[[], ProgressState]) -> None:
@@ -94,7 +91,7 @@ class Progress:
                 self.note(line)
 
     def _write(self, text: str) -> None:
-        # Whoever closed standard error does not want to hear.
+        # Standard error may be closed, which is no reason to fail.
         with contextlib.suppress(OSError, ValueError):
             self._to.write(text)
             self._to.flush()
@@ -104,10 +101,10 @@ class Progress:
 async def shown(
     progress: Progress | None, state: Callable[[], ProgressState]
 ) -> AsyncIterator[None]:
-    """Where nobody looks, nothing is shown."""
-    async with contextlib.AsyncExitStack() as lives:
+    """Without ``progress`` nothing is shown."""
+    async with contextlib.AsyncExitStack() as stack:
         if progress is not None:
-            await lives.enter_async_context(progress.shown(state))
+            await stack.enter_async_context(progress.shown(state))
         yield
 
 
@@ -130,7 +127,7 @@ def line_of(state: ProgressState, part: float | None, seconds: float) -> str:
 
 
 def _left(part: float, seconds: float) -> str:
-    if seconds < _GUESS_SECONDS_MIN or not 0 < part < 1:
+    if seconds < _ESTIMATE_SECONDS_MIN or not 0 < part < 1:
         return ""
     left = round(seconds / part - seconds)
     minutes, seconds_left = divmod(left, 60)

@@ -47,7 +47,7 @@ async def _append_until_full(outbox: Outbox, kept: list[int]) -> None:
 async def test_what_does_not_fit_is_told_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
     kept: list[int] = []
     async with Outbox.open(tmp_path, on_full="raise") as outbox:
-        with files_no_larger_than(FILE_BYTES), pytest.raises(DiskFull, match="Make room"):
+        with files_no_larger_than(FILE_BYTES), pytest.raises(DiskFull, match="Free space"):
             await _append_until_full(outbox, kept)
         await outbox.append(entry(2_000))
 
@@ -83,7 +83,7 @@ async def test_what_can_not_be_set_aside_says_why_it_waits(tmp_path: Path) -> No
             )
 
             async def says_why() -> bool:
-                return "Make room" in str(outbox.counts().why)
+                return "Free space" in str(outbox.counts().why)
 
             await eventually(says_why)
         await setting_aside
@@ -97,7 +97,7 @@ async def test_what_does_not_fit_back_into_the_queue_stays_set_aside(tmp_path: P
         taken = await outbox.take()
         await outbox.set_aside(taken.id, taken.entry, status=400, reason="no")
         outbox.done(taken.id, set_aside=1)
-        with files_no_larger_than(0), pytest.raises(DiskFull, match="Make room"):
+        with files_no_larger_than(0), pytest.raises(DiskFull, match="Free space"):
             await outbox.requeue({1})
         assert outbox.counts().set_aside == 1
 
