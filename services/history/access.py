@@ -1,4 +1,4 @@
-"""Who may read the log, and the record of who did."""
+"""Access to the history API: who may read the log, the access log, query parameters, errors."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ BEHIND_PROXY = web.AppKey("behind_proxy", bool)
 
 
 class BadQuery(Exception):
-    """The request asks for something that cannot be; the sentence says what would do."""
+    """The query is invalid; the message states what is expected. Answered with 400."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogReader:
-    """``sees_all``: also what is other accounts' (docs/decisions, 0022)."""
+    """``sees_all``: also the events of other accounts (docs/decisions, 0022)."""
 
     connect_token_id: int
     account_id: int
@@ -50,12 +50,12 @@ class LogReader:
 
     @property
     def visible_account(self) -> int | None:
-        """Whose events and receipts are shown; None: everybody's."""
+        """The account to whose events and receipts the answer is limited; None: all accounts."""
         return None if self.sees_all else self.account_id
 
 
 class AccessRecord:
-    """What a handler has sent so far, for the record of the access."""
+    """Counts the lines that a handler has sent, for the access log."""
 
     def __init__(self, reader: LogReader) -> None:
         self.reader = reader
@@ -73,19 +73,22 @@ def visible_account(request: web.Request) -> int | None:
 
 
 def hash_others(request: web.Request) -> bool:
-    """Whether hashes stand for what is not shown, as computing a root takes; raises BadQuestion."""
+    """Whether events of other accounts appear as their hashes, which computing a root needs.
+
+    Raises BadQuery.
+    """
     others = request.query.get("others", "absent")
     if others not in {"absent", "hashed"}:
-        raise BadQuery("others is hashed or absent")
+        raise BadQuery("others must be hashed or absent")
     return others == "hashed"
 
 
 @web.middleware
 async def access_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The outermost middleware: without a Connect token that may read, nothing is looked at.
+    """The outermost middleware: nothing is processed without a Connect token that may read.
 
-    Every access leaves one line in the structured log when it ends, also one that was refused or
-    cut off; a stream leaves one when it begins, too.
+    Every request is logged in one line when it ends, also one that was refused or cut off; a
+    stream is logged when it begins, too.
     """
     route = _route_of(request)
     status: int | str = "cut off"
@@ -105,14 +108,14 @@ async def access_middleware(request: web.Request, handler: Handler) -> web.Strea
 
 
 def log_access(request: web.Request, *, status: int | str, access: AccessRecord | None) -> None:
-    """One line: who read what. The query holds filters and numbers, never a secret."""
+    """One line: who read what. The query contains filters and numbers, never a secret."""
     lines = 0 if access is None else access.lines
     HISTORY_LINES.labels(_route_of(request)).inc(lines)
     reader = None if access is None else access.reader
     Log().info(
         "history.read",
         route=_route_of(request),
-        # What a stranger wrote is nobody's business.
+        # The text of an unauthenticated caller is not logged.
         path=None if reader is None else request.path,
         query=None if reader is None else request.query_string,
         status=status,
@@ -145,7 +148,7 @@ async def _reader(request: web.Request) -> LogReader | web.Response:
     reader = LogReader(**row)
     if reader.role not in READING_ROLES:
         return error_response(
-            403, f"The role {reader.role} may not read the log; owner or auditor may."
+            403, f"The role {reader.role} may not read the log; use a token of an owner or auditor."
         )
     return reader
 
@@ -173,7 +176,7 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
         return error_response(error.status, error.reason)
     except AWAY:
         if request.get(RESPONSE_STARTED):
-            # The answer is under way: ending the connection is the only way left to say so.
+            # The status is sent already: closing the connection is the only way left to report it.
             raise
         return database_unavailable()
 
@@ -182,7 +185,7 @@ RESPONSE_STARTED: web.RequestKey[bool] = web.RequestKey("started", bool)
 
 
 def database_unavailable() -> web.Response:
-    return error_response(503, "The database does not answer; ask again.", retry=True)
+    return error_response(503, "The database is unavailable; try again.", retry=True)
 
 
 def error_response(
@@ -197,7 +200,7 @@ def error_response(
 
 
 def _route_of(request: web.Request) -> str:
-    """The pattern and not the path, so that the metric has few values."""
+    """The pattern and not the path, so that the metric has few label values."""
     resource = request.match_info.route.resource
     return "other" if resource is None else resource.canonical
 
@@ -205,12 +208,12 @@ def _route_of(request: web.Request) -> str:
 def integer_parameter(
     request: web.Request, name: str, default: int, *, minimum: int, maximum: int
 ) -> int:
-    """A number of the query; raises BadQuestion."""
+    """An integer of the query string. Raises BadQuery."""
     text = request.query.get(name)
     if text is None:
         return default
     if not _INTEGER.fullmatch(text):
-        raise BadQuery(f"{name} must be a whole number")
+        raise BadQuery(f"{name} must be an integer")
     number = int(text) if len(text) <= 20 else maximum + 1  # noqa: PLR2004 - beyond 64 bits
     if not minimum <= number <= maximum:
         raise BadQuery(f"{name} must be between {minimum} and {maximum}")
@@ -218,10 +221,10 @@ def integer_parameter(
 
 
 def allow_parameters(request: web.Request, *names: str) -> None:
-    """A mistyped filter must not look like an unfiltered answer; raises BadQuestion."""
+    """Raises BadQuery for any other parameter: a mistyped filter must not return everything."""
     for name in request.query:
         if name not in names:
-            there = f"there are {', '.join(names)}" if names else "there is none"
-            raise BadQuery(f"{name} is no parameter here; {there}")
+            allowed = f"allowed: {', '.join(names)}" if names else "none is allowed"
+            raise BadQuery(f"unknown parameter {name}; {allowed}")
         if len(request.query.getall(name)) > 1 and name != "type":
-            raise BadQuery(f"{name} may be given once")
+            raise BadQuery(f"{name} may be given only once")

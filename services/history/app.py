@@ -1,4 +1,4 @@
-"""Puts the history service together: it serves the log and its proofs, and seals receipts."""
+"""The history service's application: serves the log and its proofs, and seals receipts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class HistorySettings(ServerSettings):
 
 
 def build_app(settings: HistorySettings, *, clock: Clock) -> web.Application:
-    """To be called inside the event loop."""
+    """Must be called inside the event loop."""
     app = web.Application(middlewares=[access_middleware])
     app[HEALTH], app[LIFECYCLE] = Health(), Lifecycle()
     app[BEHIND_PROXY] = settings.behind_proxy
@@ -80,7 +80,7 @@ def _add_routes(
 
 
 async def _no_reset(_: AnyConnection) -> None:
-    """Nothing here changes a session; resetting it costs a trip."""
+    """Nothing here changes a session, and resetting it would cost a round trip."""
 
 
 async def _database(app: web.Application) -> AsyncIterator[None]:
@@ -94,7 +94,7 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 async def _background_tasks(
     settings: HistorySettings, notifier: AppendNotifier, sealer: Sealer, app: web.Application
 ) -> AsyncIterator[None]:
-    """The bell also rings when the process stops, so that open streams end at once."""
+    """The notifier also fires when the process stops, so that open streams end immediately."""
     lifecycle = app[LIFECYCLE]
     listen = functools.partial(notifier.listen, settings.database_url)
     async with (

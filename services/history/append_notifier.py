@@ -1,17 +1,18 @@
-"""Tells everybody who waits that the log may have grown. Only a hint: numbers are the truth."""
+"""Wakes waiting streams when the log may have grown. Only a hint: readers compare numbers."""
 
 from __future__ import annotations
 
 import asyncio
 
+from services.runtime.backoff import Backoff
 from services.runtime.clock import wait_for
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
 from services.runtime.logs import Log
 
-# A lost notification costs this much; a database that is away is asked for this often.
+# The delay of a lost notification.
 POLL_SECONDS = 3.0
-RETRY_SECONDS = 1.0
+RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.5, 5.0
 
 
 class AppendNotifier:
@@ -19,34 +20,37 @@ class AppendNotifier:
         self._next = asyncio.Event()
 
     def next_append(self) -> asyncio.Event:
-        """Take it before reading the log: what is appended after that reading sets it."""
+        """Set by the next append. Take it before you read the log, so that no append is missed."""
         return self._next
 
     def notify(self) -> None:
         waiting, self._next = self._next, asyncio.Event()
         waiting.set()
 
-    async def listen(self, url: Secret, ending: asyncio.Event) -> None:
-        """Rings for each append, and every few seconds whatever happens, until ``ending``."""
-        while not ending.is_set():
+    async def listen(self, url: Secret, stopping: asyncio.Event) -> None:
+        """Notifies of each append, and every few seconds in any case, until ``stopping`` is set."""
+        backoff = Backoff(min_seconds=RETRY_SECONDS_MIN, max_seconds=RETRY_SECONDS_MAX)
+        while not stopping.is_set():
             try:
-                await self._listen_while_connected(url, ending)
+                await self._listen_while_connected(url, stopping, backoff)
             except AWAY as error:
-                Log().warning(
-                    "notifier.reconnecting", error=repr(error), retry_seconds=RETRY_SECONDS
-                )
+                seconds = backoff.next_seconds()
+                Log().warning("notifier.reconnecting", error=repr(error), retry_seconds=seconds)
                 self.notify()
-                await wait_for(ending, RETRY_SECONDS)
+                await wait_for(stopping, seconds)
         self.notify()
 
-    async def _listen_while_connected(self, url: Secret, ending: asyncio.Event) -> None:
+    async def _listen_while_connected(
+        self, url: Secret, stopping: asyncio.Event, backoff: Backoff
+    ) -> None:
         connection = await connect(url, application_name="pushgate history notifier")
         try:
             await connection.add_listener("ledger", lambda *_: self.notify())
-            while not ending.is_set():
-                # Also finds a connection that died without a word.
+            backoff.reset()
+            while not stopping.is_set():
+                # Also detects a connection that was dropped silently.
                 await connection.execute("SELECT 1", timeout=POLL_SECONDS)
                 self.notify()
-                await wait_for(ending, POLL_SECONDS)
+                await wait_for(stopping, POLL_SECONDS)
         finally:
             await connection.close(timeout=2)

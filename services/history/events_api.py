@@ -1,4 +1,4 @@
-"""The log as lines: a page, the whole, or as it grows. Each line is the stored text of an event."""
+"""GET /events and /events/stream: the log as stored lines, by page, in full, or as it grows."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from services.runtime.clock import Clock, wait_for
 from services.runtime.metrics import HISTORY_STREAMS
 
 NUMBER_MAX = 2**63 - 1
-# Receipts are numbered from 1; one that an insider put below must not be left out.
+# Receipts are numbered from 1; a forged one below that must not be left out.
 BEFORE_ALL = -NUMBER_MAX
 PAGE_EVENTS_MAX = 10_000
 STREAM_PAGE_EVENTS = 500
-# One whole reading holds a connection for its length.
+# A full export holds a connection until it ends.
 EXPORT_SECONDS_MAX = 3_600.0
 EXPORTS_MAX = 3
 STREAMS_MAX = 200
-# The bell rings every few seconds without news: it is the writing that must not stop for longer.
+# The notifier fires every few seconds without an append; this limits how long nothing is written.
 HEARTBEAT_SECONDS = 15.0
 KEEP_ALIVE = b": still here\n\n"
 FILTER_CHARACTERS_MAX = 200
@@ -49,7 +49,7 @@ NDJSON = "application/x-ndjson"
 LOG_SIZE = "Pushgate-Log-Size"
 SCANNED_TO = "Pushgate-Scanned-To"
 
-# Where a stream may go on: what it told as an id, which is -1 of a log without events.
+# Where a stream resumes: the id that it sent last, which is -1 for a log without events.
 _LAST_EVENT_ID = re.compile(r"-1|[0-9]{1,19}")
 
 FILTER_PARAMETERS = ("type", "actor", "subject", "from", "to")
@@ -79,15 +79,15 @@ class EventsApi:
         self._streams = 0
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """GET /events. Without ``limit`` all that match, streamed; with it a page.
+        """GET /events. Without ``limit`` all matching events, streamed; with it a page.
 
-        A page tells in its headers up to which number it has looked, for readers with filters.
+        The headers of a page state up to which number it has searched, for readers with filters.
         """
         allow_parameters(request, "after", "until", "limit", "others", *FILTER_PARAMETERS)
         filters = _filters(request)
         hashed = hash_others(request)
         if hashed and any(name in request.query for name in FILTER_PARAMETERS):
-            raise BadQuery("others=hashed goes with no filter: nobody sees what others did")
+            raise BadQuery("others=hashed cannot be combined with filters")
         shown = (*filters.values, visible_account(request), hashed)
         size = await log_size(request.app[POOL])
         after = integer_parameter(request, "after", -1, minimum=-1, maximum=NUMBER_MAX)
@@ -113,9 +113,9 @@ class EventsApi:
     async def stream_all(
         self, request: web.Request, query: str, values: tuple[Any, ...], headers: dict[str, str]
     ) -> web.StreamResponse:
-        """All lines of a statement, copied from Postgres to the socket; at most a few at once."""
+        """Copies all lines of a statement from PostgreSQL to the socket. 503 beyond EXPORTS_MAX."""
         if self._exports >= EXPORTS_MAX:
-            return error_response(503, "Too many whole readings at once; ask again.", retry=True)
+            return error_response(503, "Too many concurrent exports; try again.", retry=True)
         self._exports += 1
         try:
             return await _copy(request, query, values, headers)
@@ -123,12 +123,12 @@ class EventsApi:
             self._exports -= 1
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """GET /events/stream: server-sent events; ``Last-Event-ID`` wins over ``after``."""
+        """GET /events/stream: server-sent events; ``Last-Event-ID`` overrides ``after``."""
         allow_parameters(request, "after", *FILTER_PARAMETERS)
         filters = _filters(request)
         after = _last_event_id(request)
         if self._streams >= STREAMS_MAX:
-            return error_response(503, "Too many streams at once; ask again.", retry=True)
+            return error_response(503, "Too many concurrent streams; try again.", retry=True)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
@@ -152,10 +152,10 @@ class EventsApi:
     async def _chunks(
         self, request: web.Request, after: int, filters: EventFilters
     ) -> AsyncIterator[bytes]:
-        """Events as they come; an id alone says how far a filter has looked; b"": nothing came.
+        """Events as they are appended; an id alone states how far a filter has searched; b"": idle.
 
-        Whoever was beyond the end (of a longer log, before a restore) goes on from the end, and
-        is told so: waiting for the log to come as far again would skip what is new in it.
+        A reader that is beyond the end (it read a longer log before a restore) continues from the
+        end and is sent that id: waiting for the log to grow as far again would skip new events.
         """
         sent_to = after
         after = min(after, await log_size(request.app[POOL]) - 1)
@@ -205,7 +205,7 @@ async def _copy(
     async with request.app[POOL].acquire() as connection:
         await response.prepare(request)
         request[RESPONSE_STARTED] = True
-        # JSON text holds no control characters, so nothing in it is ever quoted or escaped.
+        # JSON text contains no control characters, so nothing in it is ever quoted or escaped.
         await connection.copy_from_query(
             load_queries("services.history")[query].removesuffix(";"),
             *values,
@@ -223,10 +223,13 @@ def _filters(request: web.Request) -> EventFilters:
     texts = {name: _text(request, name) for name in ("actor", "subject")}
     types = request.query.getall("type", [])
     if len(types) > TYPES_MAX or any(len(one) > FILTER_CHARACTERS_MAX for one in types):
-        raise BadQuery(f"type may be given {TYPES_MAX} times")
+        raise BadQuery(
+            f"type may be given at most {TYPES_MAX} times,"
+            f" each of at most {FILTER_CHARACTERS_MAX} characters"
+        )
     since, before = time_parameter(request, "from"), time_parameter(request, "to")
     if since and before and since > before:
-        raise BadQuery("from is after to")
+        raise BadQuery("from must not be later than to")
     return EventFilters(
         types=[checked_text(one, "type") for one in types] or None,
         actor=texts["actor"],
@@ -242,23 +245,25 @@ def _text(request: web.Request, name: str) -> str | None:
 
 
 def checked_text(text: str, name: str) -> str:
-    """A text of the query that can be asked for; raises BadQuestion."""
+    """``text`` if a filter may contain it. Raises BadQuery."""
     if len(text) > FILTER_CHARACTERS_MAX or not text.isprintable():
-        raise BadQuery(f"{name} is a printable text of at most {FILTER_CHARACTERS_MAX}")
+        raise BadQuery(
+            f"{name} must be printable text of at most {FILTER_CHARACTERS_MAX} characters"
+        )
     return text
 
 
 def time_parameter(request: web.Request, name: str) -> datetime | None:
-    """A time of the query, in UTC unless it says otherwise; raises BadQuestion."""
+    """A time of the query string, in UTC unless it has an offset. Raises BadQuery."""
     text = request.query.get(name)
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
-        # Near the ends of the calendar another zone's time may have no name in UTC.
+        # Near the ends of the calendar a time with an offset may be out of range in UTC.
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadQuery(f"{name} is a time such as 2026-11-23T12:00:00Z") from None
+        raise BadQuery(f"{name} must be a time such as 2026-11-23T12:00:00Z") from None
 
 
 def _last_event_id(request: web.Request) -> int:
@@ -266,5 +271,5 @@ def _last_event_id(request: web.Request) -> int:
     if text is None:
         return integer_parameter(request, "after", -1, minimum=-1, maximum=NUMBER_MAX)
     if not _LAST_EVENT_ID.fullmatch(text):
-        raise BadQuery("Last-Event-ID is the number of an event")
+        raise BadQuery("Last-Event-ID must be the number of an event")
     return int(text)

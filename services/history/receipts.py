@@ -1,4 +1,4 @@
-"""Receipts as lines, and sealing them on demand."""
+"""GET /receipts and POST /receipts/seal: receipts as lines, and sealing them on demand."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ class ReceiptsApi:
         )
 
     async def seal(self, request: web.Request) -> web.Response:
-        """POST /receipts/seal: the seals that were made, none when all is sealed already.
+        """POST /receipts/seal: the new seals, none when every receipt is sealed already.
 
-        503 with ``Retry-After`` when it has to be asked again, 409 when the log is halted.
+        503 with ``Retry-After`` when the request should be retried, 409 when the log is halted.
         """
         allow_parameters(request)
         try:
             seals = await self._sealer.seal()
         except asyncpg.LockNotAvailableError:
-            message = "Pushes that are being written hold the seal up; ask again."
+            message = "Pushes in progress delay the seal; try again."
             return error_response(503, message, retry=True)
         except asyncpg.SerializationError:
-            return error_response(503, "Another process was sealing; ask again.", retry=True)
+            return error_response(503, "Another process is sealing; try again.", retry=True)
         except asyncpg.ObjectNotInPrerequisiteStateError as error:
-            return error_response(409, f"No seal can be written: {error}.")
+            return error_response(409, f"The seal cannot be written: {error}.")
         return web.json_response([asdict(seal) for seal in seals])

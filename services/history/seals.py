@@ -1,4 +1,4 @@
-"""Seals receipts: a Merkle root over their texts becomes a fact of the log."""
+"""Sealing: a Merkle root over the texts of receipts is appended to the log as a fact."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from services.runtime.metrics import HISTORY_SEALED_RECEIPT
 
 UNSEALED_MAX = timedelta(hours=1)
 CHECK_SECONDS = 60.0
-# A longer backlog is sealed in several facts, so that each can be checked in little memory.
+# A longer backlog is sealed in several facts, so that each can be verified in little memory.
 SEAL_RECEIPTS_MAX = 1_000_000
-# Some ten milliseconds of a processor, so that nobody who pushes waits for long behind it.
+# Some ten milliseconds of processor time, so that no push waits long for it.
 PAGE_RECEIPTS = 1_000
-# After a full page it rests three times as long as that took: a quarter of a processor at most.
+# After a full page it sleeps three times as long as that took: at most a quarter of a processor.
 # Ten million receipts a day are still sealed within the first minute or two of each hour.
 REST_FACTOR = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seal:
-    """``number``: the fact's place in the log."""
+    """``number``: the fact's number in the log."""
 
     first: int
     last: int
@@ -44,9 +44,9 @@ class Sealer:
         self._clock = clock
         self._lock = asyncio.Lock()
 
-    async def run(self, ending: asyncio.Event) -> None:
-        """Seals whenever a receipt has been without a seal for an hour."""
-        while not ending.is_set():
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Seals whenever a receipt has been unsealed for an hour, until ``stopping`` is set."""
+        while not stopping.is_set():
             try:
                 await self._last_sealed()
                 if await self._due():
@@ -54,9 +54,9 @@ class Sealer:
             except AWAY as error:
                 Log().warning("seal.postponed", reason=repr(error))
             except asyncpg.PostgresError as error:
-                # Another history process was first, or the log is halted or busy: next time.
+                # Another history process was faster, or the log is halted or busy.
                 Log().warning("seal.postponed", reason=str(error))
-            await wait_for(ending, CHECK_SECONDS)
+            await wait_for(stopping, CHECK_SECONDS)
 
     async def _last_sealed(self) -> int:
         sealed: int | None = await self._pool.fetchval(
@@ -72,7 +72,7 @@ class Sealer:
         return oldest is not None and self._clock.now() - oldest >= UNSEALED_MAX
 
     async def seal(self) -> list[Seal]:
-        """Everything accepted before this call; nothing when that is sealed already."""
+        """Seals every receipt accepted before this call; returns [] when all are sealed already."""
         async with self._lock:
             upper = await self._upper_bound()
             seals = []
@@ -81,10 +81,10 @@ class Sealer:
             return seals
 
     async def _upper_bound(self) -> int:
-        """Nothing at or below it can appear later, and all of it can be seen.
+        """The number up to which all receipts are visible and none can appear later.
 
-        Every group of ingest holds the lock shared from before its first insert to its commit. The
-        second statement has a newer snapshot than the wait for the lock.
+        Every group commit of ingest holds the lock in shared mode from before its first insert to
+        its commit. The second statement has a newer snapshot than the wait for the lock.
         """
         queries = load_queries("services.history")
         async with self._pool.acquire() as connection, connection.transaction():
@@ -117,7 +117,7 @@ class Sealer:
             await asyncio.to_thread(_add, tree, [row["text"] for row in rows])
             after = rows[-1]["number"]
             if len(rows) == PAGE_RECEIPTS:
-                # Those who push go first.
+                # Pushes take precedence.
                 await asyncio.sleep(REST_FACTOR * (self._clock.monotonic() - began))
         return tree, after
 

@@ -1,4 +1,4 @@
-"""The tree as C2SP texts and tiles, so that other people's verifiers can read the log."""
+"""/log/*: the Merkle tree as C2SP checkpoints, tiles and proofs, for any C2SP verifier."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FRESH = "no-store"
 TEXT = "text/plain; charset=utf-8"
 LENGTH_BYTES = 2
 CHECKPOINTS_PAGE = 1_000
-# Some megabytes; a log of ten million events has twice as many full tiles' roots at most.
+# A few megabytes; a log of ten million events has at most twice as many roots of full tiles.
 CACHED_ROOTS_MAX = 40_000
 
 
@@ -50,7 +50,7 @@ class PublishedCheckpoint(NamedTuple):
 
 
 async def checkpoint(request: web.Request) -> web.Response:
-    """GET /log/checkpoint: the newest; the header tells how far the log has come since."""
+    """GET /log/checkpoint: the newest; a header states how many events the log has now."""
     allow_parameters(request)
     signed = await _newest_checkpoint(request.app[POOL])
     headers = {"Cache-Control": FRESH, LOG_SIZE: str(await log_size(request.app[POOL]))}
@@ -58,9 +58,9 @@ async def checkpoint(request: web.Request) -> web.Response:
 
 
 async def checkpoints(request: web.Request) -> web.StreamResponse:
-    """GET /log/checkpoints: all of this log, the oldest first, one after the other.
+    """GET /log/checkpoints: all checkpoints of this log, oldest first, concatenated.
 
-    There may be as many as events, so they are never all in memory.
+    There may be as many as events, so they are streamed.
     """
     allow_parameters(request)
     query = load_queries("services.history")["checkpoints"]
@@ -83,7 +83,7 @@ async def keys(request: web.Request) -> web.Response:
 
 
 async def tile(request: web.Request) -> web.Response:
-    """GET /log/tile/L/N[.p/W]: hashes, as far as the newest checkpoint covers them."""
+    """GET /log/tile/L/N[.p/W]: hashes, up to the newest checkpoint."""
     allow_parameters(request)
     level = int(request.match_info["level"])
     place = _place(request)
@@ -97,13 +97,15 @@ async def tile(request: web.Request) -> web.Response:
 
 
 async def entry_bundle(request: web.Request) -> web.Response:
-    """GET /log/tile/entries/N[.p/W]: the events themselves, each behind its length.
+    """GET /log/tile/entries/N[.p/W]: the events themselves, each preceded by its length.
 
-    Whole bundles or nothing: not for readers who may see only their own account's events.
+    403 for readers who may see only their own account's events: a bundle is never cut.
     """
     allow_parameters(request)
     if visible_account(request) is not None:
-        raise web.HTTPForbidden(reason="entries hold other accounts' events; read /events")
+        raise web.HTTPForbidden(
+            reason="entry bundles contain the events of other accounts; use /events"
+        )
     place = _place(request)
     signed = await _newest_checkpoint(request.app[POOL])
     if place.entries.stop > signed.size:
@@ -117,13 +119,15 @@ async def entry_bundle(request: web.Request) -> web.Response:
 
 
 async def proof(request: web.Request) -> web.Response:
-    """GET /log/proof/N: shows event N to somebody without the log, under the newest checkpoint."""
+    """GET /log/proof/N: proves that event N is in the log of the newest checkpoint."""
     allow_parameters(request)
     number = int(request.match_info["number"])
     async with request.app[POOL].acquire() as connection:
         signed = await _newest_checkpoint(connection)
         if number >= signed.size:
-            raise web.HTTPNotFound(reason=f"{signed.size} events are signed; there is no {number}")
+            raise web.HTTPNotFound(
+                reason=f"event {number} is not signed yet: {signed.size} events are"
+            )
         spans = [tile_entries(span) for span in inclusion_spans(number, signed.size)]
         wanted = [group for span in spans for group in span]
         hashes = await request.app[ROOT_CACHE].hashes(connection, signed.origin, wanted)
@@ -133,10 +137,10 @@ async def proof(request: web.Request) -> web.Response:
 
 
 class RootCache:
-    """Roots over roots of full tiles, which never change in the log of one origin.
+    """Caches roots above full tiles, which never change in the log of one origin.
 
-    There are few above the leaves, and every proof needs some: computing them anew took a third
-    of its time.
+    There are few above the leaves, and every proof needs some: recomputing them took a third of
+    the time of a proof.
     """
 
     def __init__(self) -> None:
@@ -145,7 +149,7 @@ class RootCache:
     async def hashes(
         self, connection: AnyConnection, origin: str, wanted: Sequence[Entries]
     ) -> dict[Entries, list[bytes]]:
-        """As ``read_entries``, but a group above the leaves may come as its root alone."""
+        """Like ``read_entries``, but a group above the leaves may be returned as its root alone."""
         known = {g: self._roots[origin, g] for g in wanted if (origin, g) in self._roots}
         found = await read_entries(connection, [g for g in wanted if g not in known])
         for group, hashes in found.items():
@@ -162,13 +166,13 @@ ROOT_CACHE: web.AppKey[RootCache] = web.AppKey("kept", RootCache)
 async def read_entries(
     connection: AnyConnection, wanted: Sequence[Entries]
 ) -> dict[Entries, list[bytes]]:
-    """All of them; those of level 0 are the leaf hashes of the log itself."""
+    """The hashes of each group; those of level 0 are the leaf hashes of the log. Raises 404."""
     columns = [list(column) for column in zip(*wanted, strict=True)] or [[], [], []]
     rows = await connection.fetch(load_queries("services.history")["entries"], *columns)
     found = {group: _cut(row["hashes"] or b"") for group, row in zip(wanted, rows, strict=True)}
     for group, hashes in found.items():
         if len(hashes) != group.stop - group.start:
-            raise web.HTTPNotFound(reason=f"the log lacks some of its {group}")
+            raise web.HTTPNotFound(reason=f"hashes of {group} are missing from the log")
     return found
 
 
@@ -179,7 +183,7 @@ def _cut(joined: bytes) -> list[bytes]:
 async def _newest_checkpoint(connection: AnyConnection | Pool[Record]) -> PublishedCheckpoint:
     row = await connection.fetchrow(load_queries("services.history")["newest_checkpoint"])
     if row is None:
-        raise web.HTTPNotFound(reason="nothing is signed yet")
+        raise web.HTTPNotFound(reason="no checkpoint has been signed yet")
     return PublishedCheckpoint(**row)
 
 

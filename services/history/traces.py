@@ -1,4 +1,4 @@
-"""What a token wrote, and which receipt a row came from."""
+"""GET /tokens/N and /receipts/at: the history of a token, and the receipt that a row came from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.history.events_api import (
 
 RECEIPTS_AT_TIME_MAX = 100
 ID_MAX = 2**31 - 1
-NEVER_GENERATED = "no such token was ever generated"
+NEVER_GENERATED = "no such token has ever been generated"
 
 
 class TokensApi:
@@ -34,7 +34,7 @@ class TokensApi:
         self._events_api = events_api
 
     async def token(self, request: web.Request) -> web.Response:
-        """GET /tokens/N or /tokens/by-hash/H: its life. H is the SHA-256 of the token's text."""
+        """GET /tokens/N or /tokens/by-hash/H. H is the SHA-256 of the token's text."""
         allow_parameters(request)
         token_hash = request.match_info.get("token_hash")
         row = await request.app[POOL].fetchrow(
@@ -48,7 +48,7 @@ class TokensApi:
         return web.json_response(_token_json(row))
 
     async def receipts(self, request: web.Request) -> web.StreamResponse:
-        """GET /tokens/N/receipts: NDJSON in order of number: the receipt, and its tables' fate."""
+        """GET /tokens/N/receipts: NDJSON in order of number, each with its tables' states."""
         allow_parameters(request, "after")
         after = integer_parameter(
             request, "after", BEFORE_ALL, minimum=BEFORE_ALL, maximum=NUMBER_MAX
@@ -57,11 +57,11 @@ class TokensApi:
         return await self._events_api.stream_all(request, "stream_token_receipts", values, {})
 
     async def received_at(self, request: web.Request) -> web.Response:
-        """GET /receipts/at?schema=&moment=: those that were received then, usually one."""
+        """GET /receipts/at?schema=&moment=: the receipts of that time, usually one."""
         allow_parameters(request, "schema", "moment")
         at = time_parameter(request, "moment")
         if at is None or "schema" not in request.query:
-            raise BadQuery("schema and moment are needed")
+            raise BadQuery("schema and moment are required")
         rows = await request.app[POOL].fetch(
             load_queries("services.history")["receipts_at"],
             checked_text(request.query["schema"], "schema"),

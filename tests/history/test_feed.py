@@ -149,7 +149,7 @@ async def test_a_wrong_method_is_told_the_right_one(client: Client) -> None:
 async def test_what_takes_no_parameter_says_so(client: Client) -> None:
     async with client.get("/log/checkpoint?after=1") as answer:
         assert answer.status == 400
-        assert (await answer.json())["message"] == "after is no parameter here; there is none"
+        assert (await answer.json())["message"] == "unknown parameter after; none is allowed"
 
 
 PATHS = [

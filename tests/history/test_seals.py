@@ -201,7 +201,7 @@ async def test_a_seal_that_groups_hold_up_is_to_be_asked_for_again(
         [seal] = await done.json()
 
     assert (busy.status, busy.headers["Retry-After"]) == (503, "5")
-    assert "ask again" in told
+    assert "try again" in told
     assert (seal["first"], seal["last"]) == (1, 1)
 
 

@@ -202,7 +202,7 @@ async def test_a_restore_of_another_log_is_not_signed(
     await (await signer(files)).sign_next(signing_role)
     await database.fetchval("SELECT ledger.begin_anew('pushgate/other', 6, repeat('0', 64))")
 
-    with pytest.raises(LogDoesNotExtend, match="does not say"):
+    with pytest.raises(LogDoesNotExtend, match="does not record"):
         await (await signer(files)).sign_next(signing_role)
 
 
@@ -248,7 +248,7 @@ def test_a_memory_that_the_key_did_not_sign_is_none(note: str, files: SignerFile
     files.private_key()
     files.save_note(note)
 
-    with pytest.raises(SignerStateMissing, match="is no checkpoint that"):
+    with pytest.raises(SignerStateMissing, match="is not a checkpoint signed with"):
         Signer(files, SteppedClock())
 
 

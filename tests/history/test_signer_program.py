@@ -64,7 +64,7 @@ async def test_it_stops_loudly_and_the_log_takes_no_more(
     reason = await database.fetchval("SELECT reason FROM ledger.halt")
 
     assert code == 3
-    assert "not those that were signed" in reason
+    assert "differ from those that were signed" in reason
     with pytest.raises(LogHalted):
         await rename(database, 1)
 

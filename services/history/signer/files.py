@@ -1,7 +1,7 @@
-"""What the signer keeps to itself: its key, and the last checkpoint it signed.
+"""The signer's files: its private key, and the last checkpoint it signed.
 
-Both on the signer's machine and not in the database, so that whoever can change the log cannot
-change what the signer remembers of it.
+Both are on the signer's machine and not in the database, so that write access to the log does not
+give access to the signer's record of it.
 """
 
 import os
@@ -14,7 +14,7 @@ from services.runtime.private_files import write_private
 
 
 class BadKeyFile(Exception):
-    """The file with the signer's key cannot be used; the sentence says what to do."""
+    """The file with the signer's key cannot be used; the message says what to do."""
 
 
 class SignerFiles:
@@ -32,23 +32,25 @@ class SignerFiles:
         return self._directory / "checkpoint"
 
     def private_key(self) -> Ed25519PrivateKey:
-        """Made on first use, and never again. Raises BadKeyFile when it cannot be used."""
+        """Generated on first use only. Raises BadKeyFile when it cannot be used."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.key_path.exists():
             if self.note_path.exists():
                 raise BadKeyFile(
-                    f"{self.key_path} is gone, and {self.note_path} was signed with it: put it"
-                    " back; if it is lost for good, see docs/operations/restore.md"
+                    f"{self.key_path} is missing, and {self.note_path} was signed with it:"
+                    " restore the file; if it is lost, see docs/operations/restore.md"
                 )
             self._make_key()
         if self.key_path.stat().st_mode & 0o077:
-            raise BadKeyFile(f"{self.key_path} can be read by others; chmod 600 it")
+            raise BadKeyFile(f"{self.key_path} is readable by other users; run chmod 600 on it")
         try:
             key = serialization.load_pem_private_key(self.key_path.read_bytes(), password=None)
         except (ValueError, TypeError) as error:
-            raise BadKeyFile(f"{self.key_path} holds no unencrypted PEM key: {error}") from error
+            raise BadKeyFile(
+                f"{self.key_path} does not contain an unencrypted PEM key: {error}"
+            ) from error
         if not isinstance(key, Ed25519PrivateKey):
-            raise BadKeyFile(f"{self.key_path} holds a key of another kind than Ed25519")
+            raise BadKeyFile(f"{self.key_path} does not contain an Ed25519 key")
         return key
 
     def _make_key(self) -> None:
@@ -61,14 +63,14 @@ class SignerFiles:
         _sync_directory(self._directory)
 
     def note(self) -> str | None:
-        """The last one kept; None before the first."""
+        """The last signed checkpoint; None before the first."""
         try:
             return self.note_path.read_text("utf-8", "replace")
         except FileNotFoundError:
             return None
 
     def save_note(self, note: str) -> None:
-        """On disk when this returns: a checkpoint is kept before anybody else may see it."""
+        """On disk when this returns: a checkpoint is saved before it is published."""
         write_private(self.note_path, note)
         _sync_directory(self._directory)
 

@@ -1,4 +1,4 @@
-"""The signer as a program: it signs soon after an append, and looks on its own in between."""
+"""The signer as a program: signs soon after each append, and polls in between."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from asyncpg import Connection, Record
 from events.sql_files import load_queries
 from services.history.signer.files import BadKeyFile, SignerFiles
 from services.history.signer.signing import LogDoesNotExtend, Signer, SignerStateMissing
-from services.runtime.clock import Clock
+from services.runtime.backoff import Backoff
+from services.runtime.clock import Clock, wait_for
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
 from services.runtime.database_preflight import check_database
@@ -28,22 +29,22 @@ from services.runtime.metrics import (
 )
 
 ROLE = "pushgate_signer"
-# The supervisor does not start a program again that ends with this.
+# The supervisor does not restart a program that exits with this.
 EXIT_INCONSISTENT = 3
 # Appends within this time share a checkpoint.
 CHECKPOINT_INTERVAL_SECONDS = 1.0
-# The bell is only a hint: a lost one costs this much.
+# The delay of a lost notification.
 POLL_SECONDS = 5.0
-RETRY_SECONDS = 1.0
+RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.5, 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignerSettings(ServerSettings):
-    """``signer_dir`` holds the key and the last checkpoint; it is made when it is missing."""
+    """``signer_dir`` contains the key and the last checkpoint; created when missing."""
 
     database_url: Secret
     signer_dir: str = field(default=".pushgate/signer")
-    port: int = 0  # it serves nobody
+    port: int = 0  # it serves no requests
     ops_port: int = 8814
 
 
@@ -66,42 +67,47 @@ class SigningLoop:
         self._settings = settings
         self._clock = clock
         self._lifecycle = lifecycle
-        self._not_ready_reason: str | None = "the first look at the log"
+        self._not_ready_reason: str | None = "the log has not been read yet"
 
     async def reason_not_ready(self) -> str | None:
         return self._not_ready_reason
 
-    async def run(self, ending: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         files = SignerFiles(Path(self._settings.signer_dir))
         try:
             signer = await asyncio.to_thread(Signer, files, self._clock)
         except (BadKeyFile, SignerStateMissing) as error:
             Log().error("signer.refused", reason=str(error))
-            # Started again it finds the files mended, or ends again.
+            # After a restart it finds the files repaired, or exits again.
             self._lifecycle.fail(str(error))
-            await ending.wait()
+            await stopping.wait()
             return
-        while not ending.is_set():
+        backoff = Backoff(min_seconds=RETRY_SECONDS_MIN, max_seconds=RETRY_SECONDS_MAX)
+        while not stopping.is_set():
             try:
-                await self._sign_while_connected(signer, ending)
+                await self._sign_while_connected(signer, stopping, backoff)
             except AWAY as error:
-                self._not_ready_reason = f"the database does not answer: {type(error).__name__}"
-                Log().warning("signer.waiting", error=repr(error), retry_seconds=RETRY_SECONDS)
-                await _wait_for_any(ending, seconds=RETRY_SECONDS)
+                self._not_ready_reason = f"the database is unavailable: {type(error).__name__}"
+                seconds = backoff.next_seconds()
+                Log().warning("signer.waiting", error=repr(error), retry_seconds=seconds)
+                await wait_for(stopping, seconds)
 
-    async def _sign_while_connected(self, signer: Signer, ending: asyncio.Event) -> None:
+    async def _sign_while_connected(
+        self, signer: Signer, stopping: asyncio.Event, backoff: Backoff
+    ) -> None:
         appended = asyncio.Event()
         async with _listening(self._settings.database_url, appended) as connection:
-            while not ending.is_set():
+            while not stopping.is_set():
                 appended.clear()
                 try:
                     await self._sign(signer, connection)
+                    backoff.reset()
                 except (LogDoesNotExtend, SignerStateMissing) as error:
                     await self._halt(connection, error)
-                    await ending.wait()
+                    await stopping.wait()
                     return
-                await _wait_for_any(ending, seconds=CHECKPOINT_INTERVAL_SECONDS)
-                await _wait_for_any(ending, appended, seconds=POLL_SECONDS)
+                await wait_for(stopping, CHECKPOINT_INTERVAL_SECONDS)
+                await _wait_for_any(stopping, appended, seconds=POLL_SECONDS)
 
     async def _sign(self, signer: Signer, connection: Connection[Record]) -> None:
         try:
@@ -123,7 +129,7 @@ class SigningLoop:
         Log().error("log.inconsistent", reason=str(error))
         self._not_ready_reason = str(error)
         if isinstance(error, LogDoesNotExtend):
-            # Whether or not it can be written down: nothing is signed any more.
+            # Nothing is signed from here on, whether or not the halt can be recorded.
             with contextlib.suppress(*AWAY):
                 await connection.execute(load_queries("services.history")["halt"], str(error))
         self._lifecycle.fail(str(error), exit_code=EXIT_INCONSISTENT)
@@ -131,7 +137,7 @@ class SigningLoop:
 
 @contextlib.asynccontextmanager
 async def _listening(url: Secret, appended: asyncio.Event) -> AsyncIterator[Connection[Record]]:
-    """A connection of its own; the bell rings when it hears of an append or breaks."""
+    """A connection of its own; each append, and the loss of the connection, sets ``appended``."""
     connection = await connect(url, application_name="pushgate signer")
     try:
         await check_database(connection, role=ROLE)
@@ -143,7 +149,7 @@ async def _listening(url: Secret, appended: asyncio.Event) -> AsyncIterator[Conn
 
 
 async def _wait_for_any(*events: asyncio.Event, seconds: float) -> None:
-    """Until one of them is set, or the time is over."""
+    """Returns when one of them is set or ``seconds`` have passed."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

@@ -1,4 +1,4 @@
-"""One turn of the signer: look at the log, hold it to what was signed before, sign what is new."""
+"""Signing: check that the log extends the last checkpoint, then sign and publish a new one."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from services.runtime.clock import Clock
 
 ORIGIN_PREFIX = "pushgate/"
 PAGE_LEAVES = 65_536
-# The whole log is read again after fifty times as long as that took the last time, so that it
-# takes a fiftieth of the time at most, and a change of the past is found within the hour.
+# The whole log is read again after fifty times as long as the last full reading took, so that it
+# takes at most a fiftieth of the time, and a change of the past is found within the hour.
 RECHECK_FACTOR = 50
 RECHECK_SECONDS_MAX = 3_600.0
 
 
 class LogDoesNotExtend(Exception):
-    """The log is not a longer form of what was signed; nothing is signed until a person looks."""
+    """The log does not extend what was signed; nothing is signed until the operator intervenes."""
 
 
 class SignerStateMissing(Exception):
-    """There are checkpoints of this log, but the signer does not remember them, or not rightly."""
+    """The log has checkpoints, but the signer's record of them is missing or damaged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +46,10 @@ class _Head:
 
 
 class Signer:
-    """Works by turns. In between it remembers the tree, so that only new leaves are read."""
+    """Keeps the tree in memory between calls, so that only new leaves are read."""
 
     def __init__(self, files: SignerFiles, clock: Clock) -> None:
-        """Raises BadKeyFile, RecordMissing."""
+        """Raises BadKeyFile, SignerStateMissing."""
         self._files = files
         self._clock = clock
         self._key: Ed25519PrivateKey = files.private_key()
@@ -58,19 +58,19 @@ class Signer:
         self._tiles: list[FullTile] = []
         self._published = False
         self._recheck_at = clock.monotonic()
-        # How many events there were at the last look.
+        # The number of events at the last reading.
         self.log_events = 0
 
     @property
     def size(self) -> int:
-        """How many events the last turn that succeeded has signed."""
+        """The number of events under the last signed checkpoint."""
         return 0 if self._signed is None else self._signed.size
 
     async def sign_next(self, connection: AnyConnection) -> Checkpoint | None:
-        """The checkpoint that was signed; None when there was nothing new.
+        """The new checkpoint; None when there were no new events.
 
-        Raises LogDoesNotExtend, RecordMissing. May be cut off anywhere: the next turn, of this
-        process or of another, goes on where it stopped.
+        Raises LogDoesNotExtend, SignerStateMissing. May be cancelled anywhere: the next call, of
+        this process or another, continues where it stopped.
         """
         head = await self._head(connection)
         if self._signed is None:
@@ -78,7 +78,9 @@ class Signer:
         elif self._signed.origin != head.origin:
             await self._require_declared_restore(connection, self._signed, head)
         elif head.size < self._signed.size:
-            raise LogDoesNotExtend(f"it has {head.size} events; {self._signed.size} were signed")
+            raise LogDoesNotExtend(
+                f"it has {head.size} events, but {self._signed.size} were signed"
+            )
         await self._grow_tree(connection, head)
         return await self._sign(connection, head)
 
@@ -91,13 +93,13 @@ class Signer:
             return open_note(note, verifier_key(name, self._key))
         except BadCheckpoint as error:
             raise SignerStateMissing(
-                f"{self._files.note_path} is no checkpoint that {self._files.key_path} signed"
-                f" ({error}): put the signer's directory back, or see docs/operations/restore.md"
+                f"{self._files.note_path} is not a checkpoint signed with {self._files.key_path}"
+                f" ({error}): restore the signer's directory, or see docs/operations/restore.md"
             ) from error
 
     async def _head(self, connection: AnyConnection) -> _Head:
         row = await connection.fetchrow(load_queries("events")["head"])
-        assert row is not None, "the head's one row is made by the first migration"
+        assert row is not None, "the only row of head is created by the first migration"
         self.log_events = row["size"]
         return _Head(size=row["size"], origin=ORIGIN_PREFIX + row["origin"])
 
@@ -106,24 +108,24 @@ class Signer:
         if (size := await connection.fetchval(queries["signed_size"], head.origin)) is not None:
             raise SignerStateMissing(
                 f"{size} events of this log were signed, but {self._files.note_path} is missing: "
-                "put the signer's directory back, or run `pushgate history begin-anew`"
+                "restore the signer's directory, or run `pushgate history begin-anew`"
             )
 
     async def _require_declared_restore(
         self, connection: AnyConnection, signed: Checkpoint, head: _Head
     ) -> None:
-        """Another origin is fine only where the log itself says which one it continues."""
+        """Another origin is accepted only if the log itself records which one it continues."""
         queries = load_queries("services.history")
         for row in await connection.fetch(queries["restorations"]):
             record = row["record"].encode()
             stored = await connection.fetchval(queries["one_leaf_hash"], row["number"])
             if stored == leaf_hash(record) and _continues(json.loads(record)["data"], signed):
-                # Everything is looked at anew; what was signed belongs to another log.
+                # The log is read from its start: what was signed belongs to another log.
                 self._tree, self._signed = None, None
                 return
         raise LogDoesNotExtend(
-            f"its origin is {head.origin}, and it does not say that it continues {signed.origin} "
-            f"from {signed.size} events: run `pushgate history begin-anew` after a restore"
+            f"its origin is {head.origin}, and it does not record that it continues {signed.origin}"
+            f" from {signed.size} events: run `pushgate history begin-anew` after a restore"
         )
 
     async def _grow_tree(self, connection: AnyConnection, head: _Head) -> None:
@@ -138,7 +140,7 @@ class Signer:
             tiles += await _read_leaves(connection, tree, self._signed.size)
             if tree.root() != self._signed.root:
                 raise LogDoesNotExtend(
-                    f"its first {self._signed.size} events are not those that were signed"
+                    f"its first {self._signed.size} events differ from those that were signed"
                 )
         tiles += await _read_leaves(connection, tree, head.size)
         self._tree, self._tiles, self._published = tree, tiles, False
@@ -148,7 +150,7 @@ class Signer:
     async def _sign(self, connection: AnyConnection, head: _Head) -> Checkpoint | None:
         assert self._tree is not None
         if self._tree.size == 0:
-            return None  # an empty tree would be evidence of nothing
+            return None  # an empty tree proves nothing
         await _publish_tiles(connection, self._tiles)
         self._tiles = []
         found = Checkpoint(origin=head.origin, size=self._tree.size, root=self._tree.root())
@@ -189,7 +191,7 @@ async def _read_leaves(connection: AnyConnection, tree: TileBuilder, size: int) 
         row = await connection.fetchrow(query, start, end)
         assert row is not None, "an aggregate has one row"
         if (row["found"], row["first"], row["last"]) != (end - start, start, end - 1):
-            raise LogDoesNotExtend(f"of the events {start} to {end - 1} only {row['found']} exist")
+            raise LogDoesNotExtend(f"only {row['found']} of the events {start} to {end - 1} exist")
         joined = row["hashes"]
         tiles += tree.extend(
             [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
@@ -198,7 +200,7 @@ async def _read_leaves(connection: AnyConnection, tree: TileBuilder, size: int) 
 
 
 async def _publish_tiles(connection: AnyConnection, tiles: list[FullTile]) -> None:
-    """Those that are there already must be the same ones."""
+    """Raises LogDoesNotExtend when a tile was published before with another root."""
     if not tiles:
         return
     columns = [list(column) for column in zip(*tiles, strict=True)]

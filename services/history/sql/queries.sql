@@ -1,19 +1,19 @@
--- What the history asks of the database. It writes nothing here.
+-- Statements of the history service and the signer. Only the signer and sealing write.
 
 -- name: receipts_count
 SELECT count(*) FROM journal.receipts;
 
 -- name: receipts_outside
--- Receipts that break the barrier (design, promise 2) as the first $1 facts tell it, at most $2
--- of them, in order of insertion; id is the batch's. A receipt's log_size says which facts its
--- transaction saw: those with a smaller number. Right is
+-- Receipts that break the barrier (design, promise 2) according to the first $1 facts, at most $2
+-- of them, in order of insertion; id is the batch's. A receipt's log_size states which facts its
+-- transaction saw: those with a smaller number. A receipt is correct when
 --     TokenGenerated.number < log_size <= TokenRevoked.number,
--- and that the last of pause, resume and delete below log_size, if any, is a resume.
+-- and the last of pause, resume and delete below log_size, if any, is a resume.
 --
 -- Receipts are reduced to distinct (integration, token, log size) first: there are at most as
 -- many as facts, however many receipts there are. States and receipts then share one ordered
--- pass, so it never matters how often an integration was paused. No joins but hash joins: a state
--- is packed into one number, its place in the log doubled, plus 1 when it is open.
+-- pass, so it never matters how often an integration was paused. All joins are hash joins: a
+-- state is packed into one number, twice its number in the log, plus 1 when pushes are admitted.
 WITH admitted AS (
     SELECT integration_id, token_id, log_size, min(number) AS first
       FROM journal.receipts GROUP BY integration_id, token_id, log_size
@@ -54,7 +54,7 @@ SELECT r.batch_id::text AS id, r.number, r.integration_id, r.token_id, r.log_siz
   FROM journal.receipts r JOIN outside USING (integration_id, token_id, log_size)
  ORDER BY r.number LIMIT $2;
 
--- ---------------------------------------------------------------- the signer's
+-- ---------------------------------------------------------------- the signer
 
 -- name: signed_size
 SELECT max(size) FROM ledger.checkpoint WHERE origin = $1;
@@ -66,13 +66,13 @@ SELECT number, record FROM ledger.restorations();
 SELECT leaf_hash FROM ledger.event WHERE number = $1;
 
 -- name: leaf_hashes
--- As one value: a million rows one by one would cost more than hashing them.
+-- As one value: fetching a million rows would cost more than hashing them.
 SELECT count(*) AS found, min(number) AS first, max(number) AS last,
        string_agg(leaf_hash, ''::bytea ORDER BY number) AS hashes
   FROM ledger.event WHERE number >= $1 AND number < $2;
 
 -- name: publish_tiles
--- Answers with a tile that was there with another root, if any.
+-- Returns a tile that was published before with another root, if any.
 WITH given AS (
     SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[]) AS t (level, number, root)
 ), added AS (
@@ -93,26 +93,26 @@ ON CONFLICT (origin) DO NOTHING;
 -- ---------------------------------------------------------------- access
 
 -- name: plan_for_these_values
--- Absent filters make one statement into many: for the rest of the transaction each is planned for its
--- own values.
+-- With optional filters one generic plan does not fit: for the rest of the transaction each statement
+-- is planned for its own values.
 SET LOCAL plan_cache_mode = force_custom_plan;
 
 -- name: reader
--- The whole log is for the installation's first account, which is that of the first event.
+-- The installation's first account, that of the first event, may read the whole log.
 SELECT connect_token_id, account_id, role,
        EXISTS (SELECT FROM ledger.event e
                 WHERE e.number = 0 AND e.stream = 'account/' || c.account_id) AS sees_all
   FROM tokens.connect_tokens c WHERE token_hash = $1;
 
--- ---------------------------------------------------------------- the feed
+-- ---------------------------------------------------------------- the events API
 
 -- name: log_size
 SELECT size FROM ledger.head;
 
 -- name: stream_all_events
--- Copied, not fetched: parameters are put in as literals, so absent filters cost nothing.
--- $8 is the account whose events are shown, NULL for all. Of the others there is nothing, or, if $9,
--- what it takes to compute the root: the hash that stands for them in the tree.
+-- Used with COPY: parameters are inserted as literals, so absent filters cost nothing.
+-- $8 limits the events to one account, NULL means all. Events of other accounts are left out or, if
+-- $9, appear as their leaf hash, which computing the root needs.
 WITH mine AS (
     SELECT 'integration/' || i.integration_id AS stream FROM tokens.integrations i
      WHERE i.account_id = $8::int
@@ -132,7 +132,7 @@ SELECT CASE WHEN $8::int IS NULL OR stream IN (SELECT stream FROM mine) THEN rec
  ORDER BY number;
 
 -- name: events_page
--- As above, a page of it.
+-- One page of the same.
 WITH mine AS (
     SELECT 'integration/' || i.integration_id AS stream FROM tokens.integrations i
      WHERE i.account_id = $8::int
@@ -169,7 +169,7 @@ SELECT c.size, c.note FROM ledger.checkpoint c
  ORDER BY c.size LIMIT $2;
 
 -- name: entries
--- Of each range all hashes as one value: hundreds of rows cost more than what is computed from them.
+-- All hashes of a range as one value: hundreds of rows cost more than what is computed from them.
 -- Entry i of level 0 is leaf i, of a level above the root of full tile i of the level below.
 SELECT CASE w.level WHEN 0 THEN (
            SELECT string_agg(e.leaf_hash, ''::bytea ORDER BY e.number) FROM ledger.event e
@@ -207,7 +207,8 @@ SELECT r.number, history.receipt_text(r) AS text FROM journal.receipts r
  WHERE r.number > $1 AND r.number <= $2 ORDER BY r.number LIMIT $3;
 
 -- name: stream_all_receipts
--- $3 and $4 are what the last two of stream_all_events are.
+-- The last two parameters are those of stream_all_events. (COPY substitutes parameters in comments
+-- too, so none is named here that the statement does not have.)
 WITH mine AS (SELECT integration_id FROM tokens.integrations WHERE account_id = $3::int)
 SELECT CASE WHEN $3::int IS NULL OR r.integration_id IN (SELECT integration_id FROM mine)
             THEN history.receipt_text(r)
@@ -224,8 +225,8 @@ SELECT ledger.seal($1, $2, $3, $4);
 -- ---------------------------------------------------------------- traces
 
 -- name: token
--- By id or by hash; the other is NULL. $3: of this account, NULL for any. retired_tokens knows nothing
--- of the generation: the log does.
+-- By id or by hash; the other is NULL. $3: the account, NULL for any. retired_tokens does not contain
+-- the generation, so it is read from the log.
 SELECT t.token_id, t.integration_id, i.schema_name,
        g.number AS generated_number, g.recorded_at AS generated_at, g.actor AS generated_by,
        r.number AS revoked_number, r.recorded_at AS revoked_at, r.actor AS revoked_by
@@ -241,7 +242,7 @@ SELECT t.token_id, t.integration_id, i.schema_name,
  WHERE $3::int IS NULL OR i.account_id = $3::int;
 
 -- name: stream_token_receipts
--- array_to_json and not json_agg: the latter puts newlines between its members.
+-- array_to_json and not json_agg, which puts newlines between its members.
 SELECT format('{"receipt":%s,"tables":%s}', history.receipt_text(r), array_to_json(ARRAY(
            SELECT json_build_object(
                       'table', w.name,
