@@ -1,4 +1,4 @@
-"""Puts the token service together."""
+"""The token service's application and its settings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TokensSettings(ServerSettings):
     database_url: Secret
     port: int = 8800
     ops_port: int = 8810
-    # Where apps push to, as the pages tell them; None: this host, ingest's own port.
+    # The Import API's URL as shown on the pages; None: this host with ingest's port.
     import_url: str | None = None
     # Where people reach the pages; None: whatever address they come by. With https in it the
     # cookies are for TLS alone, whatever a proxy in front says or forgets to say.
@@ -58,7 +58,7 @@ class TokensSettings(ServerSettings):
 
 def build_app(settings: TokensSettings, *, clock: Clock) -> web.Application:
     app = web.Application(
-        middlewares=[request_middleware(clock, error_page=error_response)],
+        middlewares=[request_middleware(clock, render_error_page=error_response)],
         client_max_size=BODY_BYTES_MAX,
     )
     app[HEALTH] = Health()

@@ -1,4 +1,4 @@
-"""Around every request: one line in the log, one count, and an answer whatever happens."""
+"""The outermost middleware: a request log line, a metric, and a response to every error."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from services.tokens.connect_api.answers import (
 from services.tokens.limits import CONCURRENT_REQUESTS_MAX
 from services.tokens.refusals import Busy, CommandRefused, DatabaseUnavailable
 
-# How a no, or a crash, is put to people; None for a program, which gets JSON. The last argument is
-# the request's id.
-ErrorPage: TypeAlias = Callable[[web.Request, Exception, str], web.Response | None]
+# Renders an error, expected or not, as a page; None for an API request, which gets JSON. The last
+# argument is the request's id.
+RenderErrorPage: TypeAlias = Callable[[web.Request, Exception, str], web.Response | None]
 
 
 def _no_page(_: web.Request, __: Exception, ___: str) -> None:
@@ -39,11 +39,11 @@ def request_middleware(
     clock: Clock,
     *,
     concurrent_max: int = CONCURRENT_REQUESTS_MAX,
-    error_page: ErrorPage = _no_page,
+    render_error_page: RenderErrorPage = _no_page,
 ) -> Middleware:
-    """The outermost middleware. Neither answers nor log lines hold a path, a query or a header.
+    """Neither responses nor log lines contain a path, a query string or a header.
 
-    ``at_once_max``: requests in hand; one more is answered 503 at once.
+    ``concurrent_max``: requests in progress; further ones are answered with 503 immediately.
     """
     in_flight = 0
 
@@ -55,7 +55,7 @@ def request_middleware(
         in_flight += 1
         try:
             chosen = handler if in_flight <= concurrent_max else _busy
-            response = await _respond(request, chosen, request_id, error_page)
+            response = await _respond(request, chosen, request_id, render_error_page)
         finally:
             in_flight -= 1
         response.headers["X-Request-Id"] = request_id
@@ -79,18 +79,18 @@ async def _busy(_: web.Request) -> web.StreamResponse:
 
 
 async def _respond(
-    request: web.Request, handler: Handler, request_id: str, error_page: ErrorPage
+    request: web.Request, handler: Handler, request_id: str, render_error_page: RenderErrorPage
 ) -> web.StreamResponse:
     try:
         return await handler(request)
     except (CommandRefused, EdgeRefusal, BadBody, web.HTTPException) as error:
         response = _error_response(error, request, request_id)
-        return error_page(request, error, request_id) or response
+        return render_error_page(request, error, request_id) or response
     except AWAY as away:
-        return error_page(request, away, request_id) or refusal_response(
+        return render_error_page(request, away, request_id) or refusal_response(
             DatabaseUnavailable(), request
         )
-    except Exception as crash:  # noqa: BLE001 — the top of a request: reported, and nothing leaks
+    except Exception as crash:  # noqa: BLE001 — the outermost handler: logged, and no details in the response
         Log().exception(
             "request.crashed",
             method=request.method,
@@ -98,7 +98,7 @@ async def _respond(
             request_id=request_id,
         )
         crashed = json_response({"message": "Internal Server Error"}, status=500)
-        return error_page(request, crash, request_id) or crashed
+        return render_error_page(request, crash, request_id) or crashed
 
 
 def _error_response(
@@ -122,13 +122,13 @@ def _error_response(
 
 
 def _http_error_response(error: web.HTTPException) -> web.Response:
-    """The original's Connect API answers a method that is not allowed as an unknown path."""
+    """The original Connect API answers a method that is not allowed as an unknown path."""
     if error.status in {404, 405}:
         return json_response(NOT_FOUND, status=404)
     return json_response({"message": error.reason}, status=error.status)
 
 
 def route_of(request: web.Request) -> str:
-    """The pattern, never the path: it takes few values, and holds nothing a caller wrote."""
+    """The pattern, never the path: it has few values, and contains nothing that a caller sent."""
     resource = request.match_info.route.resource
     return "other" if resource is None else resource.canonical

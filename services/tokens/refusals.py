@@ -1,13 +1,13 @@
-"""What the token service says no to. One class, one code; its docstring is its message.
+"""The refusals of the token service. One class, one code; its docstring is its message.
 
-How each is answered over HTTP stands beside the routes, in connect_answers.py.
+The HTTP status of each is in connect_api/answers.py.
 """
 
 from typing import ClassVar
 
 
 class CommandRefused(Exception):
-    """Nothing was changed. Raised for expected no's only; a bug raises something else."""
+    """A command was refused and changed nothing. For expected errors only, never for bugs."""
 
     code: ClassVar[str]
 
@@ -20,7 +20,7 @@ class CommandRefused(Exception):
 
 
 class IntegrationNotFound(CommandRefused):
-    """There is no such integration in this account, or it was deleted."""
+    """The account has no such integration, or it was deleted."""
 
     code = "integration_not_found"
 
@@ -33,19 +33,19 @@ class _NameRefused(CommandRefused):
 
 
 class NameTaken(_NameRefused):
-    """The schema name that the display name leads to is in use; choose another display name."""
+    """The schema name derived from this display name is in use; choose another display name."""
 
     code = "name_taken"
 
 
 class NameUnusable(_NameRefused):
-    """No usable schema name follows from this display name; take letters, digits and spaces."""
+    """The display name gives no valid schema name; use letters, digits and spaces."""
 
     code = "name_unusable"
 
 
 class DisplayNameUnusable(CommandRefused):
-    """A display name is 1 to 255 characters on one line, not all of them blank, and no token."""
+    """A display name must be 1 to 255 characters on one line, not only blanks, and not a token."""
 
     code = "display_name_unusable"
 
@@ -55,13 +55,13 @@ class DisplayNameUnusable(CommandRefused):
 
 
 class PausedAtUnusable(CommandRefused):
-    """The time of a pause is an ISO 8601 timestamp of at most 64 characters."""
+    """The time of a pause must be an ISO 8601 timestamp of at most 64 characters."""
 
     code = "paused_at_unusable"
 
 
 class TokenLimitReached(CommandRefused):
-    """Two tokens are active, which is the most; revoke one before generating another."""
+    """Two tokens are active, which is the maximum; revoke one before you generate another."""
 
     code = "token_limit_reached"
 
@@ -73,7 +73,7 @@ class TokenNotFound(CommandRefused):
 
 
 class TokenLabelUnusable(CommandRefused):
-    """A token's label is at most 80 characters on one line, and no token itself."""
+    """A token label must be at most 80 characters on one line, and not a token itself."""
 
     code = "token_label_unusable"
 
@@ -85,108 +85,108 @@ class ConnectTokenNotFound(CommandRefused):
 
 
 class MemberNotFound(CommandRefused):
-    """The account has no such member, or has no longer."""
+    """The account has no such member, or no longer has."""
 
     code = "member_not_found"
 
 
 class LastOwner(CommandRefused):
-    """The account would have no owner left: make somebody else an owner first."""
+    """The account would have no owner left; make another member an owner first."""
 
     code = "last_owner"
 
 
 class MemberLimitReached(CommandRefused):
-    """An account has at most 200 members; remove one who no longer needs to sign in."""
+    """An account can have at most 200 members; remove one who no longer needs access."""
 
     code = "member_limit_reached"
 
 
 class EmailUnusable(CommandRefused):
-    """An e-mail address has a name, an @ and a host, and 254 characters at most."""
+    """An e-mail address must have a name, an @ and a host, and at most 254 characters."""
 
     code = "email_unusable"
 
 
 class EmailTaken(CommandRefused):
-    """Somebody of this installation has this e-mail address already."""
+    """The e-mail address is already in use in this installation."""
 
     code = "email_taken"
 
 
 class PasswordUnusable(CommandRefused):
-    """A password has 12 to 1,024 characters; any of them, and no other rule."""
+    """A password must have 12 to 1,024 characters; any characters are allowed."""
 
     code = "password_unusable"
 
 
 class PasswordWrong(CommandRefused):
-    """That is not your present password."""
+    """That is not your current password."""
 
     code = "password_wrong"
 
 
 class SignInRefused(CommandRefused):
-    """The e-mail address and the password do not belong together, or nobody has them here."""
+    """Incorrect e-mail address or password."""
 
     code = "sign_in_refused"
 
 
 class TooManyAttempts(CommandRefused):
-    """Too many attempts from here; wait a minute, or ask an owner for a one-time link."""
+    """Too many attempts; wait a minute, or ask an account owner for a one-time link."""
 
     code = "too_many_attempts"
 
 
 class LinkUnknown(CommandRefused):
-    """The link was used, has expired, or never was; ask an owner for a new one."""
+    """The link was used, has expired or never existed; ask an account owner for a new one."""
 
     code = "link_unknown"
 
 
 class ForeignForm(CommandRefused):
-    """The form was not made for this session; open the page again, then send it once more."""
+    """The form does not belong to this session; reload the page and submit it again."""
 
     code = "foreign_form"
 
 
 class FormUsed(CommandRefused):
-    """The form was sent before and carried out then; it was not done a second time."""
+    """The form was submitted before; it was not executed a second time."""
 
     code = "form_used"
 
 
 class AccountNotFound(CommandRefused):
-    """There is no such account."""
+    """The account does not exist."""
 
     code = "account_not_found"
 
 
 class AccountNameUnusable(CommandRefused):
-    """An account's name is 1 to 200 characters on one line, not all of them blank."""
+    """An account name must be 1 to 200 characters on one line, not only blanks."""
 
     code = "account_name_unusable"
 
 
 class RoleForbids(CommandRefused):
-    """The Connect token's role forbids that: members manage integrations, auditors only read."""
+    """Your role does not permit this: members manage integrations, auditors only read."""
 
     code = "role_forbids"
 
 
 class Busy(CommandRefused):
-    """Too many others write at this moment; try again in a few seconds."""
+    """The service is busy; try again in a few seconds."""
 
     code = "busy"
 
 
 class DatabaseUnavailable(CommandRefused):
-    """The database does not answer, so it is not known whether this was done; look, try again."""
+    """The database is unavailable and the outcome is unknown; check it before you retry."""
 
     code = "database_away"
 
 
 class WritesHalted(CommandRefused):
-    """The log contradicts its last signed checkpoint; until that is settled it takes nothing."""
+    """The log contradicts its last signed checkpoint; no changes until an operator resolves it."""
 
     code = "log_halted"

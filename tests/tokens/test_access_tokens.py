@@ -54,7 +54,7 @@ async def test_a_token_is_not_generated_with_an_unfit_label(
 
     answer = await api.post(f"/v4/sources/{source_id}/tokens", {"label": label})
 
-    message = "A token's label is at most 80 characters on one line, and no token itself."
+    message = "A token label must be at most 80 characters on one line, and not a token itself."
     assert_refused(answer, "InvalidLabel", message)
     assert (await api.get(f"/v4/sources/{source_id}/tokens")).json == []
 

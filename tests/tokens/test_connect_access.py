@@ -193,9 +193,7 @@ async def test_an_auditors_token_cannot_be_used_to_write(
 
     answer = await auditor.ask(method, path.format(source=source, token=token), body)
 
-    message = (
-        "The Connect token's role forbids that: members manage integrations, auditors only read."
-    )
+    message = "Your role does not permit this: members manage integrations, auditors only read."
     assert_refused(answer, "AccessDenied", message, status=403)
     assert (await api.get(f"/v4/sources/{source}")).body == before
 

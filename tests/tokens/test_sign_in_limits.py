@@ -121,6 +121,26 @@ async def test_one_place_cannot_be_used_to_try_many_addresses(attempts: LoginThr
         await attempts.delay_seconds("another@example.com", ATTACKER)
 
 
+async def test_the_addresses_of_one_ipv6_network_cannot_be_used_to_try_more_often(
+    attempts: LoginThrottle,
+) -> None:
+    for n in range(FAILURES_PER_PAIR_MAX):
+        await attempts.record_failure(EMAIL, f"2001:db8:0:1:{n:x}::1")
+
+    with pytest.raises(TooManyAttempts):
+        await attempts.delay_seconds(EMAIL, "2001:db8:0:1:ffff::2")
+    assert await attempts.delay_seconds(EMAIL, "2001:db8:0:2::1") >= 0
+
+
+async def test_an_ipv4_address_is_one_peer_in_either_notation(attempts: LoginThrottle) -> None:
+    for _ in range(FAILURES_PER_PAIR_MAX):
+        await attempts.record_failure(EMAIL, "::ffff:203.0.113.7")
+
+    with pytest.raises(TooManyAttempts):
+        await attempts.delay_seconds(EMAIL, "203.0.113.7")
+    assert await attempts.delay_seconds(EMAIL, "::ffff:203.0.113.8") >= 0
+
+
 async def test_a_good_sign_in_forgives_the_slips_before_it(attempts: LoginThrottle) -> None:
     for _ in range(FAILURES_PER_PAIR_MAX - 1):
         await attempts.record_failure(EMAIL, HOME)

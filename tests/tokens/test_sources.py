@@ -268,7 +268,7 @@ async def test_what_is_no_timestamp_does_not_pause(value: Any, api: ConnectClien
 
     answer = await api.put(f"/v4/sources/{source_id}", {"paused_at": value, "display_name": "New"})
 
-    message = "The time of a pause is an ISO 8601 timestamp of at most 64 characters."
+    message = "The time of a pause must be an ISO 8601 timestamp of at most 64 characters."
     assert_refused(answer, "InvalidBody", message)
     assert (await api.get(f"/v4/sources/{source_id}")).json["display_name"] == "Import API"
 

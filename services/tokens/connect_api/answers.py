@@ -1,4 +1,4 @@
-"""How the Connect API answers: yes, and each no (S1 to S18 of the wire contract, section 2.4)."""
+"""Responses of the Connect API, with a status for each refusal (wire contract 2.4, S1 to S18)."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from services.tokens.refusals import CommandRefused
 NOT_AUTHORIZED = {"message": "Not Authorized"}  # S12
 NOT_FOUND = {"message": "Not Found"}  # S18
 
-# Status and `error` of each. 503 says that the same request may be sent again.
+# Status and `error` of each. After 503 the same request may be retried.
 STATUS_AND_ERROR: dict[type[CommandRefused], tuple[int, str]] = {
     refusals.IntegrationNotFound: (400, "InvalidId"),  # S11, S14; S13 makes it 404 on GET
     refusals.NameTaken: (400, "InvalidName"),  # S2, S5
@@ -23,7 +23,7 @@ STATUS_AND_ERROR: dict[type[CommandRefused], tuple[int, str]] = {
     refusals.TokenNotFound: (400, "InvalidId"),  # S16
     refusals.TokenLabelUnusable: (400, "InvalidLabel"),
     refusals.ConnectTokenNotFound: (400, "InvalidId"),
-    # Those of people: no endpoint of the Connect API meets one.
+    # Of members and sessions: no endpoint of the Connect API raises these.
     refusals.MemberNotFound: (400, "InvalidId"),
     refusals.LastOwner: (400, "LastOwner"),
     refusals.MemberLimitReached: (400, "MemberLimitReached"),
@@ -46,7 +46,7 @@ STATUS_AND_ERROR: dict[type[CommandRefused], tuple[int, str]] = {
 
 
 class BadBody(Exception):
-    """The body is not what the endpoint takes (S1, S3, S4, S8, S9); nothing else was asked yet."""
+    """The body is not what the endpoint accepts (S1, S3, S4, S8, S9)."""
 
     def __init__(self, error: str, message: str, **data: Any) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class BadBody(Exception):
 
 
 def json_response(body: Any, *, status: int = 200, **headers: str) -> web.Response:
-    """Compact JSON. Never kept by a cache: one of these bodies holds a token."""
+    """Compact JSON, not cacheable: one of these bodies contains a token."""
     return web.Response(
         body=orjson.dumps(body),
         status=status,
@@ -77,7 +77,7 @@ def refusal_response(refusal: CommandRefused, request: web.Request) -> web.Respo
 
 
 def _message(refusal: CommandRefused, request: web.Request) -> str:
-    """The original's literal text where there is one; ids as they stood in the path."""
+    """The original's literal text where there is one; ids as they were in the path."""
     source_id, token_id = (request.match_info.get(name) for name in ("source_id", "token_id"))
     match refusal:
         case refusals.IntegrationNotFound():

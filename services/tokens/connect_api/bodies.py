@@ -1,4 +1,4 @@
-"""Reads the bodies of the Connect API's requests into what the use cases take. Pure."""
+"""Parses request bodies of the Connect API into arguments of the use cases. Pure."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from services.tokens.limits import SCHEMA_NAME_CHARACTERS_MAX
 from services.tokens.refusals import DisplayNameUnusable, PausedAtUnusable, TokenLabelUnusable
 from services.tokens.use_cases.integrations import IntegrationChange
 
-# Also destination_id: there is one destination, so it is accepted and ignored (X25).
+# destination_id is accepted and ignored, since there is only one destination (X25).
 _POST_KEYS = frozenset({"type", "display_name", "properties", "destination_id"})
 _PUT_KEYS = frozenset({"display_name", "properties", "paused_at", "destination_id"})
 
@@ -52,7 +52,7 @@ def display_name_of_post(text: bytes) -> str:
 
 
 def changes_of_put(text: bytes) -> list[IntegrationChange]:
-    """E9, in the order in which they are done. Raises BadBody or a refusal of the domain's."""
+    """E9, in order of execution. Raises BadBody, DisplayNameUnusable or PausedAtUnusable."""
     body = _object(text, BadBody("InvalidBody", _S9))
     if not body.keys() <= _PUT_KEYS:
         raise BadBody("InvalidBody", _S9)
@@ -67,7 +67,7 @@ def changes_of_put(text: bytes) -> list[IntegrationChange]:
 
 
 def label_of_post(text: bytes) -> str:
-    """E11 takes no body and looks into none; a ``label`` is ours. Raises TokenLabelUnusable."""
+    """E11 ignores its body, except our own ``label``. Raises TokenLabelUnusable."""
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -103,7 +103,7 @@ def _object(text: bytes, error: BadBody) -> dict[str, Any]:
 
 
 def _bad_properties(properties: Any, report_card: dict[str, Any]) -> BadBody:
-    """An import_api source has none, so each one that is given is bad (S8)."""
+    """An import_api source has no properties, so each given one is invalid (S8)."""
     names = list(properties) if isinstance(properties, dict) else []
     return BadBody(
         "InvalidProperties",

@@ -1,4 +1,4 @@
-"""The Connect API v4: E5 to E13 of the wire contract, over the use cases."""
+"""The Connect API v4: routes E5 to E13 of the wire contract, over the use cases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CallerHandler = Callable[[web.Request, UseCases, Caller], Awaitable[web.Response
 
 
 def add_connect_api(app: web.Application) -> None:
-    """A path with an id that is no number matches nothing and is answered 404 (S18)."""
+    """A path with a non-numeric id matches no route and is answered with 404 (S18)."""
     source = "/v4/sources/{source_id:[0-9]+}"
     token = source + "/tokens/{token_id:[0-9]+}"
     app.router.add_routes(
@@ -43,7 +43,7 @@ def add_connect_api(app: web.Application) -> None:
 
 
 def _authenticated(endpoint: CallerHandler) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """S12: without a valid Connect token nothing further is looked at."""
+    """S12: nothing else is processed without a valid Connect token."""
 
     async def authenticated(request: web.Request) -> web.Response:
         use_cases = request.app[USE_CASES]
@@ -143,7 +143,7 @@ def _token_id(request: web.Request) -> TokenId:
 
 
 def _id(digits: str) -> int:
-    """A number that no id can be becomes 0, which is nobody's: then it is unknown like others."""
+    """A number out of range becomes 0, which no id is, so that it is answered as an unknown id."""
     significant = digits.lstrip("0") or "0"
     if len(significant) > len(str(ID_MAX)):
         return 0

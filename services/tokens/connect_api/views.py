@@ -1,4 +1,4 @@
-"""The bodies of the Connect API's answers. Key order and literals: wire contract 1.6 to 1.8."""
+"""Response bodies of the Connect API. Key order and literals: wire contract 1.6 to 1.8."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ SOURCE_TYPE = "import_api"
 
 _STEPS = [{"type": "form", "properties": []}, {"type": "fully_configured", "properties": []}]
 
-# Of a source that does not exist yet, and of one that does: nothing is left to configure.
+# The first is of a source that does not exist yet; the second of one that does.
 FORM_REPORT_CARD = {
     "type": SOURCE_TYPE,
     "current_step": 1,
@@ -57,7 +57,7 @@ def source(entry: IntegrationEntry) -> dict[str, Any]:
 
 
 def generated_token(token: GeneratedToken) -> dict[str, Any]:
-    """The only body that ever holds a token's text."""
+    """The only response body that contains a token's text."""
     return {"id": token.token_id, "access_token": token.access_token}
 
 

@@ -71,7 +71,7 @@ def decide_account(account: Account | None, command: AccountCommand) -> list[Acc
 
 
 def _decide_members(members: dict[MemberId, Role], command: MemberCommand) -> list[AccountFact]:
-    """Somebody must always be left who may change things: the last owner stays one."""
+    """An account always keeps an owner: the last one can be neither removed nor demoted."""
     if isinstance(command, AddMember):
         assert command.member_id not in members, "the id came from a sequence, so it is new"
         if len(members) >= MEMBERS_MAX:

@@ -1,4 +1,4 @@
-"""Wishes, in the imperative. Ids are allotted beforehand; no command holds a token's text."""
+"""Commands: requested changes. Their ids are allocated beforehand; none contains a token's text."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class RenameIntegration:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PauseIntegration:
-    """``paused_at``: an ISO 8601 timestamp, past or future; it pauses at once all the same."""
+    """``paused_at``: an ISO 8601 timestamp, past or future; the pause begins immediately."""
 
     paused_at: str
 
@@ -57,8 +57,8 @@ IntegrationCommand = (
     | RevokeToken
 )
 
-# These end or suspend the right to write: they wait for the pushes in hand, and the pushes that
-# come after them see their fact (design, promise 2).
+# These end or suspend the right to write: they wait for the pushes in progress, and later pushes
+# see their fact (design, promise 2).
 BARRIER_COMMANDS = (RevokeToken, PauseIntegration, ResumeIntegration, DeleteIntegration)
 
 

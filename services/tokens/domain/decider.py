@@ -1,4 +1,4 @@
-"""The decider: how facts and a command lead to new facts, for any kind of stream. Pure."""
+"""The decider pattern: facts and a command lead to new facts, for any kind of stream. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ FactT = TypeVar("FactT", bound=Fact)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decider(Generic[StateT, CommandT, FactT]):
-    """The two functions of one kind of stream, so that one handler can drive both kinds."""
+    """The two functions of one kind of stream, so that one executor serves both kinds."""
 
     decide: Callable[[StateT | None, CommandT], list[FactT]]
     evolve: Callable[[StateT | None, FactT], StateT]
@@ -24,7 +24,7 @@ class Decider(Generic[StateT, CommandT, FactT]):
         return reduce(self.evolve, facts, initial)
 
     def decide_all(self, state: StateT | None, commands: Sequence[CommandT]) -> list[FactT]:
-        """Each command on what the ones before it lead to; one refusal refuses them all."""
+        """Decides each command on the state after those before it; one refusal refuses them all."""
         facts: list[FactT] = []
         for command in commands:
             following = self.decide(state, command)

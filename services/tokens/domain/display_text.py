@@ -1,4 +1,4 @@
-"""Texts that people choose and that are shown again later: what is fit to be kept. Pure."""
+"""Validation of texts that people enter and that are displayed later. Pure."""
 
 import re
 import unicodedata
@@ -10,16 +10,16 @@ from services.tokens.limits import PAUSED_AT_CHARACTERS_MAX
 # Python's parser takes any character between date and time.
 _TIMESTAMP_CHARACTERS = re.compile(r"[0-9TZW:.,+ -]+")
 _TOKEN = re.compile(PUBLISHED_PATTERN)
-# Control characters, lone surrogates, line and paragraph separators. U+0000 among them would not
-# even fit into a text column.
+# Control characters, lone surrogates, line and paragraph separators. A text column cannot store
+# U+0000, which is among them.
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# What turns the words after it around: a name must not rewrite the sentence it stands in. Letters
-# that are written from right to left need none of them.
+# Bidirectional controls reorder the text after them: a name must not rewrite the sentence that
+# contains it. Right-to-left scripts do not need them.
 _BIDI_CONTROLS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def is_displayable(text: str, *, characters_max: int) -> bool:
-    """On one line, to be seen, and without a token: it is shown to many, some of it for ever."""
+    """One line, visible, and without a token: the text may be shown to many, and permanently."""
     categories = {unicodedata.category(character) for character in text}
     return (
         len(text) <= characters_max

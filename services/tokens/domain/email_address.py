@@ -1,4 +1,4 @@
-"""E-mail addresses as people type them, and as they are compared. Pure."""
+"""E-mail addresses: validation, and the normalized form in which they are compared. Pure."""
 
 import re
 import unicodedata
@@ -6,12 +6,12 @@ import unicodedata
 from services.tokens.limits import EMAIL_CHARACTERS_MAX
 from services.tokens.refusals import EmailUnusable
 
-# Only what no address can be without; whether it exists a link that was opened tells.
+# Only what every address has; opening a one-time link is what proves that it exists.
 _FORM = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
 
 
 def normalize_email(typed: str) -> str:
-    """One address, one text: two that differ in case or form only would be two people's."""
+    """NFKC, stripped, case-folded: addresses that differ only in case or form are the same."""
     return unicodedata.normalize("NFKC", typed).strip().casefold()
 
 

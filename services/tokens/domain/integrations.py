@@ -61,7 +61,7 @@ def decide_integration(
         raise IntegrationNotFound
     match command:
         case RevokeToken(token_id=token_id):
-            # Also of a deleted integration: taking rights away is never out of place.
+            # Also for a deleted integration: revoking rights is always allowed.
             if token_id not in integration.active_tokens:
                 raise TokenNotFound
             return [TokenRevoked(token_id=token_id)]

@@ -1,4 +1,4 @@
-"""Who may do what: the one place that decides it, for the Connect API, the commands and pages."""
+"""Roles and rights: the only place that decides who may do what, on every interface. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -11,7 +11,7 @@ from services.tokens.refusals import IntegrationNotFound, RoleForbids
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """``actor`` is what the log will say: ``connect-token/9``, ``member/3`` or ``system``."""
+    """``actor`` is recorded in the log: ``connect-token/9``, ``member/3`` or ``system``."""
 
     account_id: AccountId
     role: Role
@@ -23,7 +23,7 @@ class Right(Enum):
     MANAGE_INTEGRATIONS = auto()  # and their tokens
     MANAGE_CONNECT_TOKENS = auto()
     MANAGE_MEMBERS = auto()
-    AUDIT = auto()  # read all that happened in the account, and ask for the check
+    AUDIT = auto()  # read all events of the account, and start a verification
 
 
 RIGHTS_BY_ROLE: dict[Role, frozenset[Right]] = {
@@ -34,7 +34,7 @@ RIGHTS_BY_ROLE: dict[Role, frozenset[Right]] = {
 
 
 def system_caller(account_id: AccountId) -> Caller:
-    """For commands run by whoever operates the installation: all of an account's rights."""
+    """For commands of the installation's operator: all rights in the account."""
     return Caller(account_id=account_id, role="owner", actor="system")
 
 
@@ -45,6 +45,6 @@ def require(caller: Caller, right: Right) -> None:
 
 
 def require_ownership(caller: Caller, integration: Integration | None) -> None:
-    """Raises IntegrationNotFound; another account's integration is as good as none."""
+    """Raises IntegrationNotFound, also for the integration of another account."""
     if integration is None or integration.account_id != caller.account_id:
         raise IntegrationNotFound

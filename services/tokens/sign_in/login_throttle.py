@@ -1,11 +1,13 @@
-"""How failures to sign in slow down those who guess, and never lock anybody out for long.
+"""The login throttle: failed sign-ins delay further attempts, and refuse them for a while.
 
-Counted in the database, so that it holds over all processes and their restarts; time forgives.
+Failures are counted in the database, so that they apply to all processes and survive restarts. The
+counts decay with time.
 """
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from datetime import datetime, timedelta
 
 from asyncpg import Pool, Record
@@ -24,6 +26,8 @@ from services.tokens.refusals import TooManyAttempts
 
 LOGIN_DELAY_SECONDS_MIN = 0.25
 DOUBLINGS_MAX = 10
+# One site is usually assigned at least a /64, and can use any address in it.
+IPV6_PREFIX_BITS = 64
 
 
 class LoginThrottle:
@@ -33,10 +37,10 @@ class LoginThrottle:
         self._queries = load_queries("services.tokens")
 
     async def delay_seconds(self, email: str, peer: str | None) -> float:
-        """How long this attempt has to wait. Raises TooManyAttempts.
+        """How long this attempt must be delayed. Raises TooManyAttempts.
 
-        Whether somebody has the address makes no difference. Only failures from the same peer
-        lead to a no: with those of others, an attacker would keep the person out.
+        The result does not depend on whether the e-mail address exists. Only failures from the
+        same peer lead to a refusal: otherwise an attacker could lock the person out.
         """
         now = self._clock.now()
         of_email, of_peer, of_pair = _keys(email, peer)
@@ -50,12 +54,10 @@ class LoginThrottle:
         ):
             raise TooManyAttempts
         beyond = int(failures.get(of_email, 0)) - FAILURES_BEFORE_DELAY
-        doubled = min(max(beyond, 0), DOUBLINGS_MAX)
-        return (
-            0.0
-            if beyond < 0
-            else min(LOGIN_DELAY_SECONDS_MIN * 2**doubled, LOGIN_DELAY_SECONDS_MAX)
-        )
+        if beyond < 0:
+            return 0.0
+        doublings = min(beyond, DOUBLINGS_MAX)
+        return min(LOGIN_DELAY_SECONDS_MIN * (1 << doublings), LOGIN_DELAY_SECONDS_MAX)
 
     async def record_failure(self, email: str, peer: str | None) -> None:
         now = self._clock.now()
@@ -69,18 +71,28 @@ class LoginThrottle:
         await self._pool.execute(self._queries["delete_expired_failures"], oldest)
 
     async def reset(self, email: str, peer: str | None) -> None:
-        """Forgives this person's slips from here; those of the peer with others stay."""
+        """Deletes the failures of this pair; those of the peer with other addresses remain."""
         _, _, of_pair = _keys(email, peer)
         await self._pool.execute(self._queries["reset_sign_in_failures"], of_pair)
 
 
 def _keys(email: str, peer: str | None) -> tuple[bytes, bytes, bytes]:
-    """Of the address, of the peer, of both. Hashed: this is no list of addresses."""
-    return (
-        _key("email", email),
-        _key("peer", peer or ""),
-        _key("pair", f"{peer or ''} {email}"),
-    )
+    """Of the e-mail address, of the peer, of both. Hashed: the table must not list addresses."""
+    network = _network(peer or "")
+    return _key("email", email), _key("peer", network), _key("pair", f"{network} {email}")
+
+
+def _network(peer: str) -> str:
+    """The /64 of an IPv6 address; an IPv4 address, also a mapped one, counts alone."""
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, IPV6_PREFIX_BITS), strict=False))
 
 
 def _key(kind: str, text: str) -> bytes:

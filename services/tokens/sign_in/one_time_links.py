@@ -1,4 +1,4 @@
-"""One-time links: whoever opens one chooses a password and is signed in."""
+"""One-time links: the person who opens one chooses a password and is signed in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EMAIL_CONSTRAINT = "people_email"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewLink:
-    """``secret`` goes to whoever asked, once, and is kept nowhere."""
+    """``secret`` is returned to the caller once and stored nowhere."""
 
     member_id: MemberId
     expires_at: datetime
@@ -38,7 +38,7 @@ class NewLink:
 
 
 class OpenLink(NamedTuple):
-    """``email``: None when whoever uses the link has yet to say it."""
+    """``email``: None when the person who uses the link has yet to enter it."""
 
     member_id: MemberId
     expires_at: datetime
@@ -56,7 +56,7 @@ def new_link(member_id: MemberId, now: datetime, secret: str | None = None) -> N
 
 
 async def store_link(connection: AnyConnection, link: NewLink) -> None:
-    """In the caller's transaction. It takes the place of an earlier one."""
+    """In the caller's transaction. Replaces an earlier link of the member."""
     query = load_queries("services.tokens")["store_link"]
     await connection.execute(query, secret_hash(link.secret), link.member_id, link.expires_at)
 
@@ -69,7 +69,7 @@ class OneTimeLinks:
         self._queries = load_queries("services.tokens")
 
     async def find(self, secret: str) -> OpenLink:
-        """Changes nothing: whoever scans a mail opens what is in it. Raises LinkUnknown."""
+        """Read only, since mail scanners open links. Raises LinkUnknown."""
         row = await self._pool.fetchrow(
             self._queries["link"], secret_hash(secret), self._clock.now()
         )
@@ -78,10 +78,10 @@ class OneTimeLinks:
         return OpenLink(*row)
 
     async def use(self, secret: str, *, email: str, password: str, peer: str | None) -> str:
-        """The secret of a new session; the member's other sessions are over.
+        """The secret of a new session; the member's other sessions end.
 
-        ``email`` counts only where the member has none yet. When it raises (LinkUnknown,
-        PasswordUnusable, EmailUnusable, EmailTaken) the link is as good as before.
+        ``email`` is used only if the member has none yet. When it raises (LinkUnknown,
+        PasswordUnusable, EmailUnusable, EmailTaken) the link remains valid.
         """
         link = await self.find(secret)
         require_valid_password(password)

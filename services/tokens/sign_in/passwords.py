@@ -1,4 +1,4 @@
-"""Passwords: which are good, and argon2 in threads, never more at once than there is room for."""
+"""Passwords: validation, and argon2 hashing in threads with limited concurrency."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HashCost:
-    """Of one hash. As much memory is taken for each that is made at the same time."""
+    """The cost of one hash. Each concurrent hash takes this much memory."""
 
     memory_kib: int
     passes: int
 
 
 def require_valid_password(password: str) -> None:
-    """Length and nothing else. Raises PasswordUnusable."""
+    """Checks the length only. Raises PasswordUnusable."""
     if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
         raise PasswordUnusable
 
@@ -49,7 +49,7 @@ class Passwords:
 
     @contextlib.contextmanager
     def queue_slot(self) -> Iterator[None]:
-        """For one caller, from its first wait on. Raises Busy when too many are in there."""
+        """Held by one caller while it waits and hashes. Raises Busy when all are taken."""
         if self._callers >= CONCURRENT_PASSWORD_HASHES_MAX + QUEUED_PASSWORD_HASHES_MAX:
             raise Busy
         self._callers += 1
@@ -62,11 +62,11 @@ class Passwords:
         return await self._in_a_thread(lambda: self._hasher.hash(password))
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
-        """False after the same work where there is no hash: nobody can tell by the time."""
+        """False after the same work when there is no hash, so that timing reveals nothing."""
         if self._decoy_hash is None:
-            self._decoy_hash = await self.hash("nobody has this password")
+            self._decoy_hash = await self.hash("the password of no account")
         against = password_hash or self._decoy_hash
-        # A longer one is nobody's, and would only be work.
+        # No stored password is longer; hashing the rest would be wasted work.
         asked = password[:PASSWORD_CHARACTERS_MAX]
         matches = await self._in_a_thread(lambda: self._verified(against, asked))
         return matches and password_hash is not None and asked == password

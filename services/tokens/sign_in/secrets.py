@@ -1,4 +1,4 @@
-"""Secrets of sessions and one-time links: 256 random bits, of which only the hash is kept."""
+"""Secrets of sessions and one-time links: 256 random bits, of which only the hash is stored."""
 
 import hashlib
 import secrets

@@ -1,4 +1,4 @@
-"""Who is signed in. A session ends when it was idle too long, is too old, or its member goes."""
+"""Sessions: they end when idle too long, too old, or when the member is removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.runtime.clock import Clock
 from services.tokens.domain.permissions import Caller
 from services.tokens.sign_in.secrets import new_secret, secret_hash
 
-# How far behind the time of the last visit may be: not every page writes it.
+# How far the stored time of the last visit may lag: not every request writes it.
 SEEN_SECONDS = 60
 
 
@@ -28,7 +28,7 @@ class SessionLimits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedIn:
-    """``notice``: what the page before this one left to be told, once."""
+    """``notice``: a message from the previous page, shown once."""
 
     member_id: MemberId
     email: str
@@ -41,7 +41,7 @@ class SignedIn:
         return csrf_token(self.secret)
 
     def with_secret(self, secret: str) -> SignedIn:
-        """The same member in the session that goes on."""
+        """The same member in the session that replaces this one."""
         return replace(self, secret=secret)
 
 
@@ -65,9 +65,9 @@ class Sessions:
         self._queries = load_queries("services.tokens")
 
     async def begin(self, member_id: MemberId, *, peer: str | None, replaces: str | None) -> str:
-        """Always a new secret: one that was there before may be somebody else's too.
+        """Returns a new secret: one that existed before may be known to others.
 
-        Returns it. ``replaces``: the secret that the browser came with.
+        ``replaces``: the secret that the browser sent; its session ends.
         """
         secret, now = new_secret(), self._clock.now()
         async with self._pool.acquire() as connection, connection.transaction():
@@ -117,7 +117,7 @@ class Sessions:
         await self._pool.execute(self._queries["end_session"], secret_hash(secret))
 
     async def end_all(self, member_id: MemberId) -> None:
-        """Sign out everywhere."""
+        """Ends all sessions of the member."""
         await self._pool.execute(self._queries["end_sessions_of_member"], member_id)
 
     def _valid_after(self, now: datetime) -> tuple[datetime, datetime]:

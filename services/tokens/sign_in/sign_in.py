@@ -1,4 +1,4 @@
-"""Signing in with an address and a password, and changing that."""
+"""Sign in with an e-mail address and a password, and change the password."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class SignIn:
     async def change_password(
         self, signed_in: SignedIn, current: str, new: str, *, peer: str | None
     ) -> str:
-        """The secret of the session that goes on; all others are over.
+        """The secret of the session that continues; all others end.
 
-        Raises PasswordUnusable, PasswordWrong and what slows guessing.
+        Raises PasswordUnusable, PasswordWrong, TooManyAttempts or Busy.
         """
         require_valid_password(new)
         with self._passwords.queue_slot():

@@ -1,4 +1,4 @@
-"""Whether the live tables are what the log says, looked at again and again without being asked."""
+"""The drift monitor: compares the projections with the log, periodically."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROJECTIONS = tuple(
 REPLAYED = (LOG, *PROJECTIONS)
 
 REST_SECONDS_MIN = 300.0
-# It takes a fiftieth of the time of one processor at most, however long the log has become.
+# At most a fiftieth of one processor's time, however long the log is.
 REST_FACTOR = 50
 CHECK_SECONDS_MAX = 600.0
 
@@ -47,9 +47,9 @@ class DriftMonitor:
         self._clock = clock
         self._rest_seconds_min = rest_seconds_min
 
-    async def run(self, ending: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         rest = self._rest_seconds_min
-        while not await wait_for(ending, rest):
+        while not await wait_for(stopping, rest):
             began = self._clock.monotonic()
             try:
                 await self.check()
@@ -58,7 +58,7 @@ class DriftMonitor:
             rest = max(self._rest_seconds_min, REST_FACTOR * (self._clock.monotonic() - began))
 
     async def check(self) -> None:
-        """In one snapshot, over a connection of its own, so that nobody waits for it."""
+        """In one snapshot, over a connection of its own, so that no request waits for it."""
         connection = await connect(
             self._database_url,
             application_name="pushgate tokens drift",

@@ -1,4 +1,4 @@
-"""An account's people: invited, given roles, removed. Facts go to the log, addresses beside it."""
+"""Members: invite, change roles, remove. E-mail addresses are stored outside the log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from services.tokens.use_cases.stream_commands import (
 
 
 class MemberEntry(NamedTuple):
-    """``arrived``: has a password. ``link_until``: of a one-time link that was not used yet."""
+    """``link_expires_at``: of a one-time link that was not used yet."""
 
     member_id: MemberId
     role: Role
@@ -54,7 +54,7 @@ class RemovedEntry(NamedTuple):
 
 
 class Members:
-    """Every method raises a Refusal when it does not do what is asked."""
+    """Every method raises a CommandRefused when it does not do what is asked."""
 
     def __init__(self, pool: Pool[Record], clock: Clock, executor: CommandExecutor) -> None:
         self._pool = pool
@@ -71,7 +71,7 @@ class Members:
         return [MemberEntry(*row) for row in rows]
 
     async def list_removed(self, caller: Caller) -> Sequence[RemovedEntry]:
-        """Whose address is still kept, last removed first."""
+        """Removed members with an address that is not erased yet, last removed first."""
         require(caller, Right.READ)
         rows = await self._pool.fetch(
             self._queries["removed_people"], caller.account_id, MEMBERS_MAX
@@ -79,7 +79,7 @@ class Members:
         return [RemovedEntry(*row) for row in rows]
 
     async def actor_names(self, caller: Caller) -> dict[str, str]:
-        """What people call an actor of the log: ``member/3`` and the address, if it is kept."""
+        """The e-mail address of each actor such as ``member/3``, unless it was erased."""
         require(caller, Right.READ)
         rows = await self._pool.fetch(self._queries["names_of_account"], caller.account_id)
         return {f"member/{row['member_id']}": row["email"] for row in rows}

@@ -1,4 +1,4 @@
-"""The only place where tokens are made. What they look like is in protocol/token_text.py."""
+"""Generates tokens; the only place that does. Their format is in protocol/token_text.py."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from protocol.token_text import RANDOM_BITS, Prefix, last_four, token_hash, toke
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewToken:
-    """``text`` is given to whoever asked, once, and is kept nowhere; the rest goes to the log."""
+    """``text`` is returned to the caller once and stored nowhere; the rest goes to the log."""
 
     text: str = field(repr=False)
     hash_hex: str

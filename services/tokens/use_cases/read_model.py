@@ -1,4 +1,4 @@
-"""What there is now: accounts, integrations and tokens as the projections have them."""
+"""The read model: current accounts, integrations and tokens, read from the projections."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ConnectTokenEntry(NamedTuple):
 
 
 class KnownToken(NamedTuple):
-    """``active``: not revoked. Its integration may be paused or deleted all the same."""
+    """``active``: not revoked. Its integration may still be paused or deleted."""
 
     token_id: TokenId
     integration_id: IntegrationId
@@ -61,7 +61,7 @@ class ReadModel:
         self._queries = load_queries("services.tokens")
 
     async def authenticate(self, unverified: str) -> Caller | None:
-        """The holder of a Connect token; None when it is mangled, unknown or revoked."""
+        """The caller of a Connect token; None when the token is malformed, unknown or revoked."""
         if recognise_token(unverified, "ac_") is not TokenShape.WELL_FORMED:
             return None
         row = await self._pool.fetchrow(
@@ -76,7 +76,7 @@ class ReadModel:
         )
 
     async def accounts(self) -> list[AccountEntry]:
-        """Of the whole installation: for its operator only."""
+        """All accounts of the installation; for its operator only."""
         return [AccountEntry(*row) for row in await self._pool.fetch(self._queries["accounts"])]
 
     async def connect_tokens(self, caller: Caller) -> list[ConnectTokenEntry]:
@@ -86,7 +86,7 @@ class ReadModel:
         return [ConnectTokenEntry(*row) for row in await self._pool.fetch(query, caller.account_id)]
 
     async def integrations(self, caller: Caller) -> list[IntegrationEntry]:
-        """All of the account, paused and deleted ones too, oldest first."""
+        """All integrations of the account, paused and deleted ones too, oldest first."""
         require(caller, Right.READ)
         query = self._queries["integrations_of_account"]
         return [IntegrationEntry(*row) for row in await self._pool.fetch(query, caller.account_id)]
@@ -110,7 +110,7 @@ class ReadModel:
         return [TokenEntry(*row) for row in await self._pool.fetch(query, integration_id)]
 
     async def integration_of_token(self, caller: Caller, token_id: TokenId) -> IntegrationId:
-        """Of an active token in the caller's account. Raises TokenNotFound."""
+        """The integration of an active token in the caller's account. Raises TokenNotFound."""
         require(caller, Right.READ)
         found = await self._pool.fetchval(
             self._queries["integration_of_token"], caller.account_id, token_id
@@ -120,6 +120,6 @@ class ReadModel:
         return IntegrationId(found)
 
     async def known_token(self, access_token_hash: bytes) -> KnownToken | None:
-        """Of any account: whoever holds a token's text may ask what became of it."""
+        """In any account: whoever has a token's text may see its state."""
         row = await self._pool.fetchrow(self._queries["token_by_hash"], access_token_hash)
         return None if row is None else KnownToken(*row)
