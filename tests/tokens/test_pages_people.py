@@ -130,7 +130,7 @@ async def test_an_address_is_one_persons(owner: Person, account: OpenedAccount) 
     seen = await invited(owner, f"OWNER-{account.account_id}@example.com", "member")
 
     assert seen.status == 422
-    assert "has this e-mail address already" in seen.text
+    assert "is already in use in this installation" in seen.text
 
 
 async def test_the_last_owner_is_told_why_they_must_stay(

@@ -20,7 +20,7 @@ from tests.tokens.person import Person, Seen
 
 Browsers = Callable[[], Person]
 
-REFUSED = "do not belong together"
+REFUSED = "Incorrect e-mail address or password"
 
 
 def email_of(account: OpenedAccount, role: str = "owner") -> str:
@@ -124,7 +124,7 @@ async def test_changing_the_password_needs_the_present_one(owner: Person) -> Non
     )
 
     assert seen.status == 422
-    assert "not your present password" in seen.text
+    assert "not your current password" in seen.text
 
 
 @pytest.mark.parametrize("characters", [11, 1025])
