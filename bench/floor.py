@@ -9,7 +9,7 @@ import sys
 import orjson
 from aiohttp import web
 
-from services.ingest.storing import StoringIntake
+from services.receiving.endpoint import PUSH
 from services.runtime.clock import SystemClock
 from services.runtime.config import read_settings
 from services.runtime.http import HEALTH, Health
@@ -20,9 +20,7 @@ BODY_BYTES_MAX = 20_000_000
 
 
 def _answer() -> web.Response:
-    return web.Response(
-        status=StoringIntake.status, body=StoringIntake.good, content_type="application/json"
-    )
+    return web.Response(status=PUSH.status, body=PUSH.body, content_type="application/json")
 
 
 async def read(request: web.Request) -> web.Response:

@@ -1,27 +1,25 @@
-"""By what a request is known again when it comes a second time (wire contract 4.7). Pure.
+"""Which requests are accepted only once, and by which key they are recognised (wire contract 4.7).
 
-Records with keys need nothing of this: their sequence decides, and the same one changes nothing. A
-request that names itself by an ``Idempotency-Key`` is known by that alone; one without keys by its
-bytes, because target-stitch sends the same again when it has not heard an answer.
+Records with keys need none of this: their sequence decides, and the same one changes nothing. A
+request with an ``Idempotency-Key`` header is recognised by that alone; one without keys by the hash
+of its body, because target-stitch sends the same bytes again if it got no response. Pure.
 """
 
 import hashlib
-from typing import NamedTuple
 
-# A caller who names requests wants to be able to send them again, whatever the setting for the
-# others says.
+from services.journal.candidates import IdempotencyKey
+
+# A caller who names a request wants to be able to repeat it, whatever the setting for others.
 HEADER_KEY_SECONDS_MIN = 24 * 3600
-
-
-class IdempotencyKey(NamedTuple):
-    key: bytes
-    ttl_seconds: int
 
 
 def idempotency_key_of(
     header: str, *, append_only: bool, body_sha256: bytes, ttl_seconds: int
 ) -> IdempotencyKey | None:
-    """``idempotency_key`` is empty when there is none; ``keep_seconds`` 0 takes all as new."""
+    """None: the request is accepted every time it is sent.
+
+    ``header`` is empty if the request has none. ``ttl_seconds`` 0 disables recognition by the body.
+    """
     if header:
         named = hashlib.sha256(b"Idempotency-Key: " + header.encode("utf-8", "replace"))
         return IdempotencyKey(named.digest(), max(ttl_seconds, HEADER_KEY_SECONDS_MIN))

@@ -1,17 +1,17 @@
-"""What every import request goes through, in the order of wire contract 2.5."""
+"""Reading and validating an import request, in the order of checks of wire contract 2.5."""
 
-import abc
 import asyncio
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from protocol.refusals import Refusal
 from protocol.refusals.edge import (
     BodyTooLarge,
     InvalidRegion,
     MethodNotAllowed,
+    ServiceUnavailable,
 )
 from protocol.schemas.compiled import TooExpensiveInline
 from protocol.validation import Validated
@@ -24,8 +24,8 @@ from services.receiving.body_headers import body_coding, media_type_essence
 from services.receiving.body_reader import BodyReader
 from services.receiving.check import Job, ValidationResult, check
 from services.receiving.decompress import inflate
-from services.receiving.http_answers import SuccessResponse
-from services.receiving.memory_budget import MemoryBudget, Reservation, unavailable
+from services.receiving.endpoint import Endpoint
+from services.receiving.memory_budget import MemoryBudget, Reservation
 from services.receiving.validation_workers.pool import (
     INLINE_WORK_MAX,
     ValidationWorkers,
@@ -48,102 +48,71 @@ class IngestServices:
 
 
 class ParsedRequest(NamedTuple):
-    """A request that was read and parsed; nothing of it has been taken yet."""
+    """A request whose body is read and valid; nothing of it is stored yet."""
 
     token: PresentedToken
     validated: Validated
     media_type: str
     body: bytes
-    # As the journal has it, if it was made together with the check.
+    # Encoded by the worker process that validated the body; None if it was validated inline.
     encoded: EncodedBody | None
     request: web.Request
 
 
-class Intake(abc.ABC):
-    """One import endpoint: the common way in, and what is its own."""
+class Intake:
+    """Reads and validates the requests of one endpoint."""
 
-    name: ClassVar[str]
-    status: ClassVar[int]
-    good: ClassVar[bytes]
-    # Whether what is good is kept.
-    stores: ClassVar[bool] = True
-
-    def __init__(self, services: IngestServices, tokens: TokenLookup) -> None:
+    def __init__(self, endpoint: Endpoint, services: IngestServices, tokens: TokenLookup) -> None:
+        self._endpoint = endpoint
         self._services = services
         self._tokens = tokens
-        self._good_answer = SuccessResponse(
-            status=self.status, body=self.good, clock=services.clock
-        )
 
-    @abc.abstractmethod
-    def media_type(self, essence: str) -> str:
-        """``essence``: the Content-Type in lower case without parameters. Raises a refusal."""
-
-    @abc.abstractmethod
-    async def handle(self, parsed: ParsedRequest) -> None:
-        """Takes the offer, or raises the refusal that follows when all else is well."""
-
-    async def expect(self, request: web.Request) -> None:
-        """``Expect: 100-continue``: libcurl waits for it before it sends a larger body.
-
-        Other expectations are ignored, and one that could only end in 413 gets that at once.
-        """
-        wanted = request.headers.get("Expect", "").lower() == "100-continue"
-        too_large = (request.content_length or 0) > self._services.body_reader.body_bytes_max
-        if wanted and not too_large and request.version == HttpVersion11:
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            # It is no part of the answer that follows.
-            request.writer.output_size = 0
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        try:
-            announced = request.content_length
-            token = PresentedToken(self._check_before_token(request, announced), self._tokens)
-            with Reservation(self._services.memory_budget) as held:
-                await self.handle(await self._read(request, token, held, announced))
-        except Refusal as refusal:
-            return self._services.refusal_reporter.report(request, refusal, endpoint=self.name)
-        return self._good_answer.response_to(request)
-
-    def _check_before_token(self, request: web.Request, announced: int | None) -> bytes:
-        """What is checked without any knowledge of the token; its hash."""
+    def check_head(self, request: web.Request, content_length: int | None) -> PresentedToken:
+        """Everything that needs neither the body nor the token's row."""
         if request.method != "POST":
             raise MethodNotAllowed("POST")
-        if announced is not None and announced > self._services.body_reader.body_bytes_max:
-            raise BodyTooLarge(announced)
+        reader = self._services.body_reader
+        if content_length is not None and content_length > reader.body_bytes_max:
+            raise BodyTooLarge(content_length)
         if self._services.refuse_region:
             raise InvalidRegion
-        token_hash = presented_token_hash(request, is_known=self._tokens.believes)
-        if self._services.body_reader.stopping:
-            raise unavailable()
-        return token_hash
+        token_hash = presented_token_hash(request, is_known=self._tokens.is_cached)
+        if reader.stopping:
+            raise ServiceUnavailable
+        return PresentedToken(token_hash, self._tokens)
 
-    async def _read(
-        self, request: web.Request, token: PresentedToken, held: Reservation, announced: int | None
+    async def read(
+        self,
+        request: web.Request,
+        token: PresentedToken,
+        reservation: Reservation,
+        content_length: int | None,
     ) -> ParsedRequest:
-        # Nothing here waits for an ordinary request, so nothing is awaited for one.
+        """Raises the first refusal that applies before the request is stored.
+
+        An ordinary request never waits here: its token is cached, its body has arrived with its
+        headers and is validated inline.
+        """
         try:
-            media_type = self.media_type(media_type_essence(request))
+            media_type = media_type_essence(request)
+            self._endpoint.check_media_type(media_type)
             coding = body_coding(request)
         except Refusal:
-            # A bad token comes before a bad media type.
+            # The refusal of a bad token comes before that of a bad media type.
             await token.look_up()
             raise
-        # Nothing is read on the word of a token that nobody knows.
-        if not self._tokens.believes(token.hash):
+        # No body is read for a token that may not exist.
+        if not self._tokens.is_cached(token.hash):
             await token.look_up()
-        body = self._services.body_reader.read_if_complete(
-            request.content, held, content_length=announced
-        )
+        reader = self._services.body_reader
+        body = reader.read_if_complete(request.content, reservation, content_length=content_length)
         if body is None:
-            body = await self._services.body_reader.read(
-                request.content, held, content_length=announced
-            )
+            body = await reader.read(request.content, reservation, content_length=content_length)
         if coding is not None:
-            # In a thread: a few bytes may become many, and this gives the interpreter away.
-            bytes_max = self._services.body_reader.body_bytes_max
+            # In a thread: a few bytes may become many, and zlib releases the interpreter lock.
+            bytes_max = reader.body_bytes_max
             body = await asyncio.to_thread(inflate, body, coding, bytes_max=bytes_max)
-            held.reserve(len(body))
+            reservation.reserve(len(body))
         validated, encoded = self._validate_inline(
             body, media_type
         ) or await self._validate_in_worker(body, media_type, token.hash)
@@ -152,21 +121,23 @@ class Intake(abc.ABC):
             or validated.refusal_after_owner_check is not None
         ):
             refusal = admit(await token.look_up(), validated)
-            assert refusal is not None, "a request that failed a check was let in"
+            assert refusal is not None, "a request that failed validation was admitted"
             raise refusal
         return ParsedRequest(token, validated, media_type, body, encoded, request)
 
     def _validate_inline(self, body: bytes, media_type: str) -> ValidationResult | None:
-        if not validates_inline(self.name, body, media_type):
+        """None: it would block the event loop for too long."""
+        name = self._endpoint.name
+        if not validates_inline(name, body, media_type):
             return None
         try:
-            return ValidationResult(check(self.name, body, media_type, work_max=INLINE_WORK_MAX))
+            return ValidationResult(check(name, body, media_type, work_max=INLINE_WORK_MAX))
         except TooExpensiveInline:
             return None
 
     async def _validate_in_worker(
         self, body: bytes, media_type: str, token_hash: bytes
     ) -> ValidationResult:
-        question = Job(self.name, media_type, self.stores)
+        job = Job(self._endpoint.name, media_type, encode=self._endpoint.stores)
         integration_id = self._tokens.owner_of(token_hash).integration_id
-        return await self._services.validation_workers.validate(question, body, integration_id)
+        return await self._services.validation_workers.validate(job, body, integration_id)

@@ -8,71 +8,24 @@ therefore never an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Sequence
 from uuid import UUID
 
 from asyncpg import Pool, Record
 
 from events.log import AnyConnection
 from events.sql_files import load_queries
-from services.journal.bodies import decompress
+from services.journal.batches import (
+    Backlog,
+    Batch,
+    BatchKey,
+    StoredBody,
+    TableKey,
+    batch_key_columns,
+)
 
 # Batches of one claim; with one record each that is a load of some 5 MB.
 BATCHES_MAX = 5_000
-
-
-class TableKey(NamedTuple):
-    """Which table of the journal; the hash stands for its name, which may be any length."""
-
-    integration_id: int
-    table_hash: int
-
-
-BEFORE_FIRST_TABLE = TableKey(-1, 0)
-
-
-class BatchKey(NamedTuple):
-    """One table's part of one batch."""
-
-    batch_id: UUID
-    place: int
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """``number`` is the receipt's: the order of acceptance. ``bytes`` is of the whole body."""
-
-    key: BatchKey
-    number: int
-    table_name: str
-    records: int
-    bytes: int
-    received_at: datetime
-    attempts: int
-    endpoint: str
-    request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBody:
-    media_type: str
-    compressed: bytes
-
-    def decompressed(self) -> bytes:
-        """Exactly as parsed when the batch was accepted."""
-        return decompress(self.compressed)
-
-
-class Backlog(NamedTuple):
-    """Of what waits; counted to 100,000 batches at most."""
-
-    batches: int
-    bytes: int
-    failed: int
-    oldest_seconds: float
 
 
 def loader_application_name(holder: UUID) -> str:
@@ -157,8 +110,3 @@ class Claims:
         """None: the integration is not there (any more)."""
         name: str | None = await self._pool.fetchval(self._queries["schema_name"], integration_id)
         return name
-
-
-def batch_key_columns(keys: Iterable[BatchKey]) -> tuple[list[UUID], list[int]]:
-    pairs = list(keys)
-    return [key.batch_id for key in pairs], [key.place for key in pairs]

@@ -4,8 +4,8 @@ import asyncio
 
 from aiohttp import StreamReader, web
 
-from protocol.refusals.edge import BodyTooLarge, BodyTooSlow, MalformedBody
-from services.receiving.memory_budget import Reservation, unavailable
+from protocol.refusals.edge import BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable
+from services.receiving.memory_budget import Reservation
 
 # A body must arrive at this average rate, after an initial allowance that any connection meets.
 BODY_START_SECONDS = 10.0
@@ -47,7 +47,7 @@ class BodyReader:
     ) -> bytes:
         """The whole body. Reserves ``content_length`` before it reads, or else chunk by chunk.
 
-        Raises BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable.
+        Raises BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable, ServiceUnavailable.
         """
         if content_length is not None:
             reservation.reserve(content_length)
@@ -69,7 +69,7 @@ class BodyReader:
                         allowed = self._start_seconds + size / BODY_BYTES_PER_SECOND_MIN
                         deadline.reschedule(started + allowed)
         except TimeoutError:
-            raise (unavailable() if self.stopping else BodyTooSlow()) from None
+            raise (ServiceUnavailable() if self.stopping else BodyTooSlow()) from None
         except web.RequestPayloadError:
             raise MalformedBody("the body's chunked coding is broken") from None
         finally:

@@ -5,12 +5,6 @@ from typing import Self
 
 from protocol.refusals.edge import ServiceUnavailable
 
-RETRY_AFTER_SECONDS = 2
-
-
-def unavailable() -> ServiceUnavailable:
-    return ServiceUnavailable(RETRY_AFTER_SECONDS)
-
 
 class MemoryBudget:
     """Shared by all requests of a program; ``bytes`` is the sum of their reservations."""
@@ -32,7 +26,7 @@ class Reservation:
     def reserve(self, more_bytes: int) -> None:
         """Raises ServiceUnavailable, and reserves nothing, if the budget would be exceeded."""
         if self._budget.bytes + more_bytes > self._budget.bytes_max:
-            raise unavailable()
+            raise ServiceUnavailable
         self._budget.bytes += more_bytes
         self._bytes += more_bytes
 

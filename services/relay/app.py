@@ -13,6 +13,7 @@ from protocol.limits import BODY_BYTES_MAX
 from protocol.refusals.edge import PathNotFound
 from pushgate_client import Delivery, Outbox, TokenFile
 from services.receiving.body_reader import BodyReader
+from services.receiving.endpoint import BATCH, PUSH, VALIDATE
 from services.receiving.http_answers import refusal_response
 from services.receiving.memory_budget import MemoryBudget
 from services.receiving.status import StatusEndpoint
@@ -88,7 +89,7 @@ async def run_relay(settings: RelaySettings, *, clock: Clock) -> None:
 async def _serving(settings: RelaySettings, outbox: Outbox, clock: Clock) -> AsyncIterator[str]:
     readings = BodyReader(body_bytes_max=BODY_BYTES_MAX)
     checkers = ValidationWorkers()
-    doorway = RelayServices(
+    services = RelayServices(
         outbox=outbox,
         memory_budget=MemoryBudget(IN_FLIGHT_BYTES_MAX),
         body_reader=readings,
@@ -96,7 +97,7 @@ async def _serving(settings: RelaySettings, outbox: Outbox, clock: Clock) -> Asy
         clock=clock,
         secret=settings.secret,
     )
-    app = _app(settings, doorway)
+    app = _app(settings, services)
 
     async def stop_reading(_: web.Application) -> None:
         readings.stop(DRAIN_SECONDS / 2)
@@ -115,20 +116,20 @@ async def _serving(settings: RelaySettings, outbox: Outbox, clock: Clock) -> Asy
         await checkers.close()
 
 
-def _app(settings: RelaySettings, doorway: RelayServices) -> web.Application:
+def _app(settings: RelaySettings, services: RelayServices) -> web.Application:
     app = web.Application(handler_args={"auto_decompress": False})
     telling = StatusPage(
-        doorway.outbox, url=settings.url, directory=settings.directory, secret=settings.secret
+        services.outbox, url=settings.url, directory=settings.directory, secret=settings.secret
     )
-    doors = {
-        f"/v2/import/{name}": RelayEndpoint(name, doorway).answer
-        for name in RelayEndpoint.media_types
+    routes = {
+        endpoint.path: RelayEndpoint(endpoint, services).answer
+        for endpoint in (PUSH, BATCH, VALIDATE)
     }
-    for path, answer in doors.items():
+    for path, answer in routes.items():
         app.router.add_route("*", path, answer)
-    app[DIRECT_ROUTES] = doors
+    app[DIRECT_ROUTES] = routes
     app.router.add_route(
-        "*", "/v2/import/status", StatusEndpoint(telling.reason_not_ready, doorway.clock).answer
+        "*", "/v2/import/status", StatusEndpoint(telling.reason_not_ready, services.clock).answer
     )
     app.router.add_get("/status", telling.status)
     app.router.add_get("/status.css", telling.style)

@@ -5,9 +5,7 @@ decided by ``callers``. Where the address is not this machine's alone, a secret 
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from aiohttp import web
 
@@ -19,17 +17,13 @@ from protocol.refusals.edge import (
 )
 from protocol.validation import Validated
 from pushgate_client import DiskFull, Outbox, OutboxFull
-from services.ingest.admission import ASSUMED_ACTIVE, admit
-from services.ingest.batch import batch_media_type
-from services.ingest.push import push_media_type
-from services.ingest.storing import StoringIntake
-from services.ingest.validate import ValidateIntake
 from services.receiving.body_headers import body_coding, media_type_essence
 from services.receiving.body_reader import BodyReader
 from services.receiving.check import Job, check
 from services.receiving.decompress import inflate
+from services.receiving.endpoint import Endpoint
 from services.receiving.http_answers import SuccessResponse, refusal_response
-from services.receiving.memory_budget import RETRY_AFTER_SECONDS, MemoryBudget, Reservation
+from services.receiving.memory_budget import MemoryBudget, Reservation
 from services.receiving.validation_workers.pool import ValidationWorkers, validates_inline
 from services.relay.access import check_caller
 from services.relay.entries import entry_of
@@ -53,22 +47,15 @@ class RelayServices:
 class RelayEndpoint:
     """One endpoint: reads, checks, answers. ``push`` and ``batch`` keep what is good."""
 
-    media_types: ClassVar[dict[str, Callable[[str], str]]] = {
-        "push": push_media_type,
-        "batch": batch_media_type,
-        "validate": push_media_type,
-    }
-
-    def __init__(self, name: str, doorway: RelayServices) -> None:
-        self.name = name
-        self._services = doorway
-        self._stores = name != ValidateIntake.name
-        answer = StoringIntake if self._stores else ValidateIntake
+    def __init__(self, endpoint: Endpoint, services: RelayServices) -> None:
+        self.name = endpoint.name
+        self._endpoint = endpoint
+        self._services = services
         self._good = SuccessResponse(
-            status=answer.status,
-            body=answer.good,
-            clock=doorway.clock,
-            counted=INGEST_REQUESTS.labels(name, str(answer.status)),
+            status=endpoint.status,
+            body=endpoint.body,
+            clock=services.clock,
+            counted=INGEST_REQUESTS.labels(endpoint.name, str(endpoint.status)),
         )
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -87,10 +74,11 @@ class RelayEndpoint:
             raise BodyTooLarge(announced)
         check_caller(request, self._services.secret)
         if self._services.body_reader.stopping:
-            raise ServiceUnavailable(RETRY_AFTER_SECONDS)
+            raise ServiceUnavailable
 
     async def _take(self, request: web.Request, held: Reservation) -> None:
-        media_type = self.media_types[self.name](media_type_essence(request))
+        media_type = media_type_essence(request)
+        self._endpoint.check_media_type(media_type)
         coding = body_coding(request)
         readings = self._services.body_reader
         body = await readings.read(request.content, held, content_length=request.content_length)
@@ -101,9 +89,9 @@ class RelayEndpoint:
         checked = await self._checked(body, media_type)
         # Whose it is only the gate knows; everything else is decided here, so that a body that
         # nobody would take is refused to whoever made it, and never lies in the outbox.
-        if refusal := admit(ASSUMED_ACTIVE, checked):
-            raise refusal
-        if self._stores:
+        if checked.refusal is not None:
+            raise checked.refusal
+        if self._endpoint.stores:
             name = request.headers.get("Idempotency-Key", "")
             await self._store(body, media_type, checked, name)
 
@@ -119,4 +107,4 @@ class RelayEndpoint:
         try:
             await self._services.outbox.append(entry)
         except (OutboxFull, DiskFull):
-            raise ServiceUnavailable(RETRY_AFTER_SECONDS) from None
+            raise ServiceUnavailable from None

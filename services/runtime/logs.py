@@ -39,18 +39,17 @@ LogEvent = Literal[
     "password.chosen",
     # Somebody did not get in: a wrong password or address, or too many of them. Fields: code, peer.
     "sign_in.refused",
-    # A push is durable in the journal. Written together about once a second; timestamp is when it
-    # was received. Fields: batch_id, request_id, endpoint, integration_id, token_id, records,
-    # bytes.
+    # A push is durable in the journal. Lines are written about once a second; timestamp is the time
+    # of receipt. Fields: batch_id, request_id, endpoint, integration_id, token_id, records, bytes.
     "batch.accepted",
-    # A push that was taken before came again, and was not written again; batch_id is of the first.
-    # Fields: batch_id, request_id, endpoint, integration_id, token_id.
+    # A push that was accepted before was repeated, and not stored again; batch_id is that of the
+    # first. Fields: batch_id, request_id, endpoint, integration_id, token_id.
     "batch.repeated",
-    # A push was turned away. Fields: request_id, endpoint, integration_id and token_id (null where
-    # nobody can say), status, code.
+    # A push was refused. Fields: request_id, endpoint, integration_id and token_id (null if
+    # unknown), status, code.
     "batch.refused",
-    # More pushes than can be told one by one; they are in the counts of the metrics. Fields: lines.
-    "lines.dropped",
+    # More pushes than the access log has lines for; metrics count them. Fields: lines.
+    "access_log.dropped",
     # Groups of pushes were committed in the last second. Fields: groups, requests, refused,
     # records, bytes, milliseconds (of the slowest).
     "group.committed",
@@ -68,20 +67,21 @@ LogEvent = Literal[
     "relay.set_aside",
     # What a killed process or the disk had left half written was cut off. Fields: what.
     "outbox.mended",
-    # The database refused one request alone. Its text is left out: it would quote the data. Fields:
-    # request_id, endpoint, sqlstate, constraint, error.
+    # The database refused one request, committed alone. Its message quotes the data and is omitted.
+    # Fields: request_id, endpoint, sqlstate, constraint, error.
     "commit.failed",
-    # The journal's database is away; pushes are refused with 503 until it is back. Fields: error.
-    "journal.unreachable",
-    # Ingest does not hear of changes to tokens until it is connected again; it asks the database
-    # meanwhile. Fields: error, retry_seconds.
-    "mirror.waiting",
-    # Counts of uses and refusals could not be written; they are kept and written later. Fields:
+    # The journal's database is unreachable; pushes are refused with 503 until it is back. Fields:
     # error.
-    "counts.postponed",
-    # Partitions for bodies were made. Fields: made.
+    "journal.unreachable",
+    # Ingest gets no notifications of changed tokens until it has reconnected; until then it queries
+    # the database on every cache miss. Fields: error, retry_seconds.
+    "mirror.reconnecting",
+    # Usage statistics could not be written, or expired rows not deleted; retried later. Fields:
+    # error.
+    "usage_stats.postponed",
+    # Partitions for bodies were created. Fields: made.
     "partitions.made",
-    # The bodies of a day were kept long enough and are gone. Fields: day.
+    # The bodies of a day were past their retention and were dropped. Fields: day.
     "partition.dropped",
     # Old rows of loader.loads were deleted. Fields: loads.
     "loads.forgotten",

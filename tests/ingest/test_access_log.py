@@ -10,9 +10,9 @@ import structlog
 from events.ids import new_batch_id
 from protocol.refusals.edge import TokenUnknown
 from protocol.validation import Validated
-from services.ingest.admission import Token, TokenOwner
-from services.ingest.commit.columns import Candidate
+from services.ingest.admission import TokenOwner
 from services.ingest.reporting.access_log import LINES_MAX, AccessLog
+from services.journal.candidates import Candidate, TokenRow
 from services.runtime.clock import SystemClock
 
 CLOCK = SystemClock()
@@ -33,7 +33,7 @@ async def told(lines: AccessLog, capsys: pytest.CaptureFixture[str]) -> list[dic
 
 async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     lines = AccessLog(CLOCK)
-    token = Token(token_id=9, integration_id=4, client_id=1, state="active")
+    token = TokenRow(token_id=9, integration_id=4, client_id=1, state="active")
     now = CLOCK.now()
     batch_id = new_batch_id(1)
     candidate = Candidate(

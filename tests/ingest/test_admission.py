@@ -9,9 +9,10 @@ from protocol.refusals.batch import NoMessages
 from protocol.refusals.edge import ConnectionNotActive, MalformedBody, TokenUnknown
 from protocol.refusals.push import ForeignClient, RecordsRefused
 from protocol.validation import Validated
-from services.ingest.admission import ASSUMED_ACTIVE, Token, admit
+from services.ingest.admission import UNVERIFIED, admit
+from services.journal.candidates import TokenRow
 
-TOKEN = Token(token_id=3, integration_id=2, client_id=7723, state="active")
+TOKEN = TokenRow(token_id=3, integration_id=2, client_id=7723, state="active")
 EARLY = MalformedBody("nothing")
 LATE = RecordsRefused([{"table_name": ["can't be blank"]}])
 
@@ -70,5 +71,5 @@ def admitted(faults: dict[str, object]) -> Refusal | None:
 
 
 def test_without_the_store_a_request_is_judged_on_its_own_merits() -> None:
-    assert admit(ASSUMED_ACTIVE, checked(client_id=9999)) is None
-    assert admit(ASSUMED_ACTIVE, checked(late=NoMessages())) is not None
+    assert admit(UNVERIFIED, checked(client_id=9999)) is None
+    assert admit(UNVERIFIED, checked(late=NoMessages())) is not None

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.ids import new_batch_ids
-from services.ingest.commit.columns import ReceiptTimes
 from services.journal.bodies import compress, decompress, encode_body
+from services.journal.commit.columns import ReceiptTimes
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

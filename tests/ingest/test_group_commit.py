@@ -13,12 +13,14 @@ from asyncpg import Connection, Record
 from protocol.refusals.edge import NotStorable, ServiceUnavailable, TokenUnknown
 from protocol.token_text import token_hash, token_text
 from protocol.validation import Validated
-from services.ingest.commit.columns import Candidate
-from services.ingest.commit.committer import GROUP_REQUESTS_MAX, GroupCommitter
-from services.ingest.commit.transaction import GroupTransaction
+from services.ingest.admission import admit
 from services.ingest.reporting.access_log import AccessLog
+from services.ingest.reporting.commit_reporter import CommitReporter
 from services.ingest.reporting.usage_stats import UsageStats
 from services.ingest.token_cache.cache import TokenCache
+from services.journal.candidates import Candidate
+from services.journal.commit.committer import GROUP_REQUESTS_MAX, GroupCommitter
+from services.journal.commit.transaction import GroupTransaction
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.runtime.lifecycle import Lifecycle, background
@@ -39,7 +41,9 @@ def committer(shared_url: RoleUrl) -> GroupCommitter:
     clock = SystemClock()
     return GroupCommitter(
         open_connection,
-        GroupTransaction(TokenCache(), AccessLog(clock), UsageStats(), clock=clock),
+        GroupTransaction(
+            TokenCache(), admit, CommitReporter(AccessLog(clock), UsageStats()), clock=clock
+        ),
         outcome_seconds_max=10,
     )
 
@@ -142,7 +146,7 @@ async def test_a_fault_of_ours_is_refused_so_that_a_resend_helps(
     clock = SystemClock()
     committer = GroupCommitter(
         functools.partial(connect, shared_url("pushgate_ingest"), application_name="test"),
-        _ReadOnly(TokenCache(), AccessLog(clock), UsageStats(), clock=clock),
+        _ReadOnly(TokenCache(), admit, CommitReporter(AccessLog(clock), UsageStats()), clock=clock),
         outcome_seconds_max=10,
     )
     outcomes = await settle(committer, [candidate(text_of(integration))])

@@ -13,12 +13,13 @@ from asyncpg import Connection, Record
 from protocol.refusals.edge import IdempotencyKeyReused
 from protocol.token_text import token_hash
 from protocol.validation import Validated
-from services.ingest.commit.columns import Candidate
-from services.ingest.commit.transaction import GroupTransaction
-from services.ingest.idempotency import IdempotencyKey
+from services.ingest.admission import admit
 from services.ingest.reporting.access_log import AccessLog
+from services.ingest.reporting.commit_reporter import CommitReporter
 from services.ingest.reporting.usage_stats import UsageStats
 from services.ingest.token_cache.cache import TokenCache
+from services.journal.candidates import Candidate, IdempotencyKey
+from services.journal.commit.transaction import GroupTransaction
 from services.runtime.clock import SystemClock
 from services.runtime.database import connect
 from services.tokens.domain.permissions import Caller
@@ -219,7 +220,9 @@ async def test_a_group_that_is_asked_about_says_what_it_did(
     """It was committed, its connection broke, and it is sent again with the same ids."""
     assert integration.token is not None
     clock = SystemClock()
-    transaction = GroupTransaction(TokenCache(), AccessLog(clock), UsageStats(), clock=clock)
+    transaction = GroupTransaction(
+        TokenCache(), admit, CommitReporter(AccessLog(clock), UsageStats()), clock=clock
+    )
     hashed = token_hash(integration.token.access_token)
     new = candidate(hashed, b"new", IdempotencyKey(b"n" * 32, 60))
     named = candidate(hashed, b"first", IdempotencyKey(b"k" * 32, 60))
@@ -229,13 +232,12 @@ async def test_a_group_that_is_asked_about_says_what_it_did(
     await transaction.prepare(connection)
     assert await transaction.commit(connection, [named]) == [None]
     group = [reused, *[candidate(hashed, b"keyed", None)] * others, new, again]
-    attempt = transaction._attempt(group)
+    attempt = transaction._decide(group)
 
-    committed = await transaction._send(connection, attempt)
+    committed = await transaction._write(connection, attempt)
     settled = await transaction.resolve(connection, attempt)
     await connection.close()
 
-    assert committed is not None
     assert [type(each) for each in settled] == [type(each) for each in committed.outcomes]
     assert [type(each) for each in settled] == [
         IdempotencyKeyReused,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from protocol.token_text import token_hash
-from services.ingest.admission import UNKNOWN_OWNER, Token
+from services.ingest.admission import UNKNOWN_OWNER
 from services.ingest.token_cache.cache import (
     NEGATIVE_ENTRIES_MAX,
     TOKENS_MAX,
     NegativeEntry,
     TokenCache,
 )
+from services.journal.candidates import TokenRow
 from services.tokens.domain.commands import PauseIntegration, ResumeIntegration
 from services.tokens.domain.permissions import Caller
 from services.tokens.use_cases.integrations import CreatedIntegration
@@ -126,7 +127,7 @@ def test_what_is_remembered_as_not_there_is_bounded() -> None:
 
 def test_what_is_believed_is_bounded() -> None:
     beliefs = TokenCache()
-    token = Token(token_id=1, integration_id=1, client_id=1, state="active")
+    token = TokenRow(token_id=1, integration_id=1, client_id=1, state="active")
     hashes = [token_hash(f"at_{n}") for n in range(TOKENS_MAX + 10)]
     beliefs.put((each, token) for each in hashes)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.ingest.admission import UNKNOWN_OWNER, Token, TokenOwner
+from services.ingest.admission import UNKNOWN_OWNER, TokenOwner
 from services.ingest.reporting import usage_stats as counting
 from services.ingest.reporting.usage_stats import (
     REFUSAL_KEYS_PER_MINUTE_MAX,
@@ -13,11 +13,12 @@ from services.ingest.reporting.usage_stats import (
     TokenUse,
     UsageStats,
 )
+from services.journal.candidates import TokenRow
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
-TOKEN = Token(token_id=9, integration_id=4, client_id=1, state="active")
+TOKEN = TokenRow(token_id=9, integration_id=4, client_id=1, state="active")
 
 
 def refuse(

@@ -10,9 +10,10 @@ import pytest
 from asyncpg import Connection, Pool, Record
 
 from protocol.token_text import token_text
-from services.ingest.admission import Token, TokenOwner
+from services.ingest.admission import TokenOwner
 from services.ingest.reporting.usage_stats import UsageStats
 from services.ingest.reporting.usage_writer import UsageWriter
+from services.journal.candidates import TokenRow
 from services.runtime.clock import SystemClock
 from services.runtime.database import pool
 from services.tokens.domain.permissions import Caller
@@ -189,7 +190,7 @@ async def test_counts_survive_a_database_that_is_away(
     shared_url: RoleUrl, owner: Connection[Record], integration: CreatedIntegration
 ) -> None:
     counts = UsageStats()
-    token = Token(10**9 + integration.integration_id, integration.integration_id, 1, "active")
+    token = TokenRow(10**9 + integration.integration_id, integration.integration_id, 1, "active")
     counts.add_uses([(token, None, NOON)])
     async with (
         Cable(shared_url("pushgate_ingest")).laid() as cable,

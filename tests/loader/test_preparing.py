@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from events.ids import new_worker_id
-from services.journal.claims import Claims, TableKey, loader_application_name
+from services.journal.batches import TableKey
+from services.journal.claims import Claims, loader_application_name
 from services.loader.parsing import parse_throttle, stored_bodies
 from services.loader.scheduling.prefetch import LoadLimits, Prefetcher, SharedState
 from services.loader.schema.identifiers import field_name

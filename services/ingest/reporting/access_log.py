@@ -1,4 +1,4 @@
-"""One log line for every push, written together by a thread: none of it is on a push's way."""
+"""The access log: one line for every push, rendered in batches and written by a thread."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ from uuid import UUID
 
 from events.ids import BatchId
 from protocol.refusals import Refusal
-from services.ingest.admission import Token, TokenOwner
-from services.ingest.commit.columns import Candidate
+from services.ingest.admission import TokenOwner
+from services.journal.candidates import Candidate, TokenRow
 from services.runtime.clock import Clock
 from services.runtime.logs import Log, LogEvent, render_lines, write_rendered
 
 WRITE_SECONDS = 1.0
-# Of pushes in that time; the rest is counted, and stands in the metrics like all others.
+# In that time. Further lines are dropped and counted; the metrics count every push.
 LINES_MAX = 20_000
 
 
 class AccessLog:
-    """Of a push nothing is kept here but what its line tells: no body, no token."""
+    """Keeps only the rendered lines: no body and no token."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -34,7 +34,7 @@ class AccessLog:
 
     def accepted(
         self,
-        admitted: Sequence[tuple[Token, Candidate]],
+        admitted: Sequence[tuple[TokenRow, Candidate]],
         batch_ids: Sequence[BatchId],
         received: Sequence[datetime],
     ) -> None:
@@ -57,7 +57,7 @@ class AccessLog:
             ],
         )
 
-    def repeated(self, token: Token, candidate: Candidate, first_batch_id: UUID) -> None:
+    def repeated(self, token: TokenRow, candidate: Candidate, first_batch_id: UUID) -> None:
         line = {
             "timestamp": self._clock.now(),
             "batch_id": str(first_batch_id),
@@ -83,11 +83,11 @@ class AccessLog:
         self._append("batch.refused", [line])
 
     def _append(self, event: LogEvent, lines: Sequence[dict[str, Any]]) -> None:
-        kept = lines[: self._lines_left]
-        self._lines_left -= len(kept)
-        self._dropped += len(lines) - len(kept)
-        if kept:
-            self._texts.append(render_lines(event, "info", kept))
+        written = lines[: self._lines_left]
+        self._lines_left -= len(written)
+        self._dropped += len(lines) - len(written)
+        if written:
+            self._texts.append(render_lines(event, "info", written))
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(WRITE_SECONDS, self._start_write, loop)
@@ -98,13 +98,13 @@ class AccessLog:
             self._writing = loop.run_in_executor(None, write_rendered, text)
 
     def write(self) -> None:
-        """What was kept until now, in the caller's thread."""
+        """Writes the lines appended until now, in the caller's thread."""
         if text := self._take_text():
             write_rendered(text)
 
     def _take_text(self) -> bytes:
         if self._dropped:
-            Log().warning("lines.dropped", lines=self._dropped)
+            Log().warning("access_log.dropped", lines=self._dropped)
         text = b"".join(self._texts)
         self._reset()
         return text

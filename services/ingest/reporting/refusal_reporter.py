@@ -1,4 +1,4 @@
-"""Of every no: one line in the log and one count, bounded whatever is sent."""
+"""Reports every refusal: a line in the access log, a count, and the response; bounded in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.receiving.http_answers import refusal_response
 from services.runtime.clock import Clock
 from services.runtime.http import caller_address, given_request_id
 
-# What is no endpoint of ours, in lines and metrics.
+# The endpoint, in log lines and metrics, of a request to any other path.
 _OTHER = "other"
 
 
@@ -37,7 +37,7 @@ class RefusalReporter:
         self._behind_proxy = behind_proxy
 
     def report(self, request: web.BaseRequest, refusal: Refusal, *, endpoint: str) -> web.Response:
-        """The answer. Whose it was is told only as far as that is remembered."""
+        """Returns the response. Never queries the database: the token's owner must be cached."""
         owner = self._owner_of(request, refusal)
         self._access_log.refused(
             refusal, endpoint=endpoint, request_id=given_request_id(request), owner=owner
@@ -53,9 +53,9 @@ class RefusalReporter:
         return self.report(request, PathNotFound(), endpoint=_OTHER)
 
     def malformed(self, request: web.BaseRequest) -> web.Response:
-        """To what the HTTP parser gave up on: nothing of it is known but where it came from.
+        """For bytes that the HTTP parser rejected; only the peer is known.
 
-        ``request`` is a stand-in of aiohttp's, without the headers that others have.
+        ``request`` is aiohttp's placeholder, which has no headers.
         """
         refusal = MalformedHttp()
         self._access_log.refused(refusal, endpoint=_OTHER, request_id=None, owner=UNKNOWN_OWNER)
@@ -75,11 +75,10 @@ class RefusalReporter:
 
     def _owner_of(self, request: web.BaseRequest, refusal: Refusal) -> TokenOwner:
         if isinstance(refusal, RevokedTokenUsed):
-            # Just told by the store; it is not remembered while tokens are changing.
+            # The database has just reported it; it may not be cached while tokens change.
             return TokenOwner(refusal.integration_id, refusal.token_id)
         try:
-            return self._token_cache.owner_of(
-                presented_token_hash(request, is_known=self._token_cache.contains)
-            )
+            is_known = self._token_cache.contains
+            return self._token_cache.owner_of(presented_token_hash(request, is_known=is_known))
         except Refusal:
             return UNKNOWN_OWNER

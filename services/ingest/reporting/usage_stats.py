@@ -1,7 +1,7 @@
-"""What is counted of pushes until it is written: who used which token, and what was refused.
+"""Usage statistics in memory, until they are written: uses of each token, and refused requests.
 
-In memory, and bounded whatever is sent: a kind of refusal is a reason that we gave, of a token that
-the store knows; everything else falls together.
+Bounded, whatever is sent. Refusals are counted by minute, reason and token owner; what exceeds the
+limits is counted by its reason alone, and reasons are a closed set.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ingest.admission import UNKNOWN_OWNER, Token, TokenOwner
+from services.ingest.admission import UNKNOWN_OWNER, TokenOwner
+from services.journal.candidates import TokenRow
 
-# Kinds of refusals that get rows of their own in one minute, of one program. What is over it is
-# counted under its reason alone, and reasons are a closed set.
+# Reasons and owners that get rows of their own in one minute, in one process. Further ones are
+# counted under UNKNOWN_OWNER.
 REFUSAL_KEYS_PER_MINUTE_MAX = 1_000
-# Rows that wait to be written, while the database is away.
+# Rows that wait to be written while the database is unreachable.
 REFUSAL_ROWS_MAX = 10_000
 TOKEN_USES_MAX = 65_536
 
@@ -36,7 +37,7 @@ class RefusalCount:
     last_peer: str | None
 
     def add(self, other: RefusalCount) -> None:
-        """``other`` came later."""
+        """``other`` is later."""
         self.last_at = other.last_at
         self.last_peer = other.last_peer
         self.requests += other.requests
@@ -65,8 +66,8 @@ class UsageStats:
         self._refusals: dict[RefusalKey, RefusalCount] = {}
         self._full_since: datetime | None = None
 
-    def add_uses(self, pushes: Iterable[tuple[Token, str | None, datetime]]) -> None:
-        """Pushes that were taken: with which token, whose, and when."""
+    def add_uses(self, pushes: Iterable[tuple[TokenRow, str | None, datetime]]) -> None:
+        """Accepted pushes: the token, the peer and the time of receipt of each."""
         uses = self._uses
         for token, peer, moment in pushes:
             use = uses.get(token.token_id)
@@ -79,7 +80,7 @@ class UsageStats:
     def add_refusal(
         self, reason: str, owner: TokenOwner, *, now: datetime, body_bytes: int, peer: str | None
     ) -> None:
-        """``reason`` is a refusal's code."""
+        """``reason`` is the refusal's code."""
         minute = now.replace(second=0, microsecond=0)
         if self._minute != minute:
             self._minute = minute
@@ -93,28 +94,28 @@ class UsageStats:
 
     def _add(self, key: RefusalKey, count: RefusalCount) -> None:
         if key not in self._refusals and len(self._refusals) >= REFUSAL_ROWS_MAX:
-            # Nothing was written for long. From here on there is one row for each reason, and not
-            # one a minute.
+            # Nothing has been written for long: from now on there is one row for each reason
+            # instead of one for each minute.
             self._full_since = self._full_since or key.minute
             key = RefusalKey(self._full_since, key.reason, UNKNOWN_OWNER)
         if (so_far := self._refusals.setdefault(key, count)) is not count:
             so_far.add(count)
 
     def take(self) -> UsageSnapshot:
-        """All that was counted since the last time; from here on the caller's to write."""
-        counted = UsageSnapshot(self._uses, self._refusals)
+        """Everything counted since the last call; the caller writes it, or restores it."""
+        snapshot = UsageSnapshot(self._uses, self._refusals)
         self._uses, self._refusals = {}, {}
-        if len(counted.refusals) < REFUSAL_ROWS_MAX:
+        if len(snapshot.refusals) < REFUSAL_ROWS_MAX:
             self._full_since = None
-        return counted
+        return snapshot
 
     def restore(self, snapshot: UsageSnapshot) -> None:
-        """What could not be written is counted on."""
+        """Adds back what could not be written."""
         later = UsageSnapshot(self._uses, self._refusals)
         self._uses, self._refusals = snapshot
         for token_id, use in later.uses.items():
             if earlier := self._uses.get(token_id):
                 use.first_at, use.first_peer = earlier.first_at, earlier.first_peer
             self._uses[token_id] = use
-        for kind, refused in later.refusals.items():
-            self._add(kind, refused)
+        for key, count in later.refusals.items():
+            self._add(key, count)

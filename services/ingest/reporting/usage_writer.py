@@ -1,4 +1,4 @@
-"""Writes what was counted of pushes, in groups and off their way; forgets what is old."""
+"""Writes usage statistics to the database every few seconds, and deletes what has expired."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class UsageWriter:
         self._delete_at = clock.monotonic()
 
     async def run(self, ending: asyncio.Event) -> None:
-        """Until told to end, and then once more."""
+        """Until ``ending`` is set, and then once more."""
         while not await wait_for(ending, WRITE_SECONDS):
             await self.write()
             if self._clock.monotonic() >= self._delete_at:
@@ -47,64 +47,65 @@ class UsageWriter:
         await self.write()
 
     async def write(self) -> None:
-        """Puts back what the database did not take.
+        """Restores what could not be written.
 
-        A connection that breaks under the commit leaves open whether it did: then the refusals of
-        those seconds may be counted twice.
+        If the connection breaks under the commit, the refusals of those seconds may be counted
+        twice.
         """
-        counted = self._usage_stats.take()
-        if not (counted.uses or counted.refusals):
+        snapshot = self._usage_stats.take()
+        if not (snapshot.uses or snapshot.refusals):
             return
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                if counted.uses:
+                if snapshot.uses:
                     await connection.execute(
-                        self._queries["upsert_token_uses"], *_use_columns(counted)
+                        self._queries["upsert_token_uses"], *_use_columns(snapshot)
                     )
-                if counted.refusals:
+                if snapshot.refusals:
                     await connection.execute(
-                        self._queries["upsert_refusals"], *_refusal_columns(counted)
+                        self._queries["upsert_refusals"], *_refusal_columns(snapshot)
                     )
         except _TRANSIENT_ERRORS as error:
-            self._usage_stats.restore(counted)
-            Log().warning("counts.postponed", error=type(error).__name__)
+            self._usage_stats.restore(snapshot)
+            Log().warning("usage_stats.postponed", error=type(error).__name__)
 
     async def delete_expired(self) -> None:
+        """Refusals past their retention, and idempotency keys past their lifetime."""
         now = self._clock.now()
         try:
             await self._delete("delete_old_refusals", now - self._keep)
             await self._delete("delete_expired_idempotency_keys", now)
         except _TRANSIENT_ERRORS as error:
-            Log().warning("counts.postponed", error=type(error).__name__)
+            Log().warning("usage_stats.postponed", error=type(error).__name__)
             return
         self._delete_at = self._clock.monotonic() + DELETE_SECONDS
 
     async def _delete(self, query: str, before: datetime) -> None:
-        forgotten = DELETED_ROWS_MAX
-        while forgotten == DELETED_ROWS_MAX:
-            forgotten = await self._pool.fetchval(self._queries[query], before, DELETED_ROWS_MAX)
+        deleted = DELETED_ROWS_MAX
+        while deleted == DELETED_ROWS_MAX:
+            deleted = await self._pool.fetchval(self._queries[query], before, DELETED_ROWS_MAX)
 
 
-def _use_columns(counted: UsageSnapshot) -> tuple[list[object], ...]:
+def _use_columns(snapshot: UsageSnapshot) -> tuple[list[object], ...]:
     rows = [
         (token_id, use.integration_id, use.first_at, use.first_peer, use.last_at, use.last_peer)
-        for token_id, use in counted.uses.items()
+        for token_id, use in snapshot.uses.items()
     ]
     return tuple(list(column) for column in zip(*rows, strict=True))
 
 
-def _refusal_columns(counted: UsageSnapshot) -> tuple[list[object], ...]:
+def _refusal_columns(snapshot: UsageSnapshot) -> tuple[list[object], ...]:
     rows = [
         (
-            kind.minute,
-            kind.reason,
-            *kind.owner,
-            refused.first_at,
-            refused.last_at,
-            refused.requests,
-            refused.bytes,
-            refused.last_peer,
+            key.minute,
+            key.reason,
+            *key.owner,
+            count.first_at,
+            count.last_at,
+            count.requests,
+            count.bytes,
+            count.last_peer,
         )
-        for kind, refused in counted.refusals.items()
+        for key, count in snapshot.refusals.items()
     ]
     return tuple(list(column) for column in zip(*rows, strict=True))

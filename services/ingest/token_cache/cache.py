@@ -1,18 +1,25 @@
-"""What is decided by until the store is asked: the tokens' rows, as they were last seen."""
+"""The token cache: rows of ``tokens.active_tokens`` in memory, and negative entries.
+
+A cached row may let a request go on, and no more: the request is accepted or refused by it only if
+the group's transaction finds it true. A negative entry spares the database a query for each request
+with a token that does not exist; it lives until any token changes, and is made only while changes
+are notified.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from services.ingest.admission import UNKNOWN_OWNER, Token, TokenOwner
+from services.ingest.admission import UNKNOWN_OWNER, TokenOwner
+from services.journal.candidates import TokenRow
 
 TOKENS_MAX = 65_536
 NEGATIVE_ENTRIES_MAX = 10_000
 
 
 class NegativeEntry(NamedTuple):
-    """No active token, as the store said: revoked, or never made (``whose`` is nobody)."""
+    """The database has no active token with this hash: it was revoked, or never created."""
 
     owner: TokenOwner
 
@@ -22,42 +29,35 @@ class NegativeEntry(NamedTuple):
 
 
 class TokenCache:
-    """Rows that the store showed. They may let a request go on, and no more.
-
-    What they would let in or refuse is so only when the group's transaction finds them true.
-    That a token is not there is remembered too, so that the store is not asked again for each
-    request with it: until a token changes anywhere, and only while somebody listens for that.
-    """
-
     def __init__(self) -> None:
-        # Whether changes are heard of (mirror.py).
+        # Whether changes of tokens are notified (mirror.py).
         self.listening = False
-        # Whether every active token was here, when they were last read.
+        # Whether every active token fitted in when all were last read.
         self.complete = False
-        # Grows with everything that is heard: what was asked before may not be so any more.
+        # Incremented by every notification; an answer to an older query may be out of date.
         self.generation = 0
-        self._tokens: dict[bytes, Token] = {}
+        self._tokens: dict[bytes, TokenRow] = {}
         self._negative: dict[bytes, NegativeEntry] = {}
 
-    def get(self, token_hash: bytes) -> Token | None:
-        """None: not known, which a group takes for not there, and is told if that is wrong."""
+    def get(self, token_hash: bytes) -> TokenRow | None:
+        """None on a cache miss. A group treats that as no token, and learns if there is one."""
         return self._tokens.get(token_hash)
 
     def contains(self, token_hash: bytes) -> bool:
-        """Whether a token of this hash was there a moment ago."""
         return token_hash in self._tokens
 
     def negative_entry(self, token_hash: bytes) -> NegativeEntry | None:
-        """None: nobody was told so lately."""
         return self._negative.get(token_hash)
 
     def owner_of(self, token_hash: bytes) -> TokenOwner:
+        """UNKNOWN_OWNER also for a token that is not cached."""
         if token := self._tokens.get(token_hash):
             return TokenOwner(token.integration_id, token.token_id)
-        absent = self._negative.get(token_hash)
-        return UNKNOWN_OWNER if absent is None else absent.owner
+        entry = self._negative.get(token_hash)
+        return UNKNOWN_OWNER if entry is None else entry.owner
 
-    def put(self, rows: Iterable[tuple[bytes, Token | None]]) -> None:
+    def put(self, rows: Iterable[tuple[bytes, TokenRow | None]]) -> None:
+        """None removes a token."""
         for token_hash, token in rows:
             self._tokens.pop(token_hash, None)
             if token is not None:
@@ -68,7 +68,7 @@ class TokenCache:
             del self._tokens[next(iter(self._tokens))]
 
     def put_negative(self, token_hash: bytes, entry: NegativeEntry, *, generation: int) -> None:
-        """``news`` as it was before the store was asked."""
+        """``generation`` as it was before the database was queried."""
         self._tokens.pop(token_hash, None)
         if not self.listening or generation != self.generation:
             return
@@ -77,14 +77,14 @@ class TokenCache:
             del self._negative[next(iter(self._negative))]
 
     def invalidate(self) -> None:
-        """A token changed, or may have: what was not there may be there now."""
+        """Drops the negative entries: a token was created or changed, or may have been."""
         self.generation += 1
         self._negative.clear()
 
     def replace_integrations(
-        self, integration_ids: Collection[int], tokens: Mapping[bytes, Token]
+        self, integration_ids: Collection[int], tokens: Mapping[bytes, TokenRow]
     ) -> None:
-        """``tokens`` are all that these integrations have."""
+        """``tokens`` are all active tokens of these integrations."""
         gone = [
             token_hash
             for token_hash, token in self._tokens.items()
@@ -94,6 +94,6 @@ class TokenCache:
             del self._tokens[token_hash]
         self.put(tokens.items())
 
-    def replace_all(self, tokens: dict[bytes, Token], *, complete: bool) -> None:
+    def replace_all(self, tokens: dict[bytes, TokenRow], *, complete: bool) -> None:
         self._tokens = tokens
         self.complete = complete

@@ -1,8 +1,7 @@
-"""Asking for one token's row outside of a group.
+"""Looking up one token's row outside of a group.
 
-Needed when nobody has seen the token yet, and when something else is wrong with a request (the
-order of checks, wire contract 2.5, puts a bad token before it): whatever is remembered of a token
-may let a request go on, but a no is the store's.
+Needed after a cache miss, and when something else is wrong with a request: the order of checks
+(wire contract 2.5) puts a bad token first, and only the database may reject a token.
 """
 
 from __future__ import annotations
@@ -12,10 +11,15 @@ import asyncio
 from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
-from protocol.refusals.edge import NotAuthorized, RevokedTokenUsed, TokenUnknown
-from services.ingest.admission import ASSUMED_ACTIVE, UNKNOWN_OWNER, Token, TokenOwner
+from protocol.refusals.edge import (
+    NotAuthorized,
+    RevokedTokenUsed,
+    ServiceUnavailable,
+    TokenUnknown,
+)
+from services.ingest.admission import UNKNOWN_OWNER, UNVERIFIED, TokenOwner
 from services.ingest.token_cache.cache import NegativeEntry, TokenCache
-from services.receiving.memory_budget import unavailable
+from services.journal.candidates import TokenRow
 from services.runtime.database import AWAY
 
 ANSWER_SECONDS_MAX = 5.0
@@ -24,7 +28,7 @@ _REVOKED = "revoked"
 
 
 class TokenLookup:
-    """``mirror_decides``: while the store cannot be reached, by what is remembered."""
+    """``cache_when_unavailable``: the cache decides while the database is unreachable."""
 
     def __init__(
         self, pool: Pool[Record], cache: TokenCache, *, cache_when_unavailable: bool = False
@@ -33,11 +37,11 @@ class TokenLookup:
         self._cache = cache
         self._query = load_queries("services.ingest")["look_up_token"]
         self._cache_when_unavailable = cache_when_unavailable
-        # Whether a token of this hash was there a moment ago.
-        self.believes = cache.contains
+        self.is_cached = cache.contains
+        self.owner_of = cache.owner_of
 
-    async def find(self, token_hash: bytes) -> Token:
-        """Raises TokenUnknown, TokenRevoked, and ServiceUnavailable when nobody can say."""
+    async def find(self, token_hash: bytes) -> TokenRow:
+        """Raises TokenUnknown, RevokedTokenUsed, and ServiceUnavailable if that is unknown."""
         entry = self._cache.negative_entry(token_hash)
         if entry is None:
             generation = self._cache.generation
@@ -47,7 +51,7 @@ class TokenLookup:
             except AWAY:
                 return self._find_in_cache(token_hash)
             if row is not None and row["state"] != _REVOKED:
-                token = Token(*row)
+                token = TokenRow(*row)
                 self._cache.put([(token_hash, token)])
                 return token
             entry = NegativeEntry(
@@ -56,19 +60,15 @@ class TokenLookup:
             self._cache.put_negative(token_hash, entry, generation=generation)
         raise _refusal(entry)
 
-    def _find_in_cache(self, token_hash: bytes) -> Token:
+    def _find_in_cache(self, token_hash: bytes) -> TokenRow:
         if not self._cache_when_unavailable:
-            raise unavailable() from None
+            raise ServiceUnavailable from None
         token = self._cache.get(token_hash)
         if token is not None:
             return token
         if self._cache.complete:
             raise TokenUnknown
-        return ASSUMED_ACTIVE
-
-    def owner_of(self, token_hash: bytes) -> TokenOwner:
-        """As far as is remembered."""
-        return self._cache.owner_of(token_hash)
+        return UNVERIFIED
 
 
 def _refusal(entry: NegativeEntry) -> NotAuthorized:
@@ -76,22 +76,22 @@ def _refusal(entry: NegativeEntry) -> NotAuthorized:
 
 
 class PresentedToken:
-    """The token of one request: looked up at most once, and only when somebody must know."""
+    """The token of one request: looked up at most once, and only if its row is needed."""
 
     __slots__ = ("_found", "_lookup", "hash")
 
     def __init__(self, token_hash: bytes, lookup: TokenLookup) -> None:
         self.hash = token_hash
         self._lookup = lookup
-        self._found: Token | None = None
+        self._found: TokenRow | None = None
 
-    async def look_up(self) -> Token:
-        """Raises TokenUnknown or TokenRevoked."""
+    async def look_up(self) -> TokenRow:
+        """Raises what ``TokenLookup.find`` raises."""
         if self._found is None:
             self._found = await self._lookup.find(self.hash)
         return self._found
 
-    async def look_up_missing(self) -> None:
-        """When a group has found no such token: raises which kind of not there it is."""
+    async def look_up_again(self) -> None:
+        """After a commit found no active token: raises TokenUnknown or RevokedTokenUsed."""
         self._found = None
         await self.look_up()

@@ -1,7 +1,8 @@
-"""Keeps what is believed of tokens up to date: a copy of ``active_tokens`` in memory.
+"""Keeps the token cache in sync with ``tokens.active_tokens``.
 
-It listens first and reads then, so that no change falls between. A notification names an
-integration, whose rows are read again; after each reconnect the whole table is.
+It listens for notifications first and reads the table then, so that no change is missed. A
+notification names an integration, whose rows are read again; the whole table is read again after
+each reconnect.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from typing import Any
 from asyncpg import Connection, Record
 
 from events.sql_files import load_queries
-from services.ingest.admission import Token
 from services.ingest.token_cache.cache import TOKENS_MAX, TokenCache
+from services.journal.candidates import TokenRow
+from services.runtime.backoff import Backoff
 from services.runtime.clock import wait_for
 from services.runtime.database import AWAY, ConnectFunction
 from services.runtime.logs import Log
 
 CHANNEL = "tokens"
-# A connection that died without a word is noticed after these two together.
+# A connection that died silently is noticed after the sum of these two.
 KEEPALIVE_SECONDS = 10.0
 ANSWER_SECONDS_MAX = 5.0
-# After a connection was lost or not to be had; the last one repeats.
-RECONNECT_PAUSES_SECONDS = (0.05, 0.2, 1.0, 2.0)
-# Rows that are read at once: the loop is not held up for longer than they take.
+RECONNECT_SECONDS_MIN = 0.05
+RECONNECT_SECONDS_MAX = 2.0
+# Rows of one read, so that the event loop is not blocked for long.
 PAGE_ROWS = 2_000
 
 _ID_MAX = 2**31 - 1
@@ -33,7 +35,7 @@ _ID_MAX = 2**31 - 1
 
 class TokenMirror:
     def __init__(self, connect: ConnectFunction, cache: TokenCache) -> None:
-        # Set while the copy is as new as its notifications.
+        # Set while every notified change has reached the cache.
         self.in_sync = asyncio.Event()
         self._connect = connect
         self._cache = cache
@@ -43,21 +45,23 @@ class TokenMirror:
         self._log_size = -1
 
     async def run(self, ending: asyncio.Event) -> None:
-        """Until told to end; a connection that is lost is made anew."""
-        pauses = iter(RECONNECT_PAUSES_SECONDS)
+        """Until ``ending`` is set; reconnects by itself."""
+        backoff = Backoff(min_seconds=RECONNECT_SECONDS_MIN, max_seconds=RECONNECT_SECONDS_MAX)
         while not ending.is_set():
             try:
                 await self._follow(ending)
             except AWAY as error:
                 if self.in_sync.is_set():
-                    pauses = iter(RECONNECT_PAUSES_SECONDS)
+                    backoff.reset()
                 self.in_sync.clear()
-                seconds = next(pauses, RECONNECT_PAUSES_SECONDS[-1])
-                Log().warning("mirror.waiting", error=type(error).__name__, retry_seconds=seconds)
+                seconds = backoff.next_seconds()
+                Log().warning(
+                    "mirror.reconnecting", error=type(error).__name__, retry_seconds=seconds
+                )
                 await wait_for(ending, seconds)
 
     async def _follow(self, ending: asyncio.Event) -> None:
-        """Returns when told to end; raises one of AWAY when the connection is lost."""
+        """Returns once ``ending`` is set; raises one of AWAY if the connection is lost."""
         connection = await self._connect()
         try:
             connection.add_termination_listener(lambda _: self._wake.set())
@@ -78,30 +82,30 @@ class TokenMirror:
             self._cache.invalidate()
             connection.terminate()
 
-    def _on_notification(self, *words: Any) -> None:
-        """Called by the connection; the last of ``words`` is the notification's text.
+    def _on_notification(self, *arguments: Any) -> None:
+        """Called by asyncpg; the last argument is the payload, an integration's id.
 
-        Anybody in the database can send one. It is a hint, so what names no integration is none.
+        Every role of the database can send one, so it is only a hint; any other payload is ignored.
         """
         self._cache.invalidate()
-        text = str(words[-1])
-        if text.isdecimal() and int(text) <= _ID_MAX:
-            self._changed.add(int(text))
+        payload = str(arguments[-1])
+        if payload.isdecimal() and int(payload) <= _ID_MAX:
+            self._changed.add(int(payload))
             self._wake.set()
 
     async def _wait_for_change(self, ending: asyncio.Event) -> bool:
-        """False when LOOK_SECONDS have passed without a word."""
+        """False if nothing happened for KEEPALIVE_SECONDS."""
         waits = [asyncio.create_task(event.wait()) for event in (self._wake, ending)]
-        done, late = await asyncio.wait(
+        done, pending = await asyncio.wait(
             waits, timeout=KEEPALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
         )
-        for each in late:
+        for each in pending:
             each.cancel()
         self._wake.clear()
         return bool(done)
 
     async def _check_log_size(self, connection: Connection[Record]) -> None:
-        """Whether the connection lives, and the log grew without a word about tokens."""
+        """Reads all rows if the log grew without a notification; fails on a dead connection."""
         size = await connection.fetchval(self._queries["log_size"], timeout=ANSWER_SECONDS_MAX)
         if size != self._log_size and not self._changed:
             self._log_size = size
@@ -112,21 +116,21 @@ class TokenMirror:
         rows = await connection.fetch(
             self._queries["tokens_of_integrations"], list(changed), timeout=ANSWER_SECONDS_MAX
         )
-        self._cache.replace_integrations(changed, _tokens(rows))
+        self._cache.replace_integrations(changed, _token_rows(rows))
 
     async def _read_all(self, connection: Connection[Record]) -> None:
         """The newest TOKENS_MAX, which are nearly always all."""
-        tokens: dict[bytes, Token] = {}
-        before, whole = _ID_MAX, False
-        while not whole and len(tokens) < TOKENS_MAX:
+        tokens: dict[bytes, TokenRow] = {}
+        before, complete = _ID_MAX, False
+        while not complete and len(tokens) < TOKENS_MAX:
             rows = await connection.fetch(
                 self._queries["tokens_before"], before, PAGE_ROWS, timeout=ANSWER_SECONDS_MAX
             )
-            tokens |= _tokens(rows)
-            whole = len(rows) < PAGE_ROWS
+            tokens |= _token_rows(rows)
+            complete = len(rows) < PAGE_ROWS
             before = rows[-1]["token_id"] if rows else 0
-        self._cache.replace_all(tokens, complete=whole)
+        self._cache.replace_all(tokens, complete=complete)
 
 
-def _tokens(rows: Iterable[Record]) -> dict[bytes, Token]:
-    return {row[0]: Token(*tuple(row)[1:]) for row in rows}
+def _token_rows(rows: Iterable[Record]) -> dict[bytes, TokenRow]:
+    return {row[0]: TokenRow(*tuple(row)[1:]) for row in rows}

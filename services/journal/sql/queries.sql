@@ -1,4 +1,41 @@
--- Statements of the journal: partitions (run by ingest) and claims (run by the loader).
+-- Statements of the journal: commits and partitions (run by ingest), claims (run by the loader).
+
+-- name: prepare_committer
+-- A revocation holds its lock for milliseconds. Whoever holds one longer must not hold up the
+-- neighbours in the group: after two seconds the group goes on without that integration.
+-- The group's plan never depends on its size. Its statements must each see what was committed
+-- before them, whatever the server's default is.
+SET lock_timeout = '2s'; SET plan_cache_mode = force_generic_plan;
+SET default_transaction_isolation = 'read committed';
+
+-- name: commit_group
+-- What comes as ::text is an array literal.
+SELECT log_size, token_hash, token_id, integration_id, client_id, state
+  FROM journal.commit_group(
+           $1::bytea[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text::uuid[],
+           $7::text::int[], $8::text::int[], $9::text::text[], $10::text[], $11::text::text[],
+           $12::text::int[], $13::text::bigint[], $14::bytea[], $15::timestamptz,
+           $16::text::text[], $17::text::text[], $18::text::text[], $19::bytea[]);
+
+-- name: commit_group_idempotent
+SELECT log_size, token_hash, token_id, integration_id, client_id, state, repeat_place,
+       first_batch_id, first_sha256
+  FROM journal.commit_group_once(
+           $1::bytea[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text::uuid[],
+           $7::text::int[], $8::text::int[], $9::text::text[], $10::text[], $11::text::text[],
+           $12::text::int[], $13::text::bigint[], $14::bytea[], $15::timestamptz,
+           $16::text::text[], $17::text::text[], $18::text::text[], $19::bytea[], $20::bytea[],
+           $21::text::int[]);
+
+-- name: first_batches
+SELECT g.place::int AS repeat_place, r.batch_id AS first_batch_id, r.body_sha256 AS first_sha256
+  FROM unnest($1::int[], $2::text[], $3::bytea[]) WITH ORDINALITY
+       AS g (integration_id, endpoint, known_by, place)
+  JOIN journal.repeats r USING (integration_id, endpoint, known_by);
+
+-- name: is_committed
+-- Of a group whose connection broke: a group is written whole or not at all.
+SELECT EXISTS (SELECT FROM journal.receipts WHERE batch_id = ANY ($1::uuid[]));
 
 -- name: make_partitions
 SELECT journal.make_partitions($1::date, $2);

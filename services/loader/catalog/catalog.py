@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from asyncpg import Connection, Record
 
 from events.sql_files import load_queries
-from services.journal.claims import BatchKey, batch_key_columns
+from services.journal.batches import BatchKey, batch_key_columns
 from services.loader.schema import identifiers
 from services.loader.schema.column_types import kind_of_pg_type
 from services.loader.schema.plan import ExistingColumn, ExistingTable, TablePlan

@@ -8,7 +8,7 @@ from uuid import UUID
 import zstandard
 
 from protocol.refusals import Refusal
-from services.journal.claims import Batch, BatchKey, StoredBody
+from services.journal.batches import Batch, BatchKey, StoredBody
 from services.loader.parsing.batch_builder import BatchBuilder, RequestInfo
 from services.loader.parsing.messages import LoadStep, RecordGroup, parse_body
 from services.loader.schema.identifiers import FieldNaming

@@ -9,7 +9,8 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from services.journal.claims import Batch, BatchKey, Claims, TableKey
+from services.journal.batches import Batch, BatchKey, TableKey
+from services.journal.interfaces import LoaderJournal
 from services.loader.parsing.batch_builder import BatchBuilder
 from services.loader.parsing.parse_throttle import ParseThrottle
 from services.loader.parsing.stored_bodies import ParsedBodyCache, StoredBodyReader, Yielder
@@ -68,7 +69,7 @@ class PendingLoad:
 class Prefetcher:
     """For one turn. ``async with``, so that nothing is left under way."""
 
-    def __init__(self, claims: Claims, shared: SharedState, table: TableKey) -> None:
+    def __init__(self, claims: LoaderJournal, shared: SharedState, table: TableKey) -> None:
         self._claims = claims
         self._shared = shared
         self._table = table

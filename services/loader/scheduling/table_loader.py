@@ -14,7 +14,8 @@ from asyncpg import Pool, Record
 
 from events.log import AnyConnection
 from events.sql_files import load_queries
-from services.journal.claims import Batch, Claims, TableKey
+from services.journal.batches import Batch, TableKey
+from services.journal.interfaces import LoaderJournal
 from services.loader.catalog.catalog import Catalog, DestinationConnection, LoadCounts
 from services.loader.parsing.stored_bodies import UnreadableBody
 from services.loader.scheduling.prefetch import ParsedLoad, PendingLoad, Prefetcher, SharedState
@@ -63,7 +64,7 @@ class TableLoader:
     def __init__(
         self,
         journal: Pool[Record],
-        claims: Claims,
+        claims: LoaderJournal,
         destination: DestinationConnection,
         shared: SharedState,
         *,

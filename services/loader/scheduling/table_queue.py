@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.journal.claims import BEFORE_FIRST_TABLE, Claims, TableKey
+from services.journal.batches import BEFORE_FIRST_TABLE, TableKey
+from services.journal.interfaces import LoaderJournal
 
 # Tables asked for at once.
 TABLES_MAX = 64
@@ -16,7 +17,7 @@ class TableQueue:
     Safe for several tasks of one process; between processes the leases decide.
     """
 
-    def __init__(self, claims: Claims, *, lease_seconds: float) -> None:
+    def __init__(self, claims: LoaderJournal, *, lease_seconds: float) -> None:
         self._claims = claims
         self._lease_seconds = lease_seconds
         self._lock = asyncio.Lock()

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from asyncpg import Pool, Record
 
 from events.sql_files import load_queries
-from services.journal.claims import Claims
+from services.journal.interfaces import LoaderJournal
 from services.loader.catalog.catalog import Catalog, DestinationConnection
 from services.loader.scheduling.prefetch import LoadLimits, SharedState
 from services.loader.scheduling.table_loader import TableLoader
@@ -38,7 +38,7 @@ class Worker:
     def __init__(
         self,
         journal: Pool[Record],
-        claims: Claims,
+        claims: LoaderJournal,
         connect: ConnectFunction,
         *,
         clock: Clock,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.journal.claims import BatchKey, Claims
+from services.journal.batches import BatchKey
+from services.journal.interfaces import LoaderJournal
 from services.loader.catalog.catalog import Catalog, DestinationConnection, LoadCounts
 from services.loader.parsing.batch_builder import BatchBuilder, RejectedRecord, RowGroup
 from services.loader.parsing.messages import ActivateVersion
@@ -65,7 +66,7 @@ class LoadResult:
 
 
 async def run_load(
-    connection: DestinationConnection, claims: Claims, order: LoadJob, *, now: datetime
+    connection: DestinationConnection, claims: LoaderJournal, order: LoadJob, *, now: datetime
 ) -> LoadResult:
     """All or nothing. Raises what the destination raises; then nothing of it happened.
 
@@ -93,7 +94,9 @@ async def run_load(
     return outcome
 
 
-async def _find_requests_to_load(books: Catalog, claims: Claims, order: LoadJob) -> LoadResult:
+async def _find_requests_to_load(
+    books: Catalog, claims: LoaderJournal, order: LoadJob
+) -> LoadResult:
     """Asks the marks first, then the journal.
 
     A mark goes only after its batch has left the journal. So a loader whose lease ran out while

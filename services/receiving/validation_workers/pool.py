@@ -15,9 +15,8 @@ import sys
 from asyncio.subprocess import PIPE, Process
 
 from protocol.media_types import is_transit
-from protocol.refusals.edge import ValidationTooLong
+from protocol.refusals.edge import ServiceUnavailable
 from services.receiving.check import Job, ValidationResult
-from services.receiving.memory_budget import unavailable
 from services.receiving.validation_workers.fair_queue import FairQueue, Tenant
 from services.receiving.validation_workers.ipc import LENGTHS, frame_head, result_of
 from services.runtime.logs import Log
@@ -62,7 +61,7 @@ class ValidationWorkers:
             try:
                 worker = self._idle.pop() if self._idle else await _start()
             except OSError:
-                raise unavailable() from None
+                raise ServiceUnavailable from None
             reusable = False
             try:
                 async with asyncio.timeout(self._validation_seconds_max):
@@ -73,7 +72,7 @@ class ValidationWorkers:
                 raise ValidationTooLong from None
             except (OSError, asyncio.IncompleteReadError):
                 Log().warning("checker.ended", why="it died", bytes=len(body))
-                raise unavailable() from None
+                raise ServiceUnavailable from None
             finally:
                 if reusable:
                     self._idle.append(worker)

@@ -1,4 +1,4 @@
-"""What the groups of the last second amount to: one log line and a few metric updates."""
+"""Statistics of the groups committed in the last second: one log line and a few metric updates."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ LOG_SECONDS = 1.0
 
 
 class GroupStats:
-    """Groups may be committed hundreds of times a second; the log gets one line a second."""
+    """Groups are committed up to hundreds of times a second; the log gets one line a second."""
 
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
@@ -39,7 +39,7 @@ class GroupStats:
             self._timer = asyncio.get_running_loop().call_later(LOG_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Writes what was counted since the last line, if anything was."""
+        """Writes a line, unless no group was added since the last one."""
         if self._timer is None:
             return
         self._timer.cancel()

@@ -1,29 +1,22 @@
-"""The group committer: one fsync pays for many pushes, and none is answered before it.
+"""Group commit: one fsync makes many requests durable, and none is answered before it.
 
-Design, promises 1 and 2. Requests that arrive while a commit is under way form the next group.
+Design, promises 1 and 2. Requests that arrive during a commit form the next group.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import asyncpg
 from asyncpg import Connection, Record
 
-from protocol.refusals.edge import NotStorable, OutcomeUnknown
-from services.ingest.commit.columns import Candidate, EndpointName
-from services.ingest.commit.transaction import (
-    CommitInDoubt,
-    CommitOutcome,
-    GroupAttempt,
-    GroupTransaction,
-)
-from services.receiving.memory_budget import unavailable
-from services.runtime.clock import wait_for
+from protocol.refusals.edge import NotStorable, OutcomeUnknown, ServiceUnavailable
+from services.journal.candidates import Candidate, CommitOutcome
+from services.journal.commit.transaction import CommitInDoubt, GroupAttempt, GroupTransaction
+from services.runtime.backoff import Backoff
 from services.runtime.database import AWAY, ConnectFunction
 from services.runtime.logs import Log
 from services.runtime.metrics import INGEST_REQUESTS
@@ -31,17 +24,17 @@ from services.runtime.metrics import INGEST_REQUESTS
 GROUP_REQUESTS_MAX = 256
 GROUP_BYTES_MAX = 32 * 1024 * 1024
 
-# A commit is mostly waiting for the disk. A second group may be under way beside the first, when
-# as many wait as make it worth its own trips to the database; Postgres shares the fsync.
+# A commit mostly waits for the disk. A second group is committed in parallel if enough requests are
+# pending to be worth the round trips; PostgreSQL shares the fsync.
 COMMIT_CONNECTIONS = 2
 PARALLEL_REQUESTS_MIN = 16
 PARALLEL_BYTES_MIN = 1024 * 1024
 
 CONNECT_SECONDS_MAX = 2.0
-# After a failed attempt to connect; the last one repeats.
-RECONNECT_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+RECONNECT_SECONDS_MIN = 0.05
+RECONNECT_SECONDS_MAX = 1.6
 
-# A request alone can fail on these without being wrong: the same one may succeed later.
+# Errors that say nothing about a request: the same one may succeed later.
 _TRANSIENT_ERRORS = (
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
@@ -49,17 +42,15 @@ _TRANSIENT_ERRORS = (
     asyncpg.InsufficientResourcesError,
 )
 
-# What a request holds and no table takes. Nothing of the kind passes the checks, as far as we know.
+# The request holds something that no table can store. Validation refuses every known case before.
 _DATA_ERRORS = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
 
-# Counted for a whole group: one by one it would cost as much as deciding about them.
-_ACCEPTED = {
-    endpoint: INGEST_REQUESTS.labels(endpoint, "201") for endpoint in get_args(EndpointName)
-}
+# Incremented once for a group: for each request it would cost as much as deciding about them.
+_ACCEPTED = {endpoint: INGEST_REQUESTS.labels(endpoint, "201") for endpoint in ("push", "batch")}
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +61,7 @@ class _PendingRequest:
 
 @dataclass(slots=True, eq=False)
 class _InDoubtGroup:
-    """A group that was sent over a connection that broke, until somebody can say what it did."""
+    """A group whose connection broke under its commit, until its outcome is known."""
 
     attempt: GroupAttempt
     group: list[_PendingRequest]
@@ -78,10 +69,10 @@ class _InDoubtGroup:
 
 
 class GroupCommitter:
-    """``run`` is the loop that commits; ``commit`` may be called from any number of tasks.
+    """Implements ``IngestJournal`` on PostgreSQL.
 
     ``outcome_seconds_max``: how long a request whose connection broke under its commit waits for
-    the database to say what became of it.
+    its outcome before it is answered with OutcomeUnknown.
     """
 
     def __init__(
@@ -96,49 +87,44 @@ class GroupCommitter:
         self._wake = asyncio.Event()
         self._connected = 0
         self._commits_in_progress = 0
-        # No lane has a connection and an attempt to get one has failed.
+        # No connection is open, and the last attempt to open one failed.
         self._unreachable = False
 
     async def reason_not_ready(self) -> str | None:
-        return "the journal's database is away" if self._unreachable else None
+        return "the journal's database is unreachable" if self._unreachable else None
 
     def commit(self, candidate: Candidate) -> asyncio.Future[CommitOutcome]:
-        """Done once the candidate is durable (None), or with the refusal: then it was not taken.
-
-        Only OutcomeUnknown says nothing about that: the connection broke under the commit, and
-        the database did not come back in time.
-        """
-        answer: asyncio.Future[CommitOutcome] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[CommitOutcome] = asyncio.get_running_loop().create_future()
         if self._unreachable:
-            answer.set_result(unavailable())
-            return answer
-        self._pending.append(_PendingRequest(candidate, answer))
+            outcome.set_result(ServiceUnavailable())
+            return outcome
+        self._pending.append(_PendingRequest(candidate, outcome))
         self._pending_bytes += len(candidate.body)
         if self._group_is_due():
             self._wake.set()
-        return answer
+        return outcome
 
     async def run(self, ending: asyncio.Event) -> None:
-        """Commits until told to end, then what still waits. Keeps its connections alive."""
         try:
-            async with asyncio.TaskGroup() as lanes:
+            async with asyncio.TaskGroup() as connections:
                 for _ in range(COMMIT_CONNECTIONS):
-                    lanes.create_task(self._run_connection(ending))
+                    connections.create_task(self._run_connection(ending))
                 await ending.wait()
                 self._wake.set()
         finally:
             self._refuse_pending()
             for each in self._in_doubt:
-                _answer_unknown(each.group)
+                _give_up(each.group)
             self._transaction.stats.flush()
 
-    # --- lanes: connections, and the groups that go over them ---------------------------------
+    # --- connections -------------------------------------------------------------------------
 
     async def _run_connection(self, ending: asyncio.Event) -> None:
         while (connection := await self._open(ending)) is not None:
             self._connected += 1
             self._unreachable = False
             try:
+                await self._resolve_in_doubt(connection)
                 await self._commit_groups(connection, ending)
             finally:
                 self._connected -= 1
@@ -147,23 +133,23 @@ class GroupCommitter:
                 return
 
     async def _open(self, ending: asyncio.Event) -> Connection[Record] | None:
-        """Tries until it succeeds; None when told to end meanwhile."""
-        pauses = iter(RECONNECT_PAUSES_SECONDS)
+        """Retries until it succeeds; returns None if ``ending`` is set meanwhile."""
+        backoff = Backoff(min_seconds=RECONNECT_SECONDS_MIN, max_seconds=RECONNECT_SECONDS_MAX)
         while True:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS_MAX):
                     connection = await self._connect()
                     await self._transaction.prepare(connection)
             except AWAY as error:
-                self._on_unreachable(error)
+                self._report_unreachable(error)
             else:
                 connection.add_termination_listener(lambda _: self._wake.set())
                 return connection
-            if await wait_for(ending, next(pauses, RECONNECT_PAUSES_SECONDS[-1])):
+            if await backoff.wait(ending):
                 return None
 
-    def _on_unreachable(self, error: BaseException) -> None:
-        """From here on requests are refused at once, unless another lane is connected."""
+    def _report_unreachable(self, error: BaseException) -> None:
+        """Requests are refused immediately from now on, unless another connection is open."""
         if self._connected:
             return
         if not self._unreachable:
@@ -172,8 +158,7 @@ class GroupCommitter:
         self._refuse_pending()
 
     async def _commit_groups(self, connection: Connection[Record], ending: asyncio.Event) -> None:
-        """Returns when the connection is lost, or when told to end and nothing is left to do."""
-        await self._resolve_in_doubt(connection)
+        """Returns when the connection is lost, or when nothing is pending and ``ending`` is set."""
         while not connection.is_closed():
             if self._group_is_due():
                 self._commits_in_progress += 1
@@ -211,82 +196,90 @@ class GroupCommitter:
     async def _commit_group(
         self, connection: Connection[Record], group: list[_PendingRequest]
     ) -> None:
-        candidates = [request.candidate for request in group]
+        """Leaves every request of the group with an outcome, or among those in doubt."""
         try:
+            candidates = [request.candidate for request in group]
             _set_outcomes(group, await self._transaction.commit(connection, candidates))
-        except CommitInDoubt as in_doubt:
-            self._add_in_doubt(in_doubt.attempt, group)
-            group = []
+        except CommitInDoubt as error:
+            self._move_to_in_doubt(error.attempt, tuple(group), group)
             connection.terminate()
         except asyncpg.PostgresError:
-            group = await self._commit_one_by_one(connection, group)
+            await self._commit_one_by_one(connection, group)
         finally:
-            # Whatever happened: nobody waits for a group that is gone.
-            _set_outcomes(group, [unavailable()] * len(group))
+            # Also after an error of our own, or when this task is cancelled.
+            _refuse_unavailable(group)
 
     async def _commit_one_by_one(
         self, connection: Connection[Record], group: list[_PendingRequest]
-    ) -> list[_PendingRequest]:
-        """Finds what no transaction can hold, so that its neighbours do not pay for it.
+    ) -> None:
+        """Commits a group that failed, so that one bad request never fails its neighbours.
 
-        Returns those that were not taken and may be refused, among others that were answered.
+        Requests left without an outcome may be sent again: they were not at fault.
         """
         Log().warning("group.split", requests=len(group))
-        stuck: set[bytes] = set()
-        for request in group:
-            if request.candidate.token_hash in stuck:
+        locked_tokens: set[bytes] = set()
+        for request in tuple(group):
+            if request.candidate.token_hash in locked_tokens:
                 continue
             try:
-                _set_outcomes(
-                    [request], await self._transaction.commit(connection, [request.candidate])
-                )
-            except CommitInDoubt as in_doubt:
-                self._add_in_doubt(in_doubt.attempt, [request])
+                outcomes = await self._transaction.commit(connection, [request.candidate])
+            except CommitInDoubt as error:
+                self._move_to_in_doubt(error.attempt, [request], group)
                 connection.terminate()
-                return [each for each in group if each is not request]
+                return
             except asyncpg.LockNotAvailableError:
-                stuck.add(request.candidate.token_hash)
+                locked_tokens.add(request.candidate.token_hash)
             except _TRANSIENT_ERRORS:
                 continue
             except _DATA_ERRORS as error:
                 _log_failure(request, error)
                 _set_outcomes([request], [NotStorable()])
             except asyncpg.PostgresError as error:
-                # A fault of ours, or of the installation: resending may help once it is mended.
+                # A fault of Pushgate or of the installation: a retry may succeed once it is fixed.
                 _log_failure(request, error)
-        return group
+            else:
+                _set_outcomes([request], outcomes)
 
-    # --- groups whose connection broke -------------------------------------------------------
+    # --- groups in doubt ---------------------------------------------------------------------
 
-    def _add_in_doubt(self, attempt: GroupAttempt, group: list[_PendingRequest]) -> None:
+    def _move_to_in_doubt(
+        self,
+        attempt: GroupAttempt,
+        requests: Sequence[_PendingRequest],
+        group: list[_PendingRequest],
+    ) -> None:
+        """Takes ``requests`` out of ``group``; their outcome is resolved over a new connection."""
+        in_doubt = list(requests)
+        for request in in_doubt:
+            group.remove(request)
         loop = asyncio.get_running_loop()
-        given_up = loop.call_later(self._outcome_seconds_max, _answer_unknown, group)
-        self._in_doubt.append(_InDoubtGroup(attempt, group, given_up))
+        timeout = loop.call_later(self._outcome_seconds_max, _give_up, in_doubt)
+        self._in_doubt.append(_InDoubtGroup(attempt, in_doubt, timeout))
 
     async def _resolve_in_doubt(self, connection: Connection[Record]) -> None:
-        """Before anything else goes over a new connection. Those given up have been answered."""
+        """To be called on a new connection before any group is committed over it."""
         while self._in_doubt and not connection.is_closed():
-            unknown = self._in_doubt.popleft()
-            if unknown.timeout.when() <= asyncio.get_running_loop().time():
+            in_doubt = self._in_doubt.popleft()
+            if in_doubt.timeout.when() <= asyncio.get_running_loop().time():
                 continue
             try:
-                outcomes = await self._transaction.resolve(connection, unknown.attempt)
+                outcomes = await self._transaction.resolve(connection, in_doubt.attempt)
             except (CommitInDoubt, asyncpg.PostgresError):
-                self._in_doubt.append(unknown)
+                self._in_doubt.append(in_doubt)
                 connection.terminate()
             else:
-                unknown.timeout.cancel()
-                _set_outcomes(unknown.group, outcomes)
+                in_doubt.timeout.cancel()
+                _set_outcomes(in_doubt.group, outcomes)
 
     def _refuse_pending(self) -> None:
         refused = list(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
-        _set_outcomes(refused, [unavailable()] * len(refused))
+        _refuse_unavailable(refused)
 
 
 def _log_failure(request: _PendingRequest, error: asyncpg.PostgresError) -> None:
-    """Without the error's text: it quotes the row."""
+    """Omits the error's text, which quotes the row."""
     Log().error(
         "commit.failed",
         request_id=request.candidate.request_id,
@@ -297,17 +290,23 @@ def _log_failure(request: _PendingRequest, error: asyncpg.PostgresError) -> None
     )
 
 
-def _answer_unknown(group: list[_PendingRequest]) -> None:
+def _give_up(group: Sequence[_PendingRequest]) -> None:
     _set_outcomes(group, [OutcomeUnknown()] * len(group))
 
 
+def _refuse_unavailable(group: Iterable[_PendingRequest]) -> None:
+    """Those without an outcome. Nothing of them is stored."""
+    if unanswered := [request for request in group if not request.outcome.done()]:
+        _set_outcomes(unanswered, [ServiceUnavailable()] * len(unanswered))
+
+
 def _set_outcomes(group: Iterable[_PendingRequest], outcomes: Iterable[CommitOutcome]) -> None:
-    """Those answered before, and those whose client is gone, stay as they are."""
-    taken: Counter[EndpointName] = Counter()
+    """Skips requests that have an outcome already, and those whose client disconnected."""
+    accepted: Counter[str] = Counter()
     for request, outcome in zip(group, outcomes, strict=True):
         if not request.outcome.done():
             request.outcome.set_result(outcome)
             if outcome is None:
-                taken[request.candidate.endpoint] += 1
-    for endpoint, requests in taken.items():
+                accepted[request.candidate.endpoint] += 1
+    for endpoint, requests in accepted.items():
         _ACCEPTED[endpoint].inc(requests)
