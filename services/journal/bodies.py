@@ -1,18 +1,18 @@
-"""Bodies at rest: zstd, exactly the bytes that were parsed, and their SHA-256."""
+"""Encoding of stored bodies: zstd of exactly the bytes that were parsed, and their SHA-256."""
 
 import hashlib
 from typing import NamedTuple
 
 import zstandard
 
-# bench/README.md has the figures. On JSON a higher level costs more time than it saves in bytes to
-# write, a lower one saves less time than its bytes cost. A body that is small holds little to be
-# found twice, and in a tiny one, of a single short record, it is not worth looking.
+# Measured (bench/README.md). On JSON a higher level costs more time than the bytes it saves take to
+# write, and a lower level saves less time than its extra bytes cost. A small body contains little
+# repetition; in a tiny one, with a single short record, searching for it does not pay.
 LEVEL, SMALL_LEVEL, TINY_LEVEL = 1, -1, -64
 TINY_BYTES_MAX = 256
 SMALL_BYTES_MAX = 512
 
-# A kept body is inflated up to this, whatever its frame claims: nothing larger is ever accepted.
+# A stored body is decompressed up to this size, whatever its frame says: no larger one is accepted.
 DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
 
 _USUAL = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
@@ -27,16 +27,16 @@ class EncodedBody(NamedTuple):
 
 
 def encode_body(body: bytes) -> EncodedBody:
-    """``body`` as the journal has it, and its hash.
+    """``body`` as the journal stores it, and its hash.
 
-    In the caller's thread, also for a large one: a thread beside the event loop, which needs the
-    interpreter lock to begin and to end, made this slower and the loop too.
+    Runs in the caller's thread even for a large body: another thread needs the interpreter lock to
+    start and to end, which made this and the event loop slower.
     """
     return EncodedBody(compress(body), hashlib.sha256(body).digest())
 
 
 def compress(body: bytes) -> bytes:
-    """By one thread at a time: a compressor serves one caller."""
+    """Not thread-safe: each compressor serves one caller at a time."""
     size = len(body)
     if size <= TINY_BYTES_MAX:
         return _TINY.compress(body)
@@ -44,5 +44,5 @@ def compress(body: bytes) -> bytes:
 
 
 def decompress(compressed: bytes) -> bytes:
-    """Raises zstandard.ZstdError when the bytes are not what ``compress`` made. By one thread."""
+    """Raises zstandard.ZstdError unless ``compress`` made these bytes. Not thread-safe."""
     return _DECOMPRESSOR.decompress(compressed, max_output_size=DECOMPRESSED_BYTES_MAX)

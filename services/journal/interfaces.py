@@ -33,8 +33,8 @@ class IngestJournal(Protocol):
         May be called from any number of tasks, in the event loop. After any refusal but
         OutcomeUnknown nothing of the candidate is stored; OutcomeUnknown leaves that open.
         A neighbour in the group never changes a candidate's outcome. A candidate with the
-        idempotency key of an accepted one gets that one's outcome, and is not stored again; if its
-        body differs, the outcome is IdempotencyKeyReused.
+        idempotency key of an accepted one gets the same outcome and is not stored again; with
+        another body it gets IdempotencyKeyReused.
         """
 
     async def reason_not_ready(self) -> str | None:

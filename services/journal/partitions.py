@@ -1,4 +1,4 @@
-"""Partitions of journal.bodies: made days ahead, dropped when they were kept long enough."""
+"""Daily partitions of journal.bodies: created ahead of time, dropped after their retention."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from services.runtime.logs import Log
 
 DAYS_AHEAD = 7
 DAY_SECONDS = 86_400.0
-# After a failure. A week of partitions is in stock, and the default partition is behind them.
+# After a failure. Partitions for a week exist already, and the default partition takes the rest.
 RETRY_SECONDS = 60.0
-# Of one visit. After a longer pause the rest waits for the next one.
+# Dropped in one run. After a long downtime the rest waits for the next run.
 DROPPED_MAX = 31
 
 
 async def make_partitions(pool: Pool[Record], clock: Clock) -> float:
-    """Today's and those of the next DAYS_AHEAD days; returns after how many seconds to come back.
+    """Creates today's partition and the next DAYS_AHEAD; returns the seconds until the next run.
 
-    Called before the first push of a program's life: rows in the default partition would keep
-    their day's partition from being made.
+    Must be called before the first push of a program: a row in the default partition prevents the
+    partition of its day from being created.
     """
     query = load_queries("services.journal")["make_partitions"]
     try:
@@ -37,10 +37,10 @@ async def make_partitions(pool: Pool[Record], clock: Clock) -> float:
 
 
 async def drop_old_partitions(pool: Pool[Record], clock: Clock, *, keep_days: int) -> float:
-    """Partitions whose last body is older than ``keep_days``; returns when to come back.
+    """Drops partitions older than ``keep_days``; returns the seconds until the next run.
 
-    None that holds a batch waiting or set aside, and never the default partition. Each is a
-    transaction of its own: its lock holds up pushes.
+    Skips partitions with a body of a waiting or failed batch, and the default partition. Each drop
+    is a transaction of its own, because its lock delays pushes.
     """
     query = load_queries("services.journal")["drop_partition"]
     before = clock.now().date() - timedelta(days=keep_days)
@@ -63,7 +63,7 @@ async def maintain_partitions(
     pause_seconds: float,
     keep_bodies_days: int,
 ) -> None:
-    """``pause_seconds`` is what making them at the start said; old ones are dropped right away."""
+    """Until ``ending`` is set. ``pause_seconds`` is what ``make_partitions`` returned."""
     while True:
         drop_again_seconds = await drop_old_partitions(pool, clock, keep_days=keep_bodies_days)
         if await wait_for(ending, min(pause_seconds, drop_again_seconds)):

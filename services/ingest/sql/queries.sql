@@ -1,7 +1,7 @@
 -- Ingest's statements: the token cache, and usage statistics.
 
 -- name: look_up_token
--- A revoked one only to say whose it was.
+-- Also a revoked token, so that its owner is known.
 SELECT token_id, integration_id, client_id, state
   FROM tokens.active_tokens WHERE token_hash = $1
 UNION ALL
@@ -20,7 +20,7 @@ SELECT token_hash, token_id, integration_id, client_id, state
 SELECT size FROM ledger.head;
 
 -- name: upsert_token_uses
--- In one order, so that two programs never wait for each other.
+-- In one order, so that two processes never deadlock.
 INSERT INTO journal.token_use AS u (token_id, integration_id, first_used_at, first_peer,
                                     last_used_at, last_peer)
 SELECT token_id, integration_id, first_used_at, first_peer, last_used_at, last_peer

@@ -61,7 +61,7 @@ class _PendingRequest:
 
 @dataclass(slots=True, eq=False)
 class _InDoubtGroup:
-    """A group whose connection broke under its commit, until its outcome is known."""
+    """A group of which the connection broke during the commit, until its outcome is known."""
 
     attempt: GroupAttempt
     group: list[_PendingRequest]
@@ -71,8 +71,8 @@ class _InDoubtGroup:
 class GroupCommitter:
     """Implements ``IngestJournal`` on PostgreSQL.
 
-    ``outcome_seconds_max``: how long a request whose connection broke under its commit waits for
-    its outcome before it is answered with OutcomeUnknown.
+    ``outcome_seconds_max``: how long a request in doubt waits for its outcome before it is answered
+    with OutcomeUnknown.
     """
 
     def __init__(
@@ -301,7 +301,7 @@ def _refuse_unavailable(group: Iterable[_PendingRequest]) -> None:
 
 
 def _set_outcomes(group: Iterable[_PendingRequest], outcomes: Iterable[CommitOutcome]) -> None:
-    """Skips requests that have an outcome already, and those whose client disconnected."""
+    """Skips requests that have an outcome already, or a client that disconnected."""
     accepted: Counter[str] = Counter()
     for request, outcome in zip(group, outcomes, strict=True):
         if not request.outcome.done():

@@ -40,7 +40,7 @@ class GroupAttempt:
     """A group as it was decided and sent. However often it is sent, it is written once at most.
 
     ``outcomes`` has one for each candidate; ``admitted``, ``received`` and ``batch_ids`` have one
-    for each candidate whose outcome is None, in the same order.
+    for each candidate with the outcome None, in the same order.
     """
 
     outcomes: list[CommitOutcome]
@@ -110,7 +110,7 @@ class GroupTransaction:
     async def resolve(
         self, connection: Connection[Record], attempt: GroupAttempt
     ) -> list[CommitOutcome]:
-        """The outcomes of an attempt whose connection broke.
+        """The outcomes of an attempt that was left in doubt.
 
         Raises CommitInDoubt again, or what PostgreSQL reports; either way it may be called again.
         """
@@ -208,7 +208,7 @@ class GroupTransaction:
     def _without_repeated(
         self, attempt: GroupAttempt, first_batches: Sequence[Record]
     ) -> GroupAttempt:
-        """The attempt without requests whose idempotency key was used before.
+        """The attempt without requests that repeat an idempotency key.
 
         Such a request gets the outcome of the first one, or IdempotencyKeyReused if that had
         another body. ``first_batches`` names the first batch for the places of requests with a key.

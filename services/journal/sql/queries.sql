@@ -1,15 +1,15 @@
 -- Statements of the journal: commits and partitions (run by ingest), claims (run by the loader).
 
 -- name: prepare_committer
--- A revocation holds its lock for milliseconds. Whoever holds one longer must not hold up the
--- neighbours in the group: after two seconds the group goes on without that integration.
--- The group's plan never depends on its size. Its statements must each see what was committed
--- before them, whatever the server's default is.
+-- A revocation holds its lock for milliseconds. A session that holds one longer must not delay the
+-- other integrations of the group: after two seconds the group is committed without that one.
+-- The plan of a group never depends on its size. Each of its statements must see what was committed
+-- before it, whatever the server's default isolation is.
 SET lock_timeout = '2s'; SET plan_cache_mode = force_generic_plan;
 SET default_transaction_isolation = 'read committed';
 
 -- name: commit_group
--- What comes as ::text is an array literal.
+-- README.md names the arguments. Those passed as ::text are array literals.
 SELECT log_size, token_hash, token_id, integration_id, client_id, state
   FROM journal.commit_group(
            $1::bytea[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text::uuid[],
@@ -34,7 +34,7 @@ SELECT g.place::int AS repeat_place, r.batch_id AS first_batch_id, r.body_sha256
   JOIN journal.repeats r USING (integration_id, endpoint, known_by);
 
 -- name: is_committed
--- Of a group whose connection broke: a group is written whole or not at all.
+-- For a group in doubt: a group is written completely or not at all.
 SELECT EXISTS (SELECT FROM journal.receipts WHERE batch_id = ANY ($1::uuid[]));
 
 -- name: make_partitions
@@ -44,8 +44,8 @@ SELECT journal.make_partitions($1::date, $2);
 SELECT journal.drop_partition($1::date);
 
 -- name: tables_with_work
--- From index entry to index entry, so that a backlog of millions costs as much as one of tens.
--- Goes on after table $1, $2, so that no table can stand before all others for ever.
+-- A loose index scan, so that a backlog of millions costs as much as one of tens.
+-- Continues after table $1, $2, so that no table is served before all others permanently.
 WITH RECURSIVE work AS (
     (SELECT p.integration_id, p.table_hash FROM journal.pending p
       WHERE p.failed_at IS NULL AND (p.integration_id, p.table_hash) > ($1::int, $2::bigint)
@@ -67,7 +67,7 @@ SELECT work.integration_id, work.table_hash FROM work
  LIMIT $3::int;
 
 -- name: take_lease
--- A loader that is no longer connected does not come back to its tables (claims.py, loader_application_name).
+-- A loader that is no longer connected has lost its leases (claims.py, loader_application_name).
 INSERT INTO journal.leases AS mine (integration_id, table_hash, holder, until)
 VALUES ($1, $2, $3, now() + make_interval(secs => $4::double precision))
 ON CONFLICT (integration_id, table_hash) DO UPDATE
@@ -99,7 +99,7 @@ SELECT p.batch_id, p.place FROM journal.pending p
  WHERE p.failed_at IS NULL;
 
 -- name: listed
--- Set aside or not: what may still be loaded one day.
+-- Waiting or failed: what may still be loaded one day.
 SELECT p.batch_id, p.place FROM journal.pending p
   JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place);
 
@@ -119,7 +119,7 @@ UPDATE journal.pending p SET failed_at = now(), reason = $3
  WHERE p.batch_id = failed.batch_id AND p.place = failed.place;
 
 -- name: backlog
--- Counts to a limit only: a gauge is not worth a scan of millions. Batch ids grow with time, so
+-- Counts up to a limit: a gauge is not worth a scan of millions. Batch ids grow with time, so
 -- the first one is the oldest.
 SELECT (SELECT count(*) FROM (SELECT FROM journal.pending
                                WHERE failed_at IS NULL LIMIT 100000) AS counted) AS batches,

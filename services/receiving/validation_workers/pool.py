@@ -15,7 +15,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 
 from protocol.media_types import is_transit
-from protocol.refusals.edge import ServiceUnavailable
+from protocol.refusals.edge import ServiceUnavailable, ValidationTooLong
 from services.receiving.check import Job, ValidationResult
 from services.receiving.validation_workers.fair_queue import FairQueue, Tenant
 from services.receiving.validation_workers.ipc import LENGTHS, frame_head, result_of
