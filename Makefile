@@ -8,19 +8,19 @@ CLIENTS_READY := .cache/clients/.ready
 REQUIREMENTS := requirements.txt requirements-embedded.txt requirements-dev.txt
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet --upgrade
-# How many processes run tests: one more than two cores, because many tests wait for processes that
-# they started. Each costs a minute of the processor by itself (it reads all tests, and starts a
-# system and a browser); neighbours, which share what they started, stay together. How often crash,
-# race and fuzz loops go round (small or full).
+# `make test` runs two lanes of tests next to each other (tests/lanes.py), one process each: on two
+# cores that is faster than several processes that each read all tests. The other test targets use
+# as many processes as this; tests that share what they started stay together.
 TEST_WORKERS ?= 3
+# How many times crash, race and fuzz loops run (small or full).
 PUSHGATE_TEST_ROUNDS ?= small
 export PUSHGATE_TEST_ROUNDS
 # Hundreds of short processes are started; without what Python compiled, each takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak demo check bench lock format compose-up test-compose \
-	test-containers test-oldest
+.PHONY: help setup run test test-system test-data test-more soak demo check bench lock format \
+	compose-up test-compose test-containers test-oldest
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,10 +31,16 @@ setup: $(READY) $(CLIENTS_READY) ## make .venv and all else (the other targets d
 run: $(READY) ## serve everything on this machine, with an embedded Postgres, data in .pushgate/
 	@$(BIN)/pushgate up --quickstart
 
-test: $(READY) $(CLIENTS_READY) ## all tests, loops at a small count
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
+test: $(READY) $(CLIENTS_READY) ## the tests, in two lanes, loops at a small count
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target -j 2 test-system test-data
 
-soak: $(READY) $(CLIENTS_READY) ## all tests, loops at their full counts (an hour or so)
+test-system test-data: $(READY) $(CLIENTS_READY)
+	PUSHGATE_TEST_LANE=$(@:test-%=%) $(BIN)/pytest -q
+
+test-more: $(READY) $(CLIENTS_READY) ## what takes long: kills, foreign clients, generated requests
+	PUSHGATE_TEST_LANE=more $(BIN)/pytest -q -n $(TEST_WORKERS) --dist worksteal
+
+soak: $(READY) $(CLIENTS_READY) ## every test, loops at their full counts (an hour or so)
 	PUSHGATE_TEST_ROUNDS=full $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -o timeout=3600
 
 demo: $(READY) ## a throw-away system doing the main job on real data, checked
@@ -47,6 +53,7 @@ check: $(READY) ## format, lint, imports, types, house rules, all tests, then th
 	$(BIN)/pytest -q tests/house
 	$(BIN)/mypy
 	$(MAKE) test
+	$(MAKE) test-more
 	$(MAKE) test-compose
 
 compose-up: ## build the image and run it with docker compose, secrets in .env (deploy/README.md)
@@ -64,11 +71,11 @@ test-oldest: $(READY) ## the database tests on PostgreSQL 15, where Debian's pac
 bench: $(READY) ## speed and memory as ratios against floors of the same run (ONLY=loader: a part)
 	@$(BIN)/python -m bench $(ONLY)
 
-format: $(READY) ## format, and mend what the linter can mend
+format: $(READY) ## format, and apply the linter's fixes
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-lock: $(READY) ## choose versions anew and write the hashed requirements files
+lock: $(READY) ## choose the latest versions and write the hashed requirements files
 	$(LOCK) deploy/requirements/build.in -o deploy/requirements/build.txt
 	$(LOCK) deploy/requirements/programs.in -o requirements.txt
 	$(LOCK) --no-deps deploy/requirements/embedded.in -o requirements-embedded.txt

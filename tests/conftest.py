@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.canary",
     "tests.database.fixtures",
     "tests.database.marker",
+    "tests.lanes",
     "tests.system.shared",
 ]
 
