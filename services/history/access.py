@@ -50,7 +50,7 @@ class LogReader:
 
     @property
     def visible_account(self) -> int | None:
-        """The account to whose events and receipts the answer is limited; None: all accounts."""
+        """Limits the answer to the events and receipts of this account; None: no limit."""
         return None if self.sees_all else self.account_id
 
 

@@ -35,7 +35,7 @@ NUMBER_MAX = 2**63 - 1
 BEFORE_ALL = -NUMBER_MAX
 PAGE_EVENTS_MAX = 10_000
 STREAM_PAGE_EVENTS = 500
-# A full export holds a connection until it ends.
+# A full export occupies a connection until it ends.
 EXPORT_SECONDS_MAX = 3_600.0
 EXPORTS_MAX = 3
 STREAMS_MAX = 200

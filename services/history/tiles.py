@@ -160,7 +160,7 @@ class RootCache:
         return known | found
 
 
-ROOT_CACHE: web.AppKey[RootCache] = web.AppKey("kept", RootCache)
+ROOT_CACHE: web.AppKey[RootCache] = web.AppKey("root_cache", RootCache)
 
 
 async def read_entries(

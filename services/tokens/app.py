@@ -49,7 +49,7 @@ class TokensSettings(ServerSettings):
     session_seconds_max: int = field(
         default=604_800, metadata={"at_least": 60, "at_most": 2_592_000}
     )
-    # The floors are what OWASP asks for at least.
+    # The minimums are those that OWASP recommends.
     password_memory_kib: int = field(
         default=47_104, metadata={"at_least": 19_456, "at_most": 1_048_576}
     )

@@ -30,7 +30,7 @@ WITH admitted AS (
            min(number) FILTER (WHERE type = 'TokenRevoked') AS revoked
       FROM facts WHERE token_id IS NOT NULL GROUP BY integration_id, token_id
 ), ordered AS (
-    -- A fact comes after the admissions whose log_size equals its number.
+    -- A fact comes after the admissions with a log_size equal to its number.
     SELECT integration_id, token_id, log_size, first,
            max(state) OVER (PARTITION BY integration_id ORDER BY place, state NULLS FIRST
                             ROWS UNBOUNDED PRECEDING) AS state
@@ -42,7 +42,7 @@ WITH admitted AS (
                    number * 2 + (type = 'IntegrationResumed')::int
               FROM facts WHERE token_id IS NULL) s
 ), outside AS MATERIALIZED (
-    -- The first $2 receipts are of at most as many kinds, those whose first receipt is smallest.
+    -- The first $2 receipts are of at most as many kinds, those with the smallest first receipts.
     SELECT o.integration_id, o.token_id, o.log_size
       FROM ordered o LEFT JOIN lifetimes l USING (integration_id, token_id)
      WHERE o.log_size IS NOT NULL

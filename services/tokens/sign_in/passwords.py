@@ -67,9 +67,9 @@ class Passwords:
             self._decoy_hash = await self.hash("the password of no account")
         against = password_hash or self._decoy_hash
         # No stored password is longer; hashing the rest would be wasted work.
-        asked = password[:PASSWORD_CHARACTERS_MAX]
-        matches = await self._in_a_thread(lambda: self._verified(against, asked))
-        return matches and password_hash is not None and asked == password
+        shortened = password[:PASSWORD_CHARACTERS_MAX]
+        matches = await self._in_a_thread(lambda: self._verified(against, shortened))
+        return matches and password_hash is not None and shortened == password
 
     def _verified(self, password_hash: str, password: str) -> bool:
         try:

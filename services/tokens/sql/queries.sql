@@ -1,5 +1,5 @@
--- What the token service asks of the database. Facts are written through ledger.append alone
--- (events/sql); everything here reads, allots ids or takes a lock.
+-- Statements of the token service. Facts are appended only through ledger.append (events/sql); these
+-- statements read, allocate ids, take locks, or write the tables that are not part of the log.
 
 -- name: next_account_id
 SELECT nextval('tokens.account_ids')::int;
@@ -18,12 +18,12 @@ SELECT nextval('tokens.connect_token_ids')::int;
 SELECT set_config('lock_timeout', $1, true);
 
 -- name: lock_barrier
--- Waits for the pushes in hand of this integration; those that come later wait for our commit
--- and then see our fact (design, promise 2).
+-- Waits for the pushes in progress of this integration; later ones wait for our commit and then see
+-- our fact (design, promise 2).
 SELECT pg_advisory_xact_lock(1, $1);
 
 -- name: insert_account_name
--- Tried again after a lost connection, the first try may have got through.
+-- When retried after a lost connection, the first attempt may have been committed.
 INSERT INTO tokens.account_names (account_id, name) VALUES ($1, $2)
     ON CONFLICT (account_id) DO NOTHING;
 
@@ -68,28 +68,28 @@ SELECT token_id, last_four, generated_at
  ORDER BY token_id DESC;
 
 -- name: integration_of_token
--- Of an active token, within an account.
+-- The integration of an active token, within an account.
 SELECT integration_id FROM tokens.active_tokens WHERE client_id = $1 AND token_id = $2;
 
 -- name: token_by_hash
--- Active or retired; a token's integration may be paused or deleted all the same.
+-- Active or retired; the integration may still be paused or deleted.
 SELECT token_id, integration_id, true AS active FROM tokens.active_tokens WHERE token_hash = $1
 UNION ALL
 SELECT token_id, integration_id, false FROM tokens.retired_tokens WHERE token_hash = $1;
 
 -- name: tokens_that_could_write
--- As of a size of the log: after as many facts as that, numbers 0 to size - 1. The active ones of
--- tokens.active_tokens_as_of (a test compares them) in half the time: of most facts an index tells
--- enough, and of the texts only those of creations are read. OFFSET 0 and MATERIALIZED: nobody can
--- guess how few tokens stand, so this says what to look up one by one and what to match as a whole.
-WITH standing AS MATERIALIZED (
+-- As of a size of the log: after that many facts, numbers 0 to size - 1. Returns the active tokens of
+-- tokens.active_tokens_as_of (a test compares them) in half the time: an index covers most facts, and
+-- only the texts of creations are read. OFFSET 0 and MATERIALIZED: the planner cannot estimate how few
+-- tokens are unrevoked, so they determine what is looked up one by one and what is joined as a whole.
+WITH unrevoked AS MATERIALIZED (
     SELECT number FROM tokens.standing_as_of($1::bigint)
 ), generated AS MATERIALIZED (
     SELECT g.number, g.token_id, g.stream
-      FROM standing
+      FROM unrevoked
      CROSS JOIN LATERAL (
             SELECT e.number, e.token_id, e.stream FROM ledger.event e
-             WHERE e.number = standing.number OFFSET 0) g
+             WHERE e.number = unrevoked.number OFFSET 0) g
 ), stated AS MATERIALIZED (
     SELECT DISTINCT ON (e.stream) e.stream, e.type
       FROM ledger.event e
@@ -115,7 +115,7 @@ SELECT g.token_id, c.integration_id, c.schema_name, g.number AS generated_number
 SELECT nextval('tokens.member_ids')::int;
 
 -- name: members_of_account
--- Oldest first. invited: there is a link that was not used and has not expired at $2.
+-- Oldest first. link_expires_at: of a link that is unused and not expired at $2.
 SELECT m.member_id, m.role, m.added_at, p.email, p.password_hash IS NOT NULL AS has_password,
        (SELECT max(l.expires_at) FROM tokens.one_time_links l
          WHERE l.member_id = m.member_id AND l.expires_at > $2) AS link_expires_at,
@@ -125,17 +125,17 @@ SELECT m.member_id, m.role, m.added_at, p.email, p.password_hash IS NOT NULL AS 
  ORDER BY m.member_id;
 
 -- name: removed_people
--- Whose address was not erased, last removed first, at most $2.
+-- Removed people with an address that is not erased, last removed first, at most $2.
 SELECT member_id, email, removed_at FROM tokens.people
  WHERE account_id = $1 AND removed_at IS NOT NULL AND email IS NOT NULL
  ORDER BY removed_at DESC LIMIT $2;
 
 -- name: names_of_account
--- Of everybody whose address is kept, removed or not.
+-- Of all people with an address that is not erased, removed or not.
 SELECT member_id, email FROM tokens.people WHERE account_id = $1 AND email IS NOT NULL;
 
 -- name: insert_person
--- Tried again after a lost connection, the first try may have got through.
+-- When retried after a lost connection, the first attempt may have been committed.
 INSERT INTO tokens.people (member_id, account_id, email) VALUES ($1, $2, $3)
     ON CONFLICT (member_id) DO NOTHING;
 
@@ -144,7 +144,7 @@ UPDATE tokens.people SET password_hash = NULL, removed_at = coalesce(removed_at,
  WHERE member_id = $1;
 
 -- name: erase_person
--- Only of somebody who was removed: a member without an address could not sign in.
+-- Only of a removed person: a member without an address could not sign in.
 UPDATE tokens.people SET email = NULL
  WHERE account_id = $1 AND member_id = $2 AND removed_at IS NOT NULL AND email IS NOT NULL
 RETURNING member_id;
@@ -164,12 +164,12 @@ UPDATE tokens.people SET password_hash = $2, password_changed_at = $3 WHERE memb
 UPDATE tokens.people SET email = $2 WHERE member_id = $1 AND email IS NULL;
 
 -- name: store_link
--- The newest is the only one.
+-- A member has one link at most, the newest.
 WITH before AS (DELETE FROM tokens.one_time_links WHERE member_id = $2)
 INSERT INTO tokens.one_time_links (secret_hash, member_id, expires_at) VALUES ($1, $2, $3);
 
 -- name: link
--- Good at $2, of somebody who was not removed.
+-- Valid at $2, of a member who was not removed.
 SELECT l.member_id, l.expires_at, p.email, m.role, coalesce(a.name, '') AS account_name
   FROM tokens.one_time_links l
   JOIN tokens.members m USING (member_id)
@@ -207,7 +207,7 @@ UPDATE tokens.sessions SET seen_at = greatest(seen_at, $2) WHERE secret_hash = $
 UPDATE tokens.sessions SET notice = $2::json WHERE secret_hash = $1;
 
 -- name: sessions_of_member
--- Newest first, still good by the same two limits as above.
+-- Newest first, valid by the same two limits as above.
 SELECT secret_hash, begun_at, seen_at, peer FROM tokens.sessions
  WHERE member_id = $1 AND begun_at > $2 AND seen_at > $3
  ORDER BY begun_at DESC;
@@ -219,15 +219,15 @@ DELETE FROM tokens.sessions WHERE secret_hash = $1;
 DELETE FROM tokens.sessions WHERE member_id = $1;
 
 -- name: delete_expired_sessions
--- Of everybody; whoever signs in tidies up.
+-- Of all members; run at each sign-in.
 DELETE FROM tokens.sessions WHERE begun_at <= $1;
 
 -- name: delete_expired_forms
--- No older form can be sent: the session it came with is over.
+-- No older form can be submitted: its session has ended.
 DELETE FROM tokens.used_forms WHERE used_at <= $1;
 
 -- name: use_form
--- Nothing when it was used before. Waits for another request that is about to use it.
+-- Returns nothing when the form was used before. Waits for a concurrent request that uses it.
 INSERT INTO tokens.used_forms (form_id, used_at) VALUES ($1, $2)
     ON CONFLICT (form_id) DO NOTHING RETURNING form_id;
 
@@ -235,7 +235,7 @@ INSERT INTO tokens.used_forms (form_id, used_at) VALUES ($1, $2)
 SELECT key, failures, last_at FROM tokens.sign_in_failures WHERE key = ANY ($1::bytea[]);
 
 -- name: count_sign_in_failure
--- For each key of $1 at $2; each minute forgives $3.
+-- For each key of $1 at time $2; the count decays by $3 per minute.
 INSERT INTO tokens.sign_in_failures AS f (key, failures, last_at)
 SELECT key, 1, $2 FROM unnest($1::bytea[]) AS k (key) ORDER BY key
     ON CONFLICT (key) DO UPDATE
@@ -250,8 +250,8 @@ DELETE FROM tokens.sign_in_failures WHERE key = $1;
 -- name: delete_expired_failures
 DELETE FROM tokens.sign_in_failures WHERE last_at <= $1;
 
--- Replay: rows that the fold over the first $1 facts has and the live table has not, and the
--- other way round (events/replay.py). Every column counts; each side is read once.
+-- Replay: rows that are in the fold over the first $1 facts but not in the live table, and vice versa
+-- (events/replay.py). All columns are compared; each side is read once.
 
 -- name: accounts_differences
 SELECT v.side, v.id::text AS id

@@ -143,7 +143,7 @@ class Members:
         await self._execute(caller, RemoveMember(member_id=member_id), before_append=end_access)
 
     async def erase_email(self, caller: Caller, member_id: MemberId) -> None:
-        """Deletes the e-mail address of a removed member; the facts hold only the member's id.
+        """Deletes the e-mail address of a removed member; the facts contain only the id.
 
         Raises MemberNotFound, also for a person who is still a member.
         """

@@ -120,6 +120,6 @@ class ReadModel:
         return IntegrationId(found)
 
     async def known_token(self, access_token_hash: bytes) -> KnownToken | None:
-        """In any account: whoever has a token's text may see its state."""
+        """In any account: knowing a token's text is enough to see its state."""
         row = await self._pool.fetchrow(self._queries["token_by_hash"], access_token_hash)
         return None if row is None else KnownToken(*row)

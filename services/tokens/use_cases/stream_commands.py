@@ -51,8 +51,8 @@ BeforeAppend: TypeAlias = Callable[[AnyConnection, Sequence[FactT]], Awaitable[N
 class WithNewId(Generic[CommandT]):
     """A command that needs an id of its own.
 
-    The id is taken from a sequence after the stream was read and locked, so that ids follow the
-    order of the log: the larger token id is the newer token.
+    The id is taken from a sequence after the stream was read, and the append fails if the stream
+    has moved since. So ids follow the order of the log: the larger token id is the newer token.
     """
 
     statement: str  # of queries.sql: it returns the next id
@@ -76,7 +76,7 @@ class StreamCommand(Generic[StateT, CommandT, FactT]):
     # The one-time id of a web form. A second command with it raises FormUsed.
     form_id: UUID | None = None
     before_append: BeforeAppend[FactT] | None = None
-    # The integration whose right to write ends or is suspended: pushes that were admitted before
+    # Set when the commands end or suspend the integration's right to write: pushes admitted before
     # commit first, and later ones see the new facts (design, promise 2).
     barrier: IntegrationId | None = None
 
@@ -212,7 +212,7 @@ class CommandExecutor:
             raise LogBusy(str(error)) from error
 
     async def _use_form(self, connection: AnyConnection, form_id: UUID) -> None:
-        """In the transaction of what the form asks for: both happen, or neither."""
+        """In the transaction of the command: both take effect, or neither."""
         if not await connection.fetchval(self._queries["use_form"], form_id, self._clock.now()):
             raise FormUsed
 
