@@ -19,7 +19,8 @@ EXEMPT_LINES = [tuple(each.split(": ", 1)) for each in TABLE["exempt"]["lines"]]
 def _pattern(words: dict[str, str]) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
     parts = [re.escape(word).replace(r"\*", r"\w*") for word in longest_first]
-    return re.compile(rf"(?<![\w.])(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE)
+    # `history begin-anew` is the name of a command.
+    return re.compile(rf"(?<![\w.])(?<!begin-)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE)
 
 
 GONE_NAMES = _pattern(TABLE["names"])
