@@ -73,7 +73,15 @@ def relay(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments)
     configure_logs("relay", level=logging.INFO)
     try:
-        uvloop.run(run_relay(settings, clock=SystemClock()))
+        uvloop.run(
+            run_relay(
+                settings,
+                clock=SystemClock(),
+                on_ready=lambda url: print(
+                    f"ready relay={url} outbox={settings.directory}", flush=True
+                ),
+            )
+        )
     except (PushgateError, OSError) as reason:
         raise CommandFailed(str(reason)) from reason
 

@@ -38,7 +38,5 @@ def check(
 
 def run_job(job: Job, body: bytes) -> ValidationResult:
     validated = check(job.endpoint, body, job.media_type)
-    valid = (
-        validated.refusal_before_owner_check is None and validated.refusal_after_owner_check is None
-    )
+    valid = validated.refusal is None
     return ValidationResult(validated, encode_body(body) if valid and job.encode else None)

@@ -1,9 +1,9 @@
-"""Puts a relay together, and runs it until it is told to stop."""
+"""The relay as a program: assembles its parts and runs until it is stopped."""
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,21 +18,21 @@ from services.receiving.http_answers import refusal_response
 from services.receiving.memory_budget import MemoryBudget
 from services.receiving.status import StatusEndpoint
 from services.receiving.validation_workers.pool import ValidationWorkers
-from services.relay.handlers import RelayEndpoint, RelayServices
+from services.relay.handlers import EndpointHandler, RelayServices
 from services.relay.status_page import StatusPage, log_delivery_event
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.hardened_http import DIRECT_ROUTES, HardenedRunner
 from services.runtime.logs import Log
 
-# Bodies in memory at once: two of the largest, or hundreds of usual ones.
+# The memory budget for bodies: two of the largest, or hundreds of ordinary ones.
 IN_FLIGHT_BYTES_MAX = 40_000_000
 DRAIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelaySettings:
-    """``port`` 0: a free one. ``secret`` None: whoever reaches the address may push."""
+    """``port`` 0: a free one. ``secret`` None: programs on the same machine may push."""
 
     host: str
     port: int
@@ -47,13 +47,13 @@ class RelaySettings:
 async def running_relay(
     settings: RelaySettings, *, clock: Clock
 ) -> AsyncIterator[tuple[str, Delivery]]:
-    """Takes in, and sends, for as long as the block runs; yields its address.
+    """Receives and delivers for the length of the block; yields the relay's URL.
 
-    Left in order: nothing new is let in, what is arriving is kept, what is under way is answered,
-    and what still waits stays in the outbox. Raises OutboxLocked, and OSError for a port in use.
+    On exit it stops listening, finishes the requests and deliveries in hand, and leaves undelivered
+    entries in the outbox. Raises OutboxLocked, and OSError if the port is in use.
     """
     opened = Outbox.open(
-        settings.directory, bytes_max=settings.bytes_max, on_full="raise", said=_mended
+        settings.directory, bytes_max=settings.bytes_max, on_full="raise", said=_log_repair
     )
     async with opened as outbox:
         delivery = Delivery(
@@ -66,41 +66,44 @@ async def running_relay(
             yield address, delivery
 
 
-async def run_relay(settings: RelaySettings, *, clock: Clock) -> None:
-    """Until SIGTERM or SIGINT; raises what ended the sending, should it ever end by itself."""
+async def run_relay(
+    settings: RelaySettings, *, clock: Clock, on_ready: Callable[[str], None]
+) -> None:
+    """Runs until SIGTERM or SIGINT. ``on_ready`` gets the relay's URL once it listens.
+
+    Raises the error that ended the delivery, should that end by itself.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with running_relay(settings, clock=clock) as (address, delivery):
-        print(f"ready relay={address} outbox={settings.directory}", flush=True)
-        told = asyncio.ensure_future(stopping.wait())
-        died = asyncio.ensure_future(delivery.failed())
+    async with running_relay(settings, clock=clock) as (url, delivery):
+        on_ready(url)
+        stopped = asyncio.ensure_future(stopping.wait())
+        failed = asyncio.ensure_future(delivery.failed())
         try:
-            await asyncio.wait({told, died}, return_when=asyncio.FIRST_COMPLETED)
-            if died.done():
-                died.result()
+            await asyncio.wait({stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
         finally:
-            told.cancel()
-            died.cancel()
+            stopped.cancel()
+            failed.cancel()
 
 
 @contextlib.asynccontextmanager
 async def _serving(settings: RelaySettings, outbox: Outbox, clock: Clock) -> AsyncIterator[str]:
-    readings = BodyReader(body_bytes_max=BODY_BYTES_MAX)
-    checkers = ValidationWorkers()
     services = RelayServices(
         outbox=outbox,
         memory_budget=MemoryBudget(IN_FLIGHT_BYTES_MAX),
-        body_reader=readings,
-        validation_workers=checkers,
+        body_reader=BodyReader(body_bytes_max=BODY_BYTES_MAX),
+        validation_workers=ValidationWorkers(),
         clock=clock,
         secret=settings.secret,
     )
     app = _app(settings, services)
 
     async def stop_reading(_: web.Application) -> None:
-        readings.stop(DRAIN_SECONDS / 2)
+        services.body_reader.stop(DRAIN_SECONDS / 2)
 
     app.on_shutdown.append(stop_reading)
     runner = HardenedRunner(
@@ -113,27 +116,26 @@ async def _serving(settings: RelaySettings, outbox: Outbox, clock: Clock) -> Asy
         yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     finally:
         await runner.cleanup()
-        await checkers.close()
+        await services.validation_workers.close()
 
 
 def _app(settings: RelaySettings, services: RelayServices) -> web.Application:
     app = web.Application(handler_args={"auto_decompress": False})
-    telling = StatusPage(
+    page = StatusPage(
         services.outbox, url=settings.url, directory=settings.directory, secret=settings.secret
     )
-    routes = {
-        endpoint.path: RelayEndpoint(endpoint, services).answer
+    handlers = {
+        endpoint.path: EndpointHandler(endpoint, services).handle
         for endpoint in (PUSH, BATCH, VALIDATE)
     }
-    for path, answer in routes.items():
-        app.router.add_route("*", path, answer)
-    app[DIRECT_ROUTES] = routes
-    app.router.add_route(
-        "*", "/v2/import/status", StatusEndpoint(telling.reason_not_ready, services.clock).answer
-    )
-    app.router.add_get("/status", telling.status)
-    app.router.add_get("/status.css", telling.style)
-    app.router.add_get("/metrics", telling.metrics)
+    for path, handler in handlers.items():
+        app.router.add_route("*", path, handler)
+    app[DIRECT_ROUTES] = handlers
+    status = StatusEndpoint(page.reason_not_ready, services.clock)
+    app.router.add_route("*", "/v2/import/status", status.answer)
+    app.router.add_get("/status", page.status)
+    app.router.add_get("/status.css", page.style)
+    app.router.add_get("/metrics", page.metrics)
     app.router.add_route("*", "/{anything:.*}", _not_found)
     return app
 
@@ -142,5 +144,5 @@ async def _not_found(_: web.Request) -> web.Response:
     return refusal_response(PathNotFound(), "other")
 
 
-def _mended(sentence: str) -> None:
-    Log().warning("outbox.mended", what=sentence)
+def _log_repair(sentence: str) -> None:
+    Log().warning("outbox.repaired", what=sentence)

@@ -1,4 +1,4 @@
-"""From a checked request to the entry of an outbox that a delivery sends as it is."""
+"""Outbox entries: a validated request becomes an entry that a delivery sends unchanged."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ from protocol.validation import Validated
 from pushgate_client import Entry
 from services.runtime.clock import Clock
 
-# Longer names stand in the outbox as their digests: they only tell which entries keep their order.
+# Longer table names are stored as digests: they only serve to keep entries of a table in order.
 NAME_CHARACTERS_MAX = 64
 
 
@@ -14,24 +14,24 @@ def entry_of(
     endpoint: str,
     body: bytes,
     media_type: str,
-    checked: Validated,
+    validated: Validated,
     clock: Clock,
     *,
     idempotency_key: str = "",
 ) -> Entry:
-    """In order within its tables where sequences alone don't decide: as with a version switch.
+    """Entries of one table stay in order unless sequences alone decide between them.
 
-    ``idempotency_key``: the header as it came. Bytes in it that are no UTF-8 are alike to the gate,
-    and become alike here.
+    ``idempotency_key`` is the header as received. Bytes that are not UTF-8 become replacement
+    characters, as the gate does not distinguish them either.
     """
     return Entry(
         endpoint=endpoint,
-        tables=tuple(_short(name) for name, _ in checked.tables),
+        tables=tuple(_short(name) for name, _ in validated.tables),
         body=body,
-        records=checked.records,
+        records=validated.records,
         created=int(clock.now().timestamp() * 1e9),
         media_type=media_type,
-        sequences=checked.sequences,
+        sequences=validated.sequences,
         idempotency_key=idempotency_key.strip().encode("utf-8", "replace").decode(),
     )
 

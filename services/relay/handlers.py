@@ -1,7 +1,7 @@
-"""The relay's import endpoints: the checks and answers of ingest, and an outbox behind them.
+"""The relay's import endpoints: validated and answered as ingest does, stored in an outbox.
 
-The token a client sends is not looked at, because the relay sends with its own: who may call is
-decided by ``callers``. Where the address is not this machine's alone, a secret is asked for.
+The access token of a client is not checked, because the relay sends with its own; ``access``
+decides who may call.
 """
 
 import asyncio
@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from protocol.refusals import Refusal
-from protocol.refusals.edge import (
-    BodyTooLarge,
-    MethodNotAllowed,
-    ServiceUnavailable,
-)
+from protocol.refusals.edge import BodyTooLarge, MethodNotAllowed, ServiceUnavailable
 from protocol.validation import Validated
 from pushgate_client import DiskFull, Outbox, OutboxFull
 from services.receiving.body_headers import body_coding, media_type_essence
@@ -34,7 +30,7 @@ from services.runtime.metrics import INGEST_REQUESTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayServices:
-    """What the endpoints share. ``secret`` None: nobody is asked who they are."""
+    """What the endpoints share. ``secret`` None: callers are not authenticated."""
 
     outbox: Outbox
     memory_budget: MemoryBudget
@@ -44,66 +40,80 @@ class RelayServices:
     secret: Secret | None
 
 
-class RelayEndpoint:
-    """One endpoint: reads, checks, answers. ``push`` and ``batch`` keep what is good."""
+class EndpointHandler:
+    """Serves one endpoint: reads, validates, stores and answers."""
 
     def __init__(self, endpoint: Endpoint, services: RelayServices) -> None:
-        self.name = endpoint.name
         self._endpoint = endpoint
         self._services = services
-        self._good = SuccessResponse(
+        self._success = SuccessResponse(
             status=endpoint.status,
             body=endpoint.body,
             clock=services.clock,
             counted=INGEST_REQUESTS.labels(endpoint.name, str(endpoint.status)),
         )
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
-            self._before_the_body(request)
-            with Reservation(self._services.memory_budget) as held:
-                await self._take(request, held)
+            self._check_before_body(request)
+            with Reservation(self._services.memory_budget) as reservation:
+                await self._receive(request, reservation)
         except Refusal as refusal:
-            return refusal_response(refusal, self.name)
-        return self._good.response_to(request)
+            return refusal_response(refusal, self._endpoint.name)
+        return self._success.response_to(request)
 
-    def _before_the_body(self, request: web.Request) -> None:
+    def _check_before_body(self, request: web.Request) -> None:
         if request.method != "POST":
             raise MethodNotAllowed("POST")
-        if (announced := request.content_length or 0) > self._services.body_reader.body_bytes_max:
-            raise BodyTooLarge(announced)
+        content_length = request.content_length or 0
+        if content_length > self._services.body_reader.body_bytes_max:
+            raise BodyTooLarge(content_length)
         check_caller(request, self._services.secret)
         if self._services.body_reader.stopping:
             raise ServiceUnavailable
 
-    async def _take(self, request: web.Request, held: Reservation) -> None:
+    async def _receive(self, request: web.Request, reservation: Reservation) -> None:
         media_type = media_type_essence(request)
         self._endpoint.check_media_type(media_type)
-        coding = body_coding(request)
-        readings = self._services.body_reader
-        body = await readings.read(request.content, held, content_length=request.content_length)
-        if coding is not None:
-            bytes_max = readings.body_bytes_max
-            body = await asyncio.to_thread(inflate, body, coding, bytes_max=bytes_max)
-            held.reserve(len(body))
-        checked = await self._checked(body, media_type)
-        # Whose it is only the gate knows; everything else is decided here, so that a body that
-        # nobody would take is refused to whoever made it, and never lies in the outbox.
-        if checked.refusal is not None:
-            raise checked.refusal
+        body = await self._body(request, reservation)
+        validated = await self._validated(body, media_type)
+        # Only the gate knows the owner of the token. All other refusals are decided here, so that
+        # they reach the client that made the body and the body never gets into the outbox.
+        if validated.refusal is not None:
+            raise validated.refusal
         if self._endpoint.stores:
-            name = request.headers.get("Idempotency-Key", "")
-            await self._store(body, media_type, checked, name)
+            await self._store(request, body, media_type, validated)
 
-    async def _checked(self, body: bytes, media_type: str) -> Validated:
-        if validates_inline(self.name, body, media_type):
-            return check(self.name, body, media_type)
-        question = Job(self.name, media_type, encode=False)
-        return (await self._services.validation_workers.validate(question, body)).validated
+    async def _body(self, request: web.Request, reservation: Reservation) -> bytes:
+        coding = body_coding(request)
+        reader = self._services.body_reader
+        body = await reader.read(
+            request.content, reservation, content_length=request.content_length
+        )
+        if coding is None:
+            return body
+        body = await asyncio.to_thread(inflate, body, coding, bytes_max=reader.body_bytes_max)
+        reservation.reserve(len(body))
+        return body
 
-    async def _store(self, body: bytes, media_type: str, checked: Validated, name: str) -> None:
-        clock = self._services.clock
-        entry = entry_of(self.name, body, media_type, checked, clock, idempotency_key=name)
+    async def _validated(self, body: bytes, media_type: str) -> Validated:
+        name = self._endpoint.name
+        if validates_inline(name, body, media_type):
+            return check(name, body, media_type)
+        job = Job(name, media_type, encode=False)
+        return (await self._services.validation_workers.validate(job, body)).validated
+
+    async def _store(
+        self, request: web.Request, body: bytes, media_type: str, validated: Validated
+    ) -> None:
+        entry = entry_of(
+            self._endpoint.name,
+            body,
+            media_type,
+            validated,
+            self._services.clock,
+            idempotency_key=request.headers.get("Idempotency-Key", ""),
+        )
         try:
             await self._services.outbox.append(entry)
         except (OutboxFull, DiskFull):

@@ -1,4 +1,4 @@
-"""What a relay tells of itself: metrics, a page for people, the same as JSON for programs."""
+"""The relay's status: a page for people, the same as JSON for programs, and metrics."""
 
 import asyncio
 from dataclasses import asdict
@@ -26,9 +26,9 @@ STYLE = Path(__file__).parent / "templates" / "status.css"
 STATES = ("waiting", "sent", "held", "set_aside")
 
 
-def log_delivery_event(happening: Happening) -> None:
-    """Into the log, but for what happens all the time and is counted."""
-    match happening:
+def log_delivery_event(event: Happening) -> None:
+    """Successful requests are not logged: there are many, and metrics count them."""
+    match event:
         case Held(answer):
             Log().warning("relay.held", answer=str(answer))
         case Resumed():
@@ -45,7 +45,7 @@ def log_delivery_event(happening: Happening) -> None:
 
 
 class StatusPage:
-    """Whoever may push may ask: ``secret`` is meant for both."""
+    """Page and metrics require the same ``secret`` as pushing does."""
 
     def __init__(self, outbox: Outbox, *, url: str, directory: Path, secret: Secret | None) -> None:
         self._outbox = outbox
@@ -53,10 +53,10 @@ class StatusPage:
         self._directory = directory
         self._secret = secret
         self._page: jinja2.Template | None = None
-        self._sheet: str | None = None
+        self._stylesheet: str | None = None
 
     async def reason_not_ready(self) -> str | None:
-        """Held is no reason: taking in is what it is there for while nothing goes out."""
+        """Only a full outbox: accepting pushes while delivery is held is the relay's purpose."""
         return self._outbox.full
 
     async def status(self, request: web.Request) -> web.Response:
@@ -66,8 +66,8 @@ class StatusPage:
             return refusal_response(refusal, "other")
         counts = self._outbox.counts()
         if "text/html" not in request.headers.get("Accept", ""):
-            told = {"gate": self._url, **asdict(counts), "full": self._outbox.full}
-            return web.json_response(told)
+            state = {"gate": self._url, **asdict(counts), "full": self._outbox.full}
+            return web.json_response(state)
         if self._page is None:
             self._page = await asyncio.to_thread(_template)
         rows = [(name.replace("_", " "), *_numbers(counts, name)) for name in STATES]
@@ -78,13 +78,15 @@ class StatusPage:
             url=self._url,
             directory=str(self._directory),
         )
-        return web.Response(text=text, content_type="text/html", headers=_GUARDS)
+        return web.Response(text=text, content_type="text/html", headers=_SECURITY_HEADERS)
 
     async def style(self, _: web.Request) -> web.Response:
-        """Says nothing of what the relay holds."""
-        if self._sheet is None:
-            self._sheet = await asyncio.to_thread(STYLE.read_text, "utf-8")
-        return web.Response(text=self._sheet, content_type="text/css", headers=_GUARDS)
+        """Public: it reveals nothing of the relay's state."""
+        if self._stylesheet is None:
+            self._stylesheet = await asyncio.to_thread(STYLE.read_text, "utf-8")
+        return web.Response(
+            text=self._stylesheet, content_type="text/css", headers=_SECURITY_HEADERS
+        )
 
     async def metrics(self, request: web.Request) -> web.Response:
         try:
@@ -98,7 +100,7 @@ class StatusPage:
         )
 
 
-_GUARDS = {
+_SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",

@@ -269,7 +269,7 @@ async def test_a_person_sees_a_page(relay: Relay, session: aiohttp.ClientSession
 
     assert answer.content_type == "text/html"
     assert '<link rel="stylesheet" href="/status.css">' in page
-    assert "Everything that was taken has been sent" in page
+    assert "All accepted pushes have been sent" in page
 
 
 async def test_where_a_secret_is_set_nothing_is_taken_or_told_without_it(
