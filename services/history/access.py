@@ -113,7 +113,7 @@ def log_access(request: web.Request, *, status: int | str, access: AccessRecord 
     HISTORY_LINES.labels(_route_of(request)).inc(lines)
     reader = None if access is None else access.reader
     Log().info(
-        "history.read",
+        "history.accessed",
         route=_route_of(request),
         # The text of an unauthenticated caller is not logged.
         path=None if reader is None else request.path,

@@ -32,7 +32,7 @@ async def make_partitions(pool: Pool[Record], clock: Clock) -> float:
         made = await pool.fetchval(query, clock.now().date(), DAYS_AHEAD + 1)
     except (*AWAY, asyncpg.LockNotAvailableError):
         return RETRY_SECONDS
-    Log().info("partitions.made", made=made)
+    Log().info("partitions.created", made=made)
     return DAY_SECONDS
 
 

@@ -47,7 +47,7 @@ class BodyReader:
     ) -> bytes:
         """The whole body. Reserves ``content_length`` before it reads, or else chunk by chunk.
 
-        Raises BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable, ServiceUnavailable.
+        Raises BodyTooLarge, BodyTooSlow, MalformedBody, ServiceUnavailable.
         """
         if content_length is not None:
             reservation.reserve(content_length)

@@ -33,7 +33,7 @@ async def check_server(connection: AnyConnection) -> None:
     _refuse(_unfit_settings(settings))
     for name in ("fsync", "full_page_writes"):
         if settings[name] != "on":
-            Log().warning("database.unsafe", setting=name, value=settings[name])
+            Log().warning("database.unsafe_setting", setting=name, value=settings[name])
 
 
 async def check_database(connection: AnyConnection, *, role: str) -> None:

@@ -191,10 +191,10 @@ async def _run(
         )
         await lifecycle.stopping.wait()
     except DatabaseUnsuitable as error:
-        Log().error("program.unfit", reason=str(error))
+        Log().error("program.not_started", reason=str(error))
         lifecycle.exit_code = EXIT_DIED
     except AWAY as error:
-        Log().error("program.unfit", reason=f"the database does not answer: {error!r}")
+        Log().error("program.not_started", reason=f"the database does not answer: {error!r}")
         lifecycle.exit_code = EXIT_DIED
     finally:
         measuring.cancel()

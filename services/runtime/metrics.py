@@ -1,7 +1,7 @@
 """Every metric of every program: name, kind, unit, labels and meaning in one place.
 
-docs/reference/metrics.md is written from CATALOGUE. A label's values are a closed set, or bounded
-by what is said of it: nothing that comes in a request (a name, a token, a path) is ever one.
+docs/reference/metrics.md is generated from CATALOGUE. The values of a label are a closed set, or
+bounded as its description states: nothing from a request (a name, a token, a path) is ever one.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 
 class MetricEntry(NamedTuple):
-    """``labels``: what may stand there, by label."""
+    """``labels``: the possible values of each label."""
 
     name: str
     kind: str
@@ -43,15 +43,15 @@ def _histogram(name: str, unit: str, meaning: str, buckets: Sequence[float]) -> 
 EVENT_LOOP_DELAY_SECONDS = _histogram(
     "pushgate_event_loop_delay_seconds",
     "seconds",
-    "How late a timer fired; measured four times a second",
+    "Delay of a timer beyond its due time; measured four times a second",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 POOL_CONNECTIONS = _gauge(
     "pushgate_pool_connections",
     "connections",
-    "Database connections of a pool, at the time of asking",
-    pool="the program, as Postgres shows it too (application_name)",
-    state="`busy`, `idle`, `most` (the pool's limit)",
+    "Database connections of a pool, at the time of the scrape",
+    pool="the program, by its application_name in PostgreSQL",
+    state="`busy`, `idle`, `most` (the maximum size of the pool)",
 )
 
 # --- ingest ----------------------------------------------------------------------------------
@@ -79,13 +79,13 @@ INGEST_GROUP_REQUESTS = _histogram(
 INGEST_COMMIT_SECONDS = _histogram(
     "pushgate_ingest_commit_seconds",
     "seconds",
-    "From opening a group's transaction to its commit",
+    "Duration of a group's transaction, from its start to its commit",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
 INGEST_IN_FLIGHT_BYTES = _gauge(
     "pushgate_ingest_in_flight_bytes",
     "bytes",
-    "Request bodies in memory, those of answered requests excluded",
+    "Request bodies in memory, of requests that are not answered yet",
 )
 
 # --- tokens ----------------------------------------------------------------------------------
@@ -103,13 +103,13 @@ TOKENS_APPENDS = _counter(
 TOKENS_DRIFT_ROWS = _gauge(
     "pushgate_tokens_drift_rows",
     "rows",
-    "Rows of the live tables that are not what the log says, when last looked; anything but 0"
-    " pages someone",
+    "Rows of the live tables that differ from the log, at the last comparison; alert on any value"
+    " but 0",
 )
 TOKENS_DRIFT_LOOKED_SECONDS = _gauge(
     "pushgate_tokens_drift_looked_seconds",
     "seconds",
-    "Unix time at which the live tables were last compared with the log; 0 before the first time",
+    "Unix time of the last comparison of the live tables with the log; 0 before the first",
 )
 
 # --- loader ----------------------------------------------------------------------------------
@@ -117,66 +117,66 @@ TOKENS_DRIFT_LOOKED_SECONDS = _gauge(
 LOADER_ROWS = _counter(
     "pushgate_loader_rows",
     "rows",
-    "Rows written to the destination; its rate is the load rate",
+    "Rows written to the destination",
 )
 LOADER_REJECTED = _counter(
-    "pushgate_loader_rejected", "records", "Records put into `_sdc_rejected`"
+    "pushgate_loader_rejected", "records", "Records written to `_sdc_rejected`"
 )
 LOADER_STALE = _counter(
     "pushgate_loader_stale",
     "records",
-    "Records left out because a later version of their table is the active one",
+    "Records dropped because a later version of their table is active",
 )
 LOADER_LOAD_SECONDS = _histogram(
     "pushgate_loader_load_seconds",
     "seconds",
-    "One load of one table, from claim to commit",
+    "Duration of a load of one table, from claim to commit",
     buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
 LOADER_PENDING_BATCHES = _gauge(
     "pushgate_loader_pending_batches",
     "batches",
-    "Parts of batches (one for each table) that wait for a loader; every loader tells the same",
+    "Batches that wait to be loaded, counted once per table; the same from every loader",
 )
 LOADER_PENDING_BYTES = _gauge(
     "pushgate_loader_pending_bytes",
     "bytes",
-    "Bodies, as received, of the batches that wait for a loader",
+    "Size, as received, of the batches that wait to be loaded",
 )
 LOADER_PENDING_SECONDS = _gauge(
     "pushgate_loader_pending_seconds",
     "seconds",
-    "Age of the oldest batch that waits for a loader; 0 when none does",
+    "Age of the oldest batch that waits to be loaded; 0 if none waits",
 )
 LOADER_FAILED_BATCHES = _gauge(
     "pushgate_loader_failed_batches",
     "batches",
-    "Parts of batches that were set aside; they wait for somebody, not for a loader",
+    "Failed batches, counted once per table; they wait for an operator",
 )
 
 LOADER_DESTINATION_AWAY = _gauge(
     "pushgate_loader_destination_away",
     "none",
-    "1 while this loader cannot reach the destination, else 0",
+    "1 while this loader cannot reach the destination, otherwise 0",
 )
 LOADER_PUT_BACK_TABLES = _gauge(
     "pushgate_loader_put_back_tables",
     "tables",
-    "Tables whose last load this loader put back: locked, no privilege, no space",
+    "Tables whose last load by this loader will be retried: locked, no privilege, no space",
 )
 
 # --- history and the signer ------------------------------------------------------------------
 
 SIGNER_LOG_EVENTS = _gauge(
-    "pushgate_signer_log_events", "events", "Events in the log when last looked"
+    "pushgate_signer_log_events", "events", "Events in the log, at the signer's last check"
 )
 SIGNER_SIGNED_EVENTS = _gauge(
-    "pushgate_signer_signed_events", "events", "Events that the last signed checkpoint covers"
+    "pushgate_signer_signed_events", "events", "Events covered by the last signed checkpoint"
 )
 SIGNER_LOOKED_SECONDS = _gauge(
     "pushgate_signer_looked_seconds",
     "seconds",
-    "Unix time at which the log last extended what was signed",
+    "Unix time of the last check that found the log to extend the last signed checkpoint",
 )
 HISTORY_REQUESTS = _counter(
     "pushgate_history_requests",
@@ -188,12 +188,12 @@ HISTORY_REQUESTS = _counter(
 HISTORY_LINES = _counter(
     "pushgate_history_lines",
     "lines",
-    "Events and receipts sent, as lines",
+    "Events and receipts sent, one per line",
     route="a route of the history service",
 )
 HISTORY_STREAMS = _gauge("pushgate_history_streams", "streams", "Open event streams")
 HISTORY_SEALED_RECEIPT = _gauge(
-    "pushgate_history_sealed_receipt", "receipts", "Number of the last receipt under a seal"
+    "pushgate_history_sealed_receipt", "receipts", "Number of the last sealed receipt"
 )
 
 # --- the relay (`pushgate relay`) --------------------------------------------------------------
@@ -201,18 +201,18 @@ HISTORY_SEALED_RECEIPT = _gauge(
 RELAY_REQUESTS = _gauge(
     "pushgate_relay_requests",
     "requests",
-    "Requests of a relay's outbox, at the time of asking; `sent` since the outbox began",
-    state="`waiting`, `sent`, `held` (those of the waiting that nothing is tried for), `set_aside`",
+    "Requests of a relay's outbox, at the time of the scrape; `sent` since the outbox was created",
+    state="`waiting`, `sent`, `held` (waiting requests whose delivery is suspended), `set_aside`",
 )
 RELAY_RECORDS = _gauge(
     "pushgate_relay_records",
     "records",
-    "The records in those requests",
-    state="as of `pushgate_relay_requests`",
+    "Records in these requests",
+    state="as for `pushgate_relay_requests`",
 )
 RELAY_OLDEST_SECONDS = _gauge(
     "pushgate_relay_oldest_seconds",
     "seconds",
-    "Age of the oldest request that waits; 0 when none does",
+    "Age of the oldest waiting request; 0 if none waits",
 )
-RELAY_BYTES = _gauge("pushgate_relay_bytes", "bytes", "What a relay's outbox takes on disk")
+RELAY_BYTES = _gauge("pushgate_relay_bytes", "bytes", "Disk use of a relay's outbox")

@@ -150,6 +150,6 @@ async def test_a_server_that_may_lose_its_last_commits_is_named_in_the_log(
     with capture_logs() as lines:
         await check_server(database)
 
-    assert [line["setting"] for line in lines if line["event"] == "database.unsafe"] == (
+    assert [line["setting"] for line in lines if line["event"] == "database.unsafe_setting"] == (
         [] if durable else ["fsync", "full_page_writes"]
     )

@@ -17,14 +17,14 @@ TOKEN = "at_" + "a1B2c3D4e5" * 4 + "f6G7h8I9j"
 def test_a_token_in_a_field_is_not_written(prefix: str, around: str) -> None:
     text = around.format(prefix + TOKEN[3:])
 
-    line = logs._render(None, "info", {"event": "history.read", "path": text})
+    line = logs._render(None, "info", {"event": "history.accessed", "path": text})
 
     assert TOKEN[3:] not in line
     assert json.loads(line)["path"] == around.format(f"{prefix}***")
 
 
 def test_a_mangled_token_is_not_written_either() -> None:
-    line = logs._render(None, "info", {"event": "history.read", "path": TOKEN[:-7]})
+    line = logs._render(None, "info", {"event": "history.accessed", "path": TOKEN[:-7]})
 
     assert TOKEN[3:20] not in line
 

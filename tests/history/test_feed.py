@@ -226,7 +226,7 @@ async def test_every_access_is_recorded(client: Client, capsys: pytest.CaptureFi
     with capture_logs() as logs:
         await (await client.get("/events?type=AccountOpened")).read()
         await (await client.get("/events", headers={"Authorization": "Bearer nobody"})).read()
-    read = [entry for entry in logs if entry["event"] == "history.read"]
+    read = [entry for entry in logs if entry["event"] == "history.accessed"]
 
     assert [(entry["status"], entry["connect_token_id"]) for entry in read] == [
         (200, 1),

@@ -23,7 +23,7 @@ def lines() -> Iterator[list[Any]]:
 
 
 def reads(lines: list[Any]) -> list[Any]:
-    return [line for line in lines if line["event"] == "history.read"]
+    return [line for line in lines if line["event"] == "history.accessed"]
 
 
 def told(lines: list[Any]) -> list[tuple[str, str, int | str, int]]:

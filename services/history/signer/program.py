@@ -89,7 +89,7 @@ class SigningLoop:
             except AWAY as error:
                 self._not_ready_reason = f"the database is unavailable: {type(error).__name__}"
                 seconds = backoff.next_seconds()
-                Log().warning("signer.waiting", error=repr(error), retry_seconds=seconds)
+                Log().warning("signer.reconnecting", error=repr(error), retry_seconds=seconds)
                 await wait_for(stopping, seconds)
 
     async def _sign_while_connected(

@@ -56,7 +56,7 @@ class TokenMirror:
                 self.in_sync.clear()
                 seconds = backoff.next_seconds()
                 Log().warning(
-                    "mirror.reconnecting", error=type(error).__name__, retry_seconds=seconds
+                    "token_cache.reconnecting", error=type(error).__name__, retry_seconds=seconds
                 )
                 await wait_for(ending, seconds)
 

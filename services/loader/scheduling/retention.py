@@ -29,7 +29,7 @@ async def delete_expired_loads(journal: Pool[Record], clock: Clock) -> float:
     except AWAY:
         return SOON_SECONDS
     if forgotten:
-        Log().info("loads.forgotten", loads=forgotten)
+        Log().info("load_counts.deleted", loads=forgotten)
     return SOON_SECONDS if forgotten == DELETED_LOADS_MAX else DAY_SECONDS
 
 

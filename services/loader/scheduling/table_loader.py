@@ -262,7 +262,7 @@ class TableLoader:
             self._queries["record_retry"], table.integration_id, name, self._clock.now(), reason
         )
         Log().warning(
-            "load.postponed",
+            "load.retry_scheduled",
             integration_id=table.integration_id,
             table=name,
             batches=len(batches),

@@ -68,10 +68,10 @@ class ValidationWorkers:
                     result, resident_kilobytes = await _run(worker, job, body)
                 reusable = resident_kilobytes <= RESIDENT_KILOBYTES_MAX
             except TimeoutError:
-                Log().warning("checker.ended", why="it took too long", bytes=len(body))
+                Log().warning("validation_worker.ended", why="it took too long", bytes=len(body))
                 raise ValidationTooLong from None
             except (OSError, asyncio.IncompleteReadError):
-                Log().warning("checker.ended", why="it died", bytes=len(body))
+                Log().warning("validation_worker.ended", why="it died", bytes=len(body))
                 raise ServiceUnavailable from None
             finally:
                 if reusable:

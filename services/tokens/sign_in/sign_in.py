@@ -48,7 +48,7 @@ class SignIn:
             Log().warning("sign_in.refused", code=SignInRefused.code, peer=peer)
             raise SignInRefused
         await self._throttle.reset(email, peer)
-        Log().info("session.begun", member_id=member_id, peer=peer)
+        Log().info("session.started", member_id=member_id, peer=peer)
         return await self._sessions.begin(member_id, peer=peer, replaces=replaces)
 
     async def change_password(

@@ -1,4 +1,4 @@
-"""The access log of pages that show events: one ``history.read`` line for each request.
+"""The access log of pages that show events: one ``history.accessed`` line for each request.
 
 The history service writes the same line for requests to its API.
 """
@@ -42,7 +42,7 @@ def _write(context: PageContext, status: int | str) -> None:
     """The query string contains filters and numbers, never a secret."""
     request = context.request
     Log().info(
-        "history.read",
+        "history.accessed",
         route=route_of(request),
         path=request.path,
         query=request.query_string,
