@@ -19,7 +19,7 @@ async def test_the_page_can_be_followed(
     await shell.stop()
 
 
-def test_the_page_shows_three_ways() -> None:
+def test_the_page_shows_three_methods() -> None:
     text = PAGE.read_text("utf-8")
 
     assert [f"## {n}. " in text for n in (1, 2, 3)] == [True] * 3

@@ -25,7 +25,7 @@ ID_MAX = 2**31 - 1
 
 @dataclass(kw_only=True, slots=True)
 class PageContext:
-    """``form``: the fields of a POST whose CSRF token was verified; empty for a GET."""
+    """``form``: the fields of a POST, after its CSRF token was verified; empty for a GET."""
 
     request: web.Request
     site: Site

@@ -17,16 +17,16 @@ from services.tokens.web.site import SITE
 API_PREFIX = "/v4/"
 
 
-class ErrorPage(NamedTuple):
+class ErrorText(NamedTuple):
     status: int
     title: str
     message: str
 
 
-NOT_FOUND = ErrorPage(
+NOT_FOUND = ErrorText(
     404, "Page not found", "This page does not exist, or you do not have access to it."
 )
-_INTERNAL_ERROR = ErrorPage(
+_INTERNAL_ERROR = ErrorText(
     500,
     "Something went wrong",
     "The error was logged with the request id below. Try again. If it happens again, give the"
@@ -78,15 +78,15 @@ def wants_html(request: web.Request) -> bool:
     )
 
 
-def _error_page(error: Exception) -> ErrorPage:
+def _error_page(error: Exception) -> ErrorText:
     match error:
         case CommandRefused():
             status, title = _TITLES.get(type(error), (400, "This request was refused"))
-            return ErrorPage(status, title, _MESSAGES.get(type(error), error.message))
+            return ErrorText(status, title, _MESSAGES.get(type(error), error.message))
         case web.HTTPException(status=404 | 405):
             return NOT_FOUND
         case web.HTTPException():
-            return ErrorPage(
+            return ErrorText(
                 error.status,
                 "This request can't be processed",
                 f"The server answered: {error.reason}.",

@@ -50,7 +50,7 @@ class Receipt(NamedTuple):
         return f"{shown} and {more} more" if more > 0 else shown
 
 
-class RefusalCount(NamedTuple):
+class RefusedRequests(NamedTuple):
     reason: str
     token_id: int | None
     requests: int
@@ -62,7 +62,7 @@ class DaySummary(NamedTuple):
     """``truncated``: there were more receipts than were counted."""
 
     receipts: list[Receipt]
-    refusals: list[RefusalCount]
+    refusals: list[RefusedRequests]
     chart: Chart
     requests: int
     records: int
@@ -92,7 +92,7 @@ async def last_24_hours(
     requests = sum(row["requests"] for row in accepted)
     return DaySummary(
         receipts=[Receipt.from_row(row) for row in receipts],
-        refusals=[RefusalCount(*row) for row in reasons],
+        refusals=[RefusedRequests(*row) for row in reasons],
         chart=lay_out_chart(hours),
         requests=requests,
         records=sum(row["records"] for row in accepted),

@@ -24,7 +24,7 @@ from services.tokens.web.views.integration import actor_namer
 CONCURRENT_EXPORTS_MAX = 2
 TOKENS_PAGE_SIZE = 100
 
-# The members whose exports are running, in this process.
+# Member ids of the exports that are running in this process.
 EXPORTS: web.AppKey[list[int]] = web.AppKey("exports", list[int])
 
 

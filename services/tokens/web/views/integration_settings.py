@@ -18,7 +18,7 @@ from services.tokens.web.views.integration import actor_namer, integration_path,
 
 
 async def show(context: PageContext, *, status: int = 200, **values: Any) -> web.StreamResponse:
-    """``values``: what a refused form contained, and the error to show beside its field."""
+    """``values``: what a refused form contained, and the error to show at its field."""
     integration = await load_integration(context)
     defaults: dict[str, Any] = {
         "typed_name": integration.display_name,

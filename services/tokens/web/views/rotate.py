@@ -14,7 +14,7 @@ from services.tokens.web.views.integration import integration_path, load_integra
 
 # A token that was used longer ago than this may be idle; it may also be used again.
 IN_USE_WITHIN = timedelta(minutes=15)
-# Tells static/live.js whether the steps can still change without the reader doing anything.
+# For static/live.js: "yes" if the steps can no longer change by themselves.
 SETTLED_HEADER = "Pushgate-Settled"
 
 OldTokenUse = Literal["unused since", "used since", "in use"]
