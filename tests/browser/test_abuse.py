@@ -96,9 +96,9 @@ async def test_a_token_that_another_tab_revoked_is_said_to_be(installation: Inst
             installation.caller, shop.integration_id, shop.token.token_id
         )
         await ada.press(f"Revoke …{shop.token.access_token[-4:]}")
-        await expect(main).to_contain_text("is revoked already")
+        await expect(main).to_contain_text("is already revoked")
         await ada.open(asked_at)
-        await expect(main).to_contain_text("is revoked already")
+        await expect(main).to_contain_text("is already revoked")
 
 
 async def test_a_script_in_a_text_does_not_run(installation: Installation) -> None:
@@ -113,7 +113,7 @@ async def test_a_script_in_a_text_does_not_run(installation: Installation) -> No
         await ada.open(f"/integrations/{shop_id}/settings")
         await ada.fill("Display name", SCRIPT)
         await ada.press("Rename")
-        await ada.page.get_by_text("Labels").click()
+        await ada.page.get_by_text("Labels", exact=True).click()
         await ada.fill(f"Label for …{shop.token.access_token[-4:]}", SCRIPT[:80])
         await ada.press(f"Save label for …{shop.token.access_token[-4:]}")
         for path in (
@@ -254,7 +254,7 @@ async def test_an_address_is_erased_by_whoever_says_so_twice(installation: Insta
         await ada.look("people-removed")
         await main.get_by_text("Delete e-mail address").click()
         await ada.look("people-erasing")
-        table = main.get_by_role("region", name="Removed people")
+        table = main.get_by_role("region", name="Table of removed people")
         for width in (WIDE, NARROW):
             await ada.page.set_viewport_size({"width": width, "height": HEIGHT})
             # Nothing of it is out of sight, not even of a long address.

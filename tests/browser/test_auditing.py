@@ -46,7 +46,7 @@ async def test_an_auditor_finds_facts_and_who_could_write(installation: Installa
         await expect(main).to_contain_text("2 tokens could push")
         await ada.page.get_by_label("Time (UTC)").fill("2001-01-01T00:00:00")
         await ada.press("Show tokens")
-        await expect(main).to_contain_text("before the first fact")
+        await expect(main).to_contain_text("before the first event")
 
 
 async def test_a_check_that_fails_says_what_is_wrong(installation: Installation) -> None:
@@ -62,4 +62,4 @@ async def test_a_check_that_fails_says_what_is_wrong(installation: Installation)
         await ada.look("audit-differs")
 
         await expect(ada.page.locator("main")).to_contain_text("Not verified.")
-        await expect(ada.page.locator("main")).to_contain_text("1 of active_tokens")
+        await expect(ada.page.locator("main")).to_contain_text("1 row of active_tokens")

@@ -27,7 +27,7 @@ async def test_an_integrations_forms_say_what_is_wrong(installation: Installatio
         main = ada.page.locator("main")
         await ada.open("/integrations/add/import-api")
         await send_unchecked(ada, "/integrations/add/import-api", "Save and", name="Shop orders")
-        await expect(main).to_contain_text("shop_orders is in use")
+        await expect(main).to_contain_text("shop_orders is already in use")
         await ada.look("add-name-taken")
 
         await ada.open(f"{at}/settings")
@@ -39,7 +39,7 @@ async def test_an_integrations_forms_say_what_is_wrong(installation: Installatio
         await ada.look("settings-name-unfit")
         assert shop.token is not None
         token = f"{at}/tokens/{shop.token.token_id}"
-        await ada.page.get_by_text("Labels").click()
+        await ada.page.get_by_text("Labels", exact=True).click()
         await send_unchecked(ada, f"{token}/label", "Save label", label="x" * 81)
         await expect(main).to_contain_text("at most 80 characters")
         await ada.look("settings-label-unfit")
@@ -68,7 +68,7 @@ async def test_peoples_forms_say_what_is_wrong(installation: Installation) -> No
 async def test_an_auditors_forms_say_what_is_wrong(installation: Installation) -> None:
     async with installation.somebody("audrey@acme.example", "auditor") as audrey:
         await audrey.open("/audit/as-of?moment=yesterday")
-        await expect(audrey.page.locator("main")).to_contain_text("A time is like")
+        await expect(audrey.page.locator("main")).to_contain_text("Enter a time such as")
         await audrey.look("as-of-no-time")
         await audrey.open("/audit?type=TokenRevoked&integration=nobody")
         await audrey.look("audit-nothing-found")
