@@ -18,7 +18,6 @@ from cli.installation import installation_of
 from cli.output import add_json, columns, counted, show
 from cli.push.limits import LINGER_SECONDS
 from cli.push.options import add_token_file, gate_url, token_source
-from cli.push.outbox import linger
 from cli.push.progress import Progress, ProgressState
 from pushgate_client import Counts, Delivery, Entry, Outbox, OutboxView, PushgateError, SetAside
 from pushgate_client.sending.splitting import each_record
@@ -134,13 +133,9 @@ async def _deliver(opened: Outbox, delivery: Delivery) -> bool:
             why=counts.why,
         )
 
-    def settled() -> int:
-        """Grows with each entry that is settled."""
-        return -opened.counts().waiting_records
-
     async with Progress(SystemClock()).shown(state), delivery:
         try:
-            await linger(delivery, settled, LINGER_SECONDS)
+            await delivery.emptied(idle_seconds=LINGER_SECONDS)
         except asyncio.CancelledError:
             return True
     return False

@@ -15,7 +15,7 @@ from cli.output import add_json, columns, counted, show
 from cli.push.csv_input import ColumnType, column_type, read_csv
 from cli.push.direct import DirectPush, push_directly
 from cli.push.json_input import InputRecord, read_records
-from cli.push.limits import CONNECTIONS_MAX, PROBLEMS_SHOWN
+from cli.push.limits import CONNECTIONS_MAX, PROBLEMS_SHOWN, SEQUENCES
 from cli.push.options import add_outbox_bytes, add_token_file, gate_url, token_source
 from cli.push.outbox import OutboxPush, push_through_outbox
 from cli.push.producer import Item
@@ -24,8 +24,10 @@ from cli.push.report import PushOutcome, Report
 from cli.push.requests import PushSpec, requests_of
 from protocol.limits import RECORDS_MAX
 from pushgate_client import PushgateError
+from pushgate_client.clock import ClientSystemClock
 from pushgate_client.limits import CONNECTIONS, REQUEST_RECORDS
 from pushgate_client.records import InvalidRecord
+from pushgate_client.sequences import Sequences
 from services.runtime.clock import Clock, SystemClock
 
 
@@ -150,8 +152,7 @@ async def _push_directly(
         connections=arguments.connections,
         notice=progress.note,
     )
-    # Nanoseconds since 1970: records of a later push win over those of an earlier one.
-    first_sequence = int(clock.now().timestamp() * 1_000_000) * 1_000
+    first_sequence = Sequences(ClientSystemClock()).take(SEQUENCES)
     items = _items(arguments, installation, stream, first_sequence)
     return await push_directly(direct, items, progress=progress, counts_rest=stream.seekable())
 

@@ -14,7 +14,7 @@ LINGER_SECONDS = 10.0
 # An outbox, or its disk, that is full for so long without progress ends the push.
 FULL_SECONDS = 120.0
 
-# Sequences reserved for one push through an outbox: no file has more records.
+# Sequences reserved for one push: no file has more records.
 SEQUENCES = 1_000_000_000
 
 # How many problems a report shows and holds.

@@ -74,18 +74,6 @@ async def push_through_outbox(
     return sending.report
 
 
-async def linger(delivery: Delivery, settled: Callable[[], int], seconds: float) -> None:
-    """Returns when nothing waits, or ``settled`` has not changed for so long."""
-    while True:
-        before = settled()
-        try:
-            async with asyncio.timeout(seconds):
-                return await delivery.emptied()
-        except TimeoutError:
-            if settled() == before:
-                return None
-
-
 class _QueuedRequest(NamedTuple):
     """A request in the outbox, without its body, which is on disk."""
 
@@ -119,7 +107,7 @@ class _OutboxSending:
             first = await self._outbox.next_sequences(SEQUENCES)
             self._producer = producer = Producer(items(first), self.report)
             if await self._append_all(producer):
-                await linger(delivery, lambda: self._settled, self._push.linger_seconds)
+                await delivery.emptied(idle_seconds=self._push.linger_seconds)
         except asyncio.CancelledError:
             self.report.interrupted = True
             if self._producer is not None:

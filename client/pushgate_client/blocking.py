@@ -6,15 +6,14 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from pushgate_client.client import PushClient, Pushed
+from pushgate_client.completion import Returned
 from pushgate_client.entries import Counts
 from pushgate_client.errors import ClientClosed
 from pushgate_client.limits import STOP_SECONDS
 from pushgate_client.records import AnyRecord
-
-Returned = TypeVar("Returned")
 
 
 class BlockingPushClient:

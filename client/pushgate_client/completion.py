@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+Returned = TypeVar("Returned")
 
 
 async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from pushgate_client.clock import ClientClock, ClientSystemClock
-from pushgate_client.completion import run_to_completion
+from pushgate_client.completion import Returned, run_to_completion
 from pushgate_client.entries import Entry, Taken
 from pushgate_client.errors import ClientClosed
 from pushgate_client.limits import CONNECTIONS, STOP_SECONDS
@@ -16,8 +16,6 @@ from pushgate_client.sending.answers import Answer, Disposition, Fault
 from pushgate_client.sending.deliverer import Deliverer
 from pushgate_client.sending.sender import Sender
 from pushgate_client.tokens import AnyToken, token_source
-
-Returned = TypeVar("Returned")
 
 
 class Sent(NamedTuple):
@@ -85,6 +83,7 @@ class Delivery:
         self._stopping = asyncio.Event()
         self._held = False
         self._unavailable = asyncio.Event()
+        self._settled = 0
 
     @property
     def requests(self) -> int:
@@ -118,9 +117,17 @@ class Delivery:
             if isinstance(failure, Exception):
                 raise failure
 
-    async def emptied(self) -> None:
-        """Returns when nothing waits in the outbox."""
-        await self.unless_failed(self._outbox.emptied())
+    async def emptied(self, *, idle_seconds: float | None = None) -> None:
+        """Returns when nothing waits in the outbox, or nothing was settled for so long."""
+        while True:
+            before = self._settled
+            try:
+                return await asyncio.wait_for(
+                    self.unless_failed(self._outbox.emptied()), idle_seconds
+                )
+            except asyncio.TimeoutError:
+                if self._settled == before:
+                    return None
 
     async def unless_failed(self, work: Coroutine[Any, Any, Returned]) -> Returned:
         """The result of ``work``, or the exception that ended the delivery meanwhile.
@@ -170,6 +177,7 @@ class Delivery:
                 set_aside = sum(fault.records for fault in faults)
                 self._outbox.done(taken.id, set_aside=set_aside)
                 settled = True
+                self._settled += 1
                 self._on_event(Sent(taken.id, taken.entry.records - set_aside, set_aside))
             finally:
                 self._idle.add(me)

@@ -6,9 +6,9 @@ import asyncio
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
-Returned = TypeVar("Returned")
+from pushgate_client.completion import Returned
 
 
 class DiskThread:
