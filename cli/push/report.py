@@ -53,7 +53,7 @@ class Problem:
         return _ADVICE_BY_STATUS.get(self.status or 0, "push these again later")
 
     def __str__(self) -> str:
-        place = f"{self.first:,} to the end" if self.last is None else _range(self.first, self.last)
+        place = _place(self.first, self.last)
         status = f" with {self.status}" if self.status else ""
         return f"{place}: {self.outcome.label}{status}: {self.reason}\n    {self.advice}"
 
@@ -81,8 +81,10 @@ _ADVICE_BY_STATUS = {
 }
 
 
-def _range(first: int, last: int) -> str:
-    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
+def _place(first: int, last: int | None) -> str:
+    if first == last:
+        return f"record {first:,}"
+    return f"records {first:,} to {'the end' if last is None else f'{last:,}'}"
 
 
 @dataclass(kw_only=True)

@@ -77,10 +77,11 @@ class Refused(PushgateError):
     """Without an outbox: the gate refused records; retrying them unchanged fails again."""
 
     def __init__(self, accepted: int, faults: list[Fault]) -> None:
-        first = faults[0]
+        refused = sum(fault.records for fault in faults)
+        were_refused = "record was refused" if refused == 1 else "records were refused"
         super().__init__(
-            f"{sum(fault.records for fault in faults):,} records were refused, {accepted:,} are"
-            f" stored. The first refusal: {first.answer}"
+            f"{refused:,} {were_refused}, {accepted:,} are stored. The first refusal:"
+            f" {faults[0].answer}"
         )
         self.accepted = accepted
         self.faults = faults

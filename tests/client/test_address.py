@@ -24,9 +24,9 @@ def test_an_address_is_taken_without_its_last_slash(address: str) -> None:
         ("http://127.0.0.1:99999", "http://"),
         ("http://127.0.0.1:80 80", "http://"),
         ("http://127.0.0.1\n", "http://"),
-        ("http://me:mine@127.0.0.1", "no password"),
-        ("http://127.0.0.1?a=b", "before any"),
-        ("http://127.0.0.1/v2/import/push", "leave that out"),
+        ("http://me:mine@127.0.0.1", "no user name or password"),
+        ("http://127.0.0.1?a=b", "no query"),
+        ("http://127.0.0.1/v2/import/push", "Leave that out"),
     ],
 )
 def test_what_is_no_address_of_a_gate_is_refused(address: str, told: str) -> None:

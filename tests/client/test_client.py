@@ -115,7 +115,7 @@ async def test_sequences_grow_though_the_clock_goes_back_between_processes(tmp_p
 async def test_what_is_refused_without_an_outbox_is_named() -> None:
     async with Gate() as gate, _client(gate) as client:
         gate.bad = {1_234}
-        with pytest.raises(Refused, match="1 records were refused, 2,499 are in") as refusal:
+        with pytest.raises(Refused, match="1 record was refused, 2,499 are stored") as refusal:
             await client.push("things", ROWS, keys=["id"])
 
     assert ids_of(refusal.value.faults[0].part.body) == [1_234]

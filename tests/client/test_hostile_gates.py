@@ -66,7 +66,7 @@ async def test_junk_is_no_answer_and_the_same_is_sent_again(tmp_path: Path, junk
 
 @pytest.mark.parametrize(
     ("junk", "told"),
-    [(b"", "the connection was closed"), (b"SSH-2.0-OpenSSH_9.2\r\n", "can't be read as HTTP")],
+    [(b"", "the connection was closed"), (b"SSH-2.0-OpenSSH_9.2\r\n", "is not valid HTTP")],
 )
 async def test_what_came_instead_of_an_answer_is_told_in_words(
     tmp_path: Path, junk: bytes, told: str
