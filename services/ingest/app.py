@@ -70,13 +70,19 @@ class IngestSettings(ServerSettings):
     body_bytes_max: int = field(
         default=BODY_BYTES_MAX, metadata={"at_least": 1, "at_most": BODY_BYTES_MAX}
     )
-    in_flight_bytes_max: int = field(default=IN_FLIGHT_BYTES_MAX, metadata={"at_least": 1})
+    in_flight_bytes_max: int = field(
+        default=IN_FLIGHT_BYTES_MAX, metadata={"at_least": 1, "at_most": 2**40}
+    )
     # How long a request whose connection broke under its commit waits for its outcome.
-    outcome_seconds_max: float = field(default=20.0, metadata={"at_least": 0})
-    keep_bodies_days: int = field(default=KEEP_BODIES_DAYS, metadata={"at_least": 1})
+    outcome_seconds_max: float = field(default=20.0, metadata={"at_least": 0, "at_most": 3_600})
+    keep_bodies_days: int = field(
+        default=KEEP_BODIES_DAYS, metadata={"at_least": 1, "at_most": 36_500}
+    )
     # A batch without keys that is repeated within this time is accepted once; 0 disables this.
     repeat_hours: float = field(default=24.0, metadata={"at_least": 0, "at_most": 24 * 365})
-    keep_refusals_days: int = field(default=KEEP_REFUSALS_DAYS, metadata={"at_least": 1})
+    keep_refusals_days: int = field(
+        default=KEEP_REFUSALS_DAYS, metadata={"at_least": 1, "at_most": 36_500}
+    )
     # Answers every import with the region error, to test clients against it.
     refuse_region: bool = False
 

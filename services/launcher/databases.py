@@ -11,7 +11,7 @@ from services.launcher.data_directory import DataDirectory
 from services.launcher.embedded_postgres.cluster import prepare_cluster
 from services.launcher.postgres_child import supervise_postgres
 from services.runtime.config import Secret
-from services.runtime.database import connect
+from services.runtime.database import connect, in_database
 from services.runtime.migrations import OWNER, create_roles, grant_destination, migrate
 
 DATABASE = "pushgate"
@@ -65,10 +65,10 @@ async def prepare_server(
     await create_roles(admin, passwords)
     main = _without_user(admin.reveal())
     if destination is None:
-        beside = Secret(_in_database(admin.reveal(), DESTINATION))
-        await create_database(beside)
-        await grant_destination(beside)
-        destination = as_role(_in_database(main, DESTINATION), LOADER, passwords[LOADER])
+        own = in_database(admin, DESTINATION)
+        await create_database(own)
+        await grant_destination(own)
+        destination = as_role(in_database(main, DESTINATION).reveal(), LOADER, passwords[LOADER])
     return Databases(main=main, destination=destination, passwords=passwords)
 
 
@@ -78,9 +78,7 @@ async def create_database(url: Secret) -> None:
     with contextlib.suppress(asyncpg.InvalidCatalogNameError):
         await (await connect(url, application_name="pushgate up")).close()
         return
-    gate = await connect(
-        Secret(_in_database(url.reveal(), "postgres")), application_name="pushgate up"
-    )
+    gate = await connect(in_database(url, "postgres"), application_name="pushgate up")
     try:
         quoted = await gate.fetchval("SELECT quote_ident($1)", name)
         with contextlib.suppress(asyncpg.DuplicateDatabaseError):
@@ -100,7 +98,3 @@ def as_role(url: str, role: str, password: Secret) -> Secret:
 def _without_user(url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def _in_database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))

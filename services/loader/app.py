@@ -46,11 +46,15 @@ class LoaderSettings(ServerSettings):
     port: int = 0
     ops_port: int = 8813
     # Tables loaded at once: while the destination works for one, we parse for the other.
-    loader_slots: int = field(default=2, metadata={"at_least": 1})
+    loader_slots: int = field(default=2, metadata={"at_least": 1, "at_most": 100})
     # How long a loader that hangs keeps its tables from others; one that died loses them at once.
-    lease_seconds: float = field(default=LIMITS.lease_seconds, metadata={"at_least": 1})
-    load_records_max: int = field(default=LIMITS.records, metadata={"at_least": 1})
-    load_bytes_max: int = field(default=LIMITS.bytes, metadata={"at_least": 1})
+    lease_seconds: float = field(
+        default=LIMITS.lease_seconds, metadata={"at_least": 1, "at_most": 86_400}
+    )
+    load_records_max: int = field(
+        default=LIMITS.records, metadata={"at_least": 1, "at_most": 100_000_000}
+    )
+    load_bytes_max: int = field(default=LIMITS.bytes, metadata={"at_least": 1, "at_most": 2**40})
     # Whether a column's name begins with its first letter or underscore (loading behaviour, OP-6).
     strip_leading_nonletters: bool = False
 

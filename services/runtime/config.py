@@ -1,12 +1,13 @@
-"""Settings: read once in ``__main__`` from the environment into frozen values."""
+"""Settings: read from the environment once, in ``__main__``, into frozen values."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 
 class Secret:
-    """A text that prints as stars; ``reveal()`` is written out wherever it is really needed."""
+    """A text that prints as asterisks; call ``reveal()`` only where the text itself is needed."""
 
     __slots__ = ("_text",)
 
@@ -27,7 +28,7 @@ class Secret:
 
 
 class BadSettings(Exception):
-    """All that is wrong with the settings, at once, one sentence each."""
+    """All problems of the settings, one sentence each."""
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__("\n".join(sentences))
@@ -45,8 +46,8 @@ def read_settings(cls: type[SettingsT], environ: Mapping[str, str]) -> SettingsT
     """One ``PUSHGATE_<FIELD>`` for each field of a flat, frozen dataclass.
 
     Fields are ``str``, ``int``, ``float``, ``bool``, ``Secret`` or one of them ``| None``; an
-    empty variable counts as absent. ``metadata={"at_least": n, "at_most": m}`` bounds a number.
-    Raises BadSettings with a sentence for each problem.
+    empty variable counts as absent. ``metadata={"at_least": n, "at_most": m}`` limits a number,
+    and a field named ``…port`` is a port number. Raises BadSettings with one sentence per problem.
     """
     hints = get_type_hints(cls)
     values: dict[str, Any] = {}
@@ -67,23 +68,34 @@ def read_settings(cls: type[SettingsT], environ: Mapping[str, str]) -> SettingsT
     return cls(**values)
 
 
-_TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_PORT_LIMITS = {"at_least": 0, "at_most": 65_535}
+_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 def _parse(name: str, text: str, hint: Any, field: Field[Any]) -> Any:
     kinds = {str, int, float, bool, Secret} & set(getattr(hint, "__args__", (hint,)))
     (kind,) = kinds
+    if kind in (int, float):
+        limits = _PORT_LIMITS if field.name.endswith("port") else field.metadata
+        return _number(name, text, kind, limits)
     if kind is bool:
-        if text.lower() not in _TRUTHS:
+        if text.lower() not in _BOOLEANS:
             raise ValueError(f"{name} must be 1 or 0, got {text!r}")
-        return _TRUTHS[text.lower()]
-    if kind not in (int, float):
-        return kind(text)
+        return _BOOLEANS[text.lower()]
+    return kind(text)
+
+
+def _number(
+    name: str, text: str, kind: type[int | float], limits: Mapping[str, float]
+) -> int | float:
     try:
         number = kind(text)
     except ValueError:
-        raise ValueError(f"{name} must be a number, got {text!r}") from None
-    at_least, at_most = field.metadata.get("at_least"), field.metadata.get("at_most")
+        must_be = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name} must be {must_be}, got {text!r}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {text!r}")
+    at_least, at_most = limits.get("at_least"), limits.get("at_most")
     if at_least is not None and number < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {text}")
     if at_most is not None and number > at_most:

@@ -1,4 +1,4 @@
-"""Connections to Postgres: how every program of ours opens them."""
+"""Connections to PostgreSQL: how every program opens them, and what a lost one raises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.runtime.metrics import POOL_CONNECTIONS
 CONNECT_SECONDS_MAX = 10.0
 COMMAND_SECONDS_MAX = 60.0
 
-# The encoding of the log is UTF-8, its times are UTC, and an answered commit is on disk.
+# The log is in UTF-8 and its times in UTC; a confirmed commit is on disk.
 _SESSION = {
     "timezone": "UTC",
     "client_encoding": "UTF8",
@@ -26,7 +26,7 @@ _SESSION = {
 # Opens a connection that its caller closes. Raises one of AWAY when the server cannot be reached.
 ConnectFunction: TypeAlias = Callable[[], Awaitable["Connection[Record]"]]
 
-# What a connection that broke, or a server that is away, shows itself as.
+# The exceptions of a broken connection and of an unavailable server.
 AWAY = (
     OSError,
     TimeoutError,
@@ -34,13 +34,12 @@ AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # the server is starting, stopping, or was killed
     asyncpg.TooManyConnectionsError,
-    # What the driver says when it is used between the last byte of a server that was killed and
-    # the news that the connection is gone ("cannot switch to state 12").
+    # Raised by the driver between the last byte of a killed server and the notice that the
+    # connection is lost ("cannot switch to state 12").
     asyncpg.InternalClientError,
 )
 
-# Pools that were made and are not closed, by their names in the metrics. A pool takes no weak
-# references.
+# Pools that are not closed, by their names in the metrics. Pools do not support weak references.
 _measured: list[tuple[str, Pool[Record]]] = []
 
 
@@ -48,10 +47,25 @@ def reveal(url: str | Secret) -> str:
     return url.reveal() if isinstance(url, Secret) else url
 
 
+def in_database(url: str | Secret, name: str) -> Secret:
+    """The same URL for another database of that server."""
+    before_query, question_mark, query = reveal(url).partition("?")
+    # By hand: ``urlunsplit`` drops the empty host of a URL that names a socket directory.
+    scheme, _, rest = before_query.partition("://")
+    authority, _, _ = rest.partition("/")
+    return Secret(f"{scheme}://{authority}/{name}{question_mark}{query}")
+
+
 async def connect(
-    url: str | Secret, *, application_name: str, command_seconds_max: float = COMMAND_SECONDS_MAX
+    url: str | Secret,
+    *,
+    application_name: str,
+    command_seconds_max: float | None = COMMAND_SECONDS_MAX,
 ) -> Connection[Record]:
-    """One connection of its own, for a listener, a loader or a command."""
+    """One connection outside of any pool, for a listener, a loader or a command.
+
+    ``command_seconds_max`` None: only the server limits how long a statement may take.
+    """
     return await asyncpg.connect(
         reveal(url),
         timeout=CONNECT_SECONDS_MAX,
@@ -68,10 +82,10 @@ def pool(
     measured_as: str | None = None,
     **options: Any,
 ) -> Pool[Record]:
-    """A pool to be entered with ``async with``; it opens its first connection then.
+    """A pool for ``async with``, which opens its first connection.
 
-    Until it is closed, how many of its connections are busy stands among the metrics, under
-    ``application_name`` or, where that is another one at each start, under ``measured_as``.
+    Until it is closed, the metrics report its connections under ``application_name`` or, if that
+    is different at each start, under ``measured_as``.
     """
     made = asyncpg.create_pool(
         reveal(url),
@@ -87,7 +101,7 @@ def pool(
 
 
 def measure_pools() -> None:
-    """Sets the gauges of the pools that are open, one set for each application name."""
+    """Sets the gauges of all open pools, one set for each name."""
     _measured[:] = [(name, pool) for name, pool in _measured if not pool.is_closing()]
     POOL_CONNECTIONS.clear()
     for name, pool in _measured:
@@ -98,7 +112,7 @@ def measure_pools() -> None:
 
 
 async def reason_not_ready(pool: Pool[Record]) -> str | None:
-    """A readiness check: None when the database answers within two seconds."""
+    """A readiness check: None if the database answers within two seconds."""
     try:
         async with asyncio.timeout(2):
             await pool.fetchval("SELECT 1")
@@ -108,4 +122,4 @@ async def reason_not_ready(pool: Pool[Record]) -> str | None:
 
 
 class DatabaseUnsuitable(Exception):
-    """The database can be reached, but must not be used as it is; the sentence says why."""
+    """The database is reachable but must not be used as it is; the message gives the reason."""

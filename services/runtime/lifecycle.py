@@ -43,7 +43,7 @@ class ServerSettings:
     parent_fd: int | None = None
     # Whether a proxy of ours, and nobody else, can reach the program: it names the caller then.
     behind_proxy: bool = False
-    drain_seconds: float = field(default=10.0, metadata={"at_least": 0})
+    drain_seconds: float = field(default=10.0, metadata={"at_least": 0, "at_most": 3_600})
 
 
 class Lifecycle:

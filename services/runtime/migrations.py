@@ -1,4 +1,4 @@
-"""Roles, and numbered SQL files applied in one fixed order of packages."""
+"""Migrations: numbered SQL files, applied package by package; and the database roles."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import NamedTuple
 
+import asyncpg
 from asyncpg import Connection, Record
 
 from services.runtime.config import Secret
-from services.runtime.database import connect
+from services.runtime.database import connect, in_database
 
-# In the order in which they are applied: the name that migrations.applied records, and where the
-# files are. The name never changes, or a database that exists would be migrated a second time.
+# In the order of their application: the name in migrations.applied, and the package of the files.
+# The name never changes, or existing databases would be migrated a second time.
 PACKAGES = {
     "events": "events",
     "services.tokens": "services.tokens",
@@ -36,6 +37,9 @@ ROLES = (
     "pushgate_signer",
 )
 
+# More than a statement of a migration may take.
+OTHER_MIGRATION_WAIT = "15min"
+
 _FILE_NAME = re.compile(r"^(\d{4})_\w+\.sql$")
 
 _BOOKKEEPING = """
@@ -53,7 +57,7 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 
 class MigrationRefused(Exception):
-    """The schema cannot be brought to this version; the sentence says what to do."""
+    """The schema cannot be migrated to this version; the message states what to do."""
 
 
 class Migration(NamedTuple):
@@ -68,7 +72,7 @@ class Migration(NamedTuple):
 
 
 def migrations() -> list[Migration]:
-    """All numbered files, in the order in which they are applied."""
+    """All numbered files, in the order of their application."""
     return [found for package in PACKAGES for found in _migrations_of(package)]
 
 
@@ -82,15 +86,18 @@ def _migrations_of(package: str) -> list[Migration]:
 
 
 async def migrate(database_url: str | Secret) -> list[str]:
-    """Applies what is missing and names it; doing it again, or twice at once, changes nothing.
+    """Applies the missing migrations and returns their names. Idempotent; concurrent runs queue.
 
-    Each file is one transaction that gives up after 5 s of waiting for a lock. Raises
-    MigrationRefused when a role is missing, an applied file was changed since, or the schema is
-    newer than this code.
+    Each file is one transaction. The server limits its statements to 10 min, and to 5 s of waiting
+    for a lock; the driver must not give up before that. Raises MigrationRefused if a role is
+    missing, an applied file was changed, the schema is newer than this code, or another migration
+    does not finish.
     """
-    connection = await connect(database_url, application_name="pushgate migrate")
+    connection = await connect(
+        database_url, application_name="pushgate migrate", command_seconds_max=None
+    )
     try:
-        await connection.execute("SELECT pg_advisory_lock(3, 0)")
+        await _wait_for_other_migrations(connection)
         await _become_owner(connection)
         await connection.execute(_BOOKKEEPING)
         await connection.execute(f"GRANT USAGE ON SCHEMA migrations TO {', '.join(ROLES[1:])}")
@@ -98,6 +105,18 @@ async def migrate(database_url: str | Secret) -> list[str]:
         return await _apply_missing(connection)
     finally:
         await connection.close()
+
+
+async def _wait_for_other_migrations(connection: Connection[Record]) -> None:
+    await connection.execute(f"SET lock_timeout = '{OTHER_MIGRATION_WAIT}'")
+    try:
+        await connection.execute("SELECT pg_advisory_lock(3, 0)")
+    except asyncpg.LockNotAvailableError:
+        raise MigrationRefused(
+            f"another migration has not ended within {OTHER_MIGRATION_WAIT}; "
+            "wait until it ends, or end it, and run `pushgate migrate` again"
+        ) from None
+    await connection.execute("SET lock_timeout = '1min'")
 
 
 async def _become_owner(connection: Connection[Record]) -> None:
@@ -117,7 +136,7 @@ async def _apply_missing(connection: Connection[Record]) -> list[str]:
         package, number = min(newer)
         raise MigrationRefused(
             f"the schema has migration {number} of {package}, which this version does not know; "
-            "run the version that made it, or a later one"
+            "run the version that applied it, or a later one"
         )
     done = []
     for migration in known:
@@ -150,25 +169,27 @@ async def _apply(connection: Connection[Record], migration: Migration) -> None:
 
 
 async def create_roles(admin_url: str | Secret, passwords: Mapping[str, Secret]) -> None:
-    """Makes the cluster's roles, or gives them these passwords; ``passwords`` by role name.
+    """Creates missing roles and sets the passwords in ``passwords``, by role name. Idempotent.
 
-    Also takes the database of ``admin_url`` away from PUBLIC and lets the roles connect. The user
-    of ``admin_url`` must be allowed to create roles. Two callers at once wait for each other.
+    Also revokes the database of ``admin_url`` from PUBLIC and lets the roles connect to it. The
+    user of ``admin_url`` must be allowed to create roles. Concurrent calls queue.
     """
-    # An advisory lock holds within one database; roles belong to the whole cluster.
-    gate = await connect(_in_database(admin_url, "postgres"), application_name="pushgate roles")
+    # An advisory lock is local to a database, but roles belong to the whole cluster.
+    connection = await connect(
+        in_database(admin_url, "postgres"), application_name="pushgate roles"
+    )
     try:
-        await gate.execute("SELECT pg_advisory_lock(3, 0)")
-        present = {row[0] for row in await gate.fetch("SELECT rolname FROM pg_roles")}
+        await connection.execute("SELECT pg_advisory_lock(3, 0)")
+        present = {row[0] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
         for role in ROLES:
             if role not in present:
-                await gate.execute(f"CREATE ROLE {role} LOGIN")
+                await connection.execute(f"CREATE ROLE {role} LOGIN")
             if role in passwords:
                 verifier = _scram_verifier(passwords[role].reveal())
-                await gate.execute(f"ALTER ROLE {role} PASSWORD '{verifier}'")
+                await connection.execute(f"ALTER ROLE {role} PASSWORD '{verifier}'")
         await _grant_database(admin_url)
     finally:
-        await gate.close()
+        await connection.close()
 
 
 async def _grant_database(admin_url: str | Secret) -> None:
@@ -180,8 +201,8 @@ async def _grant_database(admin_url: str | Secret) -> None:
             f"GRANT ALL ON DATABASE {name} TO {OWNER};"
             f"GRANT CONNECT ON DATABASE {name} TO {', '.join(ROLES[1:])};"
         )
-        # Makes SET ROLE possible for whoever migrates, a superuser or not (PostgreSQL 16 and later
-        # give the creator of a role only the right to grant it).
+        # Lets the user who migrates SET ROLE, superuser or not (from PostgreSQL 16 on, the creator
+        # of a role only has the right to grant it).
         user = await connection.fetchval("SELECT quote_ident(current_user)")
         if user != OWNER and not await connection.fetchval(
             "SELECT pg_has_role(current_user, $1, 'USAGE')", OWNER
@@ -192,7 +213,7 @@ async def _grant_database(admin_url: str | Secret) -> None:
 
 
 async def grant_destination(admin_url: str | Secret) -> None:
-    """Gives the database of ``admin_url`` to the loader alone."""
+    """Grants the database of ``admin_url`` to the loader and to no other role."""
     connection = await connect(admin_url, application_name="pushgate roles")
     try:
         name = await connection.fetchval("SELECT quote_ident(current_database())")
@@ -204,16 +225,8 @@ async def grant_destination(admin_url: str | Secret) -> None:
         await connection.close()
 
 
-def _in_database(url: str | Secret, name: str) -> str:
-    text = url.reveal() if isinstance(url, Secret) else url
-    before, _, query = text.partition("?")
-    scheme, _, rest = before.partition("://")
-    authority, _, _ = rest.partition("/")
-    return f"{scheme}://{authority}/{name}" + (f"?{query}" if query else "")
-
-
 def _scram_verifier(password: str, iterations: int = 4096) -> str:
-    """What Postgres stores, made here so that no password stands in a statement or a server log."""
+    """What PostgreSQL stores; computed here so that no statement or server log has a password."""
     salt = os.urandom(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

@@ -45,7 +45,9 @@ class TokensSettings(ServerSettings):
     # Where people reach the pages; None: whatever address they come by. With https in it the
     # cookies are for TLS alone, whatever a proxy in front says or forgets to say.
     pages_url: str | None = None
-    session_idle_seconds: int = field(default=28_800, metadata={"at_least": 60})
+    session_idle_seconds: int = field(
+        default=28_800, metadata={"at_least": 60, "at_most": 2_592_000}
+    )
     session_seconds_max: int = field(
         default=604_800, metadata={"at_least": 60, "at_most": 2_592_000}
     )
