@@ -14,9 +14,9 @@ from services.history import tiles
 from services.history.access import BEHIND_PROXY, POOL, access_middleware
 from services.history.append_notifier import AppendNotifier
 from services.history.events_api import EventsApi
-from services.history.receipts import ReceiptsApi
+from services.history.receipts_api import ReceiptsApi
 from services.history.seals import Sealer
-from services.history.traces import TokensApi
+from services.history.tokens_api import TokensApi
 from services.runtime.clock import Clock
 from services.runtime.config import Secret
 from services.runtime.database import pool, reason_not_ready
@@ -56,9 +56,9 @@ def build_app(settings: HistorySettings, *, clock: Clock) -> web.Application:
 
 
 def _add_routes(
-    app: web.Application, events_api: EventsApi, receipts: ReceiptsApi, traces: TokensApi
+    app: web.Application, events_api: EventsApi, receipts: ReceiptsApi, tokens: TokensApi
 ) -> None:
-    place = "{place:[x0-9/]+(?:[.]p/[0-9]+)?}"
+    path = "{place:[x0-9/]+(?:[.]p/[0-9]+)?}"
     app.router.add_routes(
         [
             web.get("/events", events_api.events, allow_head=False),
@@ -66,15 +66,15 @@ def _add_routes(
             web.get("/log/checkpoint", tiles.checkpoint),
             web.get("/log/checkpoints", tiles.checkpoints, allow_head=False),
             web.get("/log/keys", tiles.keys),
-            web.get(f"/log/tile/entries/{place}", tiles.entry_bundle),
-            web.get(f"/log/tile/{{level:0|[1-9][0-9]?}}/{place}", tiles.tile),
+            web.get(f"/log/tile/entries/{path}", tiles.entry_bundle),
+            web.get(f"/log/tile/{{level:0|[1-9][0-9]?}}/{path}", tiles.tile),
             web.get("/log/proof/{number:0|[1-9][0-9]{0,17}}", tiles.proof),
             web.get("/receipts", receipts.receipts, allow_head=False),
             web.post("/receipts/seal", receipts.seal),
-            web.get("/receipts/at", traces.received_at, allow_head=False),
-            web.get("/tokens/{token_id:-?[0-9]{1,20}}", traces.token, allow_head=False),
-            web.get("/tokens/by-hash/{token_hash:[0-9a-f]{64}}", traces.token, allow_head=False),
-            web.get("/tokens/{token_id:-?[0-9]{1,20}}/receipts", traces.receipts, allow_head=False),
+            web.get("/receipts/at", receipts.received_at, allow_head=False),
+            web.get("/tokens/{token_id:-?[0-9]{1,20}}", tokens.token, allow_head=False),
+            web.get("/tokens/by-hash/{token_hash:[0-9a-f]{64}}", tokens.token, allow_head=False),
+            web.get("/tokens/{token_id:-?[0-9]{1,20}}/receipts", tokens.receipts, allow_head=False),
         ]
     )
 

@@ -86,12 +86,12 @@ async def tile(request: web.Request) -> web.Response:
     """GET /log/tile/L/N[.p/W]: hashes, up to the newest checkpoint."""
     allow_parameters(request)
     level = int(request.match_info["level"])
-    place = _place(request)
+    position = _tile_position(request)
     signed = await _newest_checkpoint(request.app[POOL])
-    if level > LEVEL_MAX or place.entries.stop > signed.size // TILE_WIDTH**level:
+    if level > LEVEL_MAX or position.entries.stop > signed.size // TILE_WIDTH**level:
         raise web.HTTPNotFound
     async with request.app[POOL].acquire() as connection:
-        wanted = Entries(level, place.entries.start, place.entries.stop)
+        wanted = Entries(level, position.entries.start, position.entries.stop)
         hashes = (await read_entries(connection, [wanted]))[wanted]
     return _immutable(b"".join(hashes))
 
@@ -106,12 +106,12 @@ async def entry_bundle(request: web.Request) -> web.Response:
         raise web.HTTPForbidden(
             reason="entry bundles contain the events of other accounts; use /events"
         )
-    place = _place(request)
+    position = _tile_position(request)
     signed = await _newest_checkpoint(request.app[POOL])
-    if place.entries.stop > signed.size:
+    if position.entries.stop > signed.size:
         raise web.HTTPNotFound
     rows = await request.app[POOL].fetch(
-        load_queries("services.history")["records"], place.entries.start, place.entries.stop
+        load_queries("services.history")["records"], position.entries.start, position.entries.stop
     )
     request[ACCESS_RECORD].add(len(rows))
     records = [row["record"].encode() for row in rows]
@@ -187,11 +187,11 @@ async def _newest_checkpoint(connection: AnyConnection | Pool[Record]) -> Publis
     return PublishedCheckpoint(**row)
 
 
-def _place(request: web.Request) -> TilePosition:
-    place = parse_tile_path(request.match_info["place"])
-    if place is None:
+def _tile_position(request: web.Request) -> TilePosition:
+    position = parse_tile_path(request.match_info["place"])
+    if position is None:
         raise web.HTTPNotFound
-    return place
+    return position
 
 
 def _immutable(body: bytes) -> web.Response:

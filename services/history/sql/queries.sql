@@ -222,7 +222,7 @@ SELECT CASE WHEN $3::int IS NULL OR r.integration_id IN (SELECT integration_id F
 -- name: seal
 SELECT ledger.seal($1, $2, $3, $4);
 
--- ---------------------------------------------------------------- traces
+-- ---------------------------------------------------------------- tokens and their receipts
 
 -- name: token
 -- By id or by hash; the other is NULL. $3: the account, NULL for any. retired_tokens does not contain

@@ -1,4 +1,4 @@
-"""GET /receipts and POST /receipts/seal: receipts as lines, and sealing them on demand."""
+"""GET /receipts and /receipts/at, POST /receipts/seal: receipts, and sealing them on demand."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from aiohttp import web
 from events.sql_files import load_queries
 from services.history.access import (
     POOL,
+    BadQuery,
     allow_parameters,
     error_response,
     hash_others,
     integer_parameter,
     visible_account,
 )
-from services.history.events_api import BEFORE_ALL, NUMBER_MAX, EventsApi
+from services.history.events_api import (
+    BEFORE_ALL,
+    NUMBER_MAX,
+    EventsApi,
+    checked_text,
+    time_parameter,
+)
 from services.history.seals import Sealer
 
 LAST_RECEIPT = "Pushgate-Last-Receipt"
+RECEIPTS_AT_TIME_MAX = 100
 
 
 class ReceiptsApi:
@@ -40,6 +48,22 @@ class ReceiptsApi:
         return await self._events_api.stream_all(
             request, "stream_all_receipts", (after, until, *shown), headers
         )
+
+    async def received_at(self, request: web.Request) -> web.Response:
+        """GET /receipts/at?schema=&moment=: the receipts of that time, usually one."""
+        allow_parameters(request, "schema", "moment")
+        at = time_parameter(request, "moment")
+        if at is None or "schema" not in request.query:
+            raise BadQuery("schema and moment are required")
+        rows = await request.app[POOL].fetch(
+            load_queries("services.history")["receipts_at"],
+            checked_text(request.query["schema"], "schema"),
+            at,
+            RECEIPTS_AT_TIME_MAX,
+            visible_account(request),
+        )
+        body = "[" + ",".join(row["text"] for row in rows) + "]"
+        return web.Response(text=body, content_type="application/json")
 
     async def seal(self, request: web.Request) -> web.Response:
         """POST /receipts/seal: the new seals, none when every receipt is sealed already.

@@ -1,4 +1,4 @@
-"""GET /tokens/N and /receipts/at: the history of a token, and the receipt that a row came from."""
+"""GET /tokens/N and /tokens/N/receipts: a token's history and the receipts of its pushes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,12 @@ from asyncpg import Record
 from events.sql_files import load_queries
 from services.history.access import (
     POOL,
-    BadQuery,
     allow_parameters,
     integer_parameter,
     visible_account,
 )
-from services.history.events_api import (
-    BEFORE_ALL,
-    NUMBER_MAX,
-    EventsApi,
-    checked_text,
-    time_parameter,
-)
+from services.history.events_api import BEFORE_ALL, NUMBER_MAX, EventsApi
 
-RECEIPTS_AT_TIME_MAX = 100
 ID_MAX = 2**31 - 1
 NEVER_GENERATED = "no such token has ever been generated"
 
@@ -55,22 +47,6 @@ class TokensApi:
         )
         values = (_token_id(request), after, visible_account(request))
         return await self._events_api.stream_all(request, "stream_token_receipts", values, {})
-
-    async def received_at(self, request: web.Request) -> web.Response:
-        """GET /receipts/at?schema=&moment=: the receipts of that time, usually one."""
-        allow_parameters(request, "schema", "moment")
-        at = time_parameter(request, "moment")
-        if at is None or "schema" not in request.query:
-            raise BadQuery("schema and moment are required")
-        rows = await request.app[POOL].fetch(
-            load_queries("services.history")["receipts_at"],
-            checked_text(request.query["schema"], "schema"),
-            at,
-            RECEIPTS_AT_TIME_MAX,
-            visible_account(request),
-        )
-        body = "[" + ",".join(row["text"] for row in rows) + "]"
-        return web.Response(text=body, content_type="application/json")
 
 
 def _token_id(request: web.Request) -> int:
