@@ -73,7 +73,7 @@ class IngestSettings(ServerSettings):
     in_flight_bytes_max: int = field(
         default=IN_FLIGHT_BYTES_MAX, metadata={"at_least": 1, "at_most": 2**40}
     )
-    # How long a request whose connection broke under its commit waits for its outcome.
+    # How long a request waits for its outcome after the connection broke under its commit.
     outcome_seconds_max: float = field(default=20.0, metadata={"at_least": 0, "at_most": 3_600})
     keep_bodies_days: int = field(
         default=KEEP_BODIES_DAYS, metadata={"at_least": 1, "at_most": 36_500}

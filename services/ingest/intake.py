@@ -48,7 +48,7 @@ class IngestServices:
 
 
 class ParsedRequest(NamedTuple):
-    """A request whose body is read and valid; nothing of it is stored yet."""
+    """A request with a valid body; nothing of it is stored yet."""
 
     token: PresentedToken
     validated: Validated

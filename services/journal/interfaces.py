@@ -48,7 +48,7 @@ class IngestJournal(Protocol):
 
 
 class LoaderJournal(Protocol):
-    """One loader's view of the accepted batches: which wait, under whose lease, and their bodies.
+    """One loader's view of the accepted batches: waiting ones, leases on their tables, and bodies.
 
     A lease only saves work. What keeps a batch from being loaded twice is the loaded marker that
     the destination's own transaction writes (design, promise 8), so losing a lease is no error.

@@ -8,8 +8,8 @@ from services.ingest.admission import UNKNOWN_OWNER, TokenOwner
 from services.ingest.reporting import usage_stats as counting
 from services.ingest.reporting.usage_stats import (
     REFUSAL_KEYS_PER_MINUTE_MAX,
-    RefusalCount,
     RefusalKey,
+    RefusalTotals,
     TokenUse,
     UsageStats,
 )
@@ -43,7 +43,7 @@ def test_requests_of_one_kind_in_one_minute_are_one_row() -> None:
     refusals = counts.take().refusals
 
     assert len(refusals) == 4
-    assert refusals[RefusalKey(NOON, "token_unknown", UNKNOWN_OWNER)] == RefusalCount(
+    assert refusals[RefusalKey(NOON, "token_unknown", UNKNOWN_OWNER)] == RefusalTotals(
         NOON + SECOND, NOON + 2 * SECOND, 2, 20, "::2"
     )
 
@@ -107,7 +107,7 @@ def test_what_is_put_back_is_added_to_what_came_since() -> None:
     counts.restore(taken)
 
     assert counts.take().refusals == {
-        RefusalKey(NOON, "token_unknown", UNKNOWN_OWNER): RefusalCount(
+        RefusalKey(NOON, "token_unknown", UNKNOWN_OWNER): RefusalTotals(
             NOON, NOON + SECOND, 2, 20, "::2"
         )
     }

@@ -29,14 +29,14 @@ class RefusalKey(NamedTuple):
 
 
 @dataclass(slots=True)
-class RefusalCount:
+class RefusalTotals:
     first_at: datetime
     last_at: datetime
     requests: int
     bytes: int
     last_peer: str | None
 
-    def add(self, other: RefusalCount) -> None:
+    def add(self, other: RefusalTotals) -> None:
         """``other`` is later."""
         self.last_at = other.last_at
         self.last_peer = other.last_peer
@@ -55,7 +55,7 @@ class TokenUse:
 
 class UsageSnapshot(NamedTuple):
     uses: dict[int, TokenUse]
-    refusals: dict[RefusalKey, RefusalCount]
+    refusals: dict[RefusalKey, RefusalTotals]
 
 
 class UsageStats:
@@ -63,7 +63,7 @@ class UsageStats:
         self._minute: datetime | None = None
         self._minute_keys: set[tuple[str, TokenOwner]] = set()
         self._uses: dict[int, TokenUse] = {}
-        self._refusals: dict[RefusalKey, RefusalCount] = {}
+        self._refusals: dict[RefusalKey, RefusalTotals] = {}
         self._full_since: datetime | None = None
 
     def add_uses(self, pushes: Iterable[tuple[TokenRow, str | None, datetime]]) -> None:
@@ -90,9 +90,9 @@ class UsageStats:
                 self._minute_keys.add((reason, owner))
             else:
                 owner = UNKNOWN_OWNER
-        self._add(RefusalKey(minute, reason, owner), RefusalCount(now, now, 1, body_bytes, peer))
+        self._add(RefusalKey(minute, reason, owner), RefusalTotals(now, now, 1, body_bytes, peer))
 
-    def _add(self, key: RefusalKey, count: RefusalCount) -> None:
+    def _add(self, key: RefusalKey, count: RefusalTotals) -> None:
         if key not in self._refusals and len(self._refusals) >= REFUSAL_ROWS_MAX:
             # Nothing has been written for long: from now on there is one row for each reason
             # instead of one for each minute.

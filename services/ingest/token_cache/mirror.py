@@ -1,8 +1,8 @@
 """Keeps the token cache in sync with ``tokens.active_tokens``.
 
 It listens for notifications first and reads the table then, so that no change is missed. A
-notification names an integration, whose rows are read again; the whole table is read again after
-each reconnect.
+notification names an integration, and its rows are read again; the whole table is read again
+after each reconnect.
 """
 
 from __future__ import annotations
