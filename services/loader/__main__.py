@@ -1,4 +1,4 @@
-"""`python -m services.loader`: puts accepted batches into tables."""
+"""`python -m services.loader`: loads accepted batches into tables of the destination."""
 
 import gc
 
@@ -9,8 +9,8 @@ from services.loader.app import LoaderSettings, build_app
 from services.loader.catalog.catalog import catalog_sql
 from services.runtime.lifecycle import run_main
 
-# Parsed records are many small objects in no cycles: looking for cycles among them every 700
-# allocations costs a third of the time of parsing.
+# Parsed records are many small objects without cycles. Looking for cycles every 700 allocations,
+# Python's default, takes a third of the time of parsing.
 OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 

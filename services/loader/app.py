@@ -1,4 +1,4 @@
-"""Puts the loader together."""
+"""The loader's settings and its application: the worker, its health checks and metrics."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from asyncpg import Pool, Record
 
 from events.ids import new_worker_id
 from services.journal.claims import Claims, loader_application_name
-from services.loader.scheduling.prefetch import LoadLimits
+from services.journal.interfaces import LoaderJournal
 from services.loader.scheduling.retention import run_retention
+from services.loader.scheduling.shared_state import LoadLimits
 from services.loader.scheduling.worker import Worker
 from services.loader.schema.identifiers import field_name, field_name_without_leading_nonletters
 from services.runtime.clock import Clock, wait_for
@@ -30,11 +31,11 @@ from services.runtime.metrics import (
     LOADER_PENDING_SECONDS,
 )
 
-# Of one statement at the destination; switching to a version of many rows is the longest.
+# For one statement in the destination; the longest is the activation of a version of many rows.
 DESTINATION_SECONDS_MAX = 1800.0
-# A loader that is told to stop has this long to finish the loads in hand.
+# A loader that is stopped has this long to finish the loads in progress.
 STOP_SECONDS = 20.0
-FIGURES_SECONDS = 2.0
+BACKLOG_SECONDS = 2.0
 LIMITS = LoadLimits()
 
 
@@ -42,12 +43,12 @@ LIMITS = LoadLimits()
 class LoaderSettings(ServerSettings):
     database_url: Secret
     destination_url: Secret
-    # It serves nothing but its operations.
+    # Serves nothing; health checks and metrics are on the operations port.
     port: int = 0
     ops_port: int = 8813
-    # Tables loaded at once: while the destination works for one, we parse for the other.
+    # Tables loaded at the same time: while the destination works on one, another is parsed.
     loader_slots: int = field(default=2, metadata={"at_least": 1, "at_most": 100})
-    # How long a loader that hangs keeps its tables from others; one that died loses them at once.
+    # How long a loader that hangs keeps its tables; one that died loses them immediately.
     lease_seconds: float = field(
         default=LIMITS.lease_seconds, metadata={"at_least": 1, "at_most": 86_400}
     )
@@ -55,26 +56,26 @@ class LoaderSettings(ServerSettings):
         default=LIMITS.records, metadata={"at_least": 1, "at_most": 100_000_000}
     )
     load_bytes_max: int = field(default=LIMITS.bytes, metadata={"at_least": 1, "at_most": 2**40})
-    # Whether a column's name begins with its first letter or underscore (loading behaviour, OP-6).
+    # Whether field names lose what comes before their first letter or underscore (OP-6).
     strip_leading_nonletters: bool = False
 
 
 def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
-    """To be called inside the event loop."""
+    """Call it inside the event loop."""
     app = web.Application()
     app[HEALTH] = Health()
     app[LIFECYCLE] = Lifecycle()
     holder = new_worker_id()
-    journal = pool(
+    database = pool(
         settings.database_url,
         application_name=loader_application_name(holder),
         measured_as="pushgate loader",
         connections_max=2 * settings.loader_slots,
     )
-    claims = Claims(journal, holder)
+    journal = Claims(database, holder)
     worker = Worker(
+        database,
         journal,
-        claims,
         functools.partial(
             connect,
             settings.destination_url,
@@ -92,41 +93,41 @@ def build_app(settings: LoaderSettings, *, clock: Clock) -> web.Application:
         if settings.strip_leading_nonletters
         else field_name,
     )
-    app.cleanup_ctx.append(functools.partial(_journal, journal=journal))
-    app.cleanup_ctx.append(functools.partial(_report_backlog, claims=claims))
-    app.cleanup_ctx.append(functools.partial(_retention, journal=journal, clock=clock))
+    app.cleanup_ctx.append(functools.partial(_open_database, database=database))
+    app.cleanup_ctx.append(functools.partial(_report_backlog, journal=journal))
+    app.cleanup_ctx.append(functools.partial(_retention, database=database, clock=clock))
     app.cleanup_ctx.append(functools.partial(_run_worker, worker=worker))
     return app
 
 
-async def _journal(app: web.Application, *, journal: Pool[Record]) -> AsyncIterator[None]:
-    app[HEALTH].checks["journal"] = functools.partial(reason_not_ready, journal)
-    async with journal:
-        async with journal.acquire() as connection:
+async def _open_database(app: web.Application, *, database: Pool[Record]) -> AsyncIterator[None]:
+    app[HEALTH].checks["journal"] = functools.partial(reason_not_ready, database)
+    async with database:
+        async with database.acquire() as connection:
             await check_database(connection, role="pushgate_loader")
         yield
 
 
-async def _report_backlog(app: web.Application, *, claims: Claims) -> AsyncIterator[None]:
+async def _report_backlog(app: web.Application, *, journal: LoaderJournal) -> AsyncIterator[None]:
     async def measure(ending: asyncio.Event) -> None:
         while not ending.is_set():
             with contextlib.suppress(*AWAY):
-                figures = await claims.backlog()
-                LOADER_PENDING_BATCHES.set(figures.batches)
-                LOADER_PENDING_BYTES.set(figures.bytes)
-                LOADER_PENDING_SECONDS.set(figures.oldest_seconds)
-                LOADER_FAILED_BATCHES.set(figures.failed)
-            await wait_for(ending, FIGURES_SECONDS)
+                backlog = await journal.backlog()
+                LOADER_PENDING_BATCHES.set(backlog.batches)
+                LOADER_PENDING_BYTES.set(backlog.bytes)
+                LOADER_PENDING_SECONDS.set(backlog.oldest_seconds)
+                LOADER_FAILED_BATCHES.set(backlog.failed)
+            await wait_for(ending, BACKLOG_SECONDS)
 
-    async with background(app[LIFECYCLE], "figures", measure, stop_seconds=1.0):
+    async with background(app[LIFECYCLE], "backlog", measure, stop_seconds=1.0):
         yield
 
 
 async def _retention(
-    app: web.Application, *, journal: Pool[Record], clock: Clock
+    app: web.Application, *, database: Pool[Record], clock: Clock
 ) -> AsyncIterator[None]:
-    forget = functools.partial(run_retention, journal, clock)
-    async with background(app[LIFECYCLE], "forgetting", forget, stop_seconds=1.0):
+    retention = functools.partial(run_retention, database, clock)
+    async with background(app[LIFECYCLE], "retention", retention, stop_seconds=1.0):
         yield
 
 

@@ -57,7 +57,7 @@ QUERIES = [
     for name, statement in load_queries(package).items()
 ]
 DESTINATION_QUERIES = load_queries(IN_DESTINATION)
-BOOKS = catalog_sql()
+CATALOG = catalog_sql()
 
 
 def test_every_package_with_queries_has_a_role() -> None:
@@ -72,11 +72,11 @@ async def migrated_url(server_url: str, template: str) -> AsyncGenerator[str]:
 
 
 @pytest.fixture(scope="module")
-async def books_url(server_url: str, template: str) -> AsyncGenerator[str]:
+async def catalog_url(server_url: str, template: str) -> AsyncGenerator[str]:
     assert template  # with it came the roles
     async with fresh_destination(server_url) as url:
         connection = await connect(url, application_name="test")
-        await connection.execute(BOOKS)
+        await connection.execute(CATALOG)
         await connection.close()
         yield url
 
@@ -91,8 +91,8 @@ async def test_prepares_for_its_role(role: str, statement: str, migrated_url: st
 
 
 @pytest.mark.parametrize("name", DESTINATION_QUERIES)
-async def test_prepares_in_the_destination(name: str, books_url: str) -> None:
-    connection = await connect(books_url, application_name="test")
+async def test_prepares_in_the_destination(name: str, catalog_url: str) -> None:
+    connection = await connect(catalog_url, application_name="test")
     try:
         await _try(connection, DESTINATION_QUERIES[name])
     finally:

@@ -1,1 +1,1 @@
-"""The loader: accepted bodies in, tables out, on a real server."""
+"""The loader: accepted bodies in, tables out, with a real PostgreSQL."""

@@ -1,4 +1,4 @@
-"""A gate for each test; the databases behind it are swept between tests, which is faster."""
+"""A gate for each test. The databases are emptied between tests, which is faster than new ones."""
 
 from __future__ import annotations
 

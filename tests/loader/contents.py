@@ -1,4 +1,4 @@
-"""All that stands in a schema, to be compared with another's."""
+"""All rows of a schema, to compare them with those of another schema."""
 
 from __future__ import annotations
 

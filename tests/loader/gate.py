@@ -1,4 +1,4 @@
-"""A journal to fill by hand, a loader to run, and a destination to look at."""
+"""A journal to fill, a loader to run, and a destination to query."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ import orjson
 from events.ids import BatchId, new_batch_id, new_worker_id
 from services.journal.bodies import compress
 from services.journal.claims import Claims, loader_application_name
-from services.loader.scheduling.prefetch import LoadLimits
+from services.loader.catalog.catalog import Catalog
+from services.loader.catalog.connection import DestinationConnection
+from services.loader.parsing.parse_throttle import ParseThrottle
+from services.loader.scheduling.shared_state import LoadLimits
 from services.loader.scheduling.worker import Worker
 from services.loader.schema.identifiers import (
     FieldNaming,
@@ -34,6 +37,10 @@ JSON = "application/json"
 
 INTEGRATION = 12
 SCHEMA = "import_api"
+
+
+def catalog_of(destination: Connection) -> Catalog:
+    return Catalog(DestinationConnection(destination, ParseThrottle()))
 
 
 class Gate:
@@ -145,8 +152,8 @@ class Gate:
             await self.list_again(batch_id, number, tables, len(body), integration_id)
         return batch_id
 
-    async def forget_that_it_was_loaded(self, batch_id: UUID, tables: dict[str, int]) -> None:
-        """As if the journal had come back from an old copy: listed again, and no mark left."""
+    async def delete_markers_and_list_again(self, batch_id: UUID, tables: dict[str, int]) -> None:
+        """As after restoring an old copy of the journal: listed again, without a loaded marker."""
         row = await self.journal.fetchrow(
             "SELECT number, bytes, integration_id FROM journal.receipts WHERE batch_id = $1",
             batch_id,
@@ -207,17 +214,17 @@ class Gate:
                 await task
 
     async def load(self, *, seconds: float = 10.0, slots: int = 1) -> None:
-        """A loader comes, loads all that waits, and goes; nothing may be set aside."""
+        """Runs a loader until nothing is pending; no batch may fail."""
         async with self.loader(slots=slots) as task:
             await eventually(lambda: self.done(task), seconds=seconds)
-        assert await self.set_aside() == []
+        assert await self.failure_reasons() == []
 
     async def load_if(self, now: bool) -> None:  # noqa: FBT001 - reads as a sentence
         if now:
             await self.load()
 
-    async def set_aside(self) -> list[str]:
-        """Why."""
+    async def failure_reasons(self) -> list[str]:
+        """Of the failed batches, in order."""
         found = await self.journal.fetch(
             "SELECT reason FROM journal.pending WHERE failed_at IS NOT NULL ORDER BY number"
         )
@@ -229,9 +236,9 @@ class Gate:
     async def done(self, *loaders: asyncio.Task[None]) -> bool:
         for task in loaders:
             assert not task.done(), task
-        return await self.nothing_waits()
+        return await self.nothing_is_pending()
 
-    async def nothing_waits(self) -> bool:
+    async def nothing_is_pending(self) -> bool:
         waiting: int = await self.journal.fetchval(
             "SELECT count(*) FROM journal.pending WHERE failed_at IS NULL"
         )
@@ -243,7 +250,7 @@ class Gate:
 
     async def loads_beyond(self, before: int) -> bool:
         """Or all is loaded: then nothing more can be waited for."""
-        return await self.loads() > before or await self.nothing_waits()
+        return await self.loads() > before or await self.nothing_is_pending()
 
     async def loaded(self, table: str) -> bool:
         waiting: int = await self.journal.fetchval(
@@ -257,7 +264,7 @@ class Gate:
         )
         return attempts > 0
 
-    async def put_back(self, table: str) -> bool:
+    async def is_postponed(self, table: str) -> bool:
         """Whether the table's load gave up waiting for a lock: its lease is a short one then."""
         seconds: float | None = await self.journal.fetchval(
             "SELECT extract(epoch FROM until - now())::double precision FROM journal.leases"
@@ -266,7 +273,7 @@ class Gate:
         )
         return seconds is not None and seconds < 1.0
 
-    async def somebody_waits(self) -> bool:
+    async def a_load_waits_for_a_lock(self) -> bool:
         """Whether a load stands before a lock at the destination."""
         waits: bool = await self.destination.fetchval(
             "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
@@ -274,7 +281,7 @@ class Gate:
         )
         return waits
 
-    async def put_back_reason(self, table: str) -> str:
+    async def retry_reason(self, table: str) -> str:
         reason: str | None = await self.journal.fetchval(
             "SELECT put_back_reason FROM loader.tables WHERE table_name = $1", table
         )

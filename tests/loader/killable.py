@@ -1,4 +1,4 @@
-"""A destination server of a test's own that can be killed, and comes back by itself."""
+"""A destination server for one test, which can be killed and starts again."""
 
 from __future__ import annotations
 

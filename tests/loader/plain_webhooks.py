@@ -1,4 +1,4 @@
-"""What the rules make of webhook bodies, said again as plainly as can be: counts and reasons.
+"""A second, simple implementation of the rules for webhook bodies: counts and reasons.
 
 Written from the specification, without the loader's own code, and for this data only: arrays in it
 hold objects or scalars, never arrays.
@@ -46,7 +46,7 @@ def leaves(record: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def arrays(record: dict[str, Any], table: str) -> Iterator[tuple[str, list[Any]]]:
-    """Sub-tables with the elements they get, also those whose name is too long."""
+    """Sub-tables with the elements they get, also those with names that are too long."""
     for name, field in record.items():
         path = join(table, canonical(name))
         if isinstance(field, dict):

@@ -281,7 +281,7 @@ async def test_a_customers_column_that_has_a_name_of_ours_is_told_by_its_name(ga
     async with gate.loader() as loader:
         await eventually(lambda: gate.done(loader))
 
-    (reason,) = await gate.set_aside()
+    (reason,) = await gate.failure_reasons()
     assert reason.startswith("column x__st is of a type that the loader never writes")
     assert await gate.reasons() == []
 
@@ -379,7 +379,7 @@ async def test_many_refused_records_are_told_one_by_one(gate: Gate) -> None:
 
 
 async def test_a_lost_level_column_is_made_again(gate: Gate) -> None:
-    """OP-28: as any other column of ours that somebody dropped."""
+    """OP-28: as any other column of the loader that someone dropped."""
     await gate.push("t", ["id"], {"id": 1, "items": ["a"]})
     await gate.load()
     await gate.destination.execute("ALTER TABLE import_api.t__items DROP COLUMN _sdc_level_0_id")

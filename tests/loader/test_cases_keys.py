@@ -156,7 +156,7 @@ async def test_c37_a_request_loaded_twice_makes_the_same_rows(gate: Gate) -> Non
     batch_id = await gate.batch("t", None, {}, {"x": 1}, {"x": 2})
     await gate.load()
     before = await gate.rows("t", "x", "__sdc_primary_key")
-    await gate.forget_that_it_was_loaded(batch_id, {"t": 2})
+    await gate.delete_markers_and_list_again(batch_id, {"t": 2})
 
     await gate.load()
 

@@ -29,7 +29,7 @@ from tests.rounds import rounds
 
 KILLS = rounds(small=3, full=30)
 BATCHES = 20 * KILLS
-# Real data beside: kinds of webhooks, and hours of weather. All of them in a full run.
+# Real data as well: kinds of webhooks, and hours of weather. All of them in a full run.
 KINDS_MAX = rounds(small=6, full=58)
 HOURS_MAX = rounds(small=1_000, full=26_115)
 HOURS_A_BATCH = 100
@@ -48,7 +48,7 @@ async def loader_process(gate: Gate) -> AsyncIterator[asyncio.subprocess.Process
             "PUSHGATE_DATABASE_URL": as_role(gate.database_url, "pushgate_loader"),
             "PUSHGATE_DESTINATION_URL": gate.destination_url,
             "PUSHGATE_OPS_PORT": "0",
-            # What the killed one held is free when the next one has started.
+            # The leases of the killed one have expired when the next one has started.
             "PUSHGATE_LEASE_SECONDS": "1",
             # Many loads, so that there are many moments to be killed at.
             "PUSHGATE_LOAD_RECORDS_MAX": "100",
@@ -103,7 +103,7 @@ def real_batches() -> list[tuple[str, list[str], list[dict[str, Any]]]]:
 async def killable(
     shared_urls: tuple[str, str], own_directory: Path
 ) -> AsyncIterator[tuple[Gate, KillableServer]]:
-    """A gate whose destination is on a server of its own."""
+    """A gate with a destination on a server of its own."""
     async with killable_destination(own_directory) as (server, destination_url):
         urls = (shared_urls[0], destination_url)
         journal = await connect(urls[0], application_name="test")
@@ -139,11 +139,11 @@ async def test_kill_9_at_any_moment_leaves_what_an_undisturbed_run_leaves(
             await server.kill()
             await some_loads_and_a_moment(gate, process, chances)
     async with loader_process(gate):
-        await eventually(gate.nothing_waits, seconds=300)
+        await eventually(gate.nothing_is_pending, seconds=300)
     gate.destination = await gate.connect()
 
     assert await gate.loads() > 2 * KILLS
-    assert await gate.set_aside() == []
+    assert await gate.failure_reasons() == []
     await nothing_of_the_filling_is_missing_or_double(gate, winners)
     real_tables = await contents(gate, UNDISTURBED_SCHEMA)
     found = await contents(gate)

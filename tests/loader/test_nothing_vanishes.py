@@ -18,7 +18,7 @@ from tests.rounds import rounds
 SEEDS = range(rounds(small=2, full=100))
 TABLES = ("t", "u", "v")
 RECORDS_A_PUSH = 10
-# Beside what all records may have, names that the rules reject.
+# In addition to what all records can have: names that the rules reject.
 NAMES = ("a", "b", "c", "st", "a!", "a__b", "zip__st", "_sdc_x")
 
 
@@ -71,10 +71,10 @@ async def test_every_value_is_in_a_table_or_its_record_is_rejected(gate: Gate, s
     rejected = await gate.rejected()
     assert 0 < len(rejected) < len(TABLES) * RECORDS_A_PUSH
     for table, records in pushed.items():
-        told = [orjson.loads(record) for name, _, record in rejected if name == table]
+        written = [orjson.loads(record) for name, _, record in rejected if name == table]
         found = await values_by_id(gate, table)
         for record in records:
-            if record in told:
+            if record in written:
                 assert record["id"] not in found
             else:
                 wanted = counted(leaves({**record, "id": None}))
@@ -97,7 +97,7 @@ async def test_loading_again_changes_nothing(gate: Gate, seed: int) -> None:
 
     chances.shuffle(batches)
     for batch_id, table in batches:
-        await gate.forget_that_it_was_loaded(batch_id, {table: 1})
+        await gate.delete_markers_and_list_again(batch_id, {table: 1})
         await gate.load_if(chances.random() < 0.3)
     await gate.load()
 

@@ -1,4 +1,4 @@
-"""The tables do not depend on the order or grouping of batches, nor on who loads them."""
+"""Tables do not depend on the order or grouping of batches, or on which loader loads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Properties of flattening: nothing vanishes, and the size of the pieces does not show."""
+"""Properties of flattening: no value is lost, and the result does not depend on the chunks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.loader.parsing.flatten import TooManyColumns, flatten
+from services.loader.parsing.flatten import flatten
 from services.loader.parsing.rows import ORDINAL, FlattenedRecords, TableRows
 from services.loader.parsing.type_rules import BY_VALUE, rule_of
 from services.loader.schema.column_types import ColumnKind
+from services.loader.schema.plan import TooManyColumns
 
 SCALARS = (
     st.none()
@@ -68,9 +69,9 @@ def test_every_value_is_in_a_cell_or_its_record_has_a_reason(records: list[dict[
 def test_two_spellings_of_one_field_are_two_values_or_a_collision(one: Any, other: Any) -> None:
     load = flat([{"a": one, "a!": other}, {"a": other}])
 
-    told = load.rejected.get(0)
-    assert told == (None if None in (one, other) else "Field collision on a")
-    if told is None:
+    reason = load.rejected.get(0)
+    assert reason == (None if None in (one, other) else "Field collision on a")
+    if reason is None:
         assert cells_of(load, 0) == [value for value in (one, other) if value is not None]
 
 

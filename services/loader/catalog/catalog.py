@@ -1,4 +1,8 @@
-"""The destination as it is: tables, columns, and what our books there say about them."""
+"""The state of the destination's tables, and the loader's own records about them.
+
+Those records are the schema ``_pushgate`` of the destination, so that one transaction covers them
+and the data.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from asyncpg import Connection, Record
+from asyncpg import Record
 
 from events.sql_files import load_queries
 from services.journal.batches import BatchKey, batch_key_columns
+from services.loader.catalog.connection import DestinationConnection
 from services.loader.schema import identifiers
 from services.loader.schema.column_types import kind_of_pg_type
 from services.loader.schema.plan import ExistingColumn, ExistingTable, TablePlan
 
-DestinationConnection: TypeAlias = "Connection[Record]"
-
-# relkind of what rows can be put into: ordinary and partitioned tables.
+# relkind of relations that take rows: ordinary and partitioned tables.
 _TABLE_KINDS = ("r", "p")
 
-
-_SCRIPTS = ("0001_books.sql", "0002_counts.sql")
+_SCRIPTS = ("0001_catalog.sql", "0002_counts.sql")
 
 
 @cache
@@ -42,78 +44,78 @@ class LoadCounts(NamedTuple):
 
 @dataclass(slots=True)
 class TableState:
-    """What stands in a schema under the names that a load asks about.
+    """A root table, its sub-tables, and what else has the names that a load needs.
 
-    ``in_the_way`` are names taken by something that is no table (an index, a view).
+    ``other_relations`` are names of relations that are not tables (an index, a view).
     """
 
     tables: dict[str, ExistingTable] = field(default_factory=dict)
     other_relations: set[str] = field(default_factory=set)
-    # Booked tables of the same root, and the root each asked name is booked under.
+    # The root under which each table is registered.
     root_of: dict[str, str] = field(default_factory=dict)
-    active_version: int | None = None
 
     def is_name_taken(self, name: str, *, root: str) -> bool:
-        """By what is no table, or by a table of another root (OP-43)."""
+        """By a relation that is not a table, or by a table of another root (OP-43)."""
         if name in self.other_relations:
             return True
         return name in self.tables and self.root_of.get(name, root) != root
 
 
 class Catalog:
-    """Our bookkeeping in one destination, in the transaction that its connection is in."""
+    """The catalog of one destination, used in the connection's current transaction."""
 
     def __init__(self, connection: DestinationConnection) -> None:
         self._connection = connection
         self._queries = load_queries("services.loader.catalog")
 
     async def create_if_missing(self) -> None:
-        """Makes what is missing; several loaders may do so at once."""
+        """Several loaders may do so at the same time."""
         async with self._connection.transaction():
             await self._connection.execute("SELECT pg_advisory_xact_lock(4, 0)")
             await self._connection.execute(catalog_sql())
 
     async def lock_table(self, schema: str, table: str) -> None:
+        """Waits for other loads of the table; held until the end of the transaction."""
         await self._connection.execute(self._queries["lock_table"], schema, table)
 
     async def lock_holders(self, schema: str, table: str) -> list[str]:
-        """Who holds locks on the table now, in words."""
+        """The sessions that hold locks on the table now, described for an operator."""
         rows = await self._connection.fetch(self._queries["lock_holders"], schema, table)
         return [f"session {pid} of {user} ({name})" for pid, user, name in rows]
 
-    async def loaded_markers(self, marks: Sequence[BatchKey]) -> dict[BatchKey, LoadCounts]:
-        """Those that are, and the counts that stand beside them."""
-        rows = await self._connection.fetch(
-            self._queries["loaded_markers"], *batch_key_columns(marks)
-        )
+    # --- loaded markers ---
+
+    async def loaded_markers(self, keys: Sequence[BatchKey]) -> dict[BatchKey, LoadCounts]:
+        """Those of the batches that have one, and the counts stored with them."""
+        columns = batch_key_columns(keys)
+        rows = await self._connection.fetch(self._queries["loaded_markers"], *columns)
         return {BatchKey(*row[:2]): LoadCounts(*row[2:]) for row in rows}
 
     async def add_markers(
-        self, marks: Sequence[BatchKey], schema: str, counts: LoadCounts, *, now: datetime
+        self, keys: Sequence[BatchKey], schema: str, counts: LoadCounts, *, now: datetime
     ) -> None:
+        """Marks the batches of one load as loaded; its counts are stored with the first."""
         await self._connection.execute(
-            self._queries["add_markers"], *batch_key_columns(marks), schema, now, *counts
+            self._queries["add_markers"], *batch_key_columns(keys), schema, now, *counts
         )
 
-    async def delete_markers(self, marks: Iterable[BatchKey]) -> None:
-        await self._connection.execute(self._queries["delete_markers"], *batch_key_columns(marks))
+    async def delete_markers(self, keys: Iterable[BatchKey]) -> None:
+        await self._connection.execute(self._queries["delete_markers"], *batch_key_columns(keys))
 
     async def all_markers(self) -> list[BatchKey]:
-        return [
-            BatchKey(*row) for row in await self._connection.fetch(self._queries["all_markers"])
-        ]
+        rows = await self._connection.fetch(self._queries["all_markers"])
+        return [BatchKey(*row) for row in rows]
+
+    # --- tables ---
 
     async def table_state(self, schema: str, root: str, names: Iterable[str]) -> TableState:
-        """The root, its sub-tables in the books, and whatever else has one of ``names``."""
+        """The root table, its registered sub-tables, and every other relation with a name asked."""
         asked = {root, *names}
         found = TableState()
-        booked = await self._connection.fetch(
+        registered = await self._connection.fetch(
             self._queries["known_tables"], schema, root, list(asked)
         )
-        for row in booked:
-            found.root_of[row["table_name"]] = row["root_name"]
-            if row["table_name"] == root:
-                found.active_version = row["active_version"]
+        found.root_of = {row["table_name"]: row["root_name"] for row in registered}
         asked.update(found.root_of)
         relations = await self._connection.fetch(self._queries["relations"], schema, list(asked))
         tables = {row["oid"]: row for row in relations if row["kind"] in _TABLE_KINDS}
@@ -134,7 +136,7 @@ class Catalog:
                 kind_of_pg_type(row["type"]),
                 row["base_name"],
                 row["type"],
-                row["fills_itself"],
+                row["has_default"],
                 row["full_type"],
             )
         keys = {
@@ -151,10 +153,11 @@ class Catalog:
         return await self._connection.fetchval("SELECT to_regclass($1)", rejected) is not None
 
     async def create_schema(self, schema: str) -> None:
-        """One at a time: of two that begin together, IF NOT EXISTS lets the later one fail.
+        """Creates the schema of an integration with its ``_sdc_rejected``, one load at a time.
 
-        The later one looks itself before: IF NOT EXISTS trusts what the session was told before it
-        waited, until a catalog is opened.
+        Without the lock, the second of two concurrent IF NOT EXISTS would fail. After the lock it
+        asks the catalog again: IF NOT EXISTS relies on what the session knew before it waited,
+        until a system catalog is opened.
         """
         rejected = identifiers.quote_qualified(schema, identifiers.REJECTED_TABLE)
         async with self._connection.transaction():
@@ -170,7 +173,7 @@ class Catalog:
             )
 
     async def apply_plan(self, schema: str, table: str, plan: TablePlan) -> None:
-        """The plan's DDL, and what it changes in the books."""
+        """Runs the plan's DDL and registers its columns."""
         for statement in ddl_of(schema, table, plan):
             await self._connection.execute(statement)
         if plan.create:
@@ -179,13 +182,25 @@ class Catalog:
             old = [before for before, _ in plan.renames]
             await self._connection.execute(self._queries["unregister_columns"], schema, table, old)
         renamed = [column for _, column in plan.renames]
-        booked = [*plan.create, *plan.adds, *plan.adopted, *renamed]
-        if booked:
-            names = [column.name for column in booked]
-            bases = [column.base for column in booked]
+        columns = [*plan.create, *plan.adds, *plan.adopted, *renamed]
+        if columns:
+            names = [column.name for column in columns]
+            bases = [column.base for column in columns]
             await self._connection.execute(
                 self._queries["register_columns"], schema, table, names, bases
             )
+
+    async def register_table(
+        self, schema: str, table: str, *, root: str, active_version: int | None
+    ) -> None:
+        await self._connection.execute(
+            self._queries["register_table"], schema, table, root, active_version
+        )
+
+    async def unregister_schema(self, schema: str) -> None:
+        await self._connection.execute(self._queries["unregister_schema"], schema)
+
+    # --- versions ---
 
     async def active_version(self, schema: str, table: str) -> int | None:
         found: int | None = await self._connection.fetchval(
@@ -194,7 +209,7 @@ class Catalog:
         return found
 
     async def stage_version(self, schema: str, table: str, version: int) -> int:
-        """The number of its staging schema; the same one when asked again."""
+        """The number of the version's staging schema; idempotent."""
         number: int = await self._connection.fetchval(
             self._queries["stage_version"], schema, table, version
         )
@@ -210,19 +225,9 @@ class Catalog:
             self._queries["delete_staged_versions"], schema, table, until
         )
 
-    async def unregister_schema(self, schema: str) -> None:
-        await self._connection.execute(self._queries["unregister_schema"], schema)
-
-    async def register_table(
-        self, schema: str, table: str, *, root: str, active_version: int | None
-    ) -> None:
-        await self._connection.execute(
-            self._queries["register_table"], schema, table, root, active_version
-        )
-
 
 def ddl_of(schema: str, table: str, plan: TablePlan) -> list[str]:
-    """DDL in the order in which it must run."""
+    """The plan as DDL, in the order in which it must run."""
     quoted = identifiers.quote_qualified(schema, table)
     if plan.create:
         columns = [f"{identifiers.quote_identifier(c.name)} {c.kind}" for c in plan.create]

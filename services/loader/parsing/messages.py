@@ -1,7 +1,8 @@
-"""From a kept body to the runs of records that one table gets. Pure.
+"""An accepted body as load steps, by table: groups of records and version activations. Pure.
 
-A run is what can be loaded in one go: records with the same keys, version and schema. Records of
-different runs between two switches may change places: sequence, not place, decides who wins.
+A record group can be written with the same statements: its records have the same keys, version and
+schema. Between two activations records may be regrouped freely, because the sequence and not the
+order in the body decides which record wins.
 """
 
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ _table_name = itemgetter("table_name")
 
 @dataclass(slots=True, eq=False)
 class RecordFormat:
-    """What decides the kinds of a run's columns; equal ones may be loaded together."""
+    """What decides the column kinds of records; records of equal formats can be written together.
+
+    ``schema`` is a batch's, None for a push.
+    """
 
     rule: TypeRule
     schema: JsonObject | None
@@ -36,13 +40,13 @@ class RecordFormat:
         return self.schema == other.schema and self.transit is other.transit
 
     def text_of(self, record: JsonObject) -> str:
-        """In the words that it came in."""
+        """The record in the format in which it was pushed."""
         return text_of(record, transit=self.transit)
 
 
 @dataclass(slots=True)
 class RecordGroup:
-    """All lists are equally long. ``version`` None: the client named none."""
+    """All lists are equally long. ``version`` is None if the client did not give one."""
 
     key_names: tuple[str, ...]
     version: int | None
@@ -53,16 +57,16 @@ class RecordGroup:
     sequences: list[int] = field(default_factory=list)
     extracted: list[str | None] = field(default_factory=list)
 
-    def add(self, message: JsonObject, place: int) -> None:
+    def add(self, message: JsonObject, index: int) -> None:
         self.records.append(message["data"])
-        self.indexes.append(place)
+        self.indexes.append(index)
         self.sequences.append(message["sequence"])
         self.extracted.append(message.get("time_extracted"))
 
 
 @dataclass(slots=True)
 class ActivateVersion:
-    """``activate_version`` or ``switch_view``: from here on ``version`` is the table's."""
+    """``activate_version`` or ``switch_view``: ``version`` becomes the table's active version."""
 
     version: int | None
 
@@ -71,76 +75,73 @@ LoadStep = RecordGroup | ActivateVersion
 
 
 def parse_body(body: bytes, *, media_type: str, endpoint: str) -> dict[str, list[LoadStep]]:
-    """By table name as the journal has it. ``body`` was accepted, so it has the right shape."""
+    """Steps in order, by table name as in the journal. ``body`` was validated when accepted."""
     if endpoint == "batch":
         return _batch_steps(parse_batch_lossless(body))
-    typing = RecordFormat(BY_VALUE, None, transit=is_transit(media_type))
-    return _push_steps(parse_push_lossless(body, media_type), typing)
+    record_format = RecordFormat(BY_VALUE, None, transit=is_transit(media_type))
+    return _push_steps(parse_push_lossless(body, media_type), record_format)
 
 
 def _batch_steps(request: JsonObject) -> dict[str, list[LoadStep]]:
     messages = request["messages"]
-    typing = RecordFormat(rule_of(request["schema"]), request["schema"])
+    record_format = RecordFormat(rule_of(request["schema"]), request["schema"])
     keys = tuple(request.get("key_names") or ())
     version = request.get("table_version")
     steps: list[LoadStep]
     if countOf(map(_action, messages), "upsert") == len(messages):
-        steps = [_filled_group(messages, RecordGroup(keys, version, typing))]
+        steps = [_filled_group(messages, RecordGroup(keys, version, record_format))]
     else:
-        steps = list(_batch_steps_one_by_one(messages, keys, version, typing))
+        steps = list(_batch_steps_one_by_one(messages, keys, version, record_format))
     return {storable(request["table_name"]): steps}
 
 
 def _batch_steps_one_by_one(
-    messages: list[JsonObject], keys: tuple[str, ...], version: int | None, typing: RecordFormat
+    messages: list[JsonObject],
+    keys: tuple[str, ...],
+    version: int | None,
+    record_format: RecordFormat,
 ) -> Iterator[LoadStep]:
-    run: RecordGroup | None = None
-    for place, message in enumerate(messages):
+    group: RecordGroup | None = None
+    for index, message in enumerate(messages):
         if message["action"] == "upsert":
-            run = run or RecordGroup(keys, version, typing)
-            run.add(message, place)
+            group = group or RecordGroup(keys, version, record_format)
+            group.add(message, index)
         else:
-            if run is not None:
-                yield run
-            run = None
+            if group is not None:
+                yield group
+            group = None
             yield ActivateVersion(version)
-    if run is not None:
-        yield run
+    if group is not None:
+        yield group
 
 
-def _filled_group(messages: list[JsonObject], run: RecordGroup) -> RecordGroup:
-    run.records = list(map(_data, messages))
-    run.indexes = list(range(len(messages)))
-    run.sequences = list(map(_sequence, messages))
-    run.extracted = [message.get("time_extracted") for message in messages]
-    return run
-
-
-def _push_steps(messages: list[JsonObject], typing: RecordFormat) -> dict[str, list[LoadStep]]:
-    run = _single_group(messages, typing)
-    if run is not None:
-        return {storable(messages[0]["table_name"]): [_filled_group(messages, run)]}
+def _push_steps(
+    messages: list[JsonObject], record_format: RecordFormat
+) -> dict[str, list[LoadStep]]:
+    single = _single_group(messages, record_format)
+    if single is not None:
+        return {storable(messages[0]["table_name"]): [_filled_group(messages, single)]}
     steps: dict[str, list[LoadStep]] = {}
-    open_runs: dict[str, dict[tuple[Any, ...], RecordGroup]] = {}
-    for place, message in enumerate(messages):
+    open_groups: dict[str, dict[tuple[Any, ...], RecordGroup]] = {}
+    for index, message in enumerate(messages):
         table = storable(message["table_name"])
         version = message.get("table_version")
         if message["action"] != "upsert":
-            open_runs.pop(table, None)
+            open_groups.pop(table, None)
             steps.setdefault(table, []).append(ActivateVersion(version))
             continue
         keys = tuple(message["key_names"])
-        runs = open_runs.setdefault(table, {})
-        found = runs.get((keys, version))
-        if found is None:
-            found = runs[keys, version] = RecordGroup(keys, version, typing)
-            steps.setdefault(table, []).append(found)
-        found.add(message, place)
+        groups = open_groups.setdefault(table, {})
+        group = groups.get((keys, version))
+        if group is None:
+            group = groups[keys, version] = RecordGroup(keys, version, record_format)
+            steps.setdefault(table, []).append(group)
+        group.add(message, index)
     return steps
 
 
-def _single_group(messages: list[JsonObject], typing: RecordFormat) -> RecordGroup | None:
-    """The one run that all messages make, which is what nearly every push is."""
+def _single_group(messages: list[JsonObject], record_format: RecordFormat) -> RecordGroup | None:
+    """An empty group if all messages belong to one, as in nearly every push."""
     count, first = len(messages), messages[0]
     if countOf(map(_action, messages), "upsert") != count:
         return None
@@ -151,4 +152,12 @@ def _single_group(messages: list[JsonObject], typing: RecordFormat) -> RecordGro
     version = first.get("table_version")
     if [message.get("table_version") for message in messages].count(version) != count:
         return None
-    return RecordGroup(tuple(first["key_names"]), version, typing)
+    return RecordGroup(tuple(first["key_names"]), version, record_format)
+
+
+def _filled_group(messages: list[JsonObject], group: RecordGroup) -> RecordGroup:
+    group.records = list(map(_data, messages))
+    group.indexes = list(range(len(messages)))
+    group.sequences = list(map(_sequence, messages))
+    group.extracted = [message.get("time_extracted") for message in messages]
+    return group

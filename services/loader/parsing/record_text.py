@@ -1,7 +1,8 @@
-"""A record as text that a person can read and push again, for ``_sdc_rejected``. Pure.
+"""A record as text for ``_sdc_rejected``, to be read and pushed again. Pure.
 
-JSON for what came as JSON, every number with its digits; transit in its verbose form for what came
-as transit, because JSON has no words for times and exact decimals (loading behaviour 5.2).
+A record pushed as JSON is written as JSON, with all digits of its numbers. One pushed as transit is
+written as verbose transit, because JSON cannot express times and exact decimals (loading behaviour
+5.2).
 """
 
 from collections.abc import Callable
@@ -16,13 +17,13 @@ from services.loader.schema.column_types import BIGINT_MAX, BIGINT_MIN
 
 REJECTED_CHARACTERS_MAX = 1024 * 1024
 
-# Beyond it a reader of transit in JavaScript would lose digits.
+# A transit reader in JavaScript would lose digits of larger integers.
 _PLAIN_INTEGER_MAX = 2**53
 _SPECIAL_NUMBERS = {"nan": "~zNaN", "inf": "~zINF", "-inf": "~z-INF"}
 
 
 def text_of(record: dict[str, Any], *, transit: bool) -> str:
-    """As much of the record as is sensible."""
+    """Cut at REJECTED_CHARACTERS_MAX."""
     if transit:
         return orjson.dumps(_transit(record)).decode()[:REJECTED_CHARACTERS_MAX]
     try:
@@ -92,7 +93,7 @@ _TRANSIT: dict[type, Callable[[Any], Any]] = {
     str: _escaped,
     int: _integer,
     float: _double,
-    # A double that no double holds: the record is rejected for it.
+    # A number that no double holds, which is why the record is rejected.
     Decimal: lambda value: "~d" + as_written(value),
     ExactDecimal: lambda value: "~f" + as_written(value),
     Timestamp: _time,

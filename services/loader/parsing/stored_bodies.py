@@ -1,4 +1,4 @@
-"""The accepted bodies behind one load, and what is read from them."""
+"""Reads the accepted bodies behind one load and parses them into what is to be written."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,31 +9,32 @@ import zstandard
 
 from protocol.refusals import Refusal
 from services.journal.batches import Batch, BatchKey, StoredBody
-from services.loader.parsing.batch_builder import BatchBuilder, RequestInfo
+from services.loader.parsing.load_builder import LoadBuilder, ParsedLoad, RequestInfo
 from services.loader.parsing.messages import LoadStep, RecordGroup, parse_body
+from services.loader.parsing.rows import RecordPosition
 from services.loader.schema.identifiers import FieldNaming
 
-# Of bodies for several tables, whose other tables mostly are loaded next. As accepted; parsed
-# they take several times as much.
+# For bodies with several tables, because their other tables are usually loaded next. The size is
+# that of the accepted body; parsed it takes several times as much.
 CACHED_BODY_BYTES_MAX = 8_000_000
 
-# Read in one go. The largest body takes a third of a second; health and stopping wait for one only.
+# Parsing yields to the event loop after this many bytes. The largest body takes a third of a
+# second, which is also the longest that a health check or a stop has to wait.
 BYTES_BETWEEN_YIELDS = 64 * 1024
 
-# What a body that is not what ingest accepted shows itself as: ours or the disk's fault.
+# What reading a body raises if it is not the body that was accepted: a bug or a disk fault.
 _DAMAGE = (zstandard.ZstdError, Refusal, KeyError, TypeError, AttributeError)
 
-
+# Awaited between two pieces of parsing.
 Yielder = Callable[[], Awaitable[None]]
 
 
 async def yield_control() -> None:
-    """Only lets others have their turn."""
     await asyncio.sleep(0)
 
 
 class UnreadableBody(Exception):
-    """A body can't be read; its batch is set aside, the others are loaded."""
+    """A body cannot be read: its batch fails, the others of the load are not affected."""
 
     def __init__(self, batch: Batch, reason: str) -> None:
         super().__init__(reason)
@@ -42,20 +43,20 @@ class UnreadableBody(Exception):
 
 
 class ParsedBodyCache:
-    """Bodies with several tables, so that each is parsed once and not once a table."""
+    """Keeps bodies with several tables, so that each is parsed once and not once for each table."""
 
     def __init__(self) -> None:
         self._steps: OrderedDict[UUID, tuple[int, dict[str, list[LoadStep]]]] = OrderedDict()
         self._bytes = 0
 
     def take_steps(self, batch: Batch, body: StoredBody) -> list[LoadStep]:
-        """Of the batch's table; each table's steps are given out once, then forgotten."""
-        kept = self._steps.get(batch.key.batch_id)
-        if kept is not None and (found := kept[1].pop(batch.table_name, None)) is not None:
+        """The steps of the batch's table. They leave the cache."""
+        cached = self._steps.get(batch.key.batch_id)
+        if cached is not None and (found := cached[1].pop(batch.table_name, None)) is not None:
             return found
         steps = parse_body(body.decompressed(), media_type=body.media_type, endpoint=batch.endpoint)
         found = steps.pop(batch.table_name, [])
-        if steps and kept is None:
+        if steps and cached is None:
             self._cache(batch, steps)
         return found
 
@@ -68,63 +69,64 @@ class ParsedBodyCache:
 
 
 class StoredBodyReader:
+    """Reads the bodies of the batches of one load, which are all for one table."""
+
     def __init__(
         self,
         batches: Sequence[Batch],
         bodies: Mapping[UUID, StoredBody],
-        parsed: ParsedBodyCache,
+        cache: ParsedBodyCache,
         field_name: FieldNaming,
     ) -> None:
-        self._field_name = field_name
         self._batches = batches
         self._bodies = bodies
-        self._parsed = parsed
+        self._cache = cache
+        self._field_name = field_name
 
     @property
-    def markers(self) -> list[BatchKey]:
+    def keys(self) -> list[BatchKey]:
         return [batch.key for batch in self._batches]
 
-    async def build(
-        self, only: Container[int] | None = None, *, between: Yielder = yield_control
-    ) -> BatchBuilder:
-        """``only``: of these requests, counted from 1. Raises Unreadable.
+    async def parse(
+        self, only: Container[int] | None = None, *, yielder: Yielder = yield_control
+    ) -> ParsedLoad:
+        """Parses and flattens all requests, or ``only`` these (numbered from 1).
 
-        ``between`` is awaited between goes.
+        Raises UnreadableBody.
         """
-        assembly = BatchBuilder(self._batches[0].table_name, self._field_name)
-        read_bytes = 0
+        builder = LoadBuilder(self._batches[0].table_name, self._field_name)
+        parsed_bytes = 0
         for number, batch in enumerate(self._batches, start=1):
-            wanted = only is None or number in only
+            included = only is None or number in only
             request = RequestInfo(batch.key.batch_id, batch.received_at)
-            assembly.add(request, self._steps(batch) if wanted else ())
-            read_bytes += batch.bytes
-            if read_bytes >= BYTES_BETWEEN_YIELDS:
-                read_bytes = 0
-                await between()
-        assembly.finish()
-        return assembly
+            builder.add(request, self._steps(batch) if included else ())
+            parsed_bytes += batch.bytes
+            if parsed_bytes >= BYTES_BETWEEN_YIELDS:
+                parsed_bytes = 0
+                await yielder()
+        return builder.finish()
 
     def _steps(self, batch: Batch) -> list[LoadStep]:
         body = self._bodies.get(batch.key.batch_id)
         if body is None:
-            raise UnreadableBody(batch, "its body is no longer kept")
+            raise UnreadableBody(batch, "its body has been deleted")
         try:
-            return self._parsed.take_steps(batch, body)
+            return self._cache.take_steps(batch, body)
         except _DAMAGE as error:
             raise UnreadableBody(batch, f"its body is damaged: {type(error).__name__}") from error
 
-    def record_texts(self, spots: Sequence[tuple[int, int]]) -> list[str]:
-        """Records by request (from 1) and index in it; their bodies are read again."""
-        wanted: dict[int, set[int]] = {}
-        for request, place in spots:
-            wanted.setdefault(request, set()).add(place)
-        texts: dict[tuple[int, int], str] = {}
-        for request, places in wanted.items():
+    def record_texts(self, positions: Sequence[RecordPosition]) -> list[str]:
+        """The records as they were pushed; parses their bodies again. Raises UnreadableBody."""
+        indexes_of: dict[int, set[int]] = {}
+        for request, index in positions:
+            indexes_of.setdefault(request, set()).add(index)
+        texts: dict[RecordPosition, str] = {}
+        for request, indexes in indexes_of.items():
             for step in self._steps(self._batches[request - 1]):
                 if isinstance(step, RecordGroup):
                     texts.update(
-                        ((request, place), step.format.text_of(record))
-                        for place, record in zip(step.indexes, step.records, strict=True)
-                        if place in places
+                        ((request, index), step.format.text_of(record))
+                        for index, record in zip(step.indexes, step.records, strict=True)
+                        if index in indexes
                     )
-        return [texts[spot] for spot in spots]
+        return [texts[position] for position in positions]

@@ -1,8 +1,8 @@
-"""Which column kind a value of JSON takes: by value for a push, by its schema for a batch. Pure.
+"""Which column kind a JSON value gets: by value for a push, by the schema for a batch. Pure.
 
-Rules: loading behaviour 1.2 and 1.3. A rule looks at the JSON type of values, which is the same
-for thousands of them. Strings that may be dates or decimals are answered as an ordered choice; only
-where alternatives limit their values (``enum``, ``maximum``, …) does each value tell who takes it.
+Rules: loading behaviour 1.2 and 1.3. A rule maps JSON types to kinds, because a column usually has
+thousands of values of one type. For strings it gives several kinds to try in order. Values are
+looked at one by one only where alternatives of a schema limit them (``enum``, ``maximum``, …).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +13,14 @@ from protocol.schemas.validator import validator
 from services.loader.parsing.conversion import date_time, decimal
 from services.loader.schema.column_types import ColumnKind
 
-# How many `$ref`s may follow one another before the schema counts as saying nothing.
+# A schema behind a longer chain of `$ref`s counts as empty.
 REFERENCES_MAX = 100
-# Alternatives that the schema of one place may lay out. Each may double them.
+# Branches to which the schema of one field may expand. Each alternative can double them.
 BRANCHES_MAX = 1_000
 
 
 class TypeRule(Protocol):
-    """What a schema (or its absence) says about the values in one place of the records."""
+    """What a schema, or its absence, says about the values of one field."""
 
     @property
     def boolean(self) -> ColumnKind: ...
@@ -33,11 +33,11 @@ class TypeRule(Protocol):
 
     @property
     def decimal(self) -> ColumnKind:
-        """Of a number that was read exactly (a Decimal): one that no double holds."""
+        """For a number that was parsed as a Decimal because no double holds it."""
 
     @property
     def texts(self) -> tuple[ColumnKind, ...]:
-        """Tried in order; the first that the text can be parsed as takes it."""
+        """The kinds to try, in order."""
 
     def field(self, name: str, /) -> "TypeRule": ...
 
@@ -45,7 +45,7 @@ class TypeRule(Protocol):
 
     @property
     def alternatives(self) -> Sequence["Alternative"]:
-        """In written order, if a value has to be asked which of them takes it."""
+        """In written order; empty unless the choice depends on the value."""
 
 
 class Alternative(NamedTuple):
@@ -54,7 +54,7 @@ class Alternative(NamedTuple):
 
 
 class ByValueRule:
-    """No schema: the JSON token decides, and strings are never parsed."""
+    """Without a schema: the JSON type decides, and strings are never parsed."""
 
     boolean = ColumnKind.BOOLEAN
     integer = ColumnKind.BIGINT
@@ -78,12 +78,12 @@ def rule_of(schema: Mapping[str, Any] | None) -> TypeRule:
 
 
 class _SchemaRule:
-    """Several schemas stand for branches of ``anyOf``/``oneOf``, in written order."""
+    """Several schemas are the branches of an ``anyOf`` or ``oneOf``, in written order."""
 
     def __init__(self, schemas: tuple[Any, ...], root: Any) -> None:
         self._root = root
-        laying = _BranchExpander(root)
-        self._branches = [branch for schema in schemas for branch in laying.branches(schema)]
+        expander = _BranchExpander(root)
+        self._branches = [branch for schema in schemas for branch in expander.branches(schema)]
         self._fields: dict[str, TypeRule] = {}
         self._elements: TypeRule | None = None
         self.boolean = ColumnKind.BOOLEAN
@@ -94,7 +94,7 @@ class _SchemaRule:
         self.alternatives = self._alternatives()
 
     def _first_number(self, value_type: str) -> ColumnKind:
-        """A literal with a point or exponent goes to an integer branch only when no other is."""
+        """A number with a point or exponent is an integer only if no other branch takes it."""
         by_value = ColumnKind.BIGINT if value_type == "integer" else ColumnKind.DOUBLE
         fallback = None
         for branch in self._branches:
@@ -149,7 +149,7 @@ class _SchemaRule:
             items: list[Any] = []
             for branch in self._branches:
                 declared = branch.get("items")
-                # One schema for each place: which of them a value meets, its type tells.
+                # A tuple of schemas, one for each index, counts as alternatives.
                 items += declared if isinstance(declared, list) else [declared]
             items = [schema for schema in items if isinstance(schema, dict)]
             self._elements = _SchemaRule(tuple(items), self._root) if items else BY_VALUE
@@ -157,7 +157,7 @@ class _SchemaRule:
 
 
 _COMBINING = ("allOf", "anyOf", "oneOf")
-# Keywords that let only some values of a type pass. ``multipleOf`` is not one: it marks decimals.
+# Keywords that accept only some values of a type. ``multipleOf`` is not one: it marks decimals.
 _VALUE_LIMITS = frozenset(
     {
         *("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
@@ -168,18 +168,18 @@ _TEXT_FORMATS = {"date-time": ColumnKind.TIMESTAMP, "singer.decimal": ColumnKind
 
 
 def _types(branch: Mapping[str, Any]) -> frozenset[str]:
-    """Empty when the branch does not restrict the type (``null`` alone restricts nothing else)."""
+    """Without null; empty when the branch accepts every type."""
     given = branch.get("type")
     return frozenset([given] if isinstance(given, str) else given or ()) - {"null"}
 
 
 def _acceptance(branch: Mapping[str, Any]) -> Callable[[Any], bool]:
-    """Whether a scalar may be one of the branch's."""
-    kept = {"type", *_VALUE_LIMITS}.intersection(branch)
+    """A function that says whether the branch accepts a scalar."""
+    keywords = {"type", *_VALUE_LIMITS}.intersection(branch)
     try:
-        compiled = validator({keyword: branch[keyword] for keyword in kept})
-    except ValueError:  # a keyword of a later draft, which says something else in ours
-        compiled = validator({keyword: branch[keyword] for keyword in kept - _VALUE_LIMITS})
+        compiled = validator({keyword: branch[keyword] for keyword in keywords})
+    except ValueError:  # a keyword with its meaning in a later draft
+        compiled = validator({keyword: branch[keyword] for keyword in keywords - _VALUE_LIMITS})
     parse = {"date-time": date_time, "singer.decimal": decimal}.get(str(branch.get("format")))
 
     def accepts(value: Any) -> bool:
@@ -191,9 +191,9 @@ def _acceptance(branch: Mapping[str, Any]) -> Callable[[Any], bool]:
 
 
 class _BranchExpander:
-    """``$ref`` followed, ``allOf`` merged, ``anyOf`` and ``oneOf`` laid out in written order.
+    """Follows ``$ref``, merges ``allOf``, and lists ``anyOf`` and ``oneOf`` in written order.
 
-    What goes beyond BRANCHES_MAX says nothing.
+    Whatever exceeds BRANCHES_MAX counts as an empty schema.
     """
 
     def __init__(self, root: Any) -> None:
@@ -210,20 +210,20 @@ class _BranchExpander:
             {key: value for key, value in schema.items() if key not in _COMBINING}
         ]
         for part in schema.get("allOf") or ():
-            laid = self.branches(part, depth + 1)
-            found = self._each([(one, other) for other in found for one in laid])
+            expanded = self.branches(part, depth + 1)
+            found = self._merge_all([(one, other) for other in found for one in expanded])
         alternatives = [*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())]
         if not alternatives:
             return found
-        laid = [
+        expanded = [
             branch
             for alternative in alternatives
             for branch in self.branches(alternative, depth + 1)
             if _types(branch) or branch.get("type") is None
         ]
-        return self._each([(around, branch) for around in found for branch in laid])
+        return self._merge_all([(around, branch) for around in found for branch in expanded])
 
-    def _each(
+    def _merge_all(
         self, pairs: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
     ) -> list[Mapping[str, Any]]:
         self._steps += len(pairs)
@@ -231,7 +231,7 @@ class _BranchExpander:
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """``other`` wins, except that the declared properties of both hold."""
+    """Keywords of ``other`` replace those of ``one``, except that ``properties`` are merged."""
     merged = {**one, **other}
     if isinstance(one.get("properties"), dict) and isinstance(other.get("properties"), dict):
         merged["properties"] = {**one["properties"], **other["properties"]}

@@ -1,81 +1,54 @@
-"""A table's loads, read and parsed: one ahead, while the destination works on the one before."""
+"""Parses the next load of a table while the destination works on the current one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Self
 
-from services.journal.batches import Batch, BatchKey, TableKey
+from services.journal.batches import Batch, TableKey
 from services.journal.interfaces import LoaderJournal
-from services.loader.parsing.batch_builder import BatchBuilder
-from services.loader.parsing.parse_throttle import ParseThrottle
-from services.loader.parsing.stored_bodies import ParsedBodyCache, StoredBodyReader, Yielder
-from services.loader.schema.identifiers import FieldNaming
+from services.loader.parsing.load_builder import ParsedLoad
+from services.loader.parsing.stored_bodies import StoredBodyReader, Yielder
+from services.loader.scheduling.shared_state import LoadLimits, SharedState
 
-# Loads of one loader that are prepared before their time; each may hold as much as one in hand.
+# Per loader, not per slot: a prefetched load takes as much memory as one being written.
 PREFETCHED_LOADS_MAX = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadLimits:
-    """Of one load, which may go beyond them by one batch only when that is its first.
-
-    As large as memory allows; twice as large is hardly faster (bench/README.md). ``lease_seconds``
-    is how long a loader that hangs keeps a table from others.
-    """
-
-    records: int = 50_000
-    bytes: int = 32_000_000
-    lease_seconds: float = 30.0
-
-
-@dataclass(slots=True)
-class SharedState:
-    """What the slots of one loader have in common."""
-
-    limits: LoadLimits
-    field_name: FieldNaming
-    parsed_bodies: ParsedBodyCache = field(default_factory=ParsedBodyCache)
-    throttle: ParseThrottle = field(default_factory=ParseThrottle)
-    # Marks at the destination whose batches have left the journal.
-    finished_markers: list[BatchKey] = field(default_factory=list)
-    # How often in a row a table was put back.
-    retries: dict[TableKey, int] = field(default_factory=dict)
-    prefetched: int = 0
-
-
 @dataclass(frozen=True, slots=True)
-class ParsedLoad:
+class ReadLoad:
+    """A load with its bodies parsed; ``reader`` can read them again."""
+
     reader: StoredBodyReader
-    batch: BatchBuilder
+    parsed: ParsedLoad
 
 
 @dataclass(frozen=True, slots=True)
 class PendingLoad:
-    """What one load takes. ``prepared`` raises Unreadable, and whatever the journal raises.
+    """``read`` raises UnreadableBody, and whatever the journal raises.
 
-    Once it is ``wanted`` it is no longer ahead of its time.
+    As soon as ``needed`` is set, its parsing no longer yields to other loads.
     """
 
     batches: list[Batch]
-    parsed: asyncio.Task[ParsedLoad]
+    read: asyncio.Task[ReadLoad]
     needed: asyncio.Event
 
 
 class Prefetcher:
-    """For one turn. ``async with``, so that nothing is left under way."""
+    """For one table, while it is leased. Use ``async with``, so that no task is left running."""
 
-    def __init__(self, claims: LoaderJournal, shared: SharedState, table: TableKey) -> None:
-        self._claims = claims
+    def __init__(self, journal: LoaderJournal, shared: SharedState, table: TableKey) -> None:
+        self._journal = journal
         self._shared = shared
         self._table = table
-        self._waiting: list[Batch] = []
+        self._batches: list[Batch] = []
         self._next: PendingLoad | None = None
-        self._handed_out: PendingLoad | None = None
+        self._current: PendingLoad | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,66 +58,65 @@ class Prefetcher:
     ) -> None:
         if self._next is not None:
             self._shared.prefetched -= 1
-        await _cancel(self._handed_out, self._next)
+        await _cancel(self._current, self._next)
 
     async def next(self) -> PendingLoad | None:
-        """None when nothing waits for the table. The one before is given up if nobody used it."""
-        await _cancel(self._handed_out)
-        self._handed_out = await self._take_next()
-        if self._handed_out is not None:
-            self._handed_out.needed.set()
-        return self._handed_out
+        """None if no batch of the table is pending. Cancels the load before, if it was not used."""
+        await _cancel(self._current)
+        self._current = await self._take_next()
+        if self._current is not None:
+            self._current.needed.set()
+        return self._current
 
     async def _take_next(self) -> PendingLoad | None:
         if self._next is not None:
-            part, self._next = self._next, None
+            load, self._next = self._next, None
             self._shared.prefetched -= 1
-            return part
-        if not self._waiting:
-            self._waiting = await self._claims.batches(self._table)
-        return self._start() if self._waiting else None
+            return load
+        if not self._batches:
+            self._batches = await self._journal.batches(self._table)
+        return self._start() if self._batches else None
 
     def prefetch_next(self) -> None:
-        """Begins with the next load, if one is known and memory allows."""
-        if self._waiting and self._next is None and self._shared.prefetched < PREFETCHED_LOADS_MAX:
+        """Starts the next load if there is one and memory allows."""
+        if self._batches and self._next is None and self._shared.prefetched < PREFETCHED_LOADS_MAX:
             self._shared.prefetched += 1
             self._next = self._start()
 
     def _start(self) -> PendingLoad:
-        batches = batches_of_one_load(self._waiting, self._shared.limits)
-        del self._waiting[: len(batches)]
-        wanted = asyncio.Event()
-        between = partial(self._shared.throttle.yield_to_loads, wanted)
-        return PendingLoad(batches, asyncio.create_task(self._parse(batches, between)), wanted)
+        batches = batches_of_one_load(self._batches, self._shared.limits)
+        del self._batches[: len(batches)]
+        needed = asyncio.Event()
+        yielder = partial(self._shared.throttle.yield_to_loads, needed)
+        return PendingLoad(batches, asyncio.create_task(self._read(batches, yielder)), needed)
 
-    async def _parse(self, batches: list[Batch], between: Yielder) -> ParsedLoad:
-        bodies = await self._claims.bodies(batches)
-        source = StoredBodyReader(
-            batches, bodies, self._shared.parsed_bodies, self._shared.field_name
-        )
-        return ParsedLoad(source, await source.build(between=between))
+    async def _read(self, batches: list[Batch], yielder: Yielder) -> ReadLoad:
+        bodies = await self._journal.bodies(batches)
+        shared = self._shared
+        reader = StoredBodyReader(batches, bodies, shared.parsed_bodies, shared.field_name)
+        return ReadLoad(reader, await reader.parse(yielder=yielder))
 
 
-async def _cancel(*parts: PendingLoad | None) -> None:
-    """What is under way ends; how what is over ended, nobody asks."""
-    tasks = [part.parsed for part in parts if part is not None]
+async def _cancel(*loads: PendingLoad | None) -> None:
+    """Waits until they have ended, and ignores how."""
+    tasks = [load.read for load in loads if load is not None]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def batches_of_one_load(waiting: Sequence[Batch], limits: LoadLimits) -> list[Batch]:
-    """The oldest within the limits, at least one; whatever failed before is loaded alone."""
-    first = waiting[0]
+def batches_of_one_load(pending: Sequence[Batch], limits: LoadLimits) -> list[Batch]:
+    """The oldest within the limits, at least one. A batch that failed before is loaded alone."""
+    first = pending[0]
     if first.attempts:
         return [first]
     chosen: list[Batch] = []
     records = size = 0
-    for batch in waiting:
+    for batch in pending:
         records += batch.records
         size += batch.bytes
         over = records > limits.records or size > limits.bytes
-        # Two names may share a hash; each then has loads of its own.
+        # Two names can have the same hash; each then has loads of its own.
         if chosen and (over or batch.attempts or batch.table_name != first.table_name):
             break
         chosen.append(batch)

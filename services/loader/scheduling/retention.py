@@ -1,4 +1,4 @@
-"""Old rows of loader.loads go; the sums in loader.tables stay."""
+"""Deletes the rows of loader.loads after their retention; the sums in loader.tables stay."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from services.runtime.logs import Log
 
 # A year and a month, so that a yearly audit still sees which loads rejected records.
 LOAD_RETENTION_DAYS = 400
+# In one transaction.
 DELETED_LOADS_MAX = 10_000
 DAY_SECONDS = 86_400.0
-# While there is more to forget, and after the journal was away.
+# If there is more to delete, or the journal could not be reached.
 SOON_SECONDS = 10.0
 
 
-async def delete_expired_loads(journal: Pool[Record], clock: Clock) -> float:
+async def delete_expired_loads(database: Pool[Record], clock: Clock) -> float:
     """Deletes at most DELETED_LOADS_MAX; returns the seconds to wait before the next run."""
     query = load_queries("services.loader")["delete_expired_loads"]
     before = clock.now() - timedelta(days=LOAD_RETENTION_DAYS)
     try:
-        forgotten = await journal.fetchval(query, before, DELETED_LOADS_MAX)
+        deleted = await database.fetchval(query, before, DELETED_LOADS_MAX)
     except AWAY:
         return SOON_SECONDS
-    if forgotten:
-        Log().info("load_counts.deleted", loads=forgotten)
-    return SOON_SECONDS if forgotten == DELETED_LOADS_MAX else DAY_SECONDS
+    if deleted:
+        Log().info("load_counts.deleted", loads=deleted)
+    return SOON_SECONDS if deleted == DELETED_LOADS_MAX else DAY_SECONDS
 
 
-async def run_retention(journal: Pool[Record], clock: Clock, ending: asyncio.Event) -> None:
-    while not await wait_for(ending, await delete_expired_loads(journal, clock)):
+async def run_retention(database: Pool[Record], clock: Clock, ending: asyncio.Event) -> None:
+    while not await wait_for(ending, await delete_expired_loads(database, clock)):
         pass

@@ -1,4 +1,4 @@
-"""Which table a loader works on next."""
+"""The queue of tables with pending batches: which table a loader works on next."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 from services.journal.batches import BEFORE_FIRST_TABLE, TableKey
 from services.journal.interfaces import LoaderJournal
 
-# Tables asked for at once.
+# Fetched from the journal in one query.
 TABLES_MAX = 64
 
 
 class TableQueue:
-    """Goes round all tables with work, so that none can stand before the others for ever.
+    """Round robin over all tables with pending batches, so that no table can starve another.
 
-    Safe for several tasks of one process; between processes the leases decide.
+    Shared by the slots of one process; between processes the leases decide.
     """
 
-    def __init__(self, claims: LoaderJournal, *, lease_seconds: float) -> None:
-        self._claims = claims
+    def __init__(self, journal: LoaderJournal, *, lease_seconds: float) -> None:
+        self._journal = journal
         self._lease_seconds = lease_seconds
         self._lock = asyncio.Lock()
         self._candidates: list[TableKey] = []
@@ -27,7 +27,7 @@ class TableQueue:
 
     @asynccontextmanager
     async def next_table(self) -> AsyncIterator[TableKey | None]:
-        """A table with work, leased to us and not in hand elsewhere in this process, or None."""
+        """A table with pending batches, leased to this loader and in no other slot, or None."""
         async with self._lock:
             table = await self._lease_next()
         try:
@@ -44,14 +44,14 @@ class TableQueue:
             self._last = table
             if table in self._in_progress:
                 continue
-            if await self._claims.take_lease(table, self._lease_seconds):
+            if await self._journal.take_lease(table, self._lease_seconds):
                 self._in_progress.add(table)
                 return table
         return None
 
     async def _fetch_candidates(self) -> list[TableKey]:
-        behind = await self._claims.tables_with_work(self._last, TABLES_MAX)
-        if behind or self._last == BEFORE_FIRST_TABLE:
-            return behind
+        tables = await self._journal.tables_with_work(self._last, TABLES_MAX)
+        if tables or self._last == BEFORE_FIRST_TABLE:
+            return tables
         self._last = BEFORE_FIRST_TABLE
-        return await self._claims.tables_with_work(BEFORE_FIRST_TABLE, TABLES_MAX)
+        return await self._journal.tables_with_work(BEFORE_FIRST_TABLE, TABLES_MAX)

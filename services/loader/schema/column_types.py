@@ -1,4 +1,4 @@
-"""The six kinds of columns, and how a column that somebody altered is recognised. Pure.
+"""The six kinds of columns, and which kind a column has that someone altered. Pure.
 
 Rules: loading behaviour 1.1 and 1.4.
 """
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class ColumnKind(StrEnum):
-    """A column type of ours; its text is what PostgreSQL calls it."""
+    """A column type that the loader writes; the text is PostgreSQL's name for it."""
 
     BIGINT = "bigint"
     BOOLEAN = "boolean"
@@ -16,6 +16,10 @@ class ColumnKind(StrEnum):
     TIMESTAMP = "timestamp with time zone"
     TEXT = "text"
 
+
+# A column's name before any split, and the kind of the values. Which column of the table that
+# becomes (a split one, say) is decided by the plan.
+ColumnKey = tuple[str, ColumnKind]
 
 SUFFIX_OF = {
     ColumnKind.BIGINT: "__bi",
@@ -29,7 +33,7 @@ SUFFIX_OF = {
 BIGINT_MIN = -(2**63)
 BIGINT_MAX = 2**63 - 1
 
-# Names of pg_type. A column that a customer altered within its family is still the same column.
+# Names in pg_type. A column that a customer altered to a related type is still the same column.
 _KIND_OF_PG_TYPE = {
     "int2": ColumnKind.BIGINT,
     "int4": ColumnKind.BIGINT,
@@ -47,6 +51,6 @@ _KIND_OF_PG_TYPE = {
 }
 
 
-def kind_of_pg_type(pg_type_name: str) -> ColumnKind | None:
-    """None: a type that no value of ours goes into."""
-    return _KIND_OF_PG_TYPE.get(pg_type_name)
+def kind_of_pg_type(name: str) -> ColumnKind | None:
+    """None for a type that the loader never writes."""
+    return _KIND_OF_PG_TYPE.get(name)

@@ -1,7 +1,7 @@
-"""Names in the destination: what a client's name becomes, which names are ours, and quoting.
+"""Names in the destination: canonical names, reserved names and quoting. Pure.
 
-Rules: loading behaviour 2.5. Canonical names are ASCII, so their length in characters is their
-length in bytes and the order of code points is the order of bytes. Pure.
+Rules: loading behaviour 2.5. Canonical names are ASCII, so that their length in characters is their
+length in bytes, and their order by code points is their order by bytes.
 """
 
 import re
@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-# PostgreSQL cuts longer identifiers silently, so that two names would become one.
+# PostgreSQL truncates longer identifiers silently, so that two names could become one.
 IDENTIFIER_BYTES_MAX = 63
-# Leaves room for the suffix of a column split, which is always four characters.
+# Leaves room for the suffix of a split column, which has four characters.
 COLUMN_NAME_MAX = 59
 COLUMNS_MAX = 1600
 
@@ -29,7 +29,7 @@ REJECTED_TABLE = "_sdc_rejected"
 
 _RESERVED_SUFFIXES = ("__bi", "__bo", "__de", "__do", "__it", "__st", "__ti")
 _RESERVED_PREFIXES = ("_sdc", "_rjm")
-# What Stitch's own integrations and well-known taps send as data (OP-25).
+# Fields that Stitch's own integrations and well-known taps send as data (OP-25).
 _ALLOWED_SYSTEM_FIELDS = frozenset(
     {
         "_sdc_deleted_at",
@@ -46,7 +46,7 @@ _ALLOWED_SYSTEM_FIELDS = frozenset(
         "_sdc_replication_id",
     }
 )
-# PostgreSQL has them in every table and refuses to add another of the name.
+# Every table has them; PostgreSQL refuses to add a column of such a name.
 _POSTGRES_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_ ]+")
@@ -55,20 +55,20 @@ _LEADING_NONLETTERS = re.compile(r"^[^A-Za-z_]+")
 
 @dataclass(frozen=True, slots=True)
 class CanonicalName:
-    """A client's name after the rules: ``problem`` is the reason to refuse it, if there is one."""
+    """A client's name made canonical. ``problem`` is the reason not to load it, if there is one."""
 
     text: str
     problem: str | None = None
 
 
-# What a client's field is called: as it is, or from its first letter or underscore on (OP-6).
+# Makes a field's name canonical. There are two ways, with and without leading digits (OP-6).
 FieldNaming = Callable[[str], CanonicalName]
 
 
 def quote_identifier(name: str) -> str:
-    """The one place where a name enters SQL text. NUL cannot be in a name and is refused."""
+    """The only place where a name enters SQL text. Raises ValueError for what cannot be a name."""
     if not name or "\0" in name:
-        raise ValueError("an identifier is neither empty nor does it hold U+0000")
+        raise ValueError("an identifier must not be empty or contain U+0000")
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -87,7 +87,7 @@ def canonical(raw: str) -> str:
 # Bounded because clients choose the names; a load sees the same ones again and again.
 @lru_cache(maxsize=20_000)
 def field_name(raw: str) -> CanonicalName:
-    """One client-written key, at any depth: tested by itself, not as part of the joined name."""
+    """The canonical name of one JSON key, at any depth. Each key is checked alone (OP-26)."""
     return _checked(raw, canonical(raw))
 
 
@@ -116,7 +116,7 @@ def _checked(raw: str, text: str) -> CanonicalName:
 
 @lru_cache(maxsize=20_000)
 def root_table_name(raw: str) -> CanonicalName:
-    """A problem here rejects every record for the table."""
+    """A problem with it rejects every record of the table."""
     text = canonical(raw)
     if not text:
         return CanonicalName(text, f"Table name {raw} is empty after canonicalization")
@@ -138,7 +138,7 @@ def too_long_column(name: str) -> str:
 
 
 def column_problem(name: str) -> str | None:
-    """Why a joined column name can't be a column of ours although each key in it is allowed."""
+    """Why a joined name cannot be a column although each key in it is allowed."""
     if name in _POSTGRES_SYSTEM_COLUMNS:
         return f"column names from client should not be a PostgreSQL system column on {name}"
     return None

@@ -1,4 +1,5 @@
--- The loader's own statements in the main database; what it asks of the journal is in ingest's.
+-- The loader's statements in its own schema of the main database. Those for the journal are in
+-- services/journal/sql.
 
 -- name: record_load
 INSERT INTO loader.loads (integration_id, table_name, loaded_at, batches, records, rows, rejected,
@@ -23,13 +24,13 @@ ON CONFLICT (integration_id, table_hash) DO UPDATE
    SET put_back_at = excluded.put_back_at, put_back_reason = excluded.put_back_reason;
 
 -- name: delete_expired_loads
--- A step of them, so that no transaction is long.
-WITH forgotten AS (
+-- The oldest, with a limit, so that no transaction is long.
+WITH deleted AS (
     DELETE FROM loader.loads WHERE number IN (
         SELECT number FROM loader.loads WHERE loaded_at < $1 ORDER BY loaded_at LIMIT $2::int)
     RETURNING 1
 )
-SELECT count(*) FROM forgotten;
+SELECT count(*) FROM deleted;
 
 -- name: record_destination_unreachable
 INSERT INTO loader.destination_away (since, told_at, reason) VALUES ($1, $1, $2)

@@ -1,24 +1,26 @@
-"""Which of several records with one key stays (loading behaviour 4.2, step 3). Pure."""
+"""Which of several records with the same key stays (loading behaviour 4.2, step 3). Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 
 from services.loader.parsing.rows import ORDINAL, RECORD_INDEX, REQUEST, ROW_SEQUENCE, TableRows
-from services.loader.schema.column_types import ColumnKind
+from services.loader.schema.column_types import ColumnKey, ColumnKind
 
-# Different texts, or values that Python and PostgreSQL compare differently, may be one key.
+# Two staged values of these kinds can be different in Python and still be the same key.
 _COMPARED_BY_DATABASE = (ColumnKind.TIMESTAMP, ColumnKind.NUMERIC, ColumnKind.DOUBLE)
 
 
-def is_compared_by_database(kinds: Mapping[str, ColumnKind]) -> bool:
-    return any(kind in _COMPARED_BY_DATABASE for kind in kinds.values())
+def is_compared_by_database(kinds: Iterable[ColumnKind]) -> bool:
+    """Whether only PostgreSQL can compare keys with columns of these kinds."""
+    return any(kind in _COMPARED_BY_DATABASE for kind in kinds)
 
 
-def superseded_rows(root: TableRows, kinds: Mapping[str, ColumnKind]) -> set[int]:
-    """Ordinals of the records that another one with the same key beats.
+def superseded_rows(root: TableRows, key: Sequence[ColumnKey]) -> set[int]:
+    """The ordinals of records that are not the latest of their key.
 
-    The greatest sequence wins; of equal ones the earlier request's; inside it the later message.
+    The latest has the greatest sequence; of equal sequences that of the earlier request, and in one
+    request the later record.
     """
-    keys = list(zip(*[root.columns[key, kind] for key, kind in kinds.items()], strict=True))
+    keys = list(zip(*[root.columns[column] for column in key], strict=True))
     if len(set(keys)) == root.size:
         return set()
     ranks = zip(
@@ -29,12 +31,12 @@ def superseded_rows(root: TableRows, kinds: Mapping[str, ColumnKind]) -> set[int
         strict=True,
     )
     best: dict[tuple[object, ...], tuple[int, int, int, int]] = {}
-    lost: set[int] = set()
-    for key, rank in zip(keys, ranks, strict=True):
-        present = best.setdefault(key, rank)
+    superseded: set[int] = set()
+    for values, rank in zip(keys, ranks, strict=True):
+        present = best.setdefault(values, rank)
         if rank > present:
-            best[key] = rank
-            lost.add(present[3])
+            best[values] = rank
+            superseded.add(present[3])
         elif rank < present:
-            lost.add(rank[3])
-    return lost
+            superseded.add(rank[3])
+    return superseded

@@ -1,18 +1,19 @@
-"""How records with certain keys fit a table as it is. Pure.
+"""How the keys of records match a table as it is. Pure.
 
-Which kinds the keys have, what happens to rows that are there, which sub-tables can take rows.
+Decides the kinds of the key columns, what happens to rows that exist already, the columns that the
+tables need, and which sub-tables can take rows.
 
 Rules: loading behaviour 4.1 and 4.5.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from services.loader.parsing.rows import EXTRACTED, ColumnKey, TableRows
+from services.loader.parsing.rows import EXTRACTED, TableRows
 from services.loader.schema import identifiers
-from services.loader.schema.column_types import ColumnKind
+from services.loader.schema.column_types import ColumnKey, ColumnKind
 from services.loader.schema.plan import ExistingTable, RequiredColumns
-from services.loader.writing.upsert import WriteMode
 
 SYSTEM_COLUMNS = frozenset(
     {
@@ -37,20 +38,33 @@ LEVEL_PREFIX = "_sdc_level_"
 KEYS_DO_NOT_MATCH = "Primary Keys for table do not match Primary Keys of incoming data"
 
 
+class WriteMode(Enum):
+    """What happens to a row if its key is in the table already (loading behaviour 4.1)."""
+
+    # The row with the greater sequence stays.
+    UPSERT = auto()
+    # The key is made from batch and record index, so it is the same row: nothing happens.
+    INSERT_IGNORE = auto()
+    # The table has no primary key: every row is inserted.
+    APPEND = auto()
+    # The primary key has other columns: rows that it accepts are inserted, the others rejected.
+    APPEND_VALID = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class MatchedKeys:
-    """``kinds`` by key column; ``rejected`` the records whose key is of another kind."""
+    """``kinds`` by key column; ``rejected`` has reasons by ordinal, for keys of other kinds."""
 
     kinds: Mapping[str, ColumnKind]
     rejected: Mapping[int, str]
 
 
 def match_keys(existing: ExistingTable | None, keys: Sequence[str], root: TableRows) -> MatchedKeys:
-    """The kind of a key column is the table's, or that of the first record that ever came."""
+    """A key column has the kind that it has in the table, or that of the first record's value."""
     kinds: dict[str, ColumnKind] = {}
     rejected: dict[int, str] = {}
     for key in keys:
-        found = {kind: cells for (base, kind), cells in root.columns.items() if base == key}
+        found = {kind: values for (base, kind), values in root.columns.items() if base == key}
         column = existing.columns.get(key) if existing else None
         if column is not None and column.kind is not None:
             kind = column.kind
@@ -59,9 +73,9 @@ def match_keys(existing: ExistingTable | None, keys: Sequence[str], root: TableR
         else:
             kind = ColumnKind.TEXT
         kinds[key] = kind
-        cells = found.get(kind) or [None] * root.size
-        if None in cells:
-            for i, value in enumerate(cells):
+        values = found.get(kind) or [None] * root.size
+        if None in values:
+            for i, value in enumerate(values):
                 if value is None:
                     others = any(other[i] is not None for other in found.values())
                     rejected.setdefault(
@@ -76,9 +90,9 @@ def match_keys(existing: ExistingTable | None, keys: Sequence[str], root: TableR
 def key_casts(
     existing: ExistingTable | None, kinds: Mapping[str, ColumnKind]
 ) -> dict[ColumnKey, str]:
-    """What a key column that somebody altered makes of a value: its sub-rows are found by that.
+    """How a key column that a customer altered changes a value: sub-rows refer to the result.
 
-    A text is refused or kept as it is, never made another.
+    Text columns need no cast: they store a text unchanged or refuse it.
     """
     columns = existing.columns if existing else {}
     return {
@@ -94,19 +108,19 @@ def key_casts(
 def _values_of_other_kinds(
     existing: ExistingTable | None, name: str, root: TableRows
 ) -> dict[int, str]:
-    """Records whose value for a key column of the table, no key of theirs, is of another kind."""
+    """Records with values of another kind in a column of the table's key that is not in theirs."""
     kind = existing.columns[name].kind if existing else None
     return {
         ordinal: _key_reason(name, of_other_kind=True)
-        for (base, other), cells in root.columns.items()
+        for (base, other), values in root.columns.items()
         if base == name and other is not kind
-        for ordinal, value in zip(root.record_ordinals, cells, strict=True)
+        for ordinal, value in zip(root.record_ordinals, values, strict=True)
         if value is not None
     }
 
 
-def _first_row_with_value(cells: Sequence[object]) -> int:
-    return next(i for i, value in enumerate(cells) if value is not None)
+def _first_row_with_value(values: Sequence[object]) -> int:
+    return next(i for i, value in enumerate(values) if value is not None)
 
 
 def _key_reason(key: str, *, of_other_kind: bool) -> str:
@@ -116,8 +130,8 @@ def _key_reason(key: str, *, of_other_kind: bool) -> str:
 
 
 def write_mode_for(existing: ExistingTable | None, keys: Sequence[str]) -> WriteMode:
-    wanted = tuple(sorted(keys)) or (identifiers.SURROGATE_KEY,)
-    if existing is None or existing.primary_key == wanted:
+    primary_key = tuple(sorted(keys)) or (identifiers.SURROGATE_KEY,)
+    if existing is None or existing.primary_key == primary_key:
         return WriteMode.UPSERT if keys else WriteMode.INSERT_IGNORE
     if existing.primary_key is None:
         return WriteMode.APPEND
@@ -136,7 +150,7 @@ def required_root_columns(
     if needs_surrogate_key(existing, kinds):
         (system if existing else key)[identifiers.SURROGATE_KEY] = ColumnKind.TEXT
     for name in (existing and existing.primary_key) or ():
-        # Columns of a key never split, whichever keys the records come with.
+        # Columns of the table's key are never split, whichever keys the records have.
         kind = existing.columns[name].kind if existing else None
         if kind is not None:
             key.setdefault(name, kind)
@@ -144,7 +158,7 @@ def required_root_columns(
 
 
 def needs_surrogate_key(existing: ExistingTable | None, kinds: Mapping[str, ColumnKind]) -> bool:
-    """For records without keys, also where a customer dropped it: sub-rows are found by it."""
+    """For records without keys, because sub-rows refer to it; also if a customer dropped it."""
     if kinds:
         return False
     return existing is None or (
@@ -152,24 +166,22 @@ def needs_surrogate_key(existing: ExistingTable | None, kinds: Mapping[str, Colu
     )
 
 
-def required_sub_table_columns(
-    kinds: Mapping[str, ColumnKind], child: TableRows
-) -> RequiredColumns:
+def required_sub_table_columns(kinds: Mapping[str, ColumnKind], rows: TableRows) -> RequiredColumns:
     sources = kinds or {identifiers.SURROGATE_KEY: ColumnKind.TEXT}
     key = {identifiers.source_key_column(name): kind for name, kind in sources.items()}
-    for level in range(child.levels):
+    for level in range(rows.levels):
         key[identifiers.level_column(level)] = ColumnKind.BIGINT
-    return RequiredColumns(data=frozenset(child.columns), key=key, system=dict(_SYSTEM))
+    return RequiredColumns(data=frozenset(rows.columns), key=key, system=dict(_SYSTEM))
 
 
-def sub_table_mismatch(existing: ExistingTable | None, wanted: RequiredColumns) -> str | None:
-    """Why a sub-table can't take rows with these source keys; None when it can."""
+def has_other_source_keys(existing: ExistingTable | None, required: RequiredColumns) -> bool:
+    """Whether the sub-table exists and its rows refer to their root rows by another key."""
     if existing is None:
-        return None
-    standing = source_key_kinds(existing)
-    sources = {name: kind for name, kind in wanted.key.items() if name in standing}
-    expected = {name for name in wanted.key if name.startswith(SOURCE_KEY_PREFIX)}
-    return None if standing == sources and expected == set(standing) else KEYS_DO_NOT_MATCH
+        return False
+    source_keys = {
+        name: kind for name, kind in required.key.items() if name.startswith(SOURCE_KEY_PREFIX)
+    }
+    return source_keys != source_key_kinds(existing)
 
 
 def source_key_kinds(existing: ExistingTable) -> dict[str, ColumnKind | None]:
@@ -185,4 +197,5 @@ def levels_of(existing: ExistingTable) -> int:
 
 
 def levels_mismatch(name: str) -> str:
+    """The reason for records with another number of levels than the sub-table ``name``."""
     return f"Array levels of {name} do not match those it was made with"

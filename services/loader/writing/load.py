@@ -1,5 +1,14 @@
 """One load of one table: everything that happens in the destination's transaction.
 
+A load is a line of three stages:
+
+1. read: ``scheduling.prefetch`` claims batches and parses their bodies (``parsing``);
+2. shape: ``table_preparation`` brings the tables into the shape that the records need;
+3. write: ``row_writer`` brings the rows into them.
+
+The second and third are here, between the lock and the commit. After the commit
+``scheduling.table_loader`` removes the batches from the journal's pending list.
+
 Rules: design, promise 8 and section 5; loading behaviour 4.2 and 4.7.
 """
 
@@ -9,42 +18,42 @@ from datetime import datetime
 
 from services.journal.batches import BatchKey
 from services.journal.interfaces import LoaderJournal
-from services.loader.catalog.catalog import Catalog, DestinationConnection, LoadCounts
-from services.loader.parsing.batch_builder import BatchBuilder, RejectedRecord, RowGroup
+from services.loader.catalog.catalog import Catalog, LoadCounts
+from services.loader.catalog.connection import DestinationConnection
+from services.loader.parsing.load_builder import ParsedLoad, RejectedRecord, RowGroup
 from services.loader.parsing.messages import ActivateVersion
-from services.loader.parsing.parse_throttle import ParseThrottle
 from services.loader.parsing.stored_bodies import StoredBodyReader
 from services.loader.writing.rejects import RejectedRecords
-from services.loader.writing.staging import LoadMetadata
-from services.loader.writing.table_writer import TableWriter
+from services.loader.writing.row_writer import write_rows
+from services.loader.writing.table_preparation import prepare_tables
+from services.loader.writing.tables import RootTable
+from services.loader.writing.upsert import LoadMetadata
 from services.loader.writing.version_routing import VersionRouter
 
-# A table that somebody else has locked for longer is tried again later.
+# If someone has locked the table for longer, the load is retried later.
 LOCK_SECONDS_MAX = 2
 _LOCK_TIMEOUT = f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadJob:
-    """What is to be loaded. ``assembly`` is of all of the source's requests.
+    """What to load: ``parsed`` has all requests of ``reader``.
 
-    ``finished`` were loaded before and have left the journal: their marks can go. The load is one
-    of ``pace``, which it tells when the destination is at work for long.
+    The batches of ``finished_markers`` have left the journal, so their loaded markers can go.
     """
 
     schema: str
     reader: StoredBodyReader
-    batch: BatchBuilder
+    parsed: ParsedLoad
     finished_markers: Sequence[BatchKey]
-    throttle: ParseThrottle
 
 
 @dataclass(slots=True)
 class LoadResult:
-    """``requests`` (from 1) were loaded now, ``earlier`` had been; others are gone or set aside.
+    """``requests`` (from 1) were loaded now, ``earlier`` before this load, with the counts then.
 
-    ``earlier`` has what was counted then. ``stale`` counts records of a version older than the
-    active one.
+    The others are no longer pending. ``stale`` counts records of versions older than the active
+    one.
     """
 
     rows: int = 0
@@ -58,7 +67,7 @@ class LoadResult:
         return LoadCounts(self.rows, self.rejected)
 
     def counts_of(self, requests: Sequence[int]) -> LoadCounts:
-        """Those that stand beside these requests: of this load, beside its first one."""
+        """The counts stored with these requests; this load's are stored with its first one."""
         found = [self.earlier[i] for i in requests if i in self.earlier]
         if min(self.requests, default=0) in requests:
             found.append(self.counts)
@@ -66,87 +75,83 @@ class LoadResult:
 
 
 async def run_load(
-    connection: DestinationConnection, claims: LoaderJournal, order: LoadJob, *, now: datetime
+    connection: DestinationConnection, journal: LoaderJournal, job: LoadJob, *, now: datetime
 ) -> LoadResult:
-    """All or nothing. Raises what the destination raises; then nothing of it happened.
-
-    But the schema stays: made inside, it would hold up the first load of every other table.
-    """
-    books = Catalog(connection)
-    marks = order.reader.markers
-    if not await books.has_schema(order.schema):
+    """All or nothing. Raises what the destination raises, and UnreadableBody."""
+    catalog, keys = Catalog(connection), job.reader.keys
+    if not await catalog.has_schema(job.schema):
+        # Created first: in the load's transaction it would block the first load of other tables.
         async with connection.transaction():
             await connection.execute(_LOCK_TIMEOUT)
-            await books.create_schema(order.schema)
+            await catalog.create_schema(job.schema)
     async with connection.transaction():
         await connection.execute(_LOCK_TIMEOUT)
-        await books.lock_table(order.schema, order.batch.table.text)
-        outcome = await _find_requests_to_load(books, claims, order)
-        if order.finished_markers:
-            await books.delete_markers(order.finished_markers)
-        if outcome.requests:
-            assembly = order.batch
-            if len(outcome.requests) < len(marks):
-                assembly = await order.reader.build(outcome.requests)
-            await _run_steps(connection, order, assembly, outcome, now=now)
-            loaded = [marks[i - 1] for i in sorted(outcome.requests)]
-            await books.add_markers(loaded, order.schema, outcome.counts, now=now)
-    return outcome
+        await catalog.lock_table(job.schema, job.parsed.table.text)
+        result = await _find_requests_to_load(catalog, journal, keys)
+        if job.finished_markers:
+            await catalog.delete_markers(job.finished_markers)
+        if result.requests:
+            parsed = job.parsed
+            if len(result.requests) < len(keys):
+                parsed = await job.reader.parse(result.requests)
+            await _write(connection, job, parsed, result, now=now)
+            loaded = [keys[i - 1] for i in sorted(result.requests)]
+            await catalog.add_markers(loaded, job.schema, result.counts, now=now)
+    return result
 
 
-async def _find_requests_to_load(
-    books: Catalog, claims: LoaderJournal, order: LoadJob
-) -> LoadResult:
-    """Asks the marks first, then the journal.
-
-    A mark goes only after its batch has left the journal. So a loader whose lease ran out while
-    another did the work sees either the mark or a journal without the batch.
-    """
-    marks = order.reader.markers
-    marked = await books.loaded_markers(marks)
-    pending = await claims.still_pending(marks)
-    numbered = list(enumerate(marks, start=1))
-    return LoadResult(
-        requests={i for i, mark in numbered if mark in pending and mark not in marked},
-        earlier={i: marked[mark] for i, mark in numbered if mark in marked},
-    )
-
-
-async def _run_steps(
+async def _write(
     connection: DestinationConnection,
-    order: LoadJob,
-    assembly: BatchBuilder,
-    outcome: LoadResult,
+    job: LoadJob,
+    parsed: ParsedLoad,
+    result: LoadResult,
     *,
     now: datetime,
 ) -> None:
-    rejects = RejectedRecords(order.reader.record_texts)
-    place = TableWriter(
-        connection, rejects, order.throttle, schema=order.schema, table=assembly.table.text
+    rejected = RejectedRecords(job.reader.record_texts)
+    versions = VersionRouter(RootTable(connection, rejected, job.schema, parsed.table.text))
+    received = [request.received_at for request in parsed.requests]
+    batches = [str(request.batch_id) for request in parsed.requests]
+    for step in parsed.steps:
+        if isinstance(step, RowGroup):
+            rejected.add(step.rejected)
+        if parsed.table.problem is not None:
+            continue
+        if isinstance(step, ActivateVersion):
+            result.rows += await versions.activate(step.version, now)
+            continue
+        target = await versions.target_for(step.version, now)
+        if target is None:
+            result.stale += step.records - len(step.rejected)
+            continue
+        result.rows += target.activated_rows
+        records, version = step.flattened, target.version
+        if records is None:
+            continue
+        tables = await prepare_tables(target.root, records, step.keys, version=version)
+        if tables is None:
+            continue
+        metadata = LoadMetadata(batched_at=now, version=version, received=received, batches=batches)
+        written = await write_rows(target.root, tables, records, metadata)
+        result.rows += 0 if target.is_staged else written
+    rejected.add([RejectedRecord(text, reason) for (_, reason), text in parsed.omissions.items()])
+    table = parsed.table_name if parsed.table.problem else parsed.table.text
+    await rejected.write(connection, job.schema, table, now=now)
+    result.rejected = len(rejected)
+
+
+async def _find_requests_to_load(
+    catalog: Catalog, journal: LoaderJournal, keys: Sequence[BatchKey]
+) -> LoadResult:
+    """Reads the loaded markers first, then asks the journal.
+
+    A marker is deleted only after its batch has left the journal. So a loader that lost its
+    lease to another one sees either the marker or a journal without the batch.
+    """
+    loaded = await catalog.loaded_markers(keys)
+    pending = await journal.still_pending(keys)
+    numbered = list(enumerate(keys, start=1))
+    return LoadResult(
+        requests={i for i, key in numbered if key in pending and key not in loaded},
+        earlier={i: loaded[key] for i, key in numbered if key in loaded},
     )
-    received = [request.received_at for request in assembly.requests]
-    batches = [str(request.batch_id) for request in assembly.requests]
-    versions = VersionRouter(connection, place)
-    for step in assembly.steps:
-        if assembly.table.problem is not None:
-            rejects.add(step.rejected if isinstance(step, RowGroup) else ())
-        elif isinstance(step, ActivateVersion):
-            outcome.rows += await versions.activate(step.version, now)
-        else:
-            rejects.add(step.rejected)
-            way = await versions.target_for(step.version, now)
-            if way is None:
-                outcome.stale += step.records - len(step.rejected)
-                continue
-            outcome.rows += way.activated_rows
-            if step.flattened is None:
-                continue
-            stamp = LoadMetadata(
-                batched_at=now, version=way.version, received=received, batches=batches
-            )
-            written = await way.writer.write(step.flattened, step.keys, stamp)
-            outcome.rows += 0 if way.is_staged else written
-    rejects.add([RejectedRecord(text, reason) for (_, reason), text in assembly.omissions.items()])
-    name = assembly.table_name if assembly.table.problem else assembly.table.text
-    await rejects.write(connection, order.schema, name, now=now)
-    outcome.rejected = len(rejects)

@@ -1,7 +1,8 @@
-"""Which records the destination refuses when it refused some of a load: it is asked for each.
+"""Finds the records that the destination refuses, by a trial insert of each record.
 
-One function of PL/pgSQL tries record after record and takes each back. Cutting the load in halves
-until every bad record stands alone would need a statement, and a lock, for each of them.
+Run when the destination has refused a statement over many records. One PL/pgSQL function inserts
+record after record and takes each back. Halving the load until every bad record is alone would
+need a statement, and a lock, for each of them.
 """
 
 from __future__ import annotations
@@ -9,73 +10,106 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.loader.catalog.catalog import DestinationConnection
-from services.loader.parsing import rows
-from services.loader.parsing.parse_throttle import ParseThrottle
-from services.loader.writing.staging import StagingTable, StatementParameters
+import asyncpg
 
-# Of errors that a record's values can be blamed for: a value, or a page that is too small for it.
-_CAUSED_BY_RECORD = "SQLSTATE LIKE '22%' OR SQLSTATE IN ('21000', '54000')"
-_FITS = "PG001"
+from services.loader.catalog.connection import DestinationConnection
+from services.loader.parsing import rows
+from services.loader.writing.staging import temporary_name
+from services.loader.writing.upsert import RootInsert, StatementParameters, SubTableInsert
+
+# Errors that a record's values cause: the destination refuses a value or a row too large for a
+# page, or the driver cannot encode a value. The same as SQL, for what the destination raises.
+CAUSED_BY_RECORD = (
+    asyncpg.DataError,
+    asyncpg.CardinalityViolationError,
+    asyncpg.ProgramLimitExceededError,
+    OverflowError,
+    ValueError,
+)
+_CAUSED_BY_RECORD_SQL = "SQLSTATE LIKE '22%' OR SQLSTATE IN ('21000', '54000')"
+_PROGRAM_LIMIT_EXCEEDED = "54000"
+
+_ACCEPTED = "PG001"
+
+# The variable of a trial function with the id of the record that it tries.
+TRIED = "trial.tried"
 
 
 class RejectedRow(NamedTuple):
-    """The record's ordinal, and what the destination said."""
+    """The record's ordinal, and the destination's error."""
 
     ordinal: int
     sqlstate: str
     message: str
 
 
+def is_statement_limit(error: Exception) -> bool:
+    """Whether it is a subclass of ProgramLimitExceededError: these do not concern one row."""
+    return (
+        isinstance(error, asyncpg.ProgramLimitExceededError)
+        and error.sqlstate != _PROGRAM_LIMIT_EXCEEDED
+    )
+
+
 async def find_rejected_rows(
     connection: DestinationConnection,
-    pace: ParseThrottle,
-    root: StagingTable,
-    children: Sequence[StagingTable],
-    *,
-    statements: Sequence[str],
+    root: RootInsert,
+    sub_tables: Sequence[SubTableInsert],
     parameters: StatementParameters,
 ) -> list[RejectedRow]:
-    """The records that it refuses. Nothing is left of the trial.
+    """The records that the destination refuses. Undoes everything that it did.
 
-    ``statements`` put the staged rows of one record into its tables: the one whose ordinal is
-    called ``judged`` there.
+    ``parameters`` are those of all the inserts; their staging tables are filled here.
     """
+    statements = [root.statement(where=f"s.{rows.ORDINAL} = {TRIED}")]
+    for insert in sub_tables:
+        # Rows of an earlier version of the record are still in the sub-table.
+        where = f"WHERE s.{rows.ROOT} = {TRIED} ON CONFLICT DO NOTHING"
+        statements.append(f"{insert.statement()} {where}")
     trial = connection.transaction()
     await trial.start()
     try:
-        for staging, column in [(root, rows.ORDINAL), *((child, rows.ROOT) for child in children)]:
+        staged = [(root.staging, rows.ORDINAL), *((each.staging, rows.ROOT) for each in sub_tables)]
+        for staging, column in staged:
             await staging.fill(connection)
-            await connection.execute(
-                f"CREATE INDEX ON {staging.name} ({column}); ANALYZE {staging.name}"
-            )
-        name = f"pg_temp.{root.name}_judge"
-        asked = f"SELECT s.{rows.ORDINAL} FROM {root.name} s ORDER BY 1"
-        await connection.execute(trial_function(name, "int", asked, statements, parameters.kinds))
+            name = staging.name
+            await connection.execute(f"CREATE INDEX ON {name} ({column}); ANALYZE {name}")
+        ordinals = f"SELECT s.{rows.ORDINAL} FROM {root.staging.name} s ORDER BY 1"
+        function = await create_trial_function(
+            connection, ordinals, "int", statements, parameters.types
+        )
         given = ", ".join([f"${i}" for i in range(1, len(parameters.values) + 1)])
-        asking = f"SELECT * FROM {name}({given})"
-        found = await pace.fetch_long(connection, asking, parameters.values)
+        found = await connection.fetch_long(
+            f"SELECT * FROM {function}({given})", *parameters.values
+        )
     finally:
         await trial.rollback()
     return [RejectedRow(*row) for row in found]
 
 
-def trial_function(
-    name: str, id_type: str, asked: str, statements: Sequence[str], kinds: Sequence[str] = ()
+async def create_trial_function(
+    connection: DestinationConnection,
+    ids: str,
+    id_type: str,
+    statements: Sequence[str],
+    parameter_types: Sequence[str] = (),
 ) -> str:
-    """Its definition: it tries ``statements`` for each id that ``asked`` gives.
+    """Creates a function that tries ``statements`` for each of the ``ids``; returns its name.
 
-    There it is called ``judged``, or ``trial.judged`` where a column may have that name.
+    In the statements the id is ``TRIED``. The function returns a row with id, SQLSTATE and message
+    for each record that the destination refuses, and changes nothing.
     """
+    name = f"pg_temp.{temporary_name()}_trial"
     body = "; ".join(statements)
-    return (
-        f"CREATE FUNCTION {name}({', '.join(kinds)})"
-        f" RETURNS TABLE (bad {id_type}, state text, message text) LANGUAGE plpgsql AS $pushgate$"
-        "\n#variable_conflict use_column\n"
-        f"<<trial>> DECLARE judged {id_type}; BEGIN"
-        f" FOR judged IN {asked} LOOP BEGIN"
-        f" {body}; RAISE EXCEPTION 'fits' USING ERRCODE = '{_FITS}';"
-        f" EXCEPTION WHEN OTHERS THEN IF {_CAUSED_BY_RECORD} THEN"
-        " bad := judged; state := SQLSTATE; message := SQLERRM; RETURN NEXT;"
+    await connection.execute(
+        f"CREATE FUNCTION {name}({', '.join(parameter_types)})"
+        f" RETURNS TABLE (refused_id {id_type}, state text, message text)"
+        " LANGUAGE plpgsql AS $pushgate$\n#variable_conflict use_column\n"
+        f"<<trial>> DECLARE tried {id_type}; BEGIN"
+        f" FOR tried IN {ids} LOOP BEGIN"
+        f" {body}; RAISE EXCEPTION 'accepted' USING ERRCODE = '{_ACCEPTED}';"
+        f" EXCEPTION WHEN OTHERS THEN IF {_CAUSED_BY_RECORD_SQL} THEN"
+        " refused_id := tried; state := SQLSTATE; message := SQLERRM; RETURN NEXT;"
         " END IF; END; END LOOP; END $pushgate$"
     )
+    return name

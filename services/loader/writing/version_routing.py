@@ -1,154 +1,151 @@
-"""Table versions: where the records of one go, and what happens when one becomes the active one.
+"""Table versions: where the records of a version go, and what happens when it becomes active.
 
-Rules: loading behaviour 4.4. A version later than the active one waits in a schema of ours, in
-tables of the same names, loaded like any table; activating it moves its rows over.
+Rules: loading behaviour 4.4. A version later than the active one is staged: loaded like any table,
+into tables of the same names in a schema of the loader. Its activation copies the rows from there.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.loader.catalog.catalog import Catalog, DestinationConnection, TableState
-from services.loader.parsing.batch_builder import RejectedRecord
+from services.loader.catalog.catalog import TableState
+from services.loader.parsing.load_builder import RejectedRecord
 from services.loader.schema import identifiers
 from services.loader.writing.key_matching import KEYS_DO_NOT_MATCH
-from services.loader.writing.table_writer import TableWriter
+from services.loader.writing.table_preparation import name_collision
+from services.loader.writing.tables import RootTable
 from services.loader.writing.version_activation import StagedTable, copy_staged_tables
 
 
 @dataclass(frozen=True, slots=True)
 class VersionTarget:
-    """Where the rows of one version go, and what they are stamped with.
+    """The table for the records of one version.
 
-    ``moved`` rows of it have come before, from where they waited. What ``waits`` is counted when
-    it is activated.
+    ``activated_rows`` of the version were staged before and have just become active. The rows of a
+    staged version are counted when it is activated.
     """
 
-    writer: TableWriter
+    root: RootTable
     version: int
     activated_rows: int = 0
     is_staged: bool = False
 
 
 class VersionRouter:
-    """Of one root table, inside the load's transaction."""
+    """For one root table, within the transaction of one load."""
 
-    def __init__(self, connection: DestinationConnection, place: TableWriter) -> None:
-        self._connection = connection
-        self._catalog = Catalog(connection)
-        self._writer = place
+    def __init__(self, root: RootTable) -> None:
+        self._root = root
+        self._catalog = root.catalog
 
     async def target_for(self, version: int | None, now: datetime) -> VersionTarget | None:
-        """None: the version is older than the active one, and nothing older may come in.
+        """None if the version is older than the active one: its records are left out.
 
-        The first version to come after the table was dropped is the active one, with all its rows:
-        those too that waited for it to be activated.
+        If the table does not exist (any more), the version becomes active, with the rows of it that
+        were staged.
         """
         active = await self._active()
-        # Zero is what clients that know of no versions send (wire contract 4.3).
-        wanted = version or active or 0
+        # Clients without versions send 0 (wire contract 4.3).
+        requested = version or active or 0
         if active is None:
-            return VersionTarget(self._writer, wanted, await self.activate(wanted, now))
-        if wanted == active:
-            return VersionTarget(self._writer, wanted)
-        if wanted < active:
+            activated_rows = await self.activate(requested, now)
+            return VersionTarget(self._root, requested, activated_rows)
+        if requested == active:
+            return VersionTarget(self._root, requested)
+        if requested < active:
             return None
-        if self._is_taken(await self._table_state()):
-            return VersionTarget(self._writer, wanted)  # where its records are rejected
-        number = await self._catalog.stage_version(self._writer.schema, self._writer.table, wanted)
+        if self._is_name_taken(await self._root.state()):
+            return VersionTarget(self._root, requested)  # which rejects the records
+        number = await self._catalog.stage_version(self._root.schema, self._root.name, requested)
         schema = staging_schema(number)
-        await self._connection.execute(
+        await self._root.connection.execute(
             f"CREATE SCHEMA IF NOT EXISTS {identifiers.quote_identifier(schema)}"
         )
-        return VersionTarget(self._writer.in_schema(schema), wanted, is_staged=True)
+        return VersionTarget(self._root.in_schema(schema), requested, is_staged=True)
 
     async def _active(self) -> int | None:
-        """None when the table does not exist: the first version to come is the active one."""
-        place = self._writer
-        name = identifiers.quote_qualified(place.schema, place.table)
-        if await self._connection.fetchval("SELECT to_regclass($1)", name) is None:
+        """None if the table does not exist."""
+        root = self._root
+        name = identifiers.quote_qualified(root.schema, root.name)
+        if await root.connection.fetchval("SELECT to_regclass($1)", name) is None:
             return None
-        return await self._catalog.active_version(place.schema, place.table) or 0
+        return await self._catalog.active_version(root.schema, root.name) or 0
 
-    async def _table_state(self) -> TableState:
-        return await self._catalog.table_state(self._writer.schema, self._writer.table, ())
-
-    def _is_taken(self, standing: TableState) -> bool:
-        """By another table's sub-table, mostly (OP-43)."""
-        return standing.is_name_taken(self._writer.table, root=self._writer.table)
+    def _is_name_taken(self, state: TableState) -> bool:
+        """Mostly by another table's sub-table (OP-43)."""
+        return state.is_name_taken(self._root.name, root=self._root.name)
 
     async def activate(self, version: int | None, now: datetime) -> int:
-        """How many rows the version has; 0 also when it is not later than the active one."""
+        """Returns how many rows the version has, 0 if it is not later than the active one."""
         active = await self._active()
         if version is None or (active is not None and version <= active):
             return 0
-        place = self._writer
-        staged = await self._catalog.staged_versions(place.schema, place.table, version)
+        root = self._root
+        staged = await self._catalog.staged_versions(root.schema, root.name, version)
         if active is None and version not in staged:
             return 0
-        standing = await self._table_state()
-        if self._is_taken(standing):
-            reason = f"Table name collision on {place.table}"
-            place.rejects.add([RejectedRecord(f"activate_version {version}", reason)])
+        state = await root.state()
+        if self._is_name_taken(state):
+            reason = name_collision(root.name)
+            root.rejected.add([RejectedRecord(f"activate_version {version}", reason)])
             return 0
-        await self._truncate(standing)
-        moved = 0
+        await self._truncate(state)
+        rows = 0
         if version in staged:
-            moved = await self._copy_staged(staging_schema(staged[version]), now)
+            rows = await self._copy_staged(staging_schema(staged[version]), now)
         await self._catalog.register_table(
-            place.schema, place.table, root=place.table, active_version=version
+            root.schema, root.name, root=root.name, active_version=version
         )
         await self._drop_staged(staged, version)
-        return moved
+        return rows
 
-    async def _truncate(self, standing: TableState) -> None:
-        place = self._writer
+    async def _truncate(self, state: TableState) -> None:
+        root = self._root
         tables = [
-            identifiers.quote_qualified(place.schema, name)
-            for name in sorted(standing.tables)
-            if standing.root_of.get(name, place.table) == place.table
+            identifiers.quote_qualified(root.schema, name)
+            for name in sorted(state.tables)
+            if state.root_of.get(name, root.name) == root.name
         ]
         if tables:
-            await place.execute_long(f"TRUNCATE {', '.join(tables)}")
+            await root.connection.execute_long(f"TRUNCATE {', '.join(tables)}")
 
     async def _drop_staged(self, staged: dict[int, int], version: int) -> None:
         for number in staged.values():
             schema = staging_schema(number)
-            await self._writer.execute_long(
+            await self._root.connection.execute_long(
                 f"DROP SCHEMA {identifiers.quote_identifier(schema)} CASCADE"
             )
             await self._catalog.unregister_schema(schema)
-        await self._catalog.delete_staged_versions(self._writer.schema, self._writer.table, version)
+        await self._catalog.delete_staged_versions(self._root.schema, self._root.name, version)
 
-    async def _copy_staged(self, staging: str, now: datetime) -> int:
-        """Root first, then its sub-tables: all rows of the staged tables that fit."""
-        place = self._writer
-        source = await self._catalog.table_state(staging, place.table, ())
-        standing = await self._catalog.table_state(place.schema, place.table, source.tables)
-        moves = {
-            name: StagedTable(place, staging, name, table, standing.tables.get(name))
-            for name, table in sorted(source.tables.items())
+    async def _copy_staged(self, schema: str, now: datetime) -> int:
+        """Copies all rows of the staged tables that match, the root's first."""
+        root = self._root
+        staged_state = await root.in_schema(schema).state()
+        state = await root.state(staged_state.tables)
+        staged_tables = {
+            name: StagedTable(root, schema, name, table, state.tables.get(name))
+            for name, table in sorted(staged_state.tables.items())
         }
-        root = moves.pop(place.table, None)
-        if root is None:
+        staged_root = staged_tables.pop(root.name, None)
+        if staged_root is None:
             return 0  # every record of the version was rejected
-        if not await root.reject_key_mismatches(now):
+        if not await staged_root.reject_key_mismatches(now):
             return 0
-        children = []
-        await root.prepare_target(standing)
-        for name, move in moves.items():
-            taken = standing.is_name_taken(name, root=place.table)
-            if taken or not move.key_matches:
-                what = f"all rows of the version in {name}"
-                reason = f"{KEYS_DO_NOT_MATCH}: {name}"
-                if taken:
-                    reason = f"Table name collision on {name}"
-                place.rejects.add([RejectedRecord(what, reason)])
+        await staged_root.prepare_target(state)
+        sub_tables = []
+        for name, staged in staged_tables.items():
+            taken = state.is_name_taken(name, root=root.name)
+            if taken or not staged.key_matches:
+                reason = name_collision(name) if taken else f"{KEYS_DO_NOT_MATCH}: {name}"
+                root.rejected.add([RejectedRecord(f"all rows of the version in {name}", reason)])
                 continue
-            if not root.key_matches:
-                await move.delete_sub_rows_without(root)
-            await move.prepare_target(standing)
-            children.append(move)
-        return await copy_staged_tables(place, root, children, now)
+            if not staged_root.key_matches:
+                await staged.delete_orphans(staged_root)
+            await staged.prepare_target(state)
+            sub_tables.append(staged)
+        return await copy_staged_tables(root, staged_root, sub_tables, now)
 
 
 def staging_schema(number: int) -> str:

@@ -1,6 +1,6 @@
--- What a load wrote and rejected, beside the first of its batches: a loader that dies before the
--- journal hears of it leaves this for the next one to tell. Asked first, because ALTER TABLE waits
--- for every load under way.
+-- What a load wrote and rejected, stored with the first of its batches: if a loader dies before it
+-- has recorded the load in the journal, the next one records these counts. Looked up first, because
+-- ALTER TABLE would wait for every running load.
 
 DO $$
 BEGIN

@@ -1,7 +1,7 @@
--- The loader's statements for the destination that need no name of a customer's table.
+-- The loader's statements in the destination that do not contain a customer's table name.
 
 -- name: lock_table
--- One load of a table at a time, whoever runs it; held to the end of the transaction.
+-- One load of a table at a time over all loaders; held until the end of the transaction.
 SELECT pg_advisory_xact_lock(4, hashtext($1 || '.' || $2));
 
 -- name: loaded_markers
@@ -9,7 +9,7 @@ SELECT batch_id, place, rows, rejected FROM _pushgate.loaded
   JOIN unnest($1::uuid[], $2::int[]) AS asked (batch_id, place) USING (batch_id, place);
 
 -- name: add_markers
--- What the load counted stands beside the first.
+-- The counts of the load are stored with its first batch.
 INSERT INTO _pushgate.loaded (batch_id, place, schema_name, loaded_at, rows, rejected)
 SELECT batch_id, place, $3, $4,
        CASE at WHEN 1 THEN $5::bigint ELSE 0 END, CASE at WHEN 1 THEN $6::bigint ELSE 0 END
@@ -23,14 +23,14 @@ DELETE FROM _pushgate.loaded USING unnest($1::uuid[], $2::int[]) AS done (batch_
 SELECT batch_id, place FROM _pushgate.loaded;
 
 -- name: known_tables
--- Every table that is booked under this root, and the root itself whether booked or not.
-SELECT registered.table_name, registered.root_name, registered.active_version
+-- Every table registered under this root, and every registered table with one of the names.
+SELECT registered.table_name, registered.root_name
   FROM _pushgate.tables registered
  WHERE registered.schema_name = $1
    AND (registered.root_name = $2 OR registered.table_name = ANY ($3::text[]));
 
 -- name: relations
--- What stands in the schema under these names, whatever it is.
+-- The relations with these names in the schema, of any kind.
 SELECT c.relname AS name, c.relkind::text AS kind, c.relnatts AS attributes, c.oid
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -39,7 +39,7 @@ SELECT c.relname AS name, c.relkind::text AS kind, c.relnatts AS attributes, c.o
 -- name: columns
 SELECT a.attrelid AS oid, a.attname AS name, t.typname AS type, registered.base_name,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS full_type,
-       a.atthasdef OR a.attidentity <> '' AS fills_itself
+       a.atthasdef OR a.attidentity <> '' AS has_default
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid

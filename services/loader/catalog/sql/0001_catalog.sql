@@ -1,9 +1,9 @@
--- What the loader has to know about a destination, next to the data so that one transaction keeps
--- both. Run at every start: each statement changes nothing when it was run before.
+-- What the loader records about a destination, stored there so that one transaction covers it and
+-- the data. Run at every start: each statement is idempotent.
 
 CREATE SCHEMA IF NOT EXISTS _pushgate;
 
--- Batches whose rows are committed here while the journal may still list them as pending.
+-- Batches with rows that are committed here, although the journal may still list the batches.
 CREATE TABLE IF NOT EXISTS _pushgate.loaded (
     batch_id    uuid NOT NULL,
     place       int NOT NULL,       -- the table's place in the batch, as in journal.pending
@@ -12,8 +12,8 @@ CREATE TABLE IF NOT EXISTS _pushgate.loaded (
     PRIMARY KEY (batch_id, place)
 );
 
--- Tables we made or took over. root_name is the table itself, or that of its sub-table's root;
--- active_version is the root's.
+-- Tables that the loader created or took over. root_name of a root table is its own name; only a
+-- root table has an active_version.
 CREATE TABLE IF NOT EXISTS _pushgate.tables (
     schema_name    text NOT NULL,
     table_name     text NOT NULL,
@@ -23,8 +23,8 @@ CREATE TABLE IF NOT EXISTS _pushgate.tables (
 );
 CREATE INDEX IF NOT EXISTS tables_by_root ON _pushgate.tables (schema_name, root_name);
 
--- Versions later than the active one, each in a schema of its own that nobody else can have: the
--- names of integrations' schemas hold no space. The tables in it are booked under that schema.
+-- Versions later than the active one, each in a schema of its own. No integration can have a schema
+-- of such a name, because theirs contain no space. The tables in it are registered under it.
 CREATE TABLE IF NOT EXISTS _pushgate.staged_versions (
     number      int GENERATED ALWAYS AS IDENTITY,
     schema_name text NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS _pushgate.staged_versions (
     PRIMARY KEY (schema_name, root_name, version)
 );
 
--- Columns we write. base_name is what they hold: a split column's is its name without suffix.
+-- Columns that the loader writes. base_name is the field: the name of a split column without suffix.
 CREATE TABLE IF NOT EXISTS _pushgate.columns (
     schema_name text NOT NULL,
     table_name  text NOT NULL,

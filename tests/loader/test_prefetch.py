@@ -1,4 +1,4 @@
-"""A load that is prepared ahead of its time stands back; one that is waited for does not."""
+"""Parsing of a prefetched load yields to running loads until the load is needed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from events.ids import new_worker_id
 from services.journal.batches import TableKey
 from services.journal.claims import Claims, loader_application_name
 from services.loader.parsing import parse_throttle, stored_bodies
-from services.loader.scheduling.prefetch import LoadLimits, Prefetcher, SharedState
+from services.loader.scheduling.prefetch import Prefetcher
+from services.loader.scheduling.shared_state import LoadLimits, SharedState
 from services.loader.schema.identifiers import field_name
 from services.runtime.database import pool
 from tests.database.fixtures import as_role
 from tests.loader.gate import INTEGRATION, Gate
 
-# Far longer than any of it takes, so that a rest that does not end is seen.
+# Far longer than anything takes, so that a wait that does not end is noticed.
 REST_SECONDS = 60.0
 SECONDS_MAX = 10.0
 
@@ -56,9 +57,9 @@ async def test_the_first_load_does_not_rest_however_much_others_hurry(
         with shared.throttle.foreground():
             first = await loads.next()
             assert first is not None
-            prepared = await asyncio.wait_for(first.parsed, SECONDS_MAX)
+            read = await asyncio.wait_for(first.read, SECONDS_MAX)
 
-    assert prepared.batch.ordinals == 1
+    assert read.parsed.records == 1
 
 
 async def test_a_load_that_rests_ahead_of_its_time_goes_on_when_it_is_wanted(
@@ -67,12 +68,12 @@ async def test_a_load_that_rests_ahead_of_its_time_goes_on_when_it_is_wanted(
     async with preparing(gate, shared) as loads:
         first = await loads.next()
         assert first is not None
-        await first.parsed
+        await first.read
         with shared.throttle.foreground():
             loads.prefetch_next()
             second = await loads.next()
             assert second is not None
-            await asyncio.wait_for(second.parsed, SECONDS_MAX)
+            await asyncio.wait_for(second.read, SECONDS_MAX)
 
     assert shared.prefetched == 0
 
@@ -86,6 +87,6 @@ async def test_a_load_that_nobody_used_is_not_left_under_way(
         second = await loads.next()
         assert first is not None
         assert second is not None
-        assert first.parsed.cancelled()
+        assert first.read.cancelled()
 
-    assert second.parsed.cancelled()
+    assert second.read.cancelled()

@@ -1,4 +1,4 @@
-"""Reading ahead goes on while the destination works for long, and rests while loads hurry."""
+"""Parsing ahead runs during long statements and waits during short ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.loader.catalog.connection import DestinationConnection
 from services.loader.parsing import parse_throttle
 from services.loader.parsing.parse_throttle import ParseThrottle
 from services.loader.writing.rejects import RejectedRecords
-from services.loader.writing.table_writer import TableWriter
+from services.loader.writing.tables import RootTable
 from services.loader.writing.version_routing import VersionRouter
 from tests.eventually import eventually
 from tests.loader.gate import SCHEMA, Gate
@@ -20,9 +21,9 @@ SHORT_SECONDS = 0.1
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-async def seconds_of_rest(paced: ParseThrottle, wanted: asyncio.Event | None = None) -> float:
+async def seconds_of_rest(throttle: ParseThrottle, wanted: asyncio.Event | None = None) -> float:
     began = time.monotonic()
-    await paced.yield_to_loads(wanted or asyncio.Event())
+    await throttle.yield_to_loads(wanted or asyncio.Event())
     return time.monotonic() - began
 
 
@@ -37,9 +38,9 @@ async def test_reading_does_not_rest_when_nothing_is_loaded() -> None:
 
 
 async def test_reading_rests_until_the_load_is_over() -> None:
-    paced = ParseThrottle()
-    with paced.foreground():
-        resting = asyncio.create_task(seconds_of_rest(paced))
+    throttle = ParseThrottle()
+    with throttle.foreground():
+        resting = asyncio.create_task(seconds_of_rest(throttle))
         assert await is_resting(resting)
 
     assert SHORT_SECONDS <= await resting < parse_throttle.YIELD_SECONDS_MAX
@@ -49,13 +50,13 @@ async def test_a_rest_ends_at_once_when_what_is_read_is_wanted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(parse_throttle, "YIELD_SECONDS_MAX", 100 * SHORT_SECONDS)
-    paced, wanted = ParseThrottle(), asyncio.Event()
-    with paced.foreground():
-        resting = asyncio.create_task(seconds_of_rest(paced, wanted))
+    throttle, wanted = ParseThrottle(), asyncio.Event()
+    with throttle.foreground():
+        resting = asyncio.create_task(seconds_of_rest(throttle, wanted))
         assert await is_resting(resting)
         wanted.set()
         assert await resting < 10 * SHORT_SECONDS
-        assert await seconds_of_rest(paced, wanted) < SHORT_SECONDS
+        assert await seconds_of_rest(throttle, wanted) < SHORT_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -75,16 +76,17 @@ async def test_reading_goes_on_while_a_version_is_activated(gate: Gate, in_the_w
         "CREATE TRIGGER wait BEFORE INSERT ON import_api.t"
         " FOR EACH ROW EXECUTE FUNCTION import_api.wait()"
     )
-    paced, connection = ParseThrottle(), await gate.connect()
-    place = TableWriter(connection, RejectedRecords(lambda _: []), paced, schema=SCHEMA, table="t")
+    throttle, connection = ParseThrottle(), await gate.connect()
+    destination = DestinationConnection(connection, throttle)
+    root = RootTable(destination, RejectedRecords(lambda _: []), SCHEMA, "t")
     lock = gate.destination.transaction()
     await lock.start()
     await gate.destination.execute(in_the_way)
 
-    with paced.foreground():
-        activating = asyncio.create_task(VersionRouter(connection, place).activate(2, NOW))
-        await eventually(gate.somebody_waits)
-        seconds = await seconds_of_rest(paced)
+    with throttle.foreground():
+        activating = asyncio.create_task(VersionRouter(root).activate(2, NOW))
+        await eventually(gate.a_load_waits_for_a_lock)
+        seconds = await seconds_of_rest(throttle)
         await lock.rollback()
         assert await activating == 1
     await connection.close()
@@ -93,26 +95,28 @@ async def test_reading_goes_on_while_a_version_is_activated(gate: Gate, in_the_w
 
 
 async def test_reading_goes_on_during_a_long_statement(gate: Gate) -> None:
-    paced = ParseThrottle()
-    with paced.foreground():
+    throttle = ParseThrottle()
+    destination = DestinationConnection(gate.destination, throttle)
+    with throttle.foreground():
         working = asyncio.create_task(
-            paced.execute_long(gate.destination, "SELECT pg_sleep($1)", [3 * SHORT_SECONDS])
+            destination.execute_long("SELECT pg_sleep($1)", 3 * SHORT_SECONDS)
         )
-        await paced.yield_to_loads(asyncio.Event())
+        await throttle.yield_to_loads(asyncio.Event())
         assert not working.done()
-        assert await seconds_of_rest(paced) < SHORT_SECONDS
-        assert await working == "SELECT 1"
-        resting = asyncio.create_task(seconds_of_rest(paced))
+        assert await seconds_of_rest(throttle) < SHORT_SECONDS
+        assert await working == 1
+        resting = asyncio.create_task(seconds_of_rest(throttle))
         assert await is_resting(resting)
     await resting
 
 
 async def test_a_statement_that_fails_leaves_the_load_in_a_hurry(gate: Gate) -> None:
-    paced = ParseThrottle()
-    with paced.foreground():
+    throttle = ParseThrottle()
+    destination = DestinationConnection(gate.destination, throttle)
+    with throttle.foreground():
         with pytest.raises(Exception, match="division by zero"):
-            await paced.execute_long(gate.destination, "SELECT 1 / $1::int", [0])
-        resting = asyncio.create_task(seconds_of_rest(paced))
+            await destination.execute_long("SELECT 1 / $1::int", 0)
+        resting = asyncio.create_task(seconds_of_rest(throttle))
         assert await is_resting(resting)
     await resting
 
@@ -121,6 +125,6 @@ async def test_of_many_loads_one_always_hurries_so_rest_has_an_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(parse_throttle, "YIELD_SECONDS_MAX", SHORT_SECONDS)
-    paced = ParseThrottle()
-    with paced.foreground(), paced.foreground():
-        assert SHORT_SECONDS <= await seconds_of_rest(paced) < 10 * SHORT_SECONDS
+    throttle = ParseThrottle()
+    with throttle.foreground(), throttle.foreground():
+        assert SHORT_SECONDS <= await seconds_of_rest(throttle) < 10 * SHORT_SECONDS

@@ -1,4 +1,4 @@
-"""What was set aside, or loaded long ago, is loaded once more (design, section 5)."""
+"""Failed batches are retried, and loaded ones reloaded (design, section 5)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_only_what_was_named_is_retried(gate: Gate) -> None:
     retried = await gate.journal.fetch(QUERIES["retry"], [named, waiting])
 
     assert [row["batch_id"] for row in retried] == [named]
-    assert await gate.set_aside() == ["x"]
+    assert await gate.failure_reasons() == ["x"]
 
 
 async def test_a_dropped_table_is_made_whole(gate: Gate) -> None:

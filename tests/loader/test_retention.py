@@ -1,4 +1,4 @@
-"""The counts of single loads go after their days, a step at a time."""
+"""The counts of single loads are deleted after the retention, with a limit per transaction."""
 
 from __future__ import annotations
 

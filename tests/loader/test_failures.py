@@ -1,4 +1,4 @@
-"""Leases, locks, damaged bodies and other people's constraints: who pays, and for how long."""
+"""Leases, locks, damaged bodies and customers' constraints: what they delay, and for how long."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 
 from events.ids import new_worker_id
 from services.journal.claims import loader_application_name
-from services.loader.catalog.catalog import Catalog
-from services.loader.scheduling.prefetch import LoadLimits
+from services.loader.scheduling.shared_state import LoadLimits
 from tests.eventually import eventually
-from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
+from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate, catalog_of
 
 OTHER = 13
 
@@ -110,13 +109,13 @@ async def test_a_table_that_somebody_locks_waits_and_the_others_do_not(gate: Gat
 
     async with gate.loader(slots=2) as loader:
         await eventually(lambda: gate.loaded("u"))
-        await eventually(lambda: gate.put_back("t"))
-        reason = await eventually(lambda: gate.put_back_reason("t"))
+        await eventually(lambda: gate.is_postponed("t"))
+        reason = await eventually(lambda: gate.retry_reason("t"))
         await lock.rollback()
         await eventually(lambda: gate.done(loader))
 
     assert await gate.rows("t") == [(1,), (2,)]
-    assert await gate.set_aside() == []
+    assert await gate.failure_reasons() == []
     assert f"locked by session {gate.destination.get_server_pid()} of pushgate_loader" in reason
     assert await gate.journal.fetchval("SELECT count(put_back_reason) FROM loader.tables") == 0
 
@@ -132,7 +131,7 @@ async def test_a_damaged_body_costs_its_batch_only(gate: Gate) -> None:
         await eventually(lambda: gate.done(loader))
 
     assert await gate.rows("t") == [(2,)]
-    assert await gate.set_aside() == ["its body is damaged: ZstdError"]
+    assert await gate.failure_reasons() == ["its body is damaged: ZstdError"]
 
 
 async def test_a_body_that_is_gone_costs_its_batch_only(gate: Gate) -> None:
@@ -144,7 +143,7 @@ async def test_a_body_that_is_gone_costs_its_batch_only(gate: Gate) -> None:
         await eventually(lambda: gate.done(loader))
 
     assert await gate.rows("t") == [(2,)]
-    assert await gate.set_aside() == ["its body is no longer kept"]
+    assert await gate.failure_reasons() == ["its body has been deleted"]
 
 
 async def test_a_batch_that_another_loader_set_aside_meanwhile_stays_set_aside(gate: Gate) -> None:
@@ -154,10 +153,10 @@ async def test_a_batch_that_another_loader_set_aside_meanwhile_stays_set_aside(g
     await gate.push("t", ["id"], {"id": 2})
     lock = gate.destination.transaction()
     await lock.start()
-    await Catalog(gate.destination).lock_table(SCHEMA, "t")
+    await catalog_of(gate.destination).lock_table(SCHEMA, "t")
 
     async with gate.loader() as loader:
-        await eventually(gate.somebody_waits)
+        await eventually(gate.a_load_waits_for_a_lock)
         await gate.journal.execute(
             "UPDATE journal.pending SET failed_at = now(), reason = 'x' WHERE batch_id = $1",
             batch_id,
@@ -166,7 +165,7 @@ async def test_a_batch_that_another_loader_set_aside_meanwhile_stays_set_aside(g
         await eventually(lambda: gate.done(loader))
 
     assert await gate.rows("t") == [(0,), (2,)]
-    assert await gate.set_aside() == ["x"]
+    assert await gate.failure_reasons() == ["x"]
 
 
 async def test_a_batch_that_was_loaded_before_another_loader_gave_it_up_is_off_the_list(
@@ -183,16 +182,16 @@ async def test_a_batch_that_was_loaded_before_another_loader_gave_it_up_is_off_t
     await gate.list_again(batch_id, number, {"t": 1}, 100)
     lock = gate.destination.transaction()
     await lock.start()
-    await Catalog(gate.destination).lock_table(SCHEMA, "t")
+    await catalog_of(gate.destination).lock_table(SCHEMA, "t")
 
     async with gate.loader() as loader:
-        await eventually(gate.somebody_waits)
+        await eventually(gate.a_load_waits_for_a_lock)
         await gate.journal.execute("UPDATE journal.pending SET failed_at = now(), reason = 'x'")
         await lock.rollback()
         await eventually(lambda: gate.loaded("t"))
         assert await gate.done(loader)
 
-    assert await gate.set_aside() == []
+    assert await gate.failure_reasons() == []
 
 
 async def test_what_stands_beside_a_damaged_body_is_loaded_in_its_place(
@@ -218,7 +217,7 @@ async def test_what_stands_beside_a_damaged_body_is_loaded_in_its_place(
         await eventually(lambda: gate.done(loader))
 
     assert await gate.rows("t", "id") == [(2,)]
-    assert await gate.set_aside() == ["its body is damaged: ZstdError"]
+    assert await gate.failure_reasons() == ["its body is damaged: ZstdError"]
 
 
 async def test_a_customers_constraint_rejects_nothing_and_is_tried_a_bounded_number_of_times(
@@ -237,7 +236,7 @@ async def test_a_customers_constraint_rejects_nothing_and_is_tried_a_bounded_num
     async with gate.loader() as loader:
         await eventually(lambda: gate.done(loader))
 
-    (reason,) = await gate.set_aside()
+    (reason,) = await gate.failure_reasons()
     assert reason.startswith("23502")
     assert await gate.reasons() == []
 
@@ -257,7 +256,7 @@ async def test_an_altered_table_of_rejects_is_told_by_its_name_and_loads_after_t
     await gate.journal.execute("UPDATE journal.pending SET attempts = 4")
     async with gate.loader() as loader:
         await eventually(lambda: gate.done(loader))
-    (reason,) = await gate.set_aside()
+    (reason,) = await gate.failure_reasons()
     await gate.destination.execute("DROP TABLE import_api._sdc_rejected")
     await gate.journal.execute("SELECT journal.retry(ARRAY[$1::uuid])", batch_id)
 
@@ -279,10 +278,10 @@ async def test_a_failed_load_is_tried_again_batch_by_batch(gate: Gate) -> None:
         await eventually(lambda: gate.tried("t"))
         await gate.journal.execute("UPDATE journal.pending SET attempts = 4")
         await gate.journal.execute("DELETE FROM journal.leases")
-        await eventually(gate.nothing_waits)
+        await eventually(gate.nothing_is_pending)
 
     assert await gate.rows("t") == [(1,), (2,), (4,)]
-    assert len(await gate.set_aside()) == 1
+    assert len(await gate.failure_reasons()) == 1
 
 
 async def test_a_destination_that_is_away_costs_time_only(gate: Gate) -> None:
@@ -313,13 +312,13 @@ async def test_two_first_loads_of_a_schema_do_not_fail_each_other(gate: Gate) ->
         )
         return waits
 
-    # A session that has made schemas before opens no catalog to make one, and goes on believing
-    # what it was told of this one.
-    await Catalog(other).create_schema("another")
-    assert not await Catalog(other).has_schema(SCHEMA)
+    # A session that has created a schema before opens no system catalog to create another, and
+    # relies on what it knew about this one.
+    await catalog_of(other).create_schema("another")
+    assert not await catalog_of(other).has_schema(SCHEMA)
     async with one.transaction():
-        await Catalog(one).create_schema(SCHEMA)
-        later = asyncio.create_task(Catalog(other).create_schema(SCHEMA))
+        await catalog_of(one).create_schema(SCHEMA)
+        later = asyncio.create_task(catalog_of(other).create_schema(SCHEMA))
         await eventually(other_waits)
     await later
 

@@ -1,4 +1,4 @@
-"""A loader tells why nothing goes on: in the journal's database and in metrics."""
+"""A loader reports why it makes no progress, in the journal's database and in metrics."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ async def test_a_destination_that_is_away_is_told_until_it_is_back(gate: Gate) -
         return await gate.connect()
 
     async with gate.loader(connect_to=connect_when_it_is_there):
-        told = await eventually(lambda: away(gate))
+        reported = await eventually(lambda: away(gate))
         measured = LOADER_DESTINATION_AWAY._value.get()
         is_away = False
-        await eventually(gate.nothing_waits)
-        still_told = await away(gate)
+        await eventually(gate.nothing_is_pending)
+        still_reported = await away(gate)
 
-    assert (told, still_told) == (["ConnectionRefusedError"], [])
+    assert (reported, still_reported) == (["ConnectionRefusedError"], [])
     assert (measured, LOADER_DESTINATION_AWAY._value.get()) == (1, 0)
 
 
@@ -42,14 +42,14 @@ async def test_a_table_that_was_put_back_is_counted_until_it_is_loaded(gate: Gat
         await eventually(lambda: was_put_back(gate))
         measured = LOADER_PUT_BACK_TABLES._value.get()
         await gate.destination.execute("GRANT ALL ON import_api.t TO pushgate_loader")
-        await eventually(gate.nothing_waits)
+        await eventually(gate.nothing_is_pending)
         await eventually(none_is_put_back)
 
     assert measured == 1
 
 
 async def was_put_back(gate: Gate) -> bool:
-    return bool(await gate.put_back_reason("t"))
+    return bool(await gate.retry_reason("t"))
 
 
 async def none_is_put_back() -> bool:
