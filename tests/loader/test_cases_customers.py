@@ -282,7 +282,7 @@ async def test_a_customers_column_that_has_a_name_of_ours_is_told_by_its_name(ga
         await eventually(lambda: gate.done(loader))
 
     (reason,) = await gate.failure_reasons()
-    assert reason.startswith("column x__st is of a type that the loader never writes")
+    assert reason.startswith("column x__st has a type that the loader never writes")
     assert await gate.reasons() == []
 
 
