@@ -14,7 +14,7 @@ from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 
 # As the program does before its loop begins: these are read from disk.
 for package in (
-    *("events", "services.runtime", "services.tokens", "services.journal"),
+    *("events", "services.runtime", "services.tokens", "services.ingest", "services.journal"),
     *("services.loader", "services.loader.catalog"),
 ):
     load_queries(package)

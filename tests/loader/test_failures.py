@@ -262,7 +262,9 @@ async def test_an_altered_table_of_rejects_is_told_by_its_name_and_loads_after_t
 
     await gate.load()
 
-    assert reason.startswith("import_api._sdc_rejected was altered and cannot take rejected records (")
+    assert reason.startswith(
+        "import_api._sdc_rejected was altered and cannot take rejected records ("
+    )
     assert await gate.rows("t") == [(1,), (2,)]
     assert len(await gate.reasons()) == 1
 
