@@ -57,7 +57,7 @@ async def test_renaming_pausing_resuming_and_deleting(installation: Installation
         await ada.look("settings-paused")
         await expect(main).to_contain_text("Every push is refused until you resume it")
         await ada.press("Resume")
-        await expect(main).to_contain_text("Pushes are accepted")
+        await expect(main).to_contain_text("Pushes are accepted again")
 
         await ada.press("Delete integration")
         await ada.fill("Type the schema name", "shop")

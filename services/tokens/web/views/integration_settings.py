@@ -66,8 +66,7 @@ async def pause(context: PageContext) -> web.StreamResponse:
     else:
         require(context.caller, Right.MANAGE_INTEGRATIONS)
     return await context.redirect(
-        f"{integration_path(integration)}/settings",
-        "The integration is paused. Every push is refused until you resume it.",
+        f"{integration_path(integration)}/settings", "The integration was paused."
     )
 
 
@@ -78,7 +77,7 @@ async def resume(context: PageContext) -> web.StreamResponse:
     )
     return await context.redirect(
         f"{integration_path(integration)}/settings",
-        "The integration is active again. Pushes are accepted.",
+        "The integration was resumed. Pushes are accepted again.",
     )
 
 
