@@ -3,7 +3,7 @@
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # until all is read: services/runtime/lifecycle.py
+    gc.disable()  # during the imports: services/runtime/fast_paths.py
 
 from services.history.app import HistorySettings, build_app
 from services.runtime.lifecycle import run_main

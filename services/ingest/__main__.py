@@ -1,21 +1,13 @@
-"""`python -m services.ingest`: takes batches in."""
+"""`python -m services.ingest`: accepts pushes."""
 
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # until all is read: services/runtime/lifecycle.py
+    gc.disable()  # during the imports: services/runtime/fast_paths.py
 
 from services.ingest.app import IngestSettings, build_app
+from services.runtime.fast_paths import INGEST_GC_ALLOCATIONS
 from services.runtime.lifecycle import run_main
-
-# A group's requests are alive together, and a large push is thousands of objects that go away
-# again without any help: at the usual 700 the collector runs for nothing (bench/README.md).
-GC_ALLOCATIONS = 50_000
-
-
-def collect_seldom() -> None:
-    gc.set_threshold(GC_ALLOCATIONS)
-
 
 if __name__ == "__main__":
     run_main(
@@ -23,5 +15,5 @@ if __name__ == "__main__":
         IngestSettings,
         build_app,
         statements=["services.ingest", "services.journal"],
-        before=collect_seldom,
+        gc_allocations=INGEST_GC_ALLOCATIONS,
     )

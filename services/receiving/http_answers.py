@@ -1,20 +1,18 @@
 """HTTP responses of the import endpoints, byte for byte as the wire contract specifies them."""
 
-from email.utils import format_datetime
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
-from aiohttp.abc import AbstractStreamWriter
 from prometheus_client import Counter
 
 from protocol.refusals import Refusal
 from protocol.refusals.edge import MethodNotAllowed
 from services.runtime.clock import Clock
+from services.runtime.fast_paths import PreparedResponse
 from services.runtime.metrics import INGEST_REFUSALS, INGEST_REQUESTS
 
 # Without this media type target-stitch takes a success for a failure and sends again (5.2).
 JSON_TYPE = "application/json"
-DATE_SECONDS_MAX = 1.0
 
 
 class SuccessResponse:
@@ -29,7 +27,9 @@ class SuccessResponse:
         self._body = body
         self._status = HTTPStatus(status)
         self._counted = counted
-        self._prepared = PreparedResponse(self._status, body, clock)
+        self._prepared = PreparedResponse(
+            status=self._status, content_type=JSON_TYPE, body=body, clock=clock
+        )
 
     def response_to(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._counted is not None:
@@ -37,37 +37,6 @@ class SuccessResponse:
         if request.keep_alive and request.version == HttpVersion11:
             return self._prepared
         return web.Response(status=self._status, body=self._body, content_type=JSON_TYPE)
-
-
-class PreparedResponse(web.StreamResponse):
-    """Head and body in one write. Has no state of a request: one object answers all of them."""
-
-    def __init__(self, status: HTTPStatus, body: bytes, clock: Clock) -> None:
-        super().__init__(status=status)
-        self._clock = clock
-        self._format = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {JSON_TYPE}\r\n"
-            f"Content-Length: {len(body)}\r\nDate: {{date}}\r\n\r\n"
-        )
-        self._response_body = body
-        self._bytes = b""
-        self._dated_at = float("-inf")
-
-    @property
-    def keep_alive(self) -> bool:
-        return True
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
-        now = self._clock.monotonic()
-        if now - self._dated_at >= DATE_SECONDS_MAX:
-            date = format_datetime(self._clock.now(), usegmt=True)
-            self._bytes = self._format.format(date=date).encode() + self._response_body
-            self._dated_at = now
-        await request.writer.write_eof(self._bytes)
-        return request.writer
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """``prepare`` has written everything."""
 
 
 def refusal_response(refusal: Refusal, endpoint: str) -> web.Response:

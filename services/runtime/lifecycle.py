@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from events.sql_files import load_queries
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.config import BadSettings, read_settings
 from services.runtime.database import AWAY, DatabaseUnsuitable
+from services.runtime.fast_paths import GC_ALLOCATIONS, start_garbage_collection
 from services.runtime.hardened_http import HardenedRunner
 from services.runtime.http import HEALTH, operations_app
 from services.runtime.logs import Log, configure_logs
@@ -115,6 +115,7 @@ def run_main(
     *,
     statements: Sequence[str] = (),
     before: Callable[[], object] | None = None,
+    gc_allocations: int = GC_ALLOCATIONS,
     serves: bool = True,
 ) -> NoReturn:
     """The whole of a program, from its environment to its exit code.
@@ -122,8 +123,7 @@ def run_main(
     ``statements`` are the packages whose queries it uses, and ``before`` is what else it does
     outside the event loop: both before anything is served, because they read from the disk.
 
-    Whoever calls it has switched the collector off: looking through thousands of new functions and
-    classes for garbage is a fifth of a start. They stay; what comes from now on is looked through.
+    The caller disables garbage collection before its imports; it starts here (fast_paths.py).
     """
     configure_logs(program)
     try:
@@ -135,8 +135,7 @@ def run_main(
         load_queries(package)
     if before is not None:
         before()
-    gc.freeze()
-    gc.enable()
+    start_garbage_collection(gc_allocations)
     clock = SystemClock()
     _exit_with(
         run_program(lambda: build_app(settings, clock=clock), settings, clock=clock, serves=serves)

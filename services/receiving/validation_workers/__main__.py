@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 if __name__ == "__main__":
-    gc.disable()  # during the imports: services/runtime/lifecycle.py
+    gc.disable()  # during the imports: services/runtime/fast_paths.py
 
 from services.receiving.check import Job, run_job
 from services.receiving.validation_workers.ipc import LENGTHS, frame_head, result_header
+from services.runtime.fast_paths import INGEST_GC_ALLOCATIONS, start_garbage_collection
 
 # The processes that answer requests have priority.
 NICENESS = 5
-GC_ALLOCATIONS = 50_000
 
 
 def main() -> None:
@@ -32,9 +32,7 @@ def main() -> None:
     with contextlib.suppress(OSError):
         # If memory runs out, the kernel kills this worker and not the program: 503 for one body.
         Path("/proc/self/oom_score_adj").write_text("500", "ascii")
-    gc.freeze()
-    gc.enable()
-    gc.set_threshold(GC_ALLOCATIONS)
+    start_garbage_collection(INGEST_GC_ALLOCATIONS)
     jobs, results = sys.stdin.buffer, sys.stdout.buffer
     while lengths := jobs.read(LENGTHS.size):
         for part in _result_frame(jobs, lengths):
