@@ -38,13 +38,13 @@ DATABASE = "pushgate_history"
 AUDITOR = "ac_bench"
 PROOFS = 300
 MOMENTS = 7
-# What a page is asked for: one stream, and some time.
+# The filters of a page: one stream, and a period.
 FILTERED = 5
 PERIOD = "from=2020-02-01&to=2022-01-01"
 WRITERS = 4
 APPENDS_A_WRITER = 500
 
-# The issue sets them; times of at most n times the floor are rates of at least 1/n of it.
+# Set by the issue; a time of at most n times the floor is a rate of at least 1/n of it.
 DRIFT_REACH = 1 / 2
 VERIFY_REACH = 1 / 4
 EXPORT_REACH = 1 / 2
@@ -56,7 +56,7 @@ _CONTENT_LENGTH = re.compile(rb"(?i)content-length: ([0-9]+)\r\n")
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
-    """A database of its own, in the run's cluster."""
+    """A database of its own in the cluster of this run."""
 
     role_url: Callable[[str], str]
     served: Served
@@ -95,7 +95,7 @@ async def _make_log(context: Context, role_url: Callable[[str], str]) -> None:
     owner = await connect(role_url(OWNER), application_name="bench", command_seconds_max=1800)
     script = await asyncio.to_thread(Path(__file__).with_name("history_log.sql").read_text)
     await owner.execute(script.replace("$1", str(EVENTS // FACTS_A_STREAM)))
-    # As autovacuum does it for a log that grew in its own time.
+    # As autovacuum does for a log that grew over time.
     await owner.execute("VACUUM ANALYZE")
     fact = ConnectTokenGenerated(
         connect_token_id=1,
@@ -112,7 +112,7 @@ async def _make_log(context: Context, role_url: Callable[[str], str]) -> None:
 
 
 async def _drift(history: Log) -> Measure:
-    """Against counting what the folds give, which is the least that a comparison has to do."""
+    """Compared with counting the rows of the folds, the minimum that a comparison must do."""
     connection = await connect(
         history.role_url("pushgate_history"), application_name="bench", command_seconds_max=600
     )
@@ -153,7 +153,7 @@ async def _columns(history: Log) -> Measure:
 
 
 async def _as_of(history: Log) -> list[Measure]:
-    """The worst of several moments, as `pushgate audit as-of` asks: once a connection."""
+    """The slowest of several points in time, one query per connection like `audit as-of`."""
     query = load_queries("services.tokens")["tokens_that_could_write"]
     seconds = []
     for place in range(1, MOMENTS + 1):
@@ -215,9 +215,9 @@ def _hash_each_line(path: Path) -> None:
 
 
 async def _proofs(history: Log) -> list[Measure]:
-    """One after the other over one bare connection, from all over the log.
+    """Sequentially over one raw connection, spread over the whole log.
 
-    A client library would take a third of what is measured.
+    A client library would take a third of the measured time.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", history.served.port)
     milliseconds = []
@@ -241,7 +241,7 @@ async def _proofs(history: Log) -> list[Measure]:
 
 
 async def _pages(history: Log) -> Measure:
-    """A hundred events by each filter and by all, from the middle of the log; the worst. Stated."""
+    """A hundred events from the middle of the log, by each filter and by all; the slowest."""
     filters = ("actor=member/5", f"subject=integration/{FILTERED}", "type=TokenRevoked", PERIOD)
     milliseconds = []
     async with _session(history) as session:
@@ -256,7 +256,7 @@ async def _pages(history: Log) -> Measure:
 
 
 async def _appends(history: Log) -> Measure:
-    """With four writers at once; stated, not bounded."""
+    """With four concurrent writers. Reported without a limit."""
     milliseconds: list[float] = []
 
     async def write(stream: int) -> None:
@@ -305,7 +305,7 @@ async def _nowhere(_: bytes) -> None:
 async def _in_turn(
     floor: Callable[[], Awaitable[object]], ours: Callable[[], Awaitable[object]]
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each, one after the other so that both meet the same machine."""
+    """Seconds of each, alternating so that both run under the same conditions."""
     rounds = [(await _seconds(floor), await _seconds(ours)) for _ in range(ROUNDS)]
     return [floor for floor, _ in rounds], [ours for _, ours in rounds]
 

@@ -1,4 +1,4 @@
-"""What seals cost those who push: one record a push, while a million receipts are sealed."""
+"""The cost of sealing for pushes: one record per push while a million receipts are sealed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ AUDITOR = "ac_bench_sealing"
 ONE_RECORD = SHAPES[0]
 PATH = "/v2/import/push"
 SEAL_SECONDS_MAX = 900.0
-# Two cores are shared by the generator, ingest, Postgres and what is sealed meanwhile.
+# Two cores are shared by the load generator, ingest, PostgreSQL and the sealing.
 REACH = 0.75
 
-# As ingest leaves them.
+# Receipts as ingest writes them.
 LOAD_RECEIPTS = """
 INSERT INTO journal.receipts (batch_id, integration_id, token_id, endpoint, tables, records, bytes,
                               body_sha256, received_at, log_size, peer)
@@ -51,7 +51,7 @@ async def measure(context: Context) -> list[Measure]:
         serving(context, "services.history", history) as auditing,
         serving(context, "services.ingest", ingest) as served,
     ):
-        # Before and after, so that what the machine does with the new receipts falls on both.
+        # Before and after, so that effects of the new receipts on the machine count for both.
         alone = [await push(served, ONE_RECORD, path=PATH) for _ in range(ROUNDS)]
         sealing = asyncio.create_task(_seal(auditing))
         meanwhile = [await push(served, ONE_RECORD, path=PATH) for _ in range(ROUNDS)]
@@ -94,7 +94,7 @@ async def _load(context: Context, integration_id: int, token: GeneratedToken) ->
 
 
 async def _seal(auditing: Served) -> float:
-    """Receipts a second, those that came meanwhile left out."""
+    """Receipts per second, without those that arrived during the sealing."""
     headers = {"Authorization": f"Bearer {AUDITOR}"}
     timeout = aiohttp.ClientTimeout(total=SEAL_SECONDS_MAX)
     url = f"http://127.0.0.1:{auditing.port}/receipts/seal"

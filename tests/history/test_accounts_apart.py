@@ -72,9 +72,9 @@ async def test_no_filter_shows_what_is_others(query: str, two_accounts: Client) 
 
 async def test_a_stream_shows_only_ones_own(two_accounts: Client) -> None:
     async with two_accounts.get("/events/stream", headers=OTHER_HEADERS) as stream:
-        told = [await stream.content.readline() for _ in range(1 + 2 * len(OWN))]
+        lines_sent = [await stream.content.readline() for _ in range(1 + 2 * len(OWN))]
 
-    assert [int(line[4:]) for line in told if line.startswith(b"id: ")] == OWN
+    assert [int(line[4:]) for line in lines_sent if line.startswith(b"id: ")] == OWN
 
 
 async def test_hashes_stand_for_what_is_others(two_accounts: Client) -> None:

@@ -32,7 +32,7 @@ def test_a_note_opens_with_the_key_that_signed_it() -> None:
 
 
 def test_golden_text() -> None:
-    """Kept checkpoints have to open for ever: a change here breaks every auditor's copy."""
+    """Stored checkpoints must open permanently: a change here breaks every auditor's copy."""
     assert NOTE == (
         "pushgate/3f2a\n"
         "109482\n"

@@ -95,9 +95,9 @@ def test_a_fact_of_a_later_version_is_named_at_least() -> None:
 
 
 def test_the_reader_says_what_a_thing_is_called() -> None:
-    told = what_happened("TokenRevoked", DATA["TokenRevoked"], "integration/12", subject="Shop")
+    sentence = what_happened("TokenRevoked", DATA["TokenRevoked"], "integration/12", subject="Shop")
 
-    assert told == "revoked token 5 of Shop"
+    assert sentence == "revoked token 5 of Shop"
 
 
 @pytest.mark.parametrize(

@@ -196,12 +196,12 @@ async def test_a_seal_that_groups_hold_up_is_to_be_asked_for_again(
     async with database.transaction():
         await database.execute("SELECT pg_advisory_xact_lock_shared(2, 0)")
         async with client.post("/receipts/seal") as busy:
-            told = (await busy.json())["message"]
+            message = (await busy.json())["message"]
     async with client.post("/receipts/seal") as done:
         [seal] = await done.json()
 
     assert (busy.status, busy.headers["Retry-After"]) == (503, "5")
-    assert "try again" in told
+    assert "try again" in message
     assert (seal["first"], seal["last"]) == (1, 1)
 
 
@@ -227,10 +227,10 @@ async def test_a_halted_log_takes_no_seal_and_says_so(client: Client, database: 
         "INSERT INTO ledger.halt (origin, reason) SELECT origin, 'a test' FROM ledger.head"
     )
     async with client.post("/receipts/seal") as answer:
-        told = (await answer.json())["message"]
+        message = (await answer.json())["message"]
 
     assert answer.status == 409
-    assert "the log is halted" in told
+    assert "the log is halted" in message
 
 
 class ClockAt:
@@ -267,7 +267,7 @@ async def test_what_is_sealed_is_told_after_a_restart(
 ) -> None:
     await accept(database, token_id=2, count=3)
     await sealer.seal()
-    HISTORY_SEALED_RECEIPT.set(0)  # as a process that was just started tells it
+    HISTORY_SEALED_RECEIPT.set(0)  # the value in a process that has just started
     ending = asyncio.Event()
     turn = asyncio.create_task(Sealer(history_pool, SystemClock()).run(ending))
     await asyncio.wait({turn}, timeout=0)  # it has begun, and stops after its first look

@@ -231,7 +231,7 @@ def test_a_damaged_key_is_not_replaced(files: SignerFiles) -> None:
 
 
 def test_a_key_that_signed_is_not_made_anew(files: SignerFiles) -> None:
-    """A new one would vouch for nothing that was signed before, and nobody would be told."""
+    """A new key would not vouch for what was signed before, and no one would notice."""
     files.private_key()
     files.save_note("what the lost key signed")
     files.key_path.unlink()

@@ -103,7 +103,7 @@ async def test_a_stream_ends_when_its_connect_token_is_revoked(
 async def test_a_quiet_stream_gives_a_sign_of_life_however_often_the_bell_rings(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else whatever stands between takes it for dead, and nobody notices a reader who is gone."""
+    """Otherwise a proxy closes the idle connection, and a lost reader is never noticed."""
     monkeypatch.setattr(events_api, "HEARTBEAT_SECONDS", 0.3)
     monkeypatch.setattr(append_notifier, "POLL_SECONDS", 0.05)
     await small_history(database)
@@ -135,9 +135,9 @@ async def test_a_place_beyond_the_end_goes_on_from_the_end(
     """As after a restore: waiting until the log is as long again would skip what is new."""
     await small_history(database)
     async with client.get("/events/stream", headers={"Last-Event-ID": "1000"}) as answer:
-        told = await take(answer, 1)
+        received = await take(answer, 1)
         await rename(database, 2)
         new = await take(answer, 2)
 
-    assert told == [(6, False)]
+    assert received == [(6, False)]
     assert new == [(7, True), (8, True)]

@@ -344,7 +344,7 @@ NESTED = '{"specversion":"1.0","type":"ReceiptsSealed","data":' + "[" * 60_000 +
     ids=["text", "null", "count", "empty", "list", "nothing", "no event", "nested"],
 )
 def test_what_was_signed_but_is_no_seal_does_not_crash_it(odd: str, tmp_path: Path) -> None:
-    """As an insider would have it signed, so that nobody gets a verdict any more."""
+    """As an insider would have it signed, so that verification fails for everyone."""
     lines = [*LINES[:2], odd]
     receipts = written(tmp_path / "receipts", RECEIPTS)
 

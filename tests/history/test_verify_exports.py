@@ -30,19 +30,19 @@ def verified(directory: Path, memory: TrustStore, lines: list[str], note: str) -
 
 
 def test_it_has_to_extend_what_was_kept(tmp_path: Path, memory: TrustStore) -> None:
-    found, told = verified(tmp_path, memory, LINES, note_over(LINES))
+    found, source = verified(tmp_path, memory, LINES, note_over(LINES))
 
     assert found["verdict"] == "verified"
-    assert told.startswith("of the export; extends the one seen")
+    assert source.startswith("of the export; extends the one seen")
 
 
 def test_one_that_was_rewritten_and_signed_again_is_named(
     tmp_path: Path, memory: TrustStore
 ) -> None:
-    found, told = verified(tmp_path, memory, REWRITTEN, note_over(REWRITTEN))
+    found, source = verified(tmp_path, memory, REWRITTEN, note_over(REWRITTEN))
 
     assert found["verdict"] == "altered"
-    assert "extends" not in _verdict_text(found, told)
+    assert "extends" not in _verdict_text(found, source)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_one_that_was_rewritten_and_signed_again_is_named(
 def test_one_that_cannot_be_compared_is_looked_at_alone(
     lines: list[str], note: str, tmp_path: Path, memory: TrustStore
 ) -> None:
-    found, told = verified(tmp_path, memory, lines, note)
+    found, source = verified(tmp_path, memory, lines, note)
 
     assert found["verdict"] == "verified"
-    assert told == "of the export; not held to the one kept"
+    assert source == "of the export; not held to the one kept"
 
 
 def test_whoever_was_shown_everything_takes_no_hash_for_something(

@@ -42,7 +42,7 @@ def database_url(emptied_database_url: str) -> str:
 
 @pytest.fixture(scope="session")
 async def kept_pool(shared_database_url: str) -> AsyncGenerator[Pool[Record]]:
-    """For one test after the other (tests/database/kept.py tells why)."""
+    """Shared by the tests (for the reason see tests/database/kept.py)."""
     url = as_role(shared_database_url, "pushgate_tokens")
     async with pool(url, application_name="test tokens", connections_max=10) as opened:
         yield opened
@@ -78,14 +78,14 @@ async def caller(account: OpenedAccount) -> Caller:
 
 def application(role_url: RoleUrl, **settings: Any) -> web.Application:
     """The token service with ``settings`` of TokensSettings."""
-    told = TokensSettings(
+    service_settings = TokensSettings(
         database_url=Secret(role_url("pushgate_tokens")),
         # Far below the floors of the settings: a test is no place to wait.
         password_memory_kib=8,
         password_passes=1,
         **settings,
     )
-    return build_app(told, clock=SystemClock())
+    return build_app(service_settings, clock=SystemClock())
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-# Before: the server never sees the COMMIT. After: it has committed, and nobody hears of it.
+# Before: the server never sees the COMMIT. After: it has committed, but the answer is lost.
 Moment = Literal["before commit", "after commit"]
 
 _COMMIT = b"COMMIT;\x00"

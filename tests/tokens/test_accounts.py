@@ -118,14 +118,14 @@ async def test_only_an_owner_manages_connect_tokens(
 
 
 async def test_an_account_that_never_was_gets_nothing(use_cases: UseCases) -> None:
-    nobody = system_caller(AccountId(999_999))
+    unknown = system_caller(AccountId(999_999))
 
     with pytest.raises(AccountNotFound):
-        await use_cases.connect_tokens.generate(nobody, "owner")
+        await use_cases.connect_tokens.generate(unknown, "owner")
     with pytest.raises(AccountNotFound):
-        await use_cases.connect_tokens.revoke(nobody, ConnectTokenId(1))
+        await use_cases.connect_tokens.revoke(unknown, ConnectTokenId(1))
     with pytest.raises(AccountNotFound):
-        await use_cases.integrations.create(nobody, "Import API")
+        await use_cases.integrations.create(unknown, "Import API")
 
 
 async def test_what_holds_a_token_does_not_print_it(use_cases: UseCases, caller: Caller) -> None:

@@ -102,7 +102,7 @@ async def test_two_authorization_headers_are_refused(api: ConnectClient) -> None
 
 @pytest.mark.parametrize("prefix", ["ac_", "at_"])
 async def test_a_token_in_the_address_is_refused(prefix: Prefix, api: ConnectClient) -> None:
-    """Even beside a good header: whoever sent it has to learn that it is in the logs now."""
+    """Even with a valid header: the caller must learn that the token is in logs now."""
     answer = await api.get(f"/v4/sources?access_token={new_token(prefix).text}")
 
     assert seen(answer) == (

@@ -1,4 +1,4 @@
-"""Whatever arrives at the Connect API, it is answered as the document says, never with a 5xx."""
+"""The Connect API answers any request as its OpenAPI document states, never with a 5xx."""
 
 from __future__ import annotations
 

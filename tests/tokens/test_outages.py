@@ -1,4 +1,4 @@
-"""The database goes away: nothing happens twice, and the answer says to come again."""
+"""Database outages: no command takes effect twice, and the answer asks for a retry."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Through = tuple[CuttingProxy, UseCases]
 
 @pytest.fixture
 async def through(role_url: RoleUrl) -> AsyncGenerator[Through]:
-    """UseCases whose connections can be cut."""
+    """Use cases with connections that can be cut."""
     async with (
         cutting_proxy(role_url("pushgate_tokens")) as (proxy, url),
         pool(url, application_name="test cut", connections_max=2) as connections,

@@ -41,10 +41,10 @@ async def ports_of(program: Process) -> tuple[int, int]:
     """Waits for it to serve: its own port, and the operations port."""
     assert program.stderr is not None
     async for line in program.stderr:
-        told = json.loads(line)
-        if told["event"] == "program.started":
+        logged = json.loads(line)
+        if logged["event"] == "program.started":
             (own,), (operations,) = (
-                [int(digits) for digits in re.findall(r", (\d+)\)", str(told[name]))]
+                [int(digits) for digits in re.findall(r", (\d+)\)", str(logged[name]))]
                 for name in ("address", "operations")
             )
             return own, operations

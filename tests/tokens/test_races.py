@@ -170,7 +170,7 @@ async def test_whatever_ends_a_right_waits_for_the_pushes_in_hand(
     created = await use_cases.integrations.create(caller, "Import API", with_token=True)
     assert created.token is not None
     integration_id, token_id = created.integration_id, created.token.token_id
-    wishes: dict[str, Any] = {
+    commands: dict[str, Any] = {
         "revoke": lambda: use_cases.integrations.revoke_token(caller, integration_id, token_id),
         "pause": lambda: use_cases.integrations.change(
             caller, integration_id, [PauseIntegration(paused_at="2019-06-01")]
@@ -181,18 +181,18 @@ async def test_whatever_ends_a_right_waits_for_the_pushes_in_hand(
         "delete": lambda: use_cases.integrations.delete(caller, integration_id),
     }
     if what == "resume":
-        await wishes["pause"]()
+        await commands["pause"]()
     size = await connections.fetchval("SELECT size FROM ledger.head")
 
     async with push_in_hand(role_url, integration_id):
-        wish = asyncio.create_task(wishes[what]())
+        command = asyncio.create_task(commands[what]())
         await eventually(lambda: waits_for_lock(connections))
 
         # Neither recorded nor holding up anybody else's facts while it waits.
         assert await connections.fetchval("SELECT size FROM ledger.head") == size
         await use_cases.integrations.create(caller, "Another", with_token=True)
-        assert not wish.done()
-    await wish
+        assert not command.done()
+    await command
     assert await connections.fetchval("SELECT size FROM ledger.head") == size + 3
 
 

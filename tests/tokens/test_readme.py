@@ -1,4 +1,4 @@
-"""services/tokens/README.md is a contract with the other services: it tells all there is."""
+"""services/tokens/README.md is a contract with the other services: it must be complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What time does to sessions, links and failures, and that nobody can keep somebody else out."""
+"""Expiry of sessions, links and failures; no one can lock another person out."""
 
 from __future__ import annotations
 
