@@ -1,4 +1,4 @@
-"""May this program work on this database? Asked once, before it does anything."""
+"""The checks of the database that each program makes once, before it starts its work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.runtime.migrations import migrations
 
 VERSION_MIN = 150000  # PostgreSQL 15; tests run on it and on 18
 
-# The schemas that a role writes: its own, and those where it was given single tables.
+# The schemas that a role may write: its own, and those with single tables granted to it.
 WRITTEN_SCHEMAS = {
     "pushgate_tokens": ("tokens",),
     "pushgate_ingest": ("journal",),
@@ -26,26 +26,26 @@ WRITTEN_SCHEMAS = {
 
 
 async def check_server(connection: AnyConnection) -> None:
-    """For any database that we write, the destination too; raises UnfitDatabase."""
+    """For every database that is written to, the destination too. Raises DatabaseUnsuitable."""
     queries = await asyncio.to_thread(load_queries, "services.runtime")
     settings = await connection.fetchrow(queries["settings"])
     assert settings is not None
-    _refuse(_unfit_settings(settings))
+    _refuse(_unsuitable_settings(settings))
     for name in ("fsync", "full_page_writes"):
         if settings[name] != "on":
             Log().warning("database.unsafe_setting", setting=name, value=settings[name])
 
 
 async def check_database(connection: AnyConnection, *, role: str) -> None:
-    """For the main database: ``role`` says which program asks. Raises UnfitDatabase.
+    """For the main database; ``role`` is that of the calling program. Raises DatabaseUnsuitable.
 
-    All that is wrong is told at once: settings that would break a promise, a schema of another
-    version than this code's, rights that the program does not need. A role that may do more than
-    its work is refused, because a hole in one program would then open everything.
+    Checks the server's settings, then that the schema has this code's version, then that the role
+    has no rights that the program does not need: with them, a hole in one program would open all
+    of the database.
     """
     await check_server(connection)
-    if unfit := await _unfit_schema(connection):
-        raise DatabaseUnsuitable(unfit)
+    if reason := await _unsuitable_schema(connection):
+        raise DatabaseUnsuitable(reason)
     queries = await asyncio.to_thread(load_queries, "services.runtime")
     rights = await connection.fetch(queries["excess_rights"], list(WRITTEN_SCHEMAS[role]))
     user = await connection.fetchval("SELECT current_user")
@@ -53,11 +53,11 @@ async def check_database(connection: AnyConnection, *, role: str) -> None:
         found = ", ".join(sorted(row["may"] for row in rights))
         raise DatabaseUnsuitable(
             f"the database role {user} has too many rights for this program: it {found}; "
-            f"use the role {role}, made by `pushgate migrate --roles`"
+            f"use the role {role}, which `pushgate migrate --roles` creates"
         )
 
 
-def _unfit_settings(settings: Record) -> Iterable[str]:
+def _unsuitable_settings(settings: Record) -> Iterable[str]:
     if settings["version"] < VERSION_MIN:
         yield f"the server is older than PostgreSQL {VERSION_MIN // 10000}; upgrade it"
     if settings["encoding"] != "UTF8":
@@ -65,13 +65,13 @@ def _unfit_settings(settings: Record) -> Iterable[str]:
     if settings["synchronous_commit"] != "on":
         yield (
             f"synchronous_commit is {settings['synchronous_commit']}; "
-            "acknowledged must mean durable: set it on"
+            "set it to on, because accepted data must be durable"
         )
 
 
-async def _unfit_schema(connection: AnyConnection) -> str | None:
+async def _unsuitable_schema(connection: AnyConnection) -> str | None:
     if await connection.fetchval("SELECT to_regclass('migrations.applied')") is None:
-        return "the database has no schema of ours; run `pushgate migrate` first"
+        return "the database has no Pushgate schema; run `pushgate migrate` first"
     rows = await connection.fetch("SELECT package, number FROM migrations.applied")
     applied = {(row["package"], row["number"]) for row in rows}
     files = await asyncio.to_thread(migrations)
@@ -79,7 +79,7 @@ async def _unfit_schema(connection: AnyConnection) -> str | None:
     for package, number in sorted(applied - known):
         return (
             f"the schema is newer than this program: it has migration {number} of {package}; "
-            "run the version that made it, or a later one"
+            "run the version that applied it, or a later one"
         )
     for package, number in sorted(known - applied):
         return (

@@ -1,7 +1,13 @@
-"""A public port whose answers of last resort say nothing of the request, and that waits for none.
+"""aiohttp's HTTP server, hardened for a public port.
 
-aiohttp's own answer to a request that it cannot parse repeats the line, token included, in the
-body and in the log (hostile input 22), and its server gives headers all the time they want (20).
+It differs from aiohttp's in four ways: an error response never quotes the request (aiohttp repeats
+a request line that it cannot parse, token included, in the body and in the log: hostile input 22);
+headers must arrive within a time limit (hostile input 20); a body that is arriving when the server
+closes is still read; and frequent paths bypass the router.
+
+For this it relies on private attributes of aiohttp: ``_request_count``, ``_current_request``,
+``_waiter``, ``_close``, ``_force_close``, ``Server._kwargs`` and ``AppRunner._make_server``.
+tests/runtime/test_hardened_http.py has one test of each, to be read when aiohttp is upgraded.
 """
 
 import asyncio
@@ -14,25 +20,27 @@ from aiohttp import web
 from protocol.refusals.edge import MalformedHttp
 from services.runtime.logs import Log
 
-# From the first byte of a request to the end of its headers; a new connection has as long to send
-# its first request.
+# From the first byte of a request to the end of its headers. A new connection must send the headers
+# of its first request within the same time.
 HEADERS_SECONDS_MAX = 10.0
 
 RouteHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MalformedHandler: TypeAlias = Callable[[web.BaseRequest], web.Response]
 
-# Paths that are answered without asking the application's router, which costs as much as reading
-# a small body does. Such an answer has no middlewares, no match_info and no app at hand. The
-# router must know the paths too: whatever is out of the ordinary goes through it.
-DIRECT_ROUTES: web.AppKey[Mapping[str, RouteHandler]] = web.AppKey("straight", Mapping)
+# Handlers of paths that bypass the application's router, which costs as much as reading a small
+# body. They run without middlewares, ``match_info`` and ``request.app``. The router must know these
+# paths too: requests with a query or an Expect header still go through it.
+DIRECT_ROUTES: web.AppKey[Mapping[str, RouteHandler]] = web.AppKey("direct_routes", Mapping)
 
-# What answers a request that could not be parsed, where that is to be counted.
-MALFORMED_HANDLER: web.AppKey[MalformedHandler] = web.AppKey("malformed")
+# Responds to requests that could not be parsed, for an application that counts them.
+MALFORMED_HANDLER: web.AppKey[MalformedHandler] = web.AppKey("malformed_handler")
 
 _CRASHED = b'{"message":"Something went wrong here; send the same request again later."}'
 
 
 class HardenedHandler(web.RequestHandler):
+    """One connection. ``_headers_due`` is the timer of the headers that are arriving, if any."""
+
     __slots__ = ("_headers_due", "_headers_seconds_max", "_malformed")
 
     _headers_due: asyncio.TimerHandle | None
@@ -60,24 +68,24 @@ class HardenedHandler(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         if not data:
-            # The parser is only told to go on.
+            # aiohttp calls it so to continue parsing what it has buffered.
             super().data_received(data)
             return
-        before = self._request_count
+        requests_before = self._request_count
         request = self._current_request
-        body_is_whole = request is None or request.content.is_eof()
-        if body_is_whole:
-            super().data_received(data)
+        in_body = request is not None and not request.content.is_eof()
+        if in_body:
+            self._body_received(data)
         else:
-            self._rest_received(data)
-        if self._request_count != before:
+            super().data_received(data)
+        if self._request_count != requests_before:
             self._cancel_headers_due()
-        elif body_is_whole and self._headers_due is None:
-            # Not of a body, and no request is complete by it: headers have begun.
+        elif not in_body and self._headers_due is None:
+            # The data belongs to no body and completes no headers, so it begins them.
             self._expect_headers()
 
-    def _rest_received(self, data: bytes) -> None:
-        """Of a body. aiohttp hears nothing more once it is to close, and would never have it."""
+    def _body_received(self, data: bytes) -> None:
+        """A part of a body, which aiohttp would ignore once the connection is to be closed."""
         closing = self._close, self._force_close
         self._close = self._force_close = False
         try:
@@ -91,7 +99,7 @@ class HardenedHandler(web.RequestHandler):
 
     def _headers_late(self) -> None:
         if self._waiter is None:
-            # Another request is still being answered; these are the next one's.
+            # A request is still being answered; these are the headers of the next one.
             self._expect_headers()
         else:
             self.force_close()
@@ -109,7 +117,7 @@ class HardenedHandler(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002 — the parser's: it repeats the request
     ) -> web.StreamResponse:
         if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
-            raise ConnectionError("nobody is left to be answered")
+            raise ConnectionError("the client is gone, or has got a part of the response")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             Log().exception("request.crashed", method=request.method)
             answer = web.Response(status=status, body=_CRASHED, content_type="application/json")
@@ -124,22 +132,26 @@ def _malformed(_: web.BaseRequest) -> web.Response:
     return web.Response(status=refusal.status, body=refusal.body, content_type="application/json")
 
 
-def _straight(paths: Mapping[str, RouteHandler], routed: Any) -> Any:
-    def answer(request: web.Request) -> Awaitable[web.StreamResponse]:
-        straight = paths.get(request.raw_path)
-        if straight is None or "Expect" in request.headers:
-            straight = routed
-        return straight(request)
+def _with_direct_routes(paths: Mapping[str, RouteHandler], router: Any) -> Any:
+    def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
+        handler = paths.get(request.raw_path)
+        if handler is None or "Expect" in request.headers:
+            handler = router
+        return handler(request)
 
-    return answer if paths else routed
+    return handle if paths else router
 
 
 class HardenedServer(web.Server):
+    """Creates a HardenedHandler for each connection."""
+
     def __call__(self) -> web.RequestHandler:
         return HardenedHandler(self, loop=self._loop, **self._kwargs)
 
 
 class HardenedRunner(web.AppRunner):
+    """Replaces ``web.AppRunner``; reads DIRECT_ROUTES and MALFORMED_HANDLER of the application."""
+
     def __init__(
         self,
         app: web.Application,
@@ -150,10 +162,10 @@ class HardenedRunner(web.AppRunner):
         super().__init__(app, headers_seconds_max=headers_seconds_max, **options)
 
     async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
+        plain = await super()._make_server()
         return HardenedServer(
-            _straight(self.app.get(DIRECT_ROUTES, {}), made.request_handler),
-            request_factory=made.request_factory,
+            _with_direct_routes(self.app.get(DIRECT_ROUTES, {}), plain.request_handler),
+            request_factory=plain.request_factory,
             malformed=self.app.get(MALFORMED_HANDLER, _malformed),
-            **made._kwargs,  # noqa: SLF001 — what the application adds to the runner's own
+            **plain._kwargs,  # noqa: SLF001 — the options of the application and of the runner
         )

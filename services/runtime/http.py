@@ -1,4 +1,4 @@
-"""The operations port (health and metrics), and what any port of ours knows of a caller."""
+"""The operations port (health checks and metrics), and reading the caller from a request."""
 
 import ipaddress
 import re
@@ -9,12 +9,12 @@ from aiohttp import web
 
 from services.runtime.database import measure_pools
 
-# None when all is well, else a sentence.
+# Returns None if the program is ready, otherwise the reason.
 ReadinessCheck = Callable[[], Awaitable[str | None]]
 
 
 class Health:
-    """Ready means: can do its job now. Every check that says why not is told in the answer."""
+    """Readiness: whether the program can do its work now. All reasons against it are reported."""
 
     def __init__(self) -> None:
         self.checks: dict[str, ReadinessCheck] = {}
@@ -33,21 +33,21 @@ class Health:
 HEALTH: web.AppKey[Health] = web.AppKey("health", Health)
 
 
-# No underscore: a token sent as an id by mistake is not written into a log.
+# Without underscore, so that a token sent as a request id by mistake never gets into a log.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9.:-]{1,64}")
 
 
 def given_request_id(request: web.BaseRequest) -> str | None:
-    """The ``X-Request-Id`` that came along, from a proxy or the caller, if it can be logged."""
+    """The ``X-Request-Id`` of the proxy or the caller; None if there is none fit for a log."""
     given = request.headers.get("X-Request-Id")
     return given if given is not None and _REQUEST_ID.fullmatch(given) else None
 
 
 def caller_address(request: web.BaseRequest, *, behind_proxy: bool) -> str | None:
-    """Whose request it is.
+    """The IP address of the caller.
 
-    Behind a proxy the last address of ``X-Forwarded-For`` is the one the proxy saw itself; those
-    before it anybody may have written.
+    Behind a proxy it is the last address in ``X-Forwarded-For``, which the proxy added itself; the
+    client may have forged those before it.
     """
     if not behind_proxy:
         return request.remote
@@ -59,7 +59,7 @@ def caller_address(request: web.BaseRequest, *, behind_proxy: bool) -> str | Non
 
 
 def operations_app(health: Health) -> web.Application:
-    """Never public: ``/health/live``, ``/health/ready`` (503 with reasons) and ``/metrics``."""
+    """``/health/live``, ``/health/ready`` (503 with reasons) and ``/metrics``. Never public."""
 
     async def live(_: web.Request) -> web.Response:
         return web.json_response({"status": "live"})

@@ -1,4 +1,4 @@
-"""How a process of ours lives: starts, serves, and stops in order, each step with a limit."""
+"""The life of a program: it starts, serves, and stops in order, each step with a time limit."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ DELAY_EVERY_SECONDS = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """Where a program listens. File descriptors are inherited from `pushgate up`, and win."""
+    """Where a program listens. Sockets inherited from `pushgate up` (``…_fd``) take precedence."""
 
     port: int
     ops_port: int
@@ -41,13 +41,13 @@ class ServerSettings:
     listen_fd: int | None = None
     ops_fd: int | None = None
     parent_fd: int | None = None
-    # Whether a proxy of ours, and nobody else, can reach the program: it names the caller then.
+    # Set if only a trusted proxy can reach the program: X-Forwarded-For then names the caller.
     behind_proxy: bool = False
     drain_seconds: float = field(default=10.0, metadata={"at_least": 0, "at_most": 3_600})
 
 
 class Lifecycle:
-    """Tells the parts of a process that it stops, and the process that a part has died."""
+    """Signals the parts of a program that it stops, and the program that a part has failed."""
 
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
@@ -70,18 +70,17 @@ LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 async def background(
     lifecycle: Lifecycle, name: str, run: BackgroundLoop, *, stop_seconds: float
 ) -> AsyncIterator[asyncio.Event]:
-    """Run a loop beside the server.
+    """Runs a loop in the background for the length of the block.
 
-    It gets an event that is set when it shall end, and is cancelled ``stop_seconds`` later. A
-    loop that ends before that takes the process down: a server whose loop is dead must not go on
-    answering.
+    ``run`` gets an event that is set when it must end; ``stop_seconds`` later it is cancelled. If
+    the loop ends before that the program stops, because a server without it must not continue.
     """
     ending = asyncio.Event()
 
     async def guarded() -> None:
         try:
             await run(ending)
-        except Exception:  # noqa: BLE001 — the top of a task: reported, then the process ends
+        except Exception:  # noqa: BLE001 — the top of a task: logged, then the program stops
             Log().exception("loop.died", loop=name)
             lifecycle.fail(f"the loop {name} died")
         else:
@@ -118,10 +117,10 @@ def run_main(
     gc_allocations: int = GC_ALLOCATIONS,
     serves: bool = True,
 ) -> NoReturn:
-    """The whole of a program, from its environment to its exit code.
+    """Runs a whole program, from its environment to its exit code.
 
-    ``statements`` are the packages whose queries it uses, and ``before`` is what else it does
-    outside the event loop: both before anything is served, because they read from the disk.
+    ``statements`` are the packages of the queries it uses, and ``before`` is called outside
+    of the event loop. Both happen before the program serves, because they read from disk.
 
     The caller disables garbage collection before its imports; it starts here (fast_paths.py).
     """
@@ -149,12 +148,12 @@ def run_program(
     clock: Clock,
     serves: bool = True,
 ) -> int:
-    """Runs the program until it is told to stop, and returns its exit code.
+    """Runs the program until it is stopped, and returns its exit code.
 
-    ``build`` is called inside the event loop; the application it returns holds HEALTH and
-    LIFECYCLE. SIGTERM, SIGINT and the end of the parent's pipe stop it: readiness turns false,
-    requests in hand are finished, then every part is closed, within ``drain_seconds`` each.
-    ``serves=False``: a program without a port of its own, whose work is in its background loops.
+    ``build`` is called inside the event loop and returns an application with HEALTH and LIFECYCLE.
+    SIGTERM, SIGINT and the end of the parent's pipe stop the program: it reports not ready,
+    finishes the requests in progress, then closes each part, within ``drain_seconds`` each.
+    ``serves=False``: a program without a public port, which only runs background loops.
     """
     return uvloop.run(_run(build, settings, clock=clock, serves=serves))
 
@@ -206,7 +205,7 @@ async def _run(
 
 
 async def _measure_delay(clock: Clock) -> None:
-    """A step that holds up the loop shows itself as a timer that fires late."""
+    """Measures how late a timer fires: by as much as some step blocks the event loop."""
     while True:
         due = clock.monotonic() + DELAY_EVERY_SECONDS
         await asyncio.sleep(DELAY_EVERY_SECONDS)
@@ -242,7 +241,7 @@ def _parent_is_gone(lifecycle: Lifecycle, descriptor: int) -> None:
 
 
 def _exit_with(code: int) -> NoReturn:
-    """Ends the process; the buffers of standard output and error are written first."""
+    """Ends the process after flushing standard output and standard error."""
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(code)

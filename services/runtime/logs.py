@@ -131,7 +131,7 @@ LogEvent = Literal[
 
 
 class Log:
-    """A logger whose event names are typed, so that mypy finds a misspelt one."""
+    """A logger with typed event names: mypy finds a misspelt one."""
 
     def __init__(self, **bound: Any) -> None:
         self._logger = structlog.get_logger().bind(**bound)

@@ -162,7 +162,7 @@ LOADER_DESTINATION_AWAY = _gauge(
 LOADER_PUT_BACK_TABLES = _gauge(
     "pushgate_loader_put_back_tables",
     "tables",
-    "Tables whose last load by this loader will be retried: locked, no privilege, no space",
+    "Tables that this loader will try again to load: locked, no privilege, no space",
 )
 
 # --- history and the signer ------------------------------------------------------------------
@@ -202,7 +202,7 @@ RELAY_REQUESTS = _gauge(
     "pushgate_relay_requests",
     "requests",
     "Requests of a relay's outbox, at the time of the scrape; `sent` since the outbox was created",
-    state="`waiting`, `sent`, `held` (waiting requests whose delivery is suspended), `set_aside`",
+    state="`waiting`, `sent`, `held` (waiting requests with suspended delivery), `set_aside`",
 )
 RELAY_RECORDS = _gauge(
     "pushgate_relay_records",

@@ -42,7 +42,7 @@ OTHER_MIGRATION_WAIT = "15min"
 
 _FILE_NAME = re.compile(r"^(\d{4})_\w+\.sql$")
 
-_BOOKKEEPING = """
+_APPLIED_TABLE = """
 CREATE SCHEMA IF NOT EXISTS migrations;
 CREATE TABLE IF NOT EXISTS migrations.applied (
     package    text NOT NULL,
@@ -99,7 +99,7 @@ async def migrate(database_url: str | Secret) -> list[str]:
     try:
         await _wait_for_other_migrations(connection)
         await _become_owner(connection)
-        await connection.execute(_BOOKKEEPING)
+        await connection.execute(_APPLIED_TABLE)
         await connection.execute(f"GRANT USAGE ON SCHEMA migrations TO {', '.join(ROLES[1:])}")
         await connection.execute(f"GRANT SELECT ON migrations.applied TO {', '.join(ROLES[1:])}")
         return await _apply_missing(connection)

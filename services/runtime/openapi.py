@@ -1,4 +1,4 @@
-"""The OpenAPI document, as tokens and ingest serve it."""
+"""The OpenAPI document, which tokens and ingest serve at ``/openapi.json``."""
 
 import asyncio
 import functools

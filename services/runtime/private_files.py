@@ -1,4 +1,4 @@
-"""Small JSON files for one user's eyes (0600), never seen half-written."""
+"""Small files that only their owner may read (mode 0600), written atomically."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces ``path`` in one step; after a crash it holds the old text or the new one."""
+    """Replaces ``path`` atomically: after a crash it has either the old text or the new one."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -23,7 +23,7 @@ def write_private_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def read_private_json(path: Path) -> dict[str, Any]:
-    """Empty when there is no such file."""
+    """Empty if the file does not exist. Raises TypeError if it is not a JSON object."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,8 +1,8 @@
--- Asked by every program when it starts: may this database be used, and by this role?
+-- Checks that every program makes when it starts: is the database suitable, and the role?
 
 -- name: settings
--- synchronous_commit as the session has it (a pooler in between may drop what we ask for), fsync
--- and full_page_writes as the server has them.
+-- synchronous_commit of the session (a pooler in between may drop what the driver requests), fsync
+-- and full_page_writes of the server.
 SELECT current_setting('server_encoding') AS encoding,
        current_setting('synchronous_commit') AS synchronous_commit,
        current_setting('fsync') AS fsync,
@@ -10,8 +10,8 @@ SELECT current_setting('server_encoding') AS encoding,
        current_setting('server_version_num')::int AS version;
 
 -- name: excess_rights
--- What the session's role may do beyond writing the schemas of $1: attributes of the whole
--- cluster, rights of other roles, and writing our other schemas. One row each, no order.
+-- What the session's role may do beyond writing to the schemas $1: attributes of the cluster, rights
+-- of other roles, and writing to other schemas of Pushgate. One row each, in no order.
 WITH me AS (
     SELECT * FROM pg_roles WHERE rolname = current_user
 ), ours AS (

@@ -1,4 +1,4 @@
-"""A program that may not use its database says so in one sentence, before it does anything."""
+"""A program that may not use its database states the reason before it starts its work."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_a_schema_older_than_the_program_is_refused(
 async def test_a_database_never_migrated_is_refused(destination_url: str) -> None:
     said = await complaint(destination_url, "pushgate_loader")
 
-    assert said == "the database has no schema of ours; run `pushgate migrate` first"
+    assert said == "the database has no Pushgate schema; run `pushgate migrate` first"
 
 
 async def test_a_session_that_answers_before_the_disk_is_refused(database_url: str) -> None:
