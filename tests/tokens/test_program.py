@@ -96,7 +96,7 @@ async def test_a_program_names_the_settings_it_lacks(module: str, role: str) -> 
 
     assert program.returncode == 2
     assert b"PUSHGATE_DATABASE_URL is not set" in lines
-    assert b"PUSHGATE_PORT must be a number" in lines
+    assert b"PUSHGATE_PORT must be a whole number" in lines
 
 
 async def test_the_connect_api_is_served(role_url: RoleUrl, account: OpenedAccount) -> None:
