@@ -1,6 +1,6 @@
-"""Rows of the destination and the moment that ties each of them to its receipt, for auditors.
+"""Rows in the destination and when their batch was received, which links them to a receipt.
 
-Read only: SELECT is all that it needs.
+Needs SELECT on the destination's tables, nothing else.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import asyncpg
 from asyncpg import Connection, Record
 
+from audit.errors import AuditFailed
 from services.loader.schema.identifiers import RECEIVED_AT, quote_identifier, quote_qualified
 
 DestinationReader: TypeAlias = "Connection[Record]"
@@ -27,21 +28,17 @@ SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type
 """
 
 
-class NoSuchRow(Exception):
-    """There is no such table or row, or the key does not fit; the sentence says which."""
-
-
 class WrittenRow(NamedTuple):
     received_at: datetime
     row: dict[str, Any]
 
 
 async def rows_received_at(
-    destination: DestinationReader, schema: str, table: str, *, moments: Sequence[datetime]
+    destination: DestinationReader, schema: str, table: str, *, times: Sequence[datetime]
 ) -> list[WrittenRow]:
-    """Those that are still as a receipt of one of these moments left them; reads the table whole.
+    """The rows that are still as a batch received at one of ``times`` left them.
 
-    Empty when the table is not there.
+    Reads the whole table. Empty when there is no such table.
     """
     received = quote_identifier(RECEIVED_AT)
     statement = (
@@ -49,7 +46,7 @@ async def rows_received_at(
         f" FROM {quote_qualified(schema, table)} AS t WHERE {received} = ANY ($1)"
     )
     try:
-        rows = await destination.fetch(statement, moments)
+        rows = await destination.fetch(statement, times)
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         return []
     return [WrittenRow(row["received_at"], json.loads(row["row"])) for row in rows]
@@ -58,14 +55,14 @@ async def rows_received_at(
 async def row_with_key(
     destination: DestinationReader, schema: str, table: str, *, key: Sequence[str]
 ) -> WrittenRow:
-    """By its primary key, values in the key's order and as texts; raises NoSuchRow."""
+    """By its primary key, values as texts in the key's order; raises AuditFailed."""
     qualified = quote_qualified(schema, table)
     columns = await destination.fetch(_PRIMARY_KEY, qualified)
     names = [row["name"] for row in columns]
     if not names:
-        raise NoSuchRow(f"There is no table {schema}.{table} with a primary key.")
+        raise AuditFailed(f"There is no table {schema}.{table} with a primary key.")
     if len(names) != len(key):
-        raise NoSuchRow(
+        raise AuditFailed(
             f"The key of {schema}.{table} is {', '.join(names)}: give a value for each."
         )
     conditions = " AND ".join(
@@ -80,9 +77,9 @@ async def row_with_key(
     try:
         row = await destination.fetchrow(statement, *key)
     except asyncpg.DataError as error:
-        raise NoSuchRow(f"The key does not fit: {error}.") from error
+        raise AuditFailed(f"The key is not valid for {schema}.{table}: {error}.") from error
     except asyncpg.UndefinedColumnError:
-        raise NoSuchRow(f"{schema}.{table} was not written through this gate.") from None
+        raise AuditFailed(f"{schema}.{table} was not loaded by Pushgate.") from None
     if row is None or row["received_at"] is None:
-        raise NoSuchRow(f"{schema}.{table} has no such row of ours.")
+        raise AuditFailed(f"{schema}.{table} has no row with this key that Pushgate loaded.")
     return WrittenRow(row["received_at"], json.loads(row["row"]))

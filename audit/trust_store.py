@@ -1,7 +1,6 @@
-"""What an auditor keeps between two verifications: the key, and the last checkpoint seen.
+"""What an auditor keeps between two verifications: the key and the checkpoint verified last.
 
-Both belong on the auditor's own machine: whoever holds an old checkpoint can prove that the log
-only grew since.
+It belongs on the auditor's own machine: an old checkpoint proves that the log only grew since.
 """
 
 from datetime import UTC, datetime
@@ -24,30 +23,31 @@ class TrustStore:
 
     @property
     def key(self) -> str:
-        """Empty when none is kept."""
+        """The verifier key, or "" when none is stored."""
         return _read_text(self.key_file)
 
     @property
     def checkpoint(self) -> str:
+        """The checkpoint verified last, or "" when none is stored."""
         return _read_text(self.checkpoint_file)
 
     @property
-    def seen_at(self) -> datetime | None:
+    def verified_at(self) -> datetime | None:
         if not self.checkpoint_file.exists():
             return None
         return datetime.fromtimestamp(self.checkpoint_file.stat().st_mtime, UTC)
 
     @property
     def whole(self) -> bool:
-        """Whether everything was shown before: then nothing may be hidden behind a hash later."""
+        """Whether every event was shown before: then no hash may replace one later."""
         return self._whole_file.exists()
 
     @property
     def _whole_file(self) -> Path:
         return self._directory / "whole"
 
-    def keep(self, *, key: str, checkpoint: str, whole: bool) -> None:
-        """Only what was verified: it is the measure of everything that comes later."""
+    def save(self, *, key: str, checkpoint: str, whole: bool) -> None:
+        """Only what was verified: everything later is compared with it."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(self.key_file, key.strip() + "\n")
         write_private(self.checkpoint_file, checkpoint)
@@ -56,5 +56,5 @@ class TrustStore:
 
 
 def _read_text(path: Path) -> str:
-    """What is no text is no key and no checkpoint either, and is named as such."""
+    """Bytes that are not text are replaced: the verifier then names a bad key or checkpoint."""
     return path.read_text("utf-8", "replace") if path.exists() else ""

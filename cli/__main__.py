@@ -1,4 +1,7 @@
-"""The `pushgate` command. Exit codes: 0 done, 1 refused or found wanting, 2 usage, 130 Ctrl-C."""
+"""The `pushgate` command.
+
+Exit codes: 0 success, 1 failed, 2 usage error, 130 interrupted, 141 output pipe closed.
+"""
 
 import argparse
 import gc
@@ -10,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from cli.command import Parser, run_command
 from services.runtime.logs import configure_logs
 
-# Which file registers which commands. Only the file of the command that was asked for is read:
-# some stand on half of the system, and reading all of them took most of a short command's time.
+# Which module registers which commands. Only the module of the requested command is imported: some
+# depend on half of the system, and importing all of them took most of a short command's time.
 COMMANDS_BY_MODULE = {
     "cli.commands.up": ("up",),
     "cli.commands.accounts": ("accounts",),
@@ -36,26 +39,30 @@ COMMANDS_BY_MODULE = {
 def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
-        # What is read stays, and is not looked through for garbage: a fifth of a short command.
+        # Imported modules stay, so collecting garbage meanwhile is wasted: a fifth of a short run.
         gc.disable()
-        # A command's output is its answer; lines of the log go elsewhere, and only what is wrong.
+        # A command's output is its result; log lines go to standard error, and only warnings.
         configure_logs("command", level=logging.WARNING)
-    asked = [
-        file for file, commands in COMMANDS_BY_MODULE.items() if set(words[:1]) & set(commands)
+    requested = [
+        module for module, commands in COMMANDS_BY_MODULE.items() if set(words[:1]) & set(commands)
     ]
-    parser = make_parser(asked or COMMANDS_BY_MODULE)
+    parser = make_parser(requested or COMMANDS_BY_MODULE)
     if arguments is None:
         gc.freeze()
         gc.enable()
     return run_command(parser.parse_args(words))
 
 
-def make_parser(files: Iterable[str] = COMMANDS_BY_MODULE) -> argparse.ArgumentParser:
-    """Of the commands that ``files`` register, of all when nothing is said."""
-    parser = Parser(prog="pushgate", description="A self-hosted push gate.")
+def make_parser(modules: Iterable[str] = COMMANDS_BY_MODULE) -> argparse.ArgumentParser:
+    """A parser of the commands that ``modules`` register; by default of all commands."""
+    parser = Parser(
+        prog="pushgate",
+        description="Pushgate is a self-hosted gate for pushed records. Each command explains"
+        " itself with --help.",
+    )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for file in files:
-        importlib.import_module(file).register(subparsers)
+    for module in modules:
+        importlib.import_module(module).register(subparsers)
     return parser
 
 

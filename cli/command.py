@@ -1,10 +1,11 @@
-"""How a command is added and run; each group of commands has a file of its own."""
+"""The command framework: how commands are added to the parser and run."""
 
 import argparse
 import asyncio
 import inspect
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,53 +18,70 @@ else:
     Subparsers = Any
 
 CommandFunction = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int | None] | None]
+HELP_WIDTH = 78
 
 
 class Parser(argparse.ArgumentParser):
-    """Also of all commands in it. What it says of wrong use holds no token."""
+    """For `pushgate` and every command in it; its usage errors never repeat a token."""
 
     def error(self, message: str) -> NoReturn:
         super().error(masked(message))
 
 
 def add_command(
-    subparsers: Subparsers, name: str, run: CommandFunction, *, summary: str, nested: bool = False
+    subparsers: Subparsers,
+    name: str,
+    run: CommandFunction,
+    *,
+    summary: str,
+    details: str = "",
+    example: str = "",
+    nested: bool = False,
 ) -> argparse.ArgumentParser:
     """Add a command with ``--data-dir``.
 
-    ``run`` returns an exit code (None: 0) or raises CommandFailed. ``nested``: the command's group
-    is a command itself, and the options given to that stay set.
+    ``run`` returns an exit code (None: 0) or raises CommandFailed. ``summary`` is one sentence,
+    which the list of commands shows too; ``example`` is a whole command line. ``nested``: the
+    command's group is a command itself, and the options given to that stay set.
     """
-    parser = subparsers.add_parser(name, help=summary, description=summary)
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=textwrap.fill(f"{summary} {details}".rstrip(), HELP_WIDTH),
+        epilog=f"example:\n  {example}" if example else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--data-dir",
-        metavar="D",
+        metavar="DIRECTORY",
         default=argparse.SUPPRESS if nested else None,
-        help="default: PUSHGATE_DATA_DIR, else .pushgate in this directory",
+        help="The data directory of the installation. Default: PUSHGATE_DATA_DIR, else .pushgate in"
+        " the current directory.",
     )
     parser.set_defaults(run=run)
     return parser
 
 
 def add_group(subparsers: Subparsers, name: str, *, summary: str) -> Subparsers:
-    """Where the commands of a group are added."""
+    """Add a group; returns where its commands are added."""
     parser = subparsers.add_parser(name, help=summary, description=summary)
     return parser.add_subparsers(metavar="COMMAND", required=True)
 
 
 def run_command(arguments: argparse.Namespace) -> int:
+    """Run the command that was parsed; returns the exit code."""
     try:
         result = arguments.run(arguments)
         if inspect.iscoroutine(result):
             result = asyncio.run(result)
         sys.stdout.flush()
-    except CommandFailed as refused:
-        print(f"pushgate: {masked(str(refused))}", file=sys.stderr)
+    except CommandFailed as error:
+        print(f"pushgate: {masked(str(error))}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # As of `pushgate … | head`. Python would complain once more of what it still holds.
+        # As in `pushgate … | head`. Otherwise Python would fail again to write its buffer at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     return SUCCESS if result is None else int(result)

@@ -1,4 +1,4 @@
-"""The Connect API as the commands use it: integrations and their tokens, over HTTP."""
+"""A client of the Connect API: integrations and their tokens, over HTTP."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -12,20 +12,20 @@ from cli.installation import Installation
 
 REQUEST_SECONDS_MAX = 30.0
 
-# What to do about a refusal, by its code in the answer (wire contract 2.4).
+# What to do about a refusal, by its code in the response (wire contract 2.4).
 _ADVICE = {
     "InvalidName": "Choose another name.",
     "InvalidDisplayName": "Choose a name whose letters and digits make a schema name that is"
-    " free and not one of PostgreSQL's own.",
+    " not taken and not reserved by PostgreSQL.",
     "InvalidLabel": "Choose a shorter label, on one line.",
-    "InvalidId": "`pushgate integrations list` and `pushgate tokens list I` show what there is.",
-    "TokenLimitReached": "Revoke one first: `pushgate tokens list I`, then"
+    "InvalidId": "See `pushgate integrations list` and `pushgate tokens list INTEGRATION`.",
+    "TokenLimitReached": "Revoke one first: `pushgate tokens list INTEGRATION`, then"
     " `pushgate tokens revoke TOKEN_ID`.",
 }
 
 
 class ConnectApi:
-    """Every method raises CommandFailed with the gate's reason and what can be done about it."""
+    """Every method raises CommandFailed with the service's reason and what to do about it."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
@@ -35,7 +35,7 @@ class ConnectApi:
         return dict(await self._call("POST", "/v4/sources", body))
 
     async def sources(self) -> list[dict[str, Any]]:
-        """Paused and deleted ones too."""
+        """All of them, including paused and deleted ones."""
         return list(await self._call("GET", "/v4/sources"))
 
     async def update_source(self, source_id: int, changes: dict[str, Any]) -> dict[str, Any]:
@@ -45,12 +45,12 @@ class ConnectApi:
         return dict(await self._call("DELETE", f"/v4/sources/{source_id}"))
 
     async def create_token(self, source_id: int, label: str | None = None) -> dict[str, Any]:
-        """``{"id", "access_token"}``: the only time that its text is seen."""
+        """``{"id", "access_token"}``: the only response that holds the token's text."""
         body = None if label is None else {"label": label}
         return dict(await self._call("POST", f"/v4/sources/{source_id}/tokens", body))
 
     async def tokens(self, source_id: int) -> list[dict[str, Any]]:
-        """Active ones, newest first: ``{"token_id", "created_at"}``."""
+        """The active ones, newest first: ``{"token_id", "created_at"}``."""
         return list(await self._call("GET", f"/v4/sources/{source_id}/tokens"))
 
     async def revoke_token(self, source_id: int, token_id: int) -> dict[str, Any]:
@@ -59,15 +59,15 @@ class ConnectApi:
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
             async with self._session.request(method, path, json=body) as response:
-                answer = await _read_json(response)
+                document = await _read_json(response)
                 if response.ok:
-                    return answer
-                raise _failure(response, answer)
+                    return document
+                raise _failure(response, document)
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise CommandFailed(
-                f"The token service does not answer: {reason}."
-                " Is `pushgate up` running? PUSHGATE_URL names another address."
+                f"The token service does not respond: {reason}. Check that `pushgate up` is"
+                " running, or set PUSHGATE_URL to its address."
             ) from error
 
 
@@ -88,15 +88,15 @@ async def _read_json(response: aiohttp.ClientResponse) -> Any:
         return None
 
 
-def _failure(response: aiohttp.ClientResponse, answer: Any) -> CommandFailed:
-    members = answer if isinstance(answer, dict) else {}
+def _failure(response: aiohttp.ClientResponse, document: Any) -> CommandFailed:
+    members = document if isinstance(document, dict) else {}
     data = members.get("data")
     reason = (data if isinstance(data, dict) else members).get("message")
     if response.status == HTTPStatus.UNAUTHORIZED:
         return CommandFailed(
-            "The token service does not accept this Connect token: set PUSHGATE_CONNECT_TOKEN to"
-            " an active one (`pushgate connect-tokens generate` makes one)."
+            "The token service does not accept this Connect token. Set PUSHGATE_CONNECT_TOKEN to an"
+            " active one; `pushgate connect-tokens generate` makes one."
         )
-    way_out = _ADVICE.get(str(members.get("error")), "")
-    said = f"The token service refused with {response.status}: {reason or response.reason}."
-    return CommandFailed(f"{said} {way_out}".rstrip())
+    advice = _ADVICE.get(str(members.get("error")), "")
+    message = f"The token service refused with {response.status}: {reason or response.reason}."
+    return CommandFailed(f"{message} {advice}".rstrip())

@@ -1,4 +1,4 @@
-"""The system's own database, for the commands that ask it instead of a program."""
+"""Connections of commands to the installation's database and to the destination."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from cli.installation import Installation
 from services.runtime.config import Secret
 from services.runtime.database import AWAY, connect
 
-# An auditor's replay reads the whole log.
+# `audit replay` reads the whole log.
 COMMAND_SECONDS_MAX = 3_600.0
 
 
 @contextlib.asynccontextmanager
 async def system_database(installation: Installation) -> AsyncIterator[Connection[Record]]:
-    """Raises CommandFailed, also for what goes wrong while it is in use."""
+    """Raises CommandFailed, also for errors inside the block."""
     async with connection_to(installation.database_url(), "PUSHGATE_DATABASE_URL") as connection:
         yield connection
 
 
 @contextlib.asynccontextmanager
 async def connection_to(url: Secret, variable: str) -> AsyncIterator[Connection[Record]]:
-    """``variable`` is what a person would mend when the database can't be used."""
+    """``variable``: the setting to fix when the database cannot be used."""
     with reporting_database_errors(variable):
         connection = await connect(
             url, application_name="pushgate", command_seconds_max=COMMAND_SECONDS_MAX
@@ -44,19 +44,21 @@ def reporting_database_errors(variable: str) -> Iterator[None]:
     except AWAY as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise CommandFailed(
-            f"The database does not answer: {reason}. Is `pushgate up`"
-            f" running? {variable} names another one."
+            f"The database does not respond: {reason}. Check that `pushgate up` is running, or set"
+            f" {variable}."
         ) from error
     except (
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.InvalidCatalogNameError,
     ) as error:
-        raise CommandFailed(f"The database refuses: {error}. See {variable}.") from error
+        raise CommandFailed(
+            f"The database refuses the connection: {error}. Check {variable}."
+        ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise CommandFailed(
-            f"The user of {variable} may not do this: {error}. Take a role that may."
+            f"The user in {variable} lacks a privilege: {error}. Use another role."
         ) from error
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
         raise CommandFailed(
-            f"The database is not set up for this version: {error}. Run `pushgate migrate`."
+            f"The database lacks the schema of this version: {error}. Run `pushgate migrate`."
         ) from error

@@ -1,4 +1,4 @@
-"""How a command says no: one sentence on standard error, and an exit code."""
+"""How a command fails: a message on standard error and an exit code."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,22 +6,22 @@ from collections.abc import Iterator
 SUCCESS = 0
 FAILED = 1
 USAGE = 2
-# As shells say of a command that Ctrl-C ended.
+# What shells report for a command that Ctrl-C ended (128 + SIGINT).
 INTERRUPTED = 130
-# As shells say of a command whose output nobody reads any more.
+# What shells report for a command whose output pipe was closed (128 + SIGPIPE).
 PIPE_CLOSED = 141
 
 
 class CommandFailed(Exception):
-    """The command could not do it, or found something wanting; the text says what to do."""
+    """The command failed or found a problem; the message says what happened and what to do."""
 
 
 @contextlib.contextmanager
 def reporting_file_errors() -> Iterator[None]:
-    """Raises CommandFailed, with the file's name, for what the file system does not do."""
+    """Turn an OSError into CommandFailed with the file's name."""
     try:
         yield
     except OSError as error:
         raise CommandFailed(
-            f"{error.filename or 'A file'} can't be used: {error.strerror}."
+            f"{error.filename or 'A file'} cannot be used: {error.strerror}."
         ) from error

@@ -1,4 +1,4 @@
-"""Which system a command speaks to: what variables say, else ``run.json`` of the data directory."""
+"""Which installation a command talks to: settings, else ``run.json`` of its data directory."""
 
 import argparse
 import os
@@ -18,9 +18,9 @@ DATA_DIR_DEFAULT = ".pushgate"
 
 @dataclass(frozen=True, kw_only=True)
 class Installation:
-    """Each question is answered when asked, so that a command needs only what it uses.
+    """Addresses and credentials, each looked up when asked for: a command needs only what it uses.
 
-    Every method raises CommandFailed with the variable to set when nothing answers.
+    Every method raises CommandFailed, with the variable to set, when there is no value.
     """
 
     data_dir: Path
@@ -31,7 +31,7 @@ class Installation:
         return self._url("PUSHGATE_URL", "tokens")
 
     def pages_url(self) -> str:
-        """Where people reach the token service; inside a network it may have another address."""
+        """Where people reach the token service, which may differ from its address in a network."""
         return self._url("PUSHGATE_PAGES_URL", "tokens", instead=self.environ.get("PUSHGATE_URL"))
 
     def import_url(self) -> str:
@@ -41,13 +41,13 @@ class Installation:
         return self._url("PUSHGATE_HISTORY_URL", "history")
 
     def connect_token(self) -> Secret:
-        """The kept Connect token goes to no other address than the one it was kept for."""
+        """The token in ``run.json`` is only sent to the address recorded there."""
         return self._setting_of_connect_api("PUSHGATE_CONNECT_TOKEN", "connect_token")
 
     def history_token(self) -> Secret:
         """As ``connect_token``, for the history service."""
-        elsewhere = self.environ.get("PUSHGATE_HISTORY_URL", "").rstrip("/")
-        if not elsewhere or elsewhere == self._recorded_url("history"):
+        url = self.environ.get("PUSHGATE_HISTORY_URL", "").rstrip("/")
+        if not url or url == self._recorded_url("history"):
             return self.connect_token()
         return Secret(self._setting("PUSHGATE_CONNECT_TOKEN", ""))
 
@@ -64,22 +64,22 @@ class Installation:
         return Secret(self._setting("PUSHGATE_DESTINATION_URL", "destination_url"))
 
     def database_url_of_connect_api(self) -> Secret:
-        """For what is told together with the Connect API's answer: not another system's."""
+        """For data shown next to the Connect API's: never the database of another installation."""
         return self._setting_of_connect_api("PUSHGATE_DATABASE_URL", "database_url")
 
     def destination_url_of_connect_api(self) -> Secret:
-        """As ``database_url_beside_tokens``."""
+        """As ``database_url_of_connect_api``."""
         return self._setting_of_connect_api("PUSHGATE_DESTINATION_URL", "destination_url")
 
     def import_token(self) -> Secret | None:
         text = self.environ.get("PUSHGATE_TOKEN", "")
         return Secret(text) if text else None
 
-    def _setting_of_connect_api(self, variable: str, kept: str) -> Secret:
-        elsewhere = self.environ.get("PUSHGATE_URL", "").rstrip("/")
-        if elsewhere and elsewhere != self._recorded_url("tokens"):
-            kept = ""
-        return Secret(self._setting(variable, kept))
+    def _setting_of_connect_api(self, variable: str, key: str) -> Secret:
+        """``run.json`` counts only while PUSHGATE_URL does not name another installation."""
+        url = self.environ.get("PUSHGATE_URL", "").rstrip("/")
+        elsewhere = bool(url) and url != self._recorded_url("tokens")
+        return Secret(self._setting(variable, "" if elsewhere else key))
 
     def _url(self, variable: str, program: str, *, instead: str | None = None) -> str:
         url = self.environ.get(variable) or instead or self._recorded_url(program)
@@ -92,27 +92,27 @@ class Installation:
     def _recorded_url(self, program: str) -> str:
         return str(self.run_file.get(program, {}).get("url") or "").rstrip("/")
 
-    def _setting(self, variable: str, kept: str) -> str:
-        text = self.environ.get(variable, "") or str(self.run_file.get(kept) or "")
+    def _setting(self, variable: str, key: str) -> str:
+        text = self.environ.get(variable, "") or str(self.run_file.get(key) or "")
         if not text:
             raise self._missing(variable)
         return text
 
     def _missing(self, variable: str) -> CommandFailed:
         return CommandFailed(
-            f"{variable} is not set and {self.data_dir / RUN_FILE} does not tell it: start"
+            f"{variable} is not set, and {self.data_dir / RUN_FILE} has no value for it. Start"
             " `pushgate up`, name its directory with --data-dir, or set the variable."
         )
 
 
 def find_installation(data_dir: str | None, environ: Mapping[str, str]) -> Installation:
-    """``data_dir`` is what ``--data-dir`` said."""
+    """``data_dir``: the value of ``--data-dir``, if given."""
     directory = Path(data_dir or environ.get(DATA_DIR_VARIABLE) or DATA_DIR_DEFAULT)
     try:
-        run = read_private_json(directory / RUN_FILE)
+        run_file = read_private_json(directory / RUN_FILE)
     except (OSError, TypeError, ValueError) as error:
-        raise CommandFailed(f"{directory / RUN_FILE} can't be read: {error}.") from error
-    return Installation(data_dir=directory, environ=environ, run_file=run)
+        raise CommandFailed(f"{directory / RUN_FILE} cannot be read: {error}.") from error
+    return Installation(data_dir=directory, environ=environ, run_file=run_file)
 
 
 def installation_of(arguments: argparse.Namespace) -> Installation:

@@ -1,4 +1,4 @@
-"""What a command prints: one JSON document for programs, or a few lines for people."""
+"""What a command prints: one JSON document for programs, or a few lines of text for people."""
 
 import argparse
 import json
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def add_json(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
-    """``inner`` as of ``add_command``."""
+    """``nested`` as in ``add_command``."""
     parser.add_argument(
         "--json",
         action="store_true",
         default=argparse.SUPPRESS if nested else False,
-        help="print one JSON document on standard output and nothing else there",
+        help="Print one JSON document on standard output, and nothing else there.",
     )
 
 
@@ -21,7 +21,7 @@ def show(arguments: argparse.Namespace, document: Any, text: str) -> None:
 
 
 def columns(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Aligned for the eye. An empty list says so, so that nobody takes it for a failure."""
+    """An aligned table. An empty one is "(none)", so that it is not taken for a failure."""
     if not rows:
         return "(none)"
     lines = [
@@ -36,15 +36,19 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def facts(pairs: Sequence[tuple[str, object]]) -> str:
-    """One name and value a line."""
+    """One name and value per line."""
     width = max(len(name) for name, _ in pairs)
     return "\n".join(f"{name.ljust(width)}  {printable(str(value))}" for name, value in pairs)
 
 
-def counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def shown_once(token_text: str) -> str:
+    return f"{token_text}  (shown only once: store it now)"
 
 
 def printable(text: str) -> str:
-    # Names come from other people: nothing in them may steer the terminal.
+    # Names come from other people: control characters in them must not reach the terminal.
     return "".join(c if c.isprintable() else "�" for c in text)

@@ -1,24 +1,28 @@
-"""Accounts: a client id, and the Connect tokens that speak for it."""
+"""`pushgate accounts`: open an account, which has a client id and Connect tokens."""
 
 import argparse
 
 from cli.command import Subparsers, add_command, add_group
 from cli.installation import installation_of
-from cli.output import add_json, facts, show
-from cli.token_handlers import token_service_handlers
+from cli.operator_access import token_use_cases
+from cli.output import add_json, facts, show, shown_once
 
 
 def register(subparsers: Subparsers) -> None:
-    group = add_group(subparsers, "accounts", summary="who owns integrations")
+    group = add_group(subparsers, "accounts", summary="Manage accounts.")
     parser = add_command(
-        group, "create", create, summary="open an account; its Connect token is shown once"
+        group,
+        "create",
+        create,
+        summary="Open an account and print its Connect token, which is shown only once.",
+        example='pushgate accounts create "Web shop team"',
     )
-    parser.add_argument("name", metavar="NAME", help="for people; it may be changed or erased")
+    parser.add_argument("name", metavar="NAME", help="A name for people. It can be changed later.")
     add_json(parser)
 
 
 async def create(arguments: argparse.Namespace) -> None:
-    async with token_service_handlers(installation_of(arguments)) as use_cases:
+    async with token_use_cases(installation_of(arguments)) as use_cases:
         account = await use_cases.accounts.open(arguments.name)
     document = {
         "client_id": account.account_id,
@@ -30,7 +34,7 @@ async def create(arguments: argparse.Namespace) -> None:
             ("client id", account.account_id),
             ("name", account.name),
             ("Connect token id", account.connect_token_id),
-            ("Connect token", f"{account.access_token}  (shown this once: keep it now)"),
+            ("Connect token", shown_once(account.access_token)),
         ]
     )
     show(arguments, document, text)

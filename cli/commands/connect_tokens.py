@@ -1,33 +1,56 @@
-"""Connect tokens: what the Connect API asks for, each with a role."""
+"""`pushgate connect-tokens`: credentials of the Connect API, each with a role."""
 
 import argparse
 from typing import get_args
 
 from cli.command import Subparsers, add_command, add_group
-from cli.ids import token_id
 from cli.operator_access import add_account_options, operator_access
-from cli.output import columns, facts, show
+from cli.output import columns, facts, show, shown_once
 from cli.times import format_time
+from cli.token_arguments import token_id
 from events.ids import ConnectTokenId
 from events.types import Role
 
 
 def register(subparsers: Subparsers) -> None:
     group = add_group(
-        subparsers, "connect-tokens", summary="tokens of the Connect API, which manages the others"
+        subparsers,
+        "connect-tokens",
+        summary="Manage Connect tokens, the credentials of the Connect API.",
     )
-    parser = add_command(group, "generate", generate, summary="make one; it is shown once")
+    parser = add_command(
+        group,
+        "generate",
+        generate,
+        summary="Generate a Connect token and print it, which happens only once.",
+        example="pushgate connect-tokens generate --role auditor",
+    )
     parser.add_argument(
         "--role",
         choices=get_args(Role),
         default="member",
-        help="owner: everything; member (the default): integrations and tokens; auditor: reads",
+        help="An owner may do everything, a member manages integrations and tokens, an auditor only"
+        " reads. Default: member.",
     )
     add_account_options(parser)
-    parser = add_command(group, "list", list_active, summary="the active ones, newest first")
+    parser = add_command(
+        group,
+        "list",
+        list_active,
+        summary="List the active Connect tokens, newest first.",
+        example="pushgate connect-tokens list",
+    )
     add_account_options(parser)
-    parser = add_command(group, "revoke", revoke, summary="refuse it from now on")
-    parser.add_argument("id", metavar="ID", type=token_id, help="its id, never its text")
+    parser = add_command(
+        group,
+        "revoke",
+        revoke,
+        summary="Revoke a Connect token: it is refused from now on.",
+        example="pushgate connect-tokens revoke 2",
+    )
+    parser.add_argument(
+        "id", metavar="TOKEN_ID", type=token_id, help="The token's id, never its text."
+    )
     add_account_options(parser)
 
 
@@ -43,7 +66,7 @@ async def generate(arguments: argparse.Namespace) -> None:
         [
             ("Connect token id", token.connect_token_id),
             ("role", token.role),
-            ("Connect token", f"{token.access_token}  (shown this once: keep it now)"),
+            ("Connect token", shown_once(token.access_token)),
         ]
     )
     show(arguments, document, text)
@@ -52,7 +75,7 @@ async def generate(arguments: argparse.Namespace) -> None:
 async def list_active(arguments: argparse.Namespace) -> None:
     async with operator_access(arguments) as (use_cases, caller):
         tokens = await use_cases.read_model.connect_tokens(caller)
-    found = [
+    documents = [
         {
             "id": token.connect_token_id,
             "role": token.role,
@@ -61,11 +84,9 @@ async def list_active(arguments: argparse.Namespace) -> None:
         }
         for token in tokens
     ]
-    titles = ("id", "role", "last_four", "created_at")
-    text = columns(
-        ("id", "role", "ends in", "created"), [[item[title] for title in titles] for item in found]
-    )
-    show(arguments, found, text)
+    keys = ("id", "role", "last_four", "created_at")
+    rows = [[document[key] for key in keys] for document in documents]
+    show(arguments, documents, columns(("id", "role", "ends in", "created"), rows))
 
 
 async def revoke(arguments: argparse.Namespace) -> None:

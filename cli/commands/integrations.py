@@ -1,44 +1,58 @@
-"""Integrations: what a person calls a thing that pushes; the Connect API says *source*."""
+"""`pushgate integrations`: what may push, each into its own schema (a *source* in Connect API)."""
 
 import argparse
+import sys
 from typing import Any
 
+from asyncpg import Record
+
 from cli.command import Subparsers, add_command, add_group
-from cli.commands.loaded_tables import loaded_tables, tables_text
-from cli.commands.which_integration import which_integration
 from cli.connect_api import connect_api
+from cli.database import connection_to
 from cli.errors import CommandFailed
-from cli.installation import installation_of
-from cli.output import add_json, columns, facts, show
+from cli.installation import Installation, installation_of
+from cli.integration_argument import add_integration, find_integration
+from cli.output import add_json, columns, facts, show, shown_once
 from cli.times import format_time
+from events.sql_files import load_queries
+from services.loader.schema.identifiers import root_table_name
 from services.runtime.clock import SystemClock
 
 
 def register(subparsers: Subparsers) -> None:
-    group = add_group(subparsers, "integrations", summary="what may push, each into its own schema")
-    parser = add_command(
-        group, "create", create, summary="make an integration and its first token, shown once"
+    group = add_group(
+        subparsers, "integrations", summary="Manage integrations; each loads into its own schema."
     )
-    parser.add_argument("name", metavar="NAME", help="a display name; the schema name follows it")
+    parser = add_command(
+        group,
+        "create",
+        create,
+        summary="Create an integration and print its first token, which is shown only once.",
+        example='pushgate integrations create "Web shop"',
+    )
+    parser.add_argument(
+        "name", metavar="NAME", help="A display name; the schema name is derived from it."
+    )
     add_json(parser)
-    parser = add_command(group, "list", list_all, summary="all integrations of this account")
-    parser.add_argument("--deleted", action="store_true", help="deleted ones too")
+    parser = add_command(
+        group,
+        "list",
+        list_all,
+        summary="List the integrations of the account.",
+        example="pushgate integrations list --deleted",
+    )
+    parser.add_argument("--deleted", action="store_true", help="Include deleted integrations.")
     add_json(parser)
     for name, run, summary in (
-        ("show", show_one, "one integration, its active tokens and its tables"),
-        ("pause", pause, "refuse its pushes from now on; its tokens stay"),
-        ("resume", resume, "take its pushes again, with the same tokens"),
-        ("delete", delete, "refuse its pushes for good; what is loaded stays"),
+        ("show", show_one, "Show an integration, its active tokens and its tables."),
+        ("pause", pause, "Pause an integration: its pushes are refused, its tokens stay."),
+        ("resume", resume, "Resume an integration: its pushes are accepted with the same tokens."),
+        ("delete", delete, "Delete an integration permanently; loaded tables stay."),
     ):
-        parser = add_command(group, name, run, summary=summary)
+        example = f"pushgate integrations {name} web_shop"
+        parser = add_command(group, name, run, summary=summary, example=example)
         add_integration(parser)
         add_json(parser)
-
-
-def add_integration(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "integration", metavar="I", help="an integration: its id, schema name or display name"
-    )
 
 
 async def create(arguments: argparse.Namespace) -> None:
@@ -46,11 +60,11 @@ async def create(arguments: argparse.Namespace) -> None:
         source = await api.create_source(arguments.name)
         try:
             token = await api.create_token(source["id"])
-        except CommandFailed as refused:
+        except CommandFailed as error:
             raise CommandFailed(
-                f"Integration {source['id']} was made, but no token for it: {refused}"
+                f"Integration {source['id']} was created, but not its token: {error}"
                 f" Then run `pushgate tokens generate {source['id']}`."
-            ) from refused
+            ) from error
     document = {
         "id": source["id"],
         "client_id": source["stitch_client_id"],
@@ -64,7 +78,7 @@ async def create(arguments: argparse.Namespace) -> None:
             ("client id", source["stitch_client_id"]),
             ("schema", source["name"]),
             ("token id", token["id"]),
-            ("token", f"{token['access_token']}  (shown this once: keep it now)"),
+            ("token", shown_once(token["access_token"])),
         ]
     )
     show(arguments, document, text)
@@ -74,7 +88,7 @@ async def list_all(arguments: argparse.Namespace) -> None:
     async with connect_api(installation_of(arguments)) as api:
         sources = await api.sources()
     found = [
-        as_integration(source)
+        integration_document(source)
         for source in sources
         if arguments.deleted or source["deleted_at"] is None
     ]
@@ -85,17 +99,17 @@ async def list_all(arguments: argparse.Namespace) -> None:
 async def show_one(arguments: argparse.Namespace) -> None:
     installation = installation_of(arguments)
     async with connect_api(installation) as api:
-        source = which_integration(await api.sources(), arguments.integration)
-        # A deleted one's tokens can't write, and are not listed.
+        source = find_integration(await api.sources(), arguments.integration)
+        # The tokens of a deleted integration cannot write, and the API does not list them.
         tokens = [] if source["deleted_at"] else await api.tokens(source["id"])
-    document = as_integration(source) | {
+    document = integration_document(source) | {
         "tokens": [{"id": token["token_id"], "created_at": token["created_at"]} for token in tokens]
     }
-    tables = await loaded_tables(installation, document)
+    tables = await _tables(installation, document)
     ids = ", ".join(str(token["id"]) for token in document["tokens"])
     text = _text(document, ("active tokens", ids or "none"))
     if tables is not None:
-        text = f"{text}\n\n{tables_text(tables)}"
+        text = f"{text}\n\n{_tables_text(tables)}"
     show(arguments, document | {"tables": tables}, text)
 
 
@@ -110,23 +124,23 @@ async def resume(arguments: argparse.Namespace) -> None:
 
 async def delete(arguments: argparse.Namespace) -> None:
     async with connect_api(installation_of(arguments)) as api:
-        source = which_integration(await api.sources(), arguments.integration)
+        source = find_integration(await api.sources(), arguments.integration)
         _print(arguments, await api.delete_source(source["id"]))
 
 
 async def _change(arguments: argparse.Namespace, changes: dict[str, Any]) -> None:
     async with connect_api(installation_of(arguments)) as api:
-        source = which_integration(await api.sources(), arguments.integration)
+        source = find_integration(await api.sources(), arguments.integration)
         _print(arguments, await api.update_source(source["id"], changes))
 
 
 def _print(arguments: argparse.Namespace, source: dict[str, Any]) -> None:
-    document = as_integration(source)
+    document = integration_document(source)
     show(arguments, document, _text(document))
 
 
-def as_integration(source: dict[str, Any]) -> dict[str, Any]:
-    """The Connect API's source in our own words."""
+def integration_document(source: dict[str, Any]) -> dict[str, Any]:
+    """A source of the Connect API in the words of the commands."""
     state = "paused" if source["paused_at"] else "active"
     return {
         "id": source["id"],
@@ -153,3 +167,87 @@ def _text(integration: dict[str, Any], *more: tuple[str, object]) -> str:
             *more,
         ]
     )
+
+
+async def _tables(
+    installation: Installation, integration: dict[str, Any]
+) -> list[dict[str, Any]] | None:
+    """The integration's tables; None, and why on standard error, if the database is not there."""
+    try:
+        url = installation.database_url_of_connect_api()
+        async with connection_to(url, "PUSHGATE_DATABASE_URL") as database:
+            rows = await database.fetch(load_queries("cli")["table_report"], integration["id"])
+    except CommandFailed as error:
+        print(f"pushgate: cannot show the tables: {error}", file=sys.stderr)
+        return None
+    existing = await _existing_tables(installation, integration["schema_name"]) if rows else {}
+    return [_table_document(row, existing) for row in rows]
+
+
+async def _existing_tables(installation: Installation, schema: str) -> dict[str, Record]:
+    try:
+        url = installation.destination_url_of_connect_api()
+        async with connection_to(url, "PUSHGATE_DESTINATION_URL") as destination:
+            rows = await destination.fetch(load_queries("cli")["existing_tables"], schema)
+    except CommandFailed as error:
+        print(f"pushgate: cannot show the tables' columns: {error}", file=sys.stderr)
+        return {}
+    return {row["table_name"]: row for row in rows}
+
+
+def _table_document(row: Record, existing: dict[str, Record]) -> dict[str, Any]:
+    """``rows`` and ``columns`` are null when the table does not exist or could not be read."""
+    name = root_table_name(row["table_name"]).text
+    table, loaded_at = existing.get(name), row["last_loaded_at"]
+    return {
+        "table": row["table_name"],
+        "name": name,
+        "rows": table and table["rows"],
+        "columns": table and table["columns"],
+        "loads": row["loads"],
+        "records": row["records"],
+        "rows_loaded": row["rows_loaded"],
+        "rejected": row["rejected"],
+        "last_loaded_at": loaded_at and format_time(loaded_at),
+        "lag_seconds": row["last_lag_seconds"],
+        "waiting": row["waiting"],
+        "oldest_waiting_seconds": row["oldest_waiting_seconds"],
+        "failed": row["failed"],
+        "put_back_reason": row["put_back_reason"],
+    }
+
+
+def _tables_text(tables: list[dict[str, Any]]) -> str:
+    titles = (
+        "table",
+        "columns",
+        "rows",
+        "rows loaded",
+        "rejected",
+        "last load",
+        "lag",
+        "waiting",
+        "failed",
+    )
+    lines = columns(titles, [_table_row(table) for table in tables])
+    problems = [
+        f"{table['name']} cannot be loaded at the moment: {table['put_back_reason']}"
+        for table in tables
+        if table["put_back_reason"]
+    ]
+    return "\n".join([lines, *problems])
+
+
+def _table_row(table: dict[str, Any]) -> list[object]:
+    lag = table["lag_seconds"]
+    return [
+        table["name"],
+        None if table["columns"] is None else len(table["columns"]),
+        None if table["rows"] is None else f"{table['rows']:,}",
+        f"{table['rows_loaded']:,}",
+        f"{table['rejected']:,}",
+        table["last_loaded_at"] and table["last_loaded_at"][:19],
+        None if lag is None else f"{lag:.1f} s",
+        f"{table['waiting']:,}",
+        f"{table['failed']:,}",
+    ]

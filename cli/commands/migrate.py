@@ -1,4 +1,4 @@
-"""Bringing a database to this version."""
+"""`pushgate migrate`: apply pending migrations; create databases, roles and the first account."""
 
 import argparse
 import os
@@ -6,9 +6,10 @@ import os
 import asyncpg
 
 from cli.command import Subparsers, add_command
-from cli.commands.first_account import first_sign_in_path, open_account_if_empty
 from cli.errors import CommandFailed
+from cli.first_account import first_sign_in_path, open_account_if_empty
 from cli.installation import find_installation
+from cli.output import shown_once
 from services.launcher.data_directory import DataDirectory
 from services.launcher.databases import Databases, prepare_server
 from services.launcher.run_file import AccountCredentials
@@ -20,22 +21,28 @@ from services.runtime.migrations import migrate as apply_migrations
 
 def register(subparsers: Subparsers) -> None:
     parser = add_command(
-        subparsers, "migrate", migrate, summary="apply what the database still misses"
+        subparsers,
+        "migrate",
+        migrate,
+        summary="Apply pending migrations to the database.",
+        example="pushgate migrate --database-url postgresql://postgres@db.example/pushgate --roles",
     )
     parser.add_argument(
         "--roles",
         action="store_true",
-        help="first make the databases and the roles, or set the roles' passwords;"
-        " the user must be allowed to",
+        help="First create the databases and the roles, or set the roles' passwords. The user in"
+        " the database URL must have that privilege.",
     )
     parser.add_argument(
         "--first-account",
         action="store_true",
-        help="with --roles, on an empty log: open an account, print its Connect token and a link to"
-        " sign in with, once",
+        help="With --roles, on an empty log: open an account, and print its Connect token and a"
+        " one-time link to sign in with, which are shown only once.",
     )
     parser.add_argument(
-        "--database-url", metavar="U", help="default: PUSHGATE_DATABASE_URL, else that of `up`"
+        "--database-url",
+        metavar="URL",
+        help="The database. Default: PUSHGATE_DATABASE_URL, else the database of `up`.",
     )
 
 
@@ -56,10 +63,10 @@ async def migrate(arguments: argparse.Namespace) -> None:
 
 
 async def _prepare(admin: Secret, directory: DataDirectory) -> Databases:
-    elsewhere = os.environ.get("PUSHGATE_DESTINATION_URL")
+    destination = os.environ.get("PUSHGATE_DESTINATION_URL")
     passwords = directory.passwords(os.environ)
     databases = await prepare_server(
-        admin, passwords, destination=Secret(elsewhere) if elsewhere else None
+        admin, passwords, destination=Secret(destination) if destination else None
     )
     print(f"roles: {', '.join(passwords)}")
     return databases
@@ -71,7 +78,7 @@ async def _apply(url: Secret) -> None:
 
 
 def _print_sign_in_link(path: str | None) -> None:
-    """Databases are made before there is an address; then the path alone has to do."""
+    """Prints the path alone when PUSHGATE_PAGES_URL, the address of the pages, is not set yet."""
     if path is not None:
         pages = os.environ.get("PUSHGATE_PAGES_URL", "").rstrip("/")
         print(f"one-time link to sign in: {pages}{path}")
@@ -80,4 +87,4 @@ def _print_sign_in_link(path: str | None) -> None:
 def _print_account(account: AccountCredentials | None) -> None:
     if account is not None:
         print(f"client id: {account.client_id}")
-        print(f"Connect token: {account.connect_token}  (shown this once: keep it now)")
+        print(f"Connect token: {shown_once(account.connect_token)}")

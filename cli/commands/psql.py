@@ -1,4 +1,4 @@
-"""``pushgate psql``: the destination in PostgreSQL's own terminal."""
+"""`pushgate psql`: open the destination with psql."""
 
 import argparse
 import os
@@ -14,9 +14,15 @@ from services.runtime.config import Secret
 
 
 def register(subparsers: Subparsers) -> None:
-    parser = add_command(subparsers, "psql", psql, summary="open the destination with psql")
+    parser = add_command(
+        subparsers,
+        "psql",
+        psql,
+        summary="Open the destination with psql.",
+        example="pushgate psql -- -c 'SELECT * FROM web_shop.orders'",
+    )
     parser.add_argument(
-        "psql_arguments", metavar="ARGS", nargs="*", help="after --: arguments for psql itself"
+        "psql_arguments", metavar="ARGUMENT", nargs="*", help="After --: arguments for psql."
     )
 
 
@@ -32,7 +38,7 @@ def psql(arguments: argparse.Namespace) -> None:
 
 
 def without_password(url: Secret) -> tuple[str, Secret | None]:
-    """The same address without its password, and the password, as written before quoting."""
+    """The URL without its password, and the password, unquoted."""
     parts = urlsplit(url.reveal())
     if parts.password is None:
         return url.reveal(), None
@@ -47,5 +53,5 @@ def _program() -> str:
     except BinariesMissing as missing:
         found = shutil.which("psql")
         if found is None:
-            raise CommandFailed(f"There is no psql here. {missing}") from missing
+            raise CommandFailed(f"psql was not found. {missing}") from missing
         return found

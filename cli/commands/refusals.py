@@ -1,4 +1,4 @@
-"""What was refused, of whom and why: what has to be sent again by somebody."""
+"""`pushgate refusals`: rejected requests, which someone has to send again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from asyncpg import Connection, Record
 
 from cli.command import Subparsers, add_command
-from cli.commands.which_integration import which_integration
 from cli.database import system_database
 from cli.installation import installation_of
+from cli.integration_argument import INTEGRATION_HELP, find_integration
 from cli.output import add_json, columns, show
 from cli.times import TIME_HELP, format_time, parse_time_or_age
 from events.sql_files import load_queries
@@ -23,19 +23,29 @@ LISTED = 1_000
 
 def register(subparsers: Subparsers) -> None:
     parser = add_command(
-        subparsers, "refusals", list_refusals, summary="what was refused, of whom, why, how often"
+        subparsers,
+        "refusals",
+        list_refusals,
+        summary="List rejected requests by reason, integration and token.",
+        example="pushgate refusals --since 7d --integration web_shop",
     )
     parser.add_argument(
         "--since",
-        metavar="T",
+        metavar="TIME",
         type=parse_time_or_age,
         default=SINCE,
-        help=f"{TIME_HELP} (default: {SINCE})",
+        help=f"Only since this time: {TIME_HELP}. Default: {SINCE}.",
     )
     parser.add_argument(
-        "--integration", metavar="I", help="of this one only: its id, schema name or display name"
+        "--integration", metavar="INTEGRATION", help=f"Only of this one. {INTEGRATION_HELP}"
     )
-    parser.add_argument("--limit", metavar="N", type=int, default=LISTED, help="at most so many")
+    parser.add_argument(
+        "--limit",
+        metavar="COUNT",
+        type=int,
+        default=LISTED,
+        help=f"List at most this many. Default: {LISTED:,}.",
+    )
     add_json(parser)
 
 
@@ -44,7 +54,7 @@ async def list_refusals(arguments: argparse.Namespace) -> None:
     async with system_database(installation_of(arguments)) as database:
         integration_id = await _integration_id(database, arguments.integration)
         rows = await database.fetch(
-            load_queries("cli")["refused"],
+            load_queries("cli")["refusals"],
             since.replace(second=0, microsecond=0),
             integration_id,
             arguments.limit + 1,
@@ -57,14 +67,14 @@ async def list_refusals(arguments: argparse.Namespace) -> None:
     )
     show(arguments, found, text)
     if len(rows) > len(found):
-        print("pushgate: these are the latest; there are more: see --limit", file=sys.stderr)
+        print("pushgate: these are the most recent; there are more: see --limit", file=sys.stderr)
 
 
-async def _integration_id(database: Connection[Record], wanted: str | None) -> int | None:
-    if wanted is None:
+async def _integration_id(database: Connection[Record], name: str | None) -> int | None:
+    if name is None:
         return None
-    called = await database.fetch(load_queries("cli")["integrations_called"], wanted)
-    return int(which_integration([dict(row) for row in called], wanted)["id"])
+    called = await database.fetch(load_queries("cli")["integrations_called"], name)
+    return int(find_integration([dict(row) for row in called], name)["id"])
 
 
 def _document(row: Record) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One program in the foreground, for containers and for looking at it alone."""
+"""`pushgate ingest serve`, `pushgate loader run` and the like: one program in the foreground."""
 
 import argparse
 import os
@@ -8,17 +8,32 @@ from cli.command import Subparsers, add_command, add_group
 
 
 def register(subparsers: Subparsers) -> None:
-    """The groups that have no other command; ``tokens`` and ``history`` have others."""
-    ingest = add_group(subparsers, "ingest", summary="the intake of batches")
-    add_program(ingest, "serve", "services.ingest", summary="take batches in")
-    loader = add_group(subparsers, "loader", summary="from accepted batches to tables")
-    add_program(loader, "run", "services.loader", summary="put accepted batches into tables")
+    """The groups without other commands; those of ``tokens`` and ``history`` are in their files."""
+    ingest = add_group(subparsers, "ingest", summary="Run the ingest service.")
+    add_program(
+        ingest, "serve", "services.ingest", summary="Run the ingest service, which accepts pushes."
+    )
+    loader = add_group(subparsers, "loader", summary="Run the loader.")
+    add_program(
+        loader,
+        "run",
+        "services.loader",
+        summary="Run the loader, which loads accepted batches into tables.",
+    )
 
 
 def add_program(group: Subparsers, name: str, module: str, *, summary: str) -> None:
     def run(_: argparse.Namespace) -> None:
         sys.stdout.flush()
-        # In place: signals and the exit code are then the program's own.
+        # Replace this process: signals and the exit code are then the program's own.
         os.execv(sys.executable, [sys.executable, "-P", "-m", module])  # noqa: S606 - our own module
 
-    add_command(group, name, run, summary=f"{summary}; settings from PUSHGATE_* variables")
+    program = module.removeprefix("services.").replace(".signer", "")
+    add_command(
+        group,
+        name,
+        run,
+        summary=summary,
+        details="Its settings come from PUSHGATE_* variables.",
+        example=f"pushgate {program} {name}",
+    )

@@ -1,4 +1,4 @@
-"""How the system stands: what waits, what failed, how long the log is."""
+"""`pushgate status`: waiting and failed batches, the size of the log, and current problems."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from cli.output import add_json, facts, show
 from events import log
 from events.sql_files import load_queries
 
-# Those put back last.
+# Tables whose last load failed: the most recent ones are listed.
 RETRIED_TABLES_LISTED = 20
 
 
 def register(subparsers: Subparsers) -> None:
     parser = add_command(
-        subparsers, "status", status, summary="what waits for the loader, and what failed"
+        subparsers,
+        "status",
+        status,
+        summary="Show how many batches wait for the loader, how many failed, and why.",
+        example="pushgate status",
     )
     add_json(parser)
 
@@ -29,7 +33,7 @@ async def status(arguments: argparse.Namespace) -> None:
         size = await log.size(database)
         backlog = await database.fetchrow(load_queries("cli")["backlog"])
         halt = await database.fetchrow(load_queries("cli")["halt"])
-        troubles = await _problems(database)
+        problems = await _problems(database)
     assert backlog is not None, "an aggregate without GROUP BY always gives a row"
     oldest = backlog["oldest_pending_seconds"]
     document = {
@@ -41,16 +45,16 @@ async def status(arguments: argparse.Namespace) -> None:
     age = "" if oldest is None else f"  (the oldest for {float(oldest):.1f} s)"
     halted = []
     if halt is not None:
-        # The signer wrote it: the log does not extend what was signed (docs/operations/restore.md).
+        # The signer halts a log that does not extend what it signed (docs/operations/restore.md).
         document["halted"] = halt["reason"]
         halted = [("THE LOG IS HALTED", f"{halt['reason']}; since {halt['halted_at']}")]
     text = facts(
         [
             *halted,
-            ("facts in the log", f"{size:,}"),
+            ("events in the log", f"{size:,}"),
             ("batches waiting to be loaded", f"{backlog['pending']:,}{age}"),
-            ("batches set aside as failed", f"{backlog['failed']:,}"),
-            *troubles,
+            ("failed batches", f"{backlog['failed']:,}"),
+            *problems,
         ]
     )
     show(arguments, document, text)
@@ -59,20 +63,13 @@ async def status(arguments: argparse.Namespace) -> None:
 async def _problems(database: Connection[Record]) -> list[tuple[str, str]]:
     """Why batches wait longer than they should."""
     queries = load_queries("cli")
-    away = await database.fetchrow(queries["destination_away"])
-    told = []
+    away = await database.fetchrow(queries["destination_unavailable"])
+    problems = []
     if away is not None:
-        told = [
-            (
-                "THE DESTINATION IS AWAY",
-                f"since {away['since']:%Y-%m-%d %H:%M:%S}: {away['reason']}",
-            )
-        ]
-    tables = await database.fetch(queries["put_back"], RETRIED_TABLES_LISTED)
-    return told + [
-        (
-            "a table that can't be loaded",
-            f"{schema}.{name}, at {at:%Y-%m-%d %H:%M:%S}: {reason}",
-        )
+        since = f"{away['since']:%Y-%m-%d %H:%M:%S}"
+        problems = [("THE DESTINATION IS UNAVAILABLE", f"since {since}: {away['reason']}")]
+    tables = await database.fetch(queries["tables_in_retry"], RETRIED_TABLES_LISTED)
+    return problems + [
+        ("cannot be loaded", f"{schema}.{name}, at {at:%Y-%m-%d %H:%M:%S}: {reason}")
         for schema, name, at, reason in tables
     ]

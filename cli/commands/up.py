@@ -1,4 +1,4 @@
-"""Everything on this machine, until it is told to stop."""
+"""`pushgate up`: run all programs on this machine until stopped."""
 
 import argparse
 import asyncio
@@ -7,9 +7,9 @@ import os
 import asyncpg
 
 from cli.command import Subparsers, add_command
-from cli.commands.first_account import FirstAccount
 from cli.connect_api import connect_api
 from cli.errors import CommandFailed
+from cli.first_account import FirstAccount
 from cli.installation import find_installation
 from services.launcher.data_directory import AlreadyUp
 from services.launcher.embedded_postgres.binaries import BinariesMissing
@@ -38,11 +38,11 @@ QUICKSTART = """
   ingest   {ingest}
   history  {history}
 
-This installation's Connect token, for making integrations and tokens (client id {client_id}):
+The Connect token of this installation creates integrations and tokens (client id {client_id}):
 
   {connect_token}
 
-The integration "{name}" has a token for you to push with. Paste this:
+The integration "{name}" has a token that you can push with. Paste this:
 
 curl {ingest}/v2/import/push \\
   -H 'Authorization: Bearer {access_token}' \\
@@ -50,7 +50,7 @@ curl {ingest}/v2/import/push \\
   -d '[{{"client_id": {client_id}, "table_name": "greetings", "key_names": ["id"],
         "action": "upsert", "sequence": 1, "data": {{"id": 1, "text": "Hello from curl"}}}}]'
 
-and see where it went:
+and look at the table:
 
 .venv/bin/pushgate psql --data-dir '{data_dir}' -- -c 'SELECT * FROM {schema}.greetings'
 """
@@ -59,54 +59,60 @@ QUICKSTART_NAME = "Quickstart"
 
 def register(subparsers: Subparsers) -> None:
     parser = add_command(
-        subparsers, "up", up, summary="run all programs on this machine, with an embedded Postgres"
+        subparsers,
+        "up",
+        up,
+        summary="Run all programs on this machine, with an embedded PostgreSQL.",
+        details="Runs until you stop it with Ctrl-C or SIGTERM.",
+        example="pushgate up --data-dir ./pushgate-data --quickstart",
     )
     for program, port in SERVED_PORTS.items():
         parser.add_argument(
             f"--{program}-port",
             type=int,
             default=port,
-            metavar="P",
-            help=f"default: {port}; 0: a free one",
+            metavar="PORT",
+            help=f"The port of the {program} service; 0 picks a free one. Default: {port}.",
         )
     parser.add_argument(
         "--database-url",
-        metavar="U",
-        help="instead of the embedded Postgres; the user must be allowed to create roles",
+        metavar="URL",
+        help="A PostgreSQL to use instead of the embedded one. Its user must be allowed to create"
+        " roles.",
     )
     parser.add_argument(
         "--destination-url",
-        metavar="U",
-        help="where the tables go; default: a database beside the other one",
+        metavar="URL",
+        help="The database to load tables into. Default: another database on the same server.",
     )
     parser.add_argument(
         "--quickstart",
         action="store_true",
-        help="at the first start, make an integration and print a push to paste",
+        help="At the first start, create an integration and print a push that you can paste.",
     )
 
 
 async def up(arguments: argparse.Namespace) -> None:
-    beginning = FirstAccount()
+    first_account = FirstAccount()
     options = StackOptions(
         data_directory=find_installation(arguments.data_dir, os.environ).data_dir,
         ports={program: getattr(arguments, f"{program}_port") for program in SERVED_PORTS},
         database_url=_secret(arguments.database_url),
         destination_url=_secret(arguments.destination_url),
-        first_account=beginning.ensure,
+        first_account=first_account.ensure,
     )
     try:
-        await run_until_signalled(_serve(options, beginning, quickstart=arguments.quickstart))
+        await run_until_signalled(_serve(options, first_account, quickstart=arguments.quickstart))
     except STARTUP_ERRORS as reason:
         raise CommandFailed(str(reason) or type(reason).__name__) from reason
 
 
-async def _serve(options: StackOptions, beginning: FirstAccount, *, quickstart: bool) -> None:
+async def _serve(options: StackOptions, first_account: FirstAccount, *, quickstart: bool) -> None:
     async with run_stack(options) as running:
         print("ready", *(f"{name}={url}" for name, url in running.urls.items()), flush=True)
         if quickstart and running.new_account is not None:
             await _print_quickstart(running, running.new_account)
-        _print_sign_in(running.urls["tokens"], beginning.sign_in_path)
+        _print_sign_in(running.urls["tokens"], first_account.sign_in_path)
         print(f"Logs: {running.directory.logs}. Ctrl-C stops everything.", flush=True)
         await asyncio.Event().wait()
 
@@ -119,8 +125,8 @@ def _print_sign_in(pages: str, path: str | None) -> None:
 
 
 async def _print_quickstart(running: RunningStack, account: AccountCredentials) -> None:
-    """Over the API that everybody uses: what it prints has been tried up to the push itself."""
-    # Only run.json counts: variables may name another installation.
+    """Uses the public API, so what it prints is known to work."""
+    # Only run.json counts: environment variables may name another installation.
     installation = find_installation(str(running.directory.path), environ={})
     async with connect_api(installation) as api:
         source = await api.create_source(QUICKSTART_NAME)

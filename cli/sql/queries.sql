@@ -1,5 +1,5 @@
 -- name: backlog
--- A batch that waits for one table and failed for another counts on both sides.
+-- A batch that waits for one table and failed for another counts as both.
 SELECT count(DISTINCT batch_id) FILTER (WHERE failed_at IS NULL) AS pending,
        count(DISTINCT batch_id) FILTER (WHERE failed_at IS NOT NULL) AS failed,
        extract(epoch FROM clock_timestamp() - min(received_at) FILTER (WHERE failed_at IS NULL))
@@ -17,7 +17,7 @@ SELECT t.token_id AS id, t.integration_id, i.schema_name,
   JOIN tokens.integrations i USING (integration_id);
 
 -- name: token_use
--- Of the tokens $1, used or not; with what people call them.
+-- Labels and use of the tokens $1, used or not.
 SELECT t.token_id, l.label, u.first_used_at, u.first_peer, u.last_used_at, u.last_peer
   FROM unnest($1::int[]) AS t (token_id)
   LEFT JOIN tokens.token_labels l USING (token_id)
@@ -30,8 +30,8 @@ SELECT token_id, sum(requests)::bigint AS requests, max(last_at) AS last_at,
  WHERE integration_id = $1 AND reason = 'token_revoked' AND token_id IS NOT NULL
  GROUP BY token_id ORDER BY max(last_at) DESC LIMIT $2::int;
 
--- name: refused
--- From minute $1 on, of integration $2 or of all (NULL); those refused last come first.
+-- name: refusals
+-- From minute $1 on, of integration $2 or of all (NULL); most recent first.
 SELECT r.reason, r.integration_id, i.schema_name, r.token_id, min(r.first_at) AS first_at,
        max(r.last_at) AS last_at, sum(r.requests)::bigint AS requests, sum(r.bytes)::bigint AS bytes,
        (array_agg(r.last_peer ORDER BY r.last_at DESC))[1] AS last_peer
@@ -49,24 +49,24 @@ WITH ended AS (
 )
 SELECT count(*) > 0 FROM ended;
 
--- name: begin_anew
+-- name: continue_under_new_origin
 SELECT ledger.begin_anew($1, $2, $3);
 
 -- name: origin
 SELECT 'pushgate/' || origin FROM ledger.head;
 
--- name: leaf_hashes_anew
--- From the texts and not from the column beside them.
+-- name: leaf_hashes_of_texts
+-- Computed from the stored texts, not from the column that holds their hashes.
 SELECT string_agg(sha256('\x00'::bytea || convert_to(record::text, 'UTF8')), ''::bytea ORDER BY number)
   FROM ledger.event WHERE number >= $1 AND number < $2;
 
--- name: set_aside
+-- name: failed_batches
 SELECT p.batch_id, p.place, p.integration_id, i.schema_name, p.table_name, p.records, p.bytes,
        p.received_at, p.failed_at, p.attempts, p.reason
   FROM journal.pending p LEFT JOIN tokens.integrations i USING (integration_id)
  WHERE p.failed_at IS NOT NULL ORDER BY p.number, p.place LIMIT $1::int;
 
--- name: set_aside_count
+-- name: failed_batches_count
 SELECT count(*) FROM journal.pending WHERE failed_at IS NOT NULL;
 
 -- name: retry
@@ -79,8 +79,8 @@ SELECT journal.reload($1::uuid[], $2::int[]);
 SELECT coalesce(max(number), 0) FROM journal.receipts;
 
 -- name: receipts_to_reload
--- A page of them, with each table that is meant. Of integration $1, after number $2 up to $3,
--- received at $4 or later, with one of the tables $5.
+-- At most $6 receipts of integration $1, after number $2 up to $3, received at $4 or later, with one
+-- of the tables $5; one row for each such table.
 SELECT r.number, r.batch_id, part.place::int - 1 AS place,
        EXISTS (SELECT FROM journal.bodies b
                 WHERE b.batch_id = r.batch_id AND b.received_at = r.received_at) AS kept
@@ -103,7 +103,7 @@ SELECT integration_id AS id, schema_name AS name, display_name, deleted_at
  ORDER BY integration_id;
 
 -- name: table_report
--- Tables of which nothing was loaded yet are among them while something waits.
+-- Includes tables that were never loaded while batches wait for them.
 WITH listed AS (
     SELECT table_hash, min(table_name) AS table_name,
            count(*) FILTER (WHERE failed_at IS NULL) AS waiting,
@@ -121,8 +121,8 @@ SELECT coalesce(t.table_name, l.table_name) AS table_name, coalesce(t.loads, 0) 
   FROM (SELECT * FROM loader.tables WHERE integration_id = $1) t FULL JOIN listed l USING (table_hash)
  ORDER BY 1;
 
--- name: tables_there
--- In the destination: by schema, with their columns. How many rows is what Postgres counts along.
+-- name: existing_tables
+-- Of schema $1 in the destination, with their columns. The rows are PostgreSQL's running estimate.
 SELECT c.relname AS table_name, pg_catalog.pg_stat_get_live_tuples(c.oid) AS rows,
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -130,13 +130,13 @@ SELECT c.relname AS table_name, pg_catalog.pg_stat_get_live_tuples(c.oid) AS row
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p');
 
--- name: destination_away
--- A loader tries every half a minute or more often; what is older was told by one that is gone.
+-- name: destination_unavailable
+-- A loader retries at least every 30 seconds: an older row is from a loader that has stopped.
 SELECT since, reason FROM loader.destination_away
  WHERE told_at > clock_timestamp() - interval '90 seconds';
 
--- name: put_back
--- Tables whose last load could not be done, while something waits for them.
+-- name: tables_in_retry
+-- Tables whose last load failed while batches wait for them; the loader retries these.
 SELECT i.schema_name, t.table_name, t.put_back_at, t.put_back_reason
   FROM loader.tables t JOIN tokens.integrations i USING (integration_id)
  WHERE t.put_back_at IS NOT NULL

@@ -159,7 +159,7 @@ async def test_what_is_no_moment_is_refused(system: TemporaryInstallation) -> No
     nonsense = await system.run("audit", "as-of", "yesterday")
 
     assert (beyond.exit_code, nonsense.exit_code) == (1, 1)
-    assert "There is no fact 1000000" in beyond.errors
+    assert "There is no event 1000000" in beyond.errors
     assert "neither a number nor a time" in nonsense.errors
 
 
@@ -168,8 +168,8 @@ async def test_what_is_no_moment_is_refused(system: TemporaryInstallation) -> No
     [
         (("source", "web_shop.", "1"), "Name the table with its schema"),
         (("source", ".orders", "1"), "Name the table with its schema"),
-        (("source", "pg_catalog.pg_class", "1"), "was not written through this gate"),
-        (("verify", "--memory", "/dev/null"), "/dev/null can't be used"),
+        (("source", "pg_catalog.pg_class", "1"), "was not loaded by Pushgate"),
+        (("verify", "--memory", "/dev/null"), "/dev/null cannot be used"),
         (("verify", "--key", "k" * 300), "File name too long"),
     ],
 )

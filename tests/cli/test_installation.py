@@ -70,14 +70,14 @@ def test_the_directory_may_come_from_the_environment(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_named_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(CommandFailed, match=r"PUSHGATE_DESTINATION_URL is not set .*pushgate up"):
+    with pytest.raises(CommandFailed, match=r"PUSHGATE_DESTINATION_URL is not set, .*pushgate up"):
         installation(tmp_path).destination_url()
 
 
 def test_a_broken_run_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{")
 
-    with pytest.raises(CommandFailed, match=r"run\.json can't be read"):
+    with pytest.raises(CommandFailed, match=r"run\.json cannot be read"):
         installation(tmp_path)
 
 

@@ -35,7 +35,7 @@ def test_what_is_no_id_is_not_repeated(
 ) -> None:
     errors = told([*command.split(), "--", text], capsys)
 
-    assert "is an id" in errors
+    assert "be an id" in errors
     assert text not in errors
 
 

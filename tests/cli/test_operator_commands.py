@@ -77,7 +77,7 @@ async def test_a_system_that_is_not_there_is_one_sentence(system: TemporaryInsta
     for command in (over_http, over_sql):
         assert (command.exit_code, command.output) == (1, "")
         assert command.errors.count("\n") == 1
-        assert "does not answer" in command.errors
+        assert "does not respond" in command.errors
 
 
 async def test_wrong_use_exits_with_2(system: TemporaryInstallation) -> None:

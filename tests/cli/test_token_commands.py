@@ -186,7 +186,7 @@ async def test_whoever_rotated_sees_who_still_uses_the_old_token(
     assert active["first_used_at"] == active["last_used_at"]
     times = [active["created_at"], active["first_used_at"], refused[0]["last_at"]]
     assert all(TIME.fullmatch(time) for time in times), times
-    assert f"token {made.token_id} is revoked, and somebody still sends" in listed.errors
+    assert f"token {made.token_id} is revoked but still used" in listed.errors
     assert [
         (row["reason"], row["integration_id"], row["schema_name"], row["token_id"], row["requests"])
         for row in refused

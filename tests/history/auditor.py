@@ -12,7 +12,8 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from audit.trust_store import TrustStore
-from cli.audit.verify import verify_live
+from audit.verify import verify_live
+from cli.history_api import history_api
 from cli.installation import Installation
 from services.history.app import HistorySettings, build_app
 from services.history.signer.files import SignerFiles
@@ -38,16 +39,18 @@ class Auditor:
     def __init__(self, server: BaseTestServer, directory: Path, token: str = AUDITOR) -> None:
         url = str(server.make_url("/")).rstrip("/")
         environ = {"PUSHGATE_HISTORY_URL": url, "PUSHGATE_CONNECT_TOKEN": token}
-        self._target = Installation(data_dir=directory, environ=environ)
-        self._memory = TrustStore(directory / "audit")
+        self._installation = Installation(data_dir=directory, environ=environ)
+        self._trust_store = TrustStore(directory / "audit")
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def verify(self) -> dict[str, Any]:
-        found, _ = await verify_live(self._target, self._memory, "")
-        return found
+        async with history_api(self._installation) as client:
+            return (await verify_live(client, self._trust_store, "")).result
 
     async def post(self, path: str) -> None:
-        async with ClientSession(self._target.history_url(), headers=self._headers) as session:
+        async with ClientSession(
+            self._installation.history_url(), headers=self._headers
+        ) as session:
             (await session.post(path)).raise_for_status()
 
 

@@ -15,10 +15,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pytest_aiohttp.plugin import AiohttpServer
 
-from cli.audit.format import format_event
-from cli.audit.log import _active_tokens, _bounds, _require_exists, _require_order
+from audit.errors import AuditFailed
+from audit.event_log import active_tokens, bounds, require_exists, require_order
+from audit.history_client import Unavailable
+from cli.audit.log import format_event
+from cli.audit.point_argument import parse_point
 from cli.errors import CommandFailed
-from cli.history_api import Unavailable, history_api
+from cli.history_api import history_api
 from cli.installation import Installation
 from events.catalogue import CLASS_OF
 from events.sentences import what_happened
@@ -103,7 +106,7 @@ def test_the_reader_says_what_a_thing_is_called() -> None:
 @pytest.mark.parametrize(
     ("kinds", "expected"),
     [
-        ([], ([], "not there yet")),
+        ([], ([], "not created yet")),
         (["IntegrationCreated"], ([], "active")),
         (["IntegrationCreated", "TokenGenerated"], ([5], "active")),
         (["IntegrationCreated", "TokenGenerated", "TokenRevoked"], ([], "active")),
@@ -115,34 +118,34 @@ def test_the_reader_says_what_a_thing_is_called() -> None:
 def test_who_could_write_is_folded_from_the_integrations_own_facts(
     kinds: list[str], expected: tuple[list[int], str]
 ) -> None:
-    tokens, state = _active_tokens([event(kind, DATA[kind]) for kind in kinds])
+    tokens, state = active_tokens([event(kind, DATA[kind]) for kind in kinds])
 
     assert ([token["token_id"] for token in tokens], state) == expected
 
 
 def test_a_moment_that_is_neither_time_nor_number_is_refused() -> None:
     with pytest.raises(CommandFailed, match="neither"):
-        _bounds("1", "tomorrow")
+        parse_point("tomorrow")
 
 
 @pytest.mark.parametrize(("start", "end"), [("5", "3"), ("1", "0"), ("0", "-1")])
 def test_a_start_after_the_end_is_refused(start: str, end: str) -> None:
-    with pytest.raises(CommandFailed, match="is after"):
-        _bounds(start, end)
+    with pytest.raises(AuditFailed, match="is after"):
+        bounds(parse_point(start), parse_point(end))
 
 
 @pytest.mark.parametrize(
-    "bounds", [{"until": 7}, {"after": 7, "until": 9}, {"after": 7, "to": "2999-01-01"}]
+    "limits", [{"until": 7}, {"after": 7, "until": 9}, {"after": 7, "to": "2999-01-01"}]
 )
 async def test_a_number_that_is_not_there_yet_is_refused(
-    bounds: dict[str, str | int], client: Client, database: Database
+    limits: dict[str, str | int], client: Client, database: Database
 ) -> None:
     await small_history(database)
     async with history_api(target_of(client)) as api:
-        await _require_exists(api, {"after": -1, "until": 6})
+        await require_exists(api, {"after": -1, "until": 6})
 
-        with pytest.raises(CommandFailed, match="from 0 to 6"):
-            await _require_exists(api, bounds)
+        with pytest.raises(AuditFailed, match="from 0 to 6"):
+            await require_exists(api, limits)
 
 
 async def test_a_time_and_a_number_the_wrong_way_round_are_refused(
@@ -152,25 +155,25 @@ async def test_a_time_and_a_number_the_wrong_way_round_are_refused(
     await small_history(database)
     async with history_api(target_of(client)) as api:
         for start, end in [("2020-01-01", "5"), ("5", "2999-01-01"), ("-1", "2020-01-01")]:
-            await _require_order(api, start, end)
+            await require_order(api, parse_point(start), parse_point(end))
 
-        with pytest.raises(CommandFailed, match="5 is after 2020-01-01"):
-            await _require_order(api, "5", "2020-01-01")
-        with pytest.raises(CommandFailed, match="2999-01-01 is after 0"):
-            await _require_order(api, "2999-01-01", "0")
+        with pytest.raises(AuditFailed, match="5 is after 2020-01-01"):
+            await require_order(api, 5, parse_point("2020-01-01"))
+        with pytest.raises(AuditFailed, match="2999-01-01T00:00:00Z is after 0"):
+            await require_order(api, parse_point("2999-01-01"), 0)
 
 
 def test_from_is_not_included_and_to_is() -> None:
-    since, until = _bounds("2026-11-23T12:00:00Z", "2026-11-23T13:00:00Z")
+    since, until = bounds(parse_point("2026-11-23T12:00:00Z"), parse_point("2026-11-23T13:00:00Z"))
 
     assert since == {"from": "2026-11-23T12:00:00.000001+00:00"}
     assert until == {"to": "2026-11-23T13:00:00.000001+00:00"}
-    assert _bounds("-1", "7") == ({"after": -1}, {"until": 7})
+    assert bounds(-1, 7) == ({"after": -1}, {"until": 7})
 
 
 def test_the_calendar_ends_where_it_ends() -> None:
-    last = "9999-12-31T23:59:59.999999Z"
-    since, until = _bounds(last, last)
+    last = parse_point("9999-12-31T23:59:59.999999Z")
+    since, until = bounds(last, last)
 
     assert since == {"from": "9999-12-31T23:59:59.999999+00:00"}
     assert until == {"to": "9999-12-31T23:59:59.999999+00:00"}
@@ -192,14 +195,14 @@ async def test_following_ends_when_it_would_be_refused_for_ever(client: Client) 
 
     assert (process.returncode, output) == (1, b"")
     assert "refused with 400: after must be between" in errors.decode()
-    assert "Trying again" not in errors.decode()
+    assert "Reconnecting" not in errors.decode()
 
 
 async def test_a_connection_that_died_without_a_word_is_given_up(
     aiohttp_server: AiohttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that lives is never silent for so long; `audit follow` connects again."""
-    monkeypatch.setattr("cli.history_api.STREAM_IDLE_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("audit.history_client.STREAM_IDLE_SECONDS_MAX", 0.2)
     ended = asyncio.Event()
 
     async def say_nothing_more(request: web.Request) -> web.StreamResponse:

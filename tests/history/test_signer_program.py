@@ -88,7 +88,7 @@ async def test_a_halt_ends_when_the_log_is_again_what_was_signed(
             await database.execute(TAMPERING, "shop_1", "shop_2")
         async with asyncio.timeout(30):
             await signer.wait()
-    with pytest.raises(CommandFailed, match="still not those"):
+    with pytest.raises(CommandFailed, match="still differ"):
         await history_commands.resume(resume)
     async with unguarded(database):
         await database.execute(TAMPERING, "shop_2", "shop_1")

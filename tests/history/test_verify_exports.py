@@ -1,12 +1,13 @@
 """An export as `audit verify FILE` looks at it, with what an auditor kept beforehand."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from audit.errors import AuditFailed
 from audit.trust_store import TrustStore
-from cli.audit.verify import _verdict_text, _verify_export, _writable_path
+from audit.verify import Verification, verify_export
+from cli.audit.verify import verification_text, writable_path
 from cli.errors import CommandFailed
 from tests.history.exports import KEY, hash_of, lines_of, note_over, renames, written
 
@@ -19,30 +20,31 @@ ELSEWHERE = lines_of(renames(3), origin="pushgate/ffff")
 def memory(tmp_path: Path) -> TrustStore:
     """Of somebody who saw the first four events."""
     kept = TrustStore(tmp_path / "audit")
-    kept.keep(key=KEY, checkpoint=note_over(LINES[:4]), whole=False)
+    kept.save(key=KEY, checkpoint=note_over(LINES[:4]), whole=False)
     return kept
 
 
-def verified(directory: Path, memory: TrustStore, lines: list[str], note: str) -> tuple[Any, str]:
+def verified(directory: Path, memory: TrustStore, lines: list[str], note: str) -> Verification:
     path = written(directory / "export", lines)
     path.with_name("export.checkpoint").write_text(note)
-    return _verify_export(path, "", memory, whole=False)
+    return verify_export(path, "", memory, whole=False)
 
 
 def test_it_has_to_extend_what_was_kept(tmp_path: Path, memory: TrustStore) -> None:
-    found, source = verified(tmp_path, memory, LINES, note_over(LINES))
+    verification = verified(tmp_path, memory, LINES, note_over(LINES))
 
-    assert found["verdict"] == "verified"
-    assert source.startswith("of the export; extends the one seen")
+    assert verification.verified
+    text = verification_text(verification, of_export=True)
+    assert "(of the export; extends the one verified " in text
 
 
 def test_one_that_was_rewritten_and_signed_again_is_named(
     tmp_path: Path, memory: TrustStore
 ) -> None:
-    found, source = verified(tmp_path, memory, REWRITTEN, note_over(REWRITTEN))
+    verification = verified(tmp_path, memory, REWRITTEN, note_over(REWRITTEN))
 
-    assert found["verdict"] == "altered"
-    assert "extends" not in _verdict_text(found, source)
+    assert verification.result["verdict"] == "altered"
+    assert "extends" not in verification_text(verification, of_export=True)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +58,11 @@ def test_one_that_was_rewritten_and_signed_again_is_named(
 def test_one_that_cannot_be_compared_is_looked_at_alone(
     lines: list[str], note: str, tmp_path: Path, memory: TrustStore
 ) -> None:
-    found, source = verified(tmp_path, memory, lines, note)
+    verification = verified(tmp_path, memory, lines, note)
 
-    assert found["verdict"] == "verified"
-    assert source == "of the export; not held to the one kept"
+    assert verification.verified
+    text = verification_text(verification, of_export=True)
+    assert "(of the export; not compared with the one verified last)" in text
 
 
 def test_whoever_was_shown_everything_takes_no_hash_for_something(
@@ -68,22 +71,24 @@ def test_whoever_was_shown_everything_takes_no_hash_for_something(
     """As a service would give that hides what was done to an event."""
     shown = [*LINES[:-1], hash_of(LINES[-1])]
 
-    before, _ = verified(tmp_path, memory, shown, note_over(LINES))
-    memory.keep(key=KEY, checkpoint=note_over(LINES[:4]), whole=True)
-    after, _ = verified(tmp_path, memory, shown, note_over(LINES))
+    before = verified(tmp_path, memory, shown, note_over(LINES)).result
+    memory.save(key=KEY, checkpoint=note_over(LINES[:4]), whole=True)
+    after = verified(tmp_path, memory, shown, note_over(LINES)).result
 
     assert (before["verdict"], before["hidden"]) == ("verified", 1)
     assert (after["verdict"], after["first_bad"]) == ("altered", 4)
-    assert "hashes stand for some events" in after["why"]
+    assert "hashes replace some events" in after["why"]
 
 
 def test_it_says_that_receipts_were_not_looked_at(tmp_path: Path, memory: TrustStore) -> None:
-    assert "not looked at" in _verdict_text(*verified(tmp_path, memory, LINES, note_over(LINES)))
+    verification = verified(tmp_path, memory, LINES, note_over(LINES))
+
+    assert "receipts    not checked" in verification_text(verification, of_export=True)
 
 
 @pytest.mark.parametrize("note", ["", "nothing", "a\n5\nb\n"])
 def test_what_is_no_checkpoint_is_named(note: str, tmp_path: Path, memory: TrustStore) -> None:
-    assert verified(tmp_path, memory, LINES, note)[0]["verdict"] == "wrong_key"
+    assert verified(tmp_path, memory, LINES, note).result["verdict"] == "wrong_key"
 
 
 @pytest.mark.parametrize("kept", ["key", "checkpoint"])
@@ -93,7 +98,7 @@ def test_a_memory_that_is_no_text_signs_nothing(
     (tmp_path / "audit" / kept).write_bytes(b"\x81\xff")
     path = written(tmp_path / "export", LINES)
     path.with_name("export.checkpoint").write_text(note_over(LINES))
-    found, _ = _verify_export(path, "", memory, whole=False)
+    found = verify_export(path, "", memory, whole=False).result
 
     assert found["verdict"] == ("wrong_key" if kept == "key" else "verified")
 
@@ -101,8 +106,8 @@ def test_a_memory_that_is_no_text_signs_nothing(
 def test_an_export_without_its_checkpoint_is_refused(tmp_path: Path, memory: TrustStore) -> None:
     path = written(tmp_path / "alone", LINES)
 
-    with pytest.raises(CommandFailed, match=r"alone\.checkpoint is missing"):
-        _verify_export(path, "", memory, whole=False)
+    with pytest.raises(AuditFailed, match=r"alone\.checkpoint is missing"):
+        verify_export(path, "", memory, whole=False)
 
 
 @pytest.mark.parametrize("name", ["", ".", "there", "absent/log.ndjson"])
@@ -112,5 +117,5 @@ def test_what_cannot_be_written_is_refused_before_anything_is_fetched(
     monkeypatch.chdir(tmp_path)
     Path("there").mkdir()
 
-    with pytest.raises(CommandFailed, match="could be written"):
-        _writable_path(name)
+    with pytest.raises(CommandFailed, match="cannot be written"):
+        writable_path(name)

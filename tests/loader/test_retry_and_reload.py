@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from cli.commands.reloading import ReloadSelection, reload_batches
+from cli.commands.batches import ReloadSelection, reload_batches
 from events.sql_files import load_queries
 from tests.loader.gate import INTEGRATION, Gate
 
@@ -146,7 +146,7 @@ async def test_bodies_that_are_no_longer_kept_are_counted(gate: Gate) -> None:
 async def test_more_receipts_than_one_step_are_all_reloaded(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.commands.reloading.RECEIPTS_PER_STEP", 2)
+    monkeypatch.setattr("cli.commands.batches.RECEIPTS_PER_STEP", 2)
     for n in range(5):
         await gate.push("many", ["id"], {"id": n})
     await gate.load()

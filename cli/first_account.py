@@ -1,4 +1,4 @@
-"""Somebody to begin with: an account, an owner's Connect token, and a link to sign in with."""
+"""The first account of an installation: its owner's Connect token and a first sign-in link."""
 
 from services.launcher.databases import Databases
 from services.launcher.run_file import AccountCredentials
@@ -11,26 +11,26 @@ NAME = "First account"
 
 
 class FirstAccount:
-    """What `up` makes sure of before its programs start; ``sign_in_path`` is there afterwards."""
+    """Before `up` starts its programs: ``ensure`` the account, then read ``sign_in_path``."""
 
     def __init__(self) -> None:
         self.sign_in_path: str | None = None
 
     async def ensure(
-        self, databases: Databases, kept: AccountCredentials | None
+        self, databases: Databases, previous: AccountCredentials | None
     ) -> AccountCredentials | None:
-        account = await ensure_account(databases, kept)
+        account = await ensure_account(databases, previous)
         self.sign_in_path = await first_sign_in_path(databases)
         return account
 
 
 async def ensure_account(
-    databases: Databases, kept: AccountCredentials | None
+    databases: Databases, previous: AccountCredentials | None
 ) -> AccountCredentials | None:
-    """None when ``kept`` is to be kept.
+    """Returns new credentials, or None when those of the last start remain in use.
 
-    A kept token that was revoked stays: somebody wanted it so. One that got lost with its file is
-    replaced, and one of another log is followed by this log's first account.
+    A revoked token is not replaced: it was revoked on purpose. A token that was lost with its file
+    is replaced. An empty log gets its first account, whatever credentials the file holds.
     """
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate up", connections_max=1) as connections:
@@ -38,7 +38,7 @@ async def ensure_account(
         accounts = await use_cases.read_model.accounts()
         if not accounts:
             return await _open_account(use_cases)
-        if kept is not None:
+        if previous is not None:
             return None
         oldest = system_caller(min(account.account_id for account in accounts))
         generated = await use_cases.connect_tokens.generate(oldest, "owner")
@@ -46,7 +46,7 @@ async def ensure_account(
 
 
 async def open_account_if_empty(databases: Databases) -> AccountCredentials | None:
-    """None when the log already has an account: its token was shown when it was opened."""
+    """None when the log already has an account, whose token was shown when it was opened."""
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate migrate", connections_max=1) as connections:
         use_cases = UseCases(connections, SystemClock())
@@ -54,10 +54,10 @@ async def open_account_if_empty(databases: Databases) -> AccountCredentials | No
 
 
 async def first_sign_in_path(databases: Databases) -> str | None:
-    """The path of a one-time link for the first owner; None when the account has people already.
+    """The path of a one-time link for the first owner; None when the account already has members.
 
-    Also for an account from before there were people. A link that got lost is made anew with
-    `pushgate members link`.
+    An account from before there were members gets a link too. `pushgate members link` replaces a
+    lost one.
     """
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate members", connections_max=1) as connections:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from cli.commands.token_input import read_unverified_token
+from cli.token_arguments import read_unverified_token
 from protocol.token_text import token_text
 
 TOKEN = token_text("at_", 7)

@@ -1,0 +1,5 @@
+"""Why an audit could not be done."""
+
+
+class AuditFailed(Exception):
+    """The message says what happened."""
