@@ -43,7 +43,7 @@ test-more: $(READY) $(CLIENTS_READY) ## what takes long: kills, foreign clients,
 soak: $(READY) $(CLIENTS_READY) ## every test, loops at their full counts (an hour or so)
 	PUSHGATE_TEST_ROUNDS=full $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -o timeout=3600
 
-demo: $(READY) ## a throw-away system doing the main job on real data, checked
+demo: $(READY) ## an end-to-end demo on real data in a temporary installation, checked
 	@$(BIN)/python -m demo
 
 check: $(READY) ## format, lint, imports, types, house rules, all tests, then the compose file

@@ -3,7 +3,7 @@
     python verify.py EXPORT CHECKPOINT KEY [--previous F] [--checkpoints F] [--receipts F] [--whole]
 
 EXPORT has one event per line. SHA-256 of a zero byte and a line is a leaf of the Merkle tree (RFC
-6962) whose size and root CHECKPOINT signs (C2SP tlog-checkpoint, Ed25519). KEY: text or file.
+6962); CHECKPOINT signs its size and root (C2SP tlog-checkpoint, Ed25519). KEY: text or file.
 --previous: an earlier checkpoint, which this log must extend. --checkpoints: older ones, to find
 where a change begins. --receipts: one receipt per line, checked against the seals. Unless --whole,
 a hash may replace what you may not see. Exit code 0: verified, 1: not. Needs only `cryptography`.
@@ -53,7 +53,7 @@ def leaves_of(lines: Iterable[bytes], *, whole: bool) -> list[bytes]:
 
 
 def hash_given(line: bytes) -> bytes | None:
-    """Of an event or receipt that is another account's, and not shown; a whole line is longer."""
+    """The hash that replaces an event or receipt of another account; a whole line is longer."""
     hidden = len(line) < 150 and HIDDEN.fullmatch(line)  # noqa: PLR2004 - said above
     return bytes.fromhex(hidden[1].decode()) if hidden else None
 
@@ -77,11 +77,11 @@ def read_key(text: str) -> bytes:
     match = KEY.fullmatch(text.strip())
     if match and key_id(match[1], public_key := base64.b64decode(match[3])[1:]) == match[2]:
         return public_key
-    raise NotVerified("wrong_key", "the verifier key was mistyped: it is name+id+base64")
+    raise NotVerified("wrong_key", "the verifier key is malformed: it must be name+id+base64")
 
 
 def open_note(note: str, public_key: bytes) -> TreeHead | None:
-    """The checkpoint, if this key signed it. Signatures of others are passed over."""
+    """The checkpoint, if this key signed it. Other signatures are ignored."""
     if (match := NOTE.fullmatch(note)) is None:
         return None
     origin, size, root, signatures = match.groups()
@@ -100,7 +100,7 @@ def open_note(note: str, public_key: bytes) -> TreeHead | None:
 def verify_events(
     export: Path, leaves: list[bytes], now: TreeHead, old: TreeHead | None, known: Iterable[Any]
 ) -> None:
-    """Raises NotVerified unless these leaves are what is signed now, and was signed before."""
+    """Raises NotVerified unless these leaves match the checkpoint and extend the old one."""
     if old and old.origin == now.origin and old.size > now.size:
         raise NotVerified("stale", f"a checkpoint over {old.size} events was seen before", now.size)
     if not now.begins(leaves):
@@ -116,7 +116,7 @@ def verify_events(
 
 
 def check_shown(export: Path) -> int:
-    """How many events are not shown. Every stream that is has to be whole, from version 1 on."""
+    """How many events are hidden. Every stream that is shown must be whole, from version 1 on."""
     hidden = sum(hash_given(line) is not None for line in lines_of(export))
     versions: dict[str, int] = {}
     for event in (json.loads(line) for line in lines_of(export) if hidden and not hash_given(line)):
@@ -128,15 +128,17 @@ def check_shown(export: Path) -> int:
 
 
 def check_restored(export: Path, old: TreeHead, now: TreeHead, *, extends: bool) -> None:
-    """A log of another origin has to say that it was restored, and where it goes on from."""
+    """A log of another origin must state that it was restored, and from where it continues."""
     for number, data in facts(export, "LogRestored"):
         same = data["old_size"] == old.size and data["old_root"] == old.root.hex()
-        told = data["old_origin"] == old.origin and (same or data["old_size"] > old.size)
+        stated = data["old_origin"] == old.origin and (same or data["old_size"] > old.size)
         # What was signed up to the restore is still there; what came after it is lost.
-        if told and (extends or old.size > number):
+        if stated and (extends or old.size > number):
             return
     verdict = "truncated" if now.size < old.size else "altered"
-    raise NotVerified(verdict, f"{now.origin} does not say that it was restored from {old.origin}")
+    raise NotVerified(
+        verdict, f"{now.origin} does not state that it was restored from {old.origin}"
+    )
 
 
 def facts(export: Path, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -147,14 +149,14 @@ def facts(export: Path, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def diagnose(lines: list[bytes], leaves: list[bytes], now: TreeHead, known: list[TreeHead]) -> None:
-    """Names what was done to lines whose root is not the signed one. Always raises."""
+    """Names what was done to lines that do not give the signed root. Always raises."""
     numbers = [int(line[SEQUENCE]) if line[SEQUENCE].isdigit() else -1 for line in lines]
     order = sorted(range(len(lines)), key=numbers.__getitem__)
     reject_if_only_reordered([leaves[place] for place in order], order, now)
     there, last = set(numbers), max([*numbers, -1])
     if -1 not in there and last >= len(there):
         first = min(set(range(len(there))) - there)
-        raise NotVerified("missing", f"{last + 1 - len(there)} events are not there", first)
+        raise NotVerified("missing", f"{last + 1 - len(there)} events are missing", first)
     order = sorted(range(len(lines)), key=lambda place: lines[place][TIME])
     renumbered = (
         b"%b%020d%b" % (lines[place][: SEQUENCE.start], number, lines[place][SEQUENCE.stop :])
@@ -174,11 +176,11 @@ def diagnose(lines: list[bytes], leaves: list[bytes], now: TreeHead, known: list
 def reject_if_only_reordered(leaves: list[bytes], order: list[int], now: TreeHead) -> None:
     moved = [place for place, was in enumerate(order) if place != was]
     if moved and now.begins(leaves):
-        raise NotVerified("reordered", "in another order these are the signed events", moved[0])
+        raise NotVerified("reordered", "these are the signed events in another order", moved[0])
 
 
 def verify_receipts(export: Path, receipts: Path, *, whole: bool) -> int:
-    """Holds the receipts ({"number":7,…) to each seal in turn; how many are sealed and shown."""
+    """Checks the receipts ({"number":7,…) against each seal; how many are sealed and shown."""
     sealed, checked = 0, 0
     numbered = ((int(line[10 : line.index(b",")]), line) for line in lines_of(receipts))
     following = next(numbered, None)
@@ -190,7 +192,7 @@ def verify_receipts(export: Path, receipts: Path, *, whole: bool) -> int:
             following = next(numbered, None)
         where = f"receipts {first} to {sealed}, sealed by event {number}"
         if absent := max(0, seal["count"] - len(covered)):
-            raise NotVerified("missing", f"{absent} of the {where}, are not there", first)
+            raise NotVerified("missing", f"{absent} of the {where}, are missing", first)
         found = (first, len(covered), root_of(covered).hex())
         if found != (seal["first"], seal["count"], seal["root"]):
             raise NotVerified("altered", f"the {where}, are not what was sealed", first)
@@ -207,7 +209,7 @@ def verify(
     receipts: Path | None,
     whole: bool,
 ) -> dict[str, Any]:
-    """The verdict and what it is about; does not raise for anything that the files hold."""
+    """The verdict and its subject; does not raise, whatever the files hold."""
     found: dict[str, Any] = dict.fromkeys(("verdict", "size", "root", "key_id", "first_bad"))
     try:
         public_key = read_key(key)
@@ -223,7 +225,7 @@ def verify(
     except NotVerified as error:
         return found | dict(zip(("verdict", "why", "first_bad"), error.args, strict=False))
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        return found | {"verdict": "altered", "why": f"something cannot be read: {error}"}
+        return found | {"verdict": "altered", "why": f"a line cannot be read: {error}"}
     return found | {"verdict": "verified", "receipts": checked, "hidden": hidden}
 
 

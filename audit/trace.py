@@ -16,10 +16,10 @@ from audit.history_client import HistoryClient
 from audit.provenance import DestinationReader, WrittenRow, rows_received_at
 from services.loader.schema.identifiers import root_table_name
 
-Receipt = dict[str, Any]
+ReceiptDocument = dict[str, Any]
 
 
-async def receipts_of_token(client: HistoryClient, token_id: int) -> AsyncIterator[Receipt]:
+async def receipts_of_token(client: HistoryClient, token_id: int) -> AsyncIterator[ReceiptDocument]:
     """All of them, each with the state of its ``tables``."""
     async for line in client.lines(f"/tokens/{token_id}/receipts"):
         entry = json.loads(line)
@@ -27,7 +27,10 @@ async def receipts_of_token(client: HistoryClient, token_id: int) -> AsyncIterat
 
 
 async def add_rows(
-    receipts: list[Receipt], schema: str, client: HistoryClient, destination: DestinationReader
+    receipts: list[ReceiptDocument],
+    schema: str,
+    client: HistoryClient,
+    destination: DestinationReader,
 ) -> None:
     """Add to each receipt its ``rows``: those that its batch was the last to write.
 
@@ -52,7 +55,9 @@ async def add_rows(
         receipt["replaced"] = max(0, receipt["records"] - len(receipt["rows"]))
 
 
-def _writers(receipts: Iterable[Receipt]) -> dict[tuple[str, datetime], list[Receipt]]:
+def _writers(
+    receipts: Iterable[ReceiptDocument],
+) -> dict[tuple[str, datetime], list[ReceiptDocument]]:
     """Which receipts wrote to which table of the destination at which time."""
     writers = defaultdict(list)
     for receipt in receipts:
@@ -65,7 +70,7 @@ def _writers(receipts: Iterable[Receipt]) -> dict[tuple[str, datetime], list[Rec
 async def sources_of(
     client: HistoryClient, schema: str, table: str, written: WrittenRow
 ) -> list[dict[str, Any]]:
-    """Receipt and token that a row came from; several if received at the same microsecond.
+    """ReceiptDocument and token that a row came from; several if received at the same microsecond.
 
     Raises AuditFailed when there is no such receipt.
     """
@@ -81,11 +86,11 @@ async def sources_of(
     ]
 
 
-async def _receipts_at(client: HistoryClient, schema: str, time: str) -> list[Receipt]:
+async def _receipts_at(client: HistoryClient, schema: str, time: str) -> list[ReceiptDocument]:
     return list(await client.document("/receipts/at", {"schema": schema, "moment": time}))
 
 
-def _wrote_to(receipt: Receipt, table: str) -> bool:
+def _wrote_to(receipt: ReceiptDocument, table: str) -> bool:
     """Sub-tables are named after their root table and two underscores."""
     roots = _destination_tables(receipt["tables"])
     return any(table == root or table.startswith(f"{root}__") for root in roots)

@@ -15,7 +15,7 @@ REQUEST_SECONDS_MAX = 30.0
 # What to do about a refusal, by its code in the response (wire contract 2.4).
 _ADVICE = {
     "InvalidName": "Choose another name.",
-    "InvalidDisplayName": "Choose a name whose letters and digits make a schema name that is"
+    "InvalidDisplayName": "Choose a name with letters or digits that make a schema name which is"
     " not taken and not reserved by PostgreSQL.",
     "InvalidLabel": "Choose a shorter label, on one line.",
     "InvalidId": "See `pushgate integrations list` and `pushgate tokens list INTEGRATION`.",

@@ -8,7 +8,7 @@ FAILED = 1
 USAGE = 2
 # What shells report for a command that Ctrl-C ended (128 + SIGINT).
 INTERRUPTED = 130
-# What shells report for a command whose output pipe was closed (128 + SIGPIPE).
+# What shells report for a command that wrote to a closed pipe (128 + SIGPIPE).
 PIPE_CLOSED = 141
 
 

@@ -46,7 +46,7 @@ async def ensure_account(
 
 
 async def open_account_if_empty(databases: Databases) -> AccountCredentials | None:
-    """None when the log already has an account, whose token was shown when it was opened."""
+    """None when the log already has an account: its token was shown when it was opened."""
     url = databases.url("pushgate_tokens")
     async with pool(url, application_name="pushgate migrate", connections_max=1) as connections:
         use_cases = UseCases(connections, SystemClock())

@@ -1,6 +1,6 @@
-"""``make demo``: a throw-away system does the main job on real data, and every step is checked.
+"""`make demo`: a temporary installation does the main job on real data; every step is checked.
 
-Exit code 0 when everything is as it must be, else 1 with what is not.
+Exit code 0 when every expectation is met, else 1.
 """
 
 import argparse
@@ -17,17 +17,19 @@ from services.runtime.clock import SystemClock
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m demo", description="The main job, checked")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="Run the main job on real data and check every step."
+    )
     parser.add_argument(
         "--records",
         type=int,
         default=FLIGHTS,
-        metavar="N",
-        help=f"how many flights, at most {FLIGHTS:,} (default: all)",
+        metavar="COUNT",
+        help=f"How many flights to push, at most {FLIGHTS:,}. Default: all.",
     )
     arguments = parser.parse_args()
     if not 1 <= arguments.records <= FLIGHTS:
-        parser.error(f"--records goes from 1 to {FLIGHTS:,}")
+        parser.error(f"--records must be between 1 and {FLIGHTS:,}")
     try:
         asyncio.run(_run(arguments.records))
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -41,16 +43,16 @@ def main() -> int:
 async def _run(flights_count: int) -> None:
     this = asyncio.current_task()
     assert this is not None, "asyncio.run runs it in a task"
-    # Its system is taken down with it, however it is ended.
+    # So that SIGTERM also stops and removes the installation.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     clock = SystemClock()
     kept = await asyncio.to_thread(fetch_archive)
     began = clock.monotonic()
-    print_line("Starting a throw-away system ...")
+    print_line("Starting a temporary installation ...")
     async with temporary_installation() as system:
         print_line(f"  It is up after {clock.monotonic() - began:.1f} s.")
         await Journey(system, kept, flights_count=flights_count, clock=clock).run()
-    print_line(f"\nAll is as it must be, after {clock.monotonic() - began:.0f} s.")
+    print_line(f"\nEvery step is correct, after {clock.monotonic() - began:.0f} s.")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What must be so. The demo stops at the first thing that is not."""
+"""Expectations; the demo stops at the first one that is not met."""
 
 
 class Mismatch(Exception):
-    """Something is not as it must be; the sentence says what."""
+    """An expectation is not met; the message says which."""
 
 
 def expect(what: str, found: object, wanted: object) -> None:

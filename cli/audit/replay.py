@@ -20,7 +20,7 @@ from events.sql_files import load_queries
 from services.tokens.use_cases.drift_monitor import PROJECTIONS, REPLAYED
 
 RECEIPTS_SHOWN = 1_000
-# "after" and "as of" before the first event, whose number is 0.
+# "As of" before the first event, which has the number 0.
 BEFORE_ALL = -1
 
 

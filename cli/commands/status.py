@@ -13,7 +13,7 @@ from cli.output import add_json, facts, show
 from events import log
 from events.sql_files import load_queries
 
-# Tables whose last load failed: the most recent ones are listed.
+# Tables that could not be loaded: the most recent ones are listed.
 RETRIED_TABLES_LISTED = 20
 
 

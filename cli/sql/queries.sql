@@ -136,7 +136,7 @@ SELECT since, reason FROM loader.destination_away
  WHERE told_at > clock_timestamp() - interval '90 seconds';
 
 -- name: tables_in_retry
--- Tables whose last load failed while batches wait for them; the loader retries these.
+-- Tables that failed to load while batches wait for them; the loader retries these.
 SELECT i.schema_name, t.table_name, t.put_back_at, t.put_back_reason
   FROM loader.tables t JOIN tokens.integrations i USING (integration_id)
  WHERE t.put_back_at IS NOT NULL

@@ -1,4 +1,4 @@
-"""``pushgate up``: Postgres and the programs as children that die with their parent.
+"""What `pushgate up` is: PostgreSQL and the programs as children that end with their parent.
 
-``up.run_everything`` is the way in.
+The entry point is ``stack.run_stack``.
 """

@@ -1,4 +1,4 @@
-"""One program as a child: started, started again when it ends, stopped within a limit."""
+"""One program as a child process: started, restarted when it ends, stopped within a limit."""
 
 import asyncio
 import contextlib
@@ -16,17 +16,17 @@ from services.runtime.logs import Log
 
 RESTART_SECONDS_MIN = 0.1
 RESTART_SECONDS_MAX = 10.0
-# After this long a program counts as well, and its next end as a first one.
+# A program that ran this long is healthy, and the pauses start over.
 HEALTHY_SECONDS = 30.0
-# More than a program's own limits for finishing what is in hand.
+# More than a program's own time limits for finishing its work.
 STOP_SECONDS_MAX = 20.0
-# "Starting me again would do harm": a person has to look.
+# A program exits with this when a restart would do harm: a person has to look.
 EXIT_DO_NOT_RESTART = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """``environment``: all that the program gets; ``descriptors``: what it inherits."""
+    """``environment`` is the whole environment; ``descriptors`` are inherited."""
 
     name: str
     module: str
@@ -40,12 +40,12 @@ async def supervise(
     program: Program, *, on_started: Callable[[str, int], None]
 ) -> AsyncGenerator[None]:
     """Keep the program running for the block; ``on_started(name, pid)`` is called at each start."""
-    keeping = asyncio.create_task(_restart_forever(program, on_started), name=program.name)
+    supervision = asyncio.create_task(_restart_forever(program, on_started), name=program.name)
     try:
         yield
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        supervision.cancel()
+        await asyncio.gather(supervision, return_exceptions=True)
 
 
 async def _restart_forever(program: Program, on_started: Callable[[str, int], None]) -> None:
@@ -77,7 +77,7 @@ async def _start(program: Program) -> Process:
     with open_log(program.log_path) as log:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            "-P",  # a directory called "services" where somebody runs us is not ours
+            "-P",  # a directory called "services" in the current directory must not be imported
             "-m",
             program.module,
             stdin=asyncio.subprocess.DEVNULL,
@@ -115,8 +115,8 @@ def seconds_until_restart(backoff: Backoff, *, ran_seconds: float) -> float:
 
 
 def base_environment() -> dict[str, str]:
-    """Ours, without what is a secret or belongs to one program only."""
-    kept = {
+    """Our environment without secrets and without what belongs to one program only."""
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not (
@@ -124,4 +124,4 @@ def base_environment() -> dict[str, str]:
             and name.endswith(("_URL", "_TOKEN", "_PASSWORD", "_FD", "_PORT", "_HOST"))
         )
     }
-    return kept | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return inherited | {"PYTHONPATH": str(Path(__file__).parents[2])}

@@ -1,4 +1,4 @@
-"""The data directory of one installation: one supervisor at a time, secrets for its owner only."""
+"""The data directory of an installation: locked by one supervisor, readable by its owner only."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ from services.runtime.private_files import read_private_json, write_private_json
 
 
 class AlreadyUp(Exception):
-    """Another `pushgate up` holds the data directory."""
+    """Another `pushgate up` uses the data directory."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,23 @@ class DataDirectory:
 
     @property
     def signer(self) -> Path:
-        """The signer's key and memory; it makes the directory itself."""
+        """The signer's key and state; the signer creates the directory."""
         return self.path / "signer"
 
     def log_path(self, program: str) -> Path:
         return self.logs / f"{program}.log"
 
     def passwords(self, environ: Mapping[str, str]) -> dict[str, Secret]:
-        """By role: ``PUSHGATE_<PROGRAM>_DATABASE_PASSWORD``, else made once and kept (0600)."""
+        """By role: ``PUSHGATE_<PROGRAM>_DATABASE_PASSWORD``, else a stored one (0600)."""
         given = {role: text for role in ROLES if (text := environ.get(_variable(role)))}
-        kept_file = self.path / "passwords.json"
-        kept = read_private_json(kept_file)
-        missing = [role for role in ROLES if role not in kept and role not in given]
+        stored_file = self.path / "passwords.json"
+        stored = read_private_json(stored_file)
+        missing = [role for role in ROLES if role not in stored and role not in given]
         if missing:
             self.make()
-            kept |= {role: secrets.token_urlsafe(24) for role in missing}
-            write_private_json(kept_file, kept)
-        return {role: Secret(given.get(role) or str(kept[role])) for role in ROLES}
+            stored |= {role: secrets.token_urlsafe(24) for role in missing}
+            write_private_json(stored_file, stored)
+        return {role: Secret(given.get(role) or str(stored[role])) for role in ROLES}
 
     def make(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,9 +64,9 @@ def _variable(role: str) -> str:
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Generator[DataDirectory]:
-    """Makes the directory if need be and holds it; raises AlreadyUp when somebody else does.
+    """Create the directory if needed and lock it; raises AlreadyUp when it is locked already.
 
-    The kernel gives the lock back however the holder ends, and children do not inherit it.
+    The kernel releases the lock however this process ends, and children do not inherit it.
     """
     directory = DataDirectory(path.resolve())
     directory.make()

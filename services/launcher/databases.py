@@ -1,4 +1,4 @@
-"""Which databases an installation uses, made and migrated, and each program's own URL of them."""
+"""The databases of an installation: create and migrate them, and give each program its URL."""
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -21,7 +21,7 @@ LOADER = "pushgate_loader"
 
 @dataclass(frozen=True, kw_only=True)
 class Databases:
-    """``main``: without user and password; ``destination``: with those of its owner."""
+    """``main`` has no user and password; ``destination`` has those of its owner."""
 
     main: str
     destination: Secret
@@ -38,7 +38,7 @@ async def embedded_superuser_url(
     print_notice: Callable[[str], None],
     on_started: Callable[[str, int], None],
 ) -> AsyncGenerator[Secret]:
-    """The superuser's URL of the embedded server, which runs for the length of the block."""
+    """The superuser's URL of the embedded server, which runs during the block."""
     cluster = prepare_cluster(directory.path, durable=True, print_notice=print_notice)
     async with supervise_postgres(cluster, directory, on_started=on_started):
         yield Secret(cluster.url(DATABASE))
@@ -47,10 +47,10 @@ async def embedded_superuser_url(
 async def prepare_databases(
     admin: Secret, passwords: Mapping[str, Secret], *, destination: Secret | None
 ) -> Databases:
-    """Makes what is missing: databases, roles with these passwords, the schema. Safe to repeat.
+    """Create what is missing: databases, roles with these passwords, the schema. Safe to repeat.
 
-    ``admin`` must be allowed to create roles, and databases unless they are there.
-    ``destination=None``: a database of its own beside the main one.
+    ``admin`` must be allowed to create roles, and databases unless they exist.
+    ``destination=None``: another database on the same server.
     """
     databases = await prepare_server(admin, passwords, destination=destination)
     await migrate(databases.url(OWNER))
@@ -60,7 +60,7 @@ async def prepare_databases(
 async def prepare_server(
     admin: Secret, passwords: Mapping[str, Secret], *, destination: Secret | None
 ) -> Databases:
-    """The same without the schema."""
+    """As ``prepare_databases``, without the schema."""
     await create_database(admin)
     await create_roles(admin, passwords)
     main = _without_user(admin.reveal())
@@ -73,7 +73,7 @@ async def prepare_server(
 
 
 async def create_database(url: Secret) -> None:
-    """The database that ``url`` names, unless it is there."""
+    """Create the database that ``url`` names, unless it exists."""
     name = urlsplit(url.reveal()).path.lstrip("/")
     with contextlib.suppress(asyncpg.InvalidCatalogNameError):
         await (await connect(url, application_name="pushgate up")).close()

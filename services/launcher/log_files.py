@@ -1,4 +1,4 @@
-"""The children's log files, bounded without the children knowing."""
+"""Log files of the children, rotated without their help."""
 
 import asyncio
 import io
@@ -12,7 +12,7 @@ CHECK_SECONDS = 10.0
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """Appending, for its owner only: a writer goes on at the end, wherever that is by then."""
+    """For appending, readable by its owner only; a truncated file is continued at its new end."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     return os.fdopen(descriptor, "ab", buffering=0)
 
@@ -22,16 +22,16 @@ def open_log_text(path: Path) -> TextIO:
 
 
 async def rotate_forever(directory: Path) -> None:
-    """For ever: a log over ``BYTES_MAX`` becomes ``<name>.1`` and starts anew."""
+    """Rotates a log over ``BYTES_MAX`` to ``<name>.1``; runs until it is cancelled."""
     while True:
         await asyncio.to_thread(rotate, directory)
         await asyncio.sleep(CHECK_SECONDS)
 
 
 def rotate(directory: Path, *, bytes_max: int = BYTES_MAX) -> None:
-    """Copies, then empties, because a child goes on writing to the file it was given.
+    """Copy and truncate, because a child keeps writing to the file that it inherited.
 
-    Lines written between the two are lost.
+    Lines written in between are lost.
     """
     for path in directory.glob("*.log"):
         if path.stat().st_size > bytes_max:

@@ -1,4 +1,4 @@
-"""Embedded Postgres as a child: started again when it ends, on the same port."""
+"""Embedded PostgreSQL as a child process: restarted when it ends, on the same port."""
 
 import asyncio
 import contextlib
@@ -20,20 +20,20 @@ NAME = "postgres"
 async def supervise_postgres(
     cluster: Cluster, directory: DataDirectory, *, on_started: Callable[[str, int], None]
 ) -> AsyncGenerator[None]:
-    """Answers from the beginning of the block on; raises ServerFailed when it cannot start."""
-    watched, held = os.pipe()
+    """Accepts connections during the block; raises ServerFailed when it cannot start."""
+    watched, our_end = os.pipe()
     try:
         server = await _start(cluster, directory, watched, on_started)
-        keeping = asyncio.create_task(
+        supervision = asyncio.create_task(
             _restart_forever(server, directory, watched, on_started), name="postgres"
         )
         try:
             yield
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            supervision.cancel()
+            await asyncio.gather(supervision, return_exceptions=True)
     finally:
-        os.close(held)
+        os.close(our_end)
         os.close(watched)
 
 

@@ -1,4 +1,4 @@
-"""``run.json``: what runs where, for the other commands on this machine (design section 7)."""
+"""``run.json``: what runs where, for commands on this machine (design section 7)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class AccountCredentials:
 
 
 class RunFile:
-    """Written anew, in one step, whenever a child has another process number."""
+    """Rewritten atomically whenever a child gets another process number."""
 
     def __init__(self, directory: DataDirectory) -> None:
         self._directory = directory
@@ -36,13 +36,13 @@ class RunFile:
         return None
 
     def keep_account(self, account: AccountCredentials) -> None:
-        """At once: the token is nowhere else."""
+        """Written immediately: the token is stored nowhere else."""
         self._content |= {"client_id": account.client_id, "connect_token": account.connect_token}
         self._write()
 
     def set_addresses(self, listening: Mapping[str, Listening]) -> None:
         for program, sockets in listening.items():
-            if program == "signer":  # known by its process only: nobody calls it
+            if program == "signer":  # no one calls it: only its process number is recorded
                 continue
             urls = {} if sockets.url is None else {"url": sockets.url}
             self._content[program] = urls | {"ops_url": sockets.operations_url}
@@ -54,7 +54,7 @@ class RunFile:
     def record_pid(self, program: str, pid: int) -> None:
         self._content.setdefault(program, {})["pid"] = pid
         record_child(self._directory, program, pid)
-        # Postgres starts first; until the databases are known the file of the last run stays.
+        # PostgreSQL starts first: until the databases are known, the last run's file stays.
         if "database_url" in self._content:
             self._write()
 

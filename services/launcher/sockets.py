@@ -1,6 +1,6 @@
-"""Listening sockets, bound here and handed to the programs.
+"""Listening sockets, bound here and inherited by the programs.
 
-They stay open while a program restarts, so a connection made meanwhile waits and is not refused.
+They stay open while a program restarts: a connection made meanwhile waits instead of failing.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
-# Connections that wait while a program restarts; the system may cap it lower.
+# Connections that can wait while a program restarts; the system may set a lower limit.
 BACKLOG = 1024
 
 SERVED_PORTS = {"tokens": 8800, "ingest": 8801, "history": 8802}
@@ -23,12 +23,12 @@ OPERATIONS_PORTS = {
 
 
 class PortTaken(Exception):
-    """Something else listens where we should."""
+    """Another process listens on the port."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """A program's sockets; ``served`` is None for one that only works."""
+    """A program's sockets; ``served`` is None for a program without an API."""
 
     served: socket.socket | None
     operations: socket.socket
@@ -46,8 +46,8 @@ class Listening:
 def listening(ports: Mapping[str, int]) -> Generator[dict[str, Listening]]:
     """Sockets of all programs; ``ports`` by program, 0 picks a free one.
 
-    When any port is 0 the operations ports are free ones too: a second installation on the same
-    machine then collides nowhere.
+    If any port is 0, the operations ports are free ones too, so that a second installation on the
+    same machine does not conflict.
     """
     fixed = 0 not in ports.values()
     with contextlib.ExitStack() as opened:
@@ -64,7 +64,7 @@ def listening(ports: Mapping[str, int]) -> Generator[dict[str, Listening]]:
         }
 
 
-def _bind(port: int, way_out: str) -> socket.socket:
+def _bind(port: int, option: str) -> socket.socket:
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -72,7 +72,7 @@ def _bind(port: int, way_out: str) -> socket.socket:
         bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
-        raise PortTaken(f"port {port} on {HOST}: {error.strerror}; try {way_out}") from None
+        raise PortTaken(f"port {port} on {HOST}: {error.strerror}; try {option}") from None
     return bound
 
 

@@ -1,4 +1,4 @@
-"""Everything together, started and stopped in order."""
+"""The whole stack: PostgreSQL and all programs, started and stopped in order."""
 
 import asyncio
 import contextlib
@@ -25,13 +25,13 @@ from services.launcher.sockets import Listening, listening
 from services.runtime.config import Secret
 from services.runtime.logs import configure_logs
 
-# The order of starting; stopping goes the other way, so that nothing is accepted any more while
-# what was accepted is still being loaded, and Postgres goes last.
+# Programs stop in the reverse order: ingest stops accepting before the loader stops loading, and
+# PostgreSQL stops last.
 START_ORDER = ("history", "signer", "tokens", "loader", "ingest")
 MODULES = {program: f"services.{program}" for program in START_ORDER} | {
     "signer": "services.history.signer"
 }
-# A signer that refuses to go on stops appends, and nothing else.
+# A signer that halts stops appends, and nothing else.
 WAITED_FOR = tuple(program for program in START_ORDER if program != "signer")
 
 READY_POLL_SECONDS = 0.05
@@ -41,7 +41,7 @@ READY_RESPONSE_SECONDS_MAX = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class StackOptions:
-    """``ports`` by program; ``first_account``: a new one, or None when the kept one is good."""
+    """``ports`` by program; ``first_account`` returns new credentials, or None to keep the old."""
 
     data_directory: Path
     ports: Mapping[str, int]
@@ -58,19 +58,19 @@ class RunningStack:
     directory: DataDirectory
     urls: Mapping[str, str]
     databases: Databases
-    # None when the one of an earlier start is kept.
+    # None when the credentials of an earlier start remain in use.
     new_account: AccountCredentials | None
 
 
 @contextlib.asynccontextmanager
 async def run_stack(options: StackOptions) -> AsyncGenerator[RunningStack]:
-    """Serves for the length of the block; every program answers from its beginning on.
+    """Runs during the block; every program is ready at its beginning.
 
     Raises AlreadyUp, PortTaken, ServerFailed, ClusterUnusable or MigrationRefused.
     """
     async with contextlib.AsyncExitStack() as stack:
         directory = stack.enter_context(exclusive(options.data_directory))
-        # What happens to the children is for reading later; the terminal is for sentences.
+        # Events of the children go to a log file; the terminal is for notices.
         configure_logs("up", stack.enter_context(open_log_text(directory.log_path("up"))))
         await asyncio.to_thread(stop_orphans, directory, print_notice)
         run_file = RunFile(directory)
@@ -113,7 +113,7 @@ def _programs(
     sockets: Mapping[str, Listening],
     stack: contextlib.ExitStack | contextlib.AsyncExitStack,
 ) -> list[Program]:
-    """Each with the environment, the sockets and the database role of its own, in start order."""
+    """In start order, each with its own environment, sockets and database role."""
     parent, alive = os.pipe()
     stack.callback(os.close, parent)
     stack.callback(os.close, alive)
@@ -146,17 +146,17 @@ def _programs(
 
 
 async def _wait_until_ready(sockets: Mapping[str, Listening], directory: DataDirectory) -> None:
-    """No limit: a program that ends is started again, and a person may mend what it lacks."""
+    """Without a limit: a program that ends is restarted, and someone may fix what it lacks."""
     limit = aiohttp.ClientTimeout(total=READY_RESPONSE_SECONDS_MAX)
     async with aiohttp.ClientSession(timeout=limit) as session:
         for program in WAITED_FOR:
             own = sockets[program]
-            patience = time.monotonic() + READY_NOTICE_SECONDS
+            notice_at = time.monotonic() + READY_NOTICE_SECONDS
             while not await _is_ready(session, own.operations_url):
                 await asyncio.sleep(READY_POLL_SECONDS)
-                if time.monotonic() > patience:
-                    print_notice(f"{program} is not ready yet; see {directory.log_path(program)}")
-                    patience = math.inf
+                if time.monotonic() > notice_at:
+                    print_notice(f"{program} is not ready yet: see {directory.log_path(program)}")
+                    notice_at = math.inf
 
 
 async def _is_ready(session: aiohttp.ClientSession, operations_url: str) -> bool:
@@ -178,7 +178,7 @@ async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None
 
 
 async def run_until_signalled(work: Coroutine[Any, Any, None]) -> None:
-    """Runs ``work``; the first SIGTERM or SIGINT cancels it, wherever it is, later ones nothing."""
+    """Runs ``work``; the first SIGTERM or SIGINT cancels it, later ones are ignored."""
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
 
@@ -192,6 +192,6 @@ async def run_until_signalled(work: Coroutine[Any, Any, None]) -> None:
         await task
 
 
-def print_notice(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
+def print_notice(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
     sys.stderr.flush()

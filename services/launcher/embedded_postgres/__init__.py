@@ -1,4 +1,4 @@
-"""A real PostgreSQL from a wheel, for a laptop and for tests.
+"""A real PostgreSQL from a wheel, for laptops and tests.
 
-Only the wheel's binaries are used. ``server.start`` is the way in.
+Only the wheel's binaries are used. The entry point is ``server.start_server``.
 """

@@ -1,4 +1,4 @@
-"""Where the wheel put PostgreSQL's programs, found without importing the wheel's own code."""
+"""Find PostgreSQL's programs in the wheel, without importing the wheel's own code."""
 
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
@@ -11,7 +11,7 @@ INSTALLATION = f"pginstall{MAJOR_VERSION}"
 
 
 class BinariesMissing(Exception):
-    """The wheel with PostgreSQL is not installed; requirements-embedded.txt names it."""
+    """The wheel with PostgreSQL is not installed: install requirements-embedded.txt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,5 +36,5 @@ def find_program(name: str) -> Path:
     for file in wheel.files or ():
         if file.parts[-3:] == wanted:
             return Path(str(file.locate())).resolve()
-    message = f"{WHEEL} {wheel.version} holds no PostgreSQL {MAJOR_VERSION} program {name}"
+    message = f"{WHEEL} {wheel.version} does not contain {name} of PostgreSQL {MAJOR_VERSION}"
     raise BinariesMissing(message)

@@ -1,4 +1,4 @@
-"""The directory of a server: made once, whole or not at all."""
+"""The data directory of a server: created once, atomically."""
 
 import contextlib
 import os
@@ -22,19 +22,19 @@ from services.runtime.private_files import read_private_json, write_private, wri
 SUPERUSER = "postgres"
 HOST = "127.0.0.1"
 INITDB_SECONDS_MAX = 120
-# Below the range from which systems hand out ports to outgoing connections: one of those could
-# take the port while Postgres restarts, and a client could even connect to itself there.
+# Below the range of ephemeral ports: an outgoing connection could take the port while PostgreSQL
+# restarts, and a client could even connect to itself there.
 PORTS = range(15_432, 32_000)
 PORT_ATTEMPTS_MAX = 100
 
 
 class ClusterUnusable(Exception):
-    """The server's directory cannot be made or belongs to another version."""
+    """The server's directory cannot be created or belongs to another version."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """``data`` is 0700 and belongs to ``user`` (None: whoever runs us)."""
+    """``data`` has mode 0700 and belongs to ``user`` (None: the user of this process)."""
 
     data: Path
     port: int
@@ -50,10 +50,10 @@ class Cluster:
 def prepare_cluster(
     directory: Path, *, durable: bool, print_notice: Callable[[str], None] = lambda _: None
 ) -> Cluster:
-    """Makes ``directory/postgres`` if need be, and chooses a port: the last one while it is free.
+    """Create ``directory/postgres`` if needed, and choose a port: the last one if it is free.
 
-    The superuser's password and the port are kept in ``directory/postgres.json`` (0600). Told
-    through ``say``: each directory that had to be opened for the user that Postgres runs as.
+    The superuser's password and the port are stored in ``directory/postgres.json`` (0600).
+    ``print_notice`` reports each directory that PostgreSQL's user was allowed to pass through.
     """
     binaries = find_binaries()
     data = directory / "postgres"
@@ -71,7 +71,7 @@ def prepare_cluster(
 
 
 def _port_and_password(path: Path, *, new: bool) -> tuple[int, str]:
-    """Written down before they are used, so that no crash can lose the password of a server."""
+    """Stored before they are used, so that a crash cannot lose the password of a server."""
     kept = read_private_json(path)
     password = str(secrets.token_urlsafe(24) if new else kept["password"])
     port = _free_port(kept.get("port"))
@@ -82,7 +82,7 @@ def _port_and_password(path: Path, *, new: bool) -> tuple[int, str]:
 def _initialise(
     data: Path, binaries: Binaries, *, user: UnixUser | None, password: str, durable: bool
 ) -> None:
-    """Under another name first: a directory called ``postgres`` is always complete."""
+    """Under a temporary name first: a directory called ``postgres`` is always complete."""
     unfinished = data.with_name("postgres.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
@@ -92,7 +92,7 @@ def _initialise(
         command = [
             *(str(binaries.initdb), f"--pgdata={unfinished}", f"--username={SUPERUSER}"),
             *("--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8"),
-            # The same order and the same upper case on every machine.
+            # The same sort order and upper case on every machine.
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *(() if durable else ("--no-sync",)),
         ]
@@ -114,7 +114,7 @@ def _run_as(user: UnixUser | None, command: list[str]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        message = f"initdb ended with code {done.returncode}: {done.stderr.strip()}"
+        message = f"initdb failed with exit code {done.returncode}: {done.stderr.strip()}"
         raise ClusterUnusable(message)
 
 
@@ -133,7 +133,9 @@ def _password_file(directory: Path, password: str, user: UnixUser | None) -> Ite
 def _refuse_other_version(data: Path) -> None:
     version = (data / "PG_VERSION").read_text().strip()
     if version != MAJOR_VERSION:
-        message = f"{data} was made by PostgreSQL {version}; this is PostgreSQL {MAJOR_VERSION}"
+        message = (
+            f"{data} was created by PostgreSQL {version}, but this is PostgreSQL {MAJOR_VERSION}"
+        )
         raise ClusterUnusable(message)
 
 

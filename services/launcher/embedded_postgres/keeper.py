@@ -1,11 +1,11 @@
-"""A small process between the supervisor and Postgres that stops Postgres when its caller dies.
+"""A small process between the supervisor and PostgreSQL that stops PostgreSQL if its caller dies.
 
-It watches a pipe or FIFO whose other end the caller holds: end of file means that the caller has
-gone, however it went. (PR_SET_PDEATHSIG would not do: the kernel clears it when Postgres's process
-changes its user.) SIGTERM stops Postgres too. Exit code: that of Postgres.
+The caller keeps the other end of a pipe or FIFO open: end of file means that the caller has ended,
+however it ended. (PR_SET_PDEATHSIG does not work: the kernel clears it when the process changes its
+user.) SIGTERM stops PostgreSQL too. The exit code is PostgreSQL's.
 
 Run as ``python -m services.launcher.embedded_postgres.keeper WATCH_FD UID GID COMMAND...``;
-UID -1 keeps the user.
+UID -1 keeps the current user.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-# Fast shutdown writes a checkpoint, which may be large; after that recovery has to do.
+# A fast shutdown writes a checkpoint, which may be large; after this time, recovery has to do it.
 FAST_SECONDS_MAX = 20.0
 IMMEDIATE_SECONDS_MAX = 5.0
-# Nothing of the caller's environment, which holds passwords, is Postgres's business.
+# PostgreSQL does not inherit the caller's environment, which holds passwords.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -29,8 +29,8 @@ def run_postgres(command: Sequence[str], *, watch_fd: int, uid: int, gid: int) -
         postgres = _start(command, uid=uid, gid=gid)
         while postgres.poll() is None:
             readable, _, _ = select.select([watch_fd, woken.fileno()], [], [])
-            told = woken.fileno() in readable and signal.SIGTERM in woken.recv(64)
-            if told or (watch_fd in readable and not os.read(watch_fd, 64)):
+            signalled = woken.fileno() in readable and signal.SIGTERM in woken.recv(64)
+            if signalled or (watch_fd in readable and not os.read(watch_fd, 64)):
                 os.close(watch_fd)
                 return _stop(postgres)
         return _exit_code(postgres)
@@ -62,7 +62,7 @@ def _stop(postgres: subprocess.Popen[bytes]) -> int:
 
 
 def _exit_code(postgres: subprocess.Popen[bytes]) -> int:
-    """As a shell would say it: 128 and the signal's number when a signal ended it."""
+    """As a shell reports it: 128 plus the signal's number if a signal ended it."""
     return postgres.returncode if postgres.returncode >= 0 else 128 - postgres.returncode
 
 
@@ -72,8 +72,8 @@ def _signal_socket() -> Iterator[socket.socket]:
     woken, waker = socket.socketpair()
     waker.settimeout(0)
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-    # Ctrl-C in a terminal is for the supervisor, which stops things in order. A handler, because
-    # "ignored" would be inherited by Postgres.
+    # Ctrl-C in a terminal is for the supervisor, which stops programs in order. A handler that does
+    # nothing, because PostgreSQL would inherit "ignored".
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     try:

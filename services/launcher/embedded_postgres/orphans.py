@@ -1,7 +1,7 @@
-"""What an earlier run left in a server's directory: a server, its backends, or only a pid file.
+"""Stop what an earlier run left in a server's directory: a server, its backends, or a pid file.
 
-Every process of a Postgres server has the data directory as its working directory, which tells it
-from an unrelated process that has got the same number since.
+Every process of a PostgreSQL server has the data directory as its working directory. That
+distinguishes it from an unrelated process which has the same number by now.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ POLL_SECONDS = 0.05
 
 
 def stop_orphans(data: Path) -> bool:
-    """Stops every process of a server in ``data``, fast, then at once; True if there was one.
+    """Stop every process of a server in ``data``, first fast, then immediately; True if any.
 
-    Afterwards no process is left in ``data`` (limit: 30 seconds), nor a pid file that would keep
-    Postgres from starting because another process now has that number.
+    Afterwards (30 seconds at most) ``data`` has no process and no pid file: if another process had
+    that number by then, the file would keep PostgreSQL from starting.
     """
     found = _stop_postmaster(data)
     for pid in _processes_in(data):

@@ -1,4 +1,4 @@
-"""Starting an embedded server, and what can be done with one that runs."""
+"""Start an embedded server; wait for it; stop it."""
 
 import asyncio
 import contextlib
@@ -17,19 +17,19 @@ from services.launcher.embedded_postgres.cluster import Cluster
 from services.launcher.embedded_postgres.orphans import read_postmaster_pid, stop_orphans
 from services.launcher.embedded_postgres.tuning import server_arguments
 
-# After a hard kill Postgres does not start while old backends hold its shared memory.
+# After a hard kill PostgreSQL does not start while old backends hold its shared memory.
 START_SECONDS_MAX = 30.0
-# Replaying the WAL of a burst after a crash: as much as four gigabytes.
+# Replaying the WAL of a burst after a crash: up to four gigabytes.
 RECOVERY_SECONDS_MAX = 300.0
 RETRY_SECONDS = 0.25
 POLL_SECONDS = 0.05
 CONNECT_SECONDS_MAX = 5.0
-# More than the keeper takes to stop Postgres by force.
+# More than the keeper takes to stop PostgreSQL by force.
 STOP_SECONDS_MAX = 30.0
 
 
 class ServerFailed(Exception):
-    """Postgres did not start in time; its log says why."""
+    """PostgreSQL did not start in time; its log says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,27 +39,27 @@ class Server:
 
     @property
     def pid(self) -> int | None:
-        """None while Postgres is starting or has ended."""
+        """None while PostgreSQL is starting or has ended."""
         return read_postmaster_pid(self.cluster.data)
 
     async def wait(self) -> int:
-        """Waits for the end, however it comes; the exit code."""
+        """Waits until it has ended, for whatever reason; returns the exit code."""
         while (code := self.keeper.poll()) is None:  # noqa: ASYNC110 - a process sets no event
             await asyncio.sleep(POLL_SECONDS)
         return code
 
     async def stop(self) -> None:
-        """Fast: clients are disconnected, what was committed is on disk."""
+        """Fast shutdown: clients are disconnected, committed data is on disk."""
         self.keeper.terminate()
         async with asyncio.timeout(STOP_SECONDS_MAX):
             await self.wait()
 
 
 async def start_server(cluster: Cluster, *, watch_fd: int, log: IO[bytes]) -> Server:
-    """Ends what an earlier run left, starts Postgres, returns when it answers.
+    """Stop what an earlier run left, start PostgreSQL, return when it accepts connections.
 
-    Postgres stops when the other end of ``watch_fd`` (a pipe or FIFO) closes. A start that fails
-    is tried again for ``START_SECONDS_MAX``; then ``ServerFailed``.
+    PostgreSQL stops when the other end of ``watch_fd`` (a pipe or FIFO) closes. A failed start is
+    retried for ``START_SECONDS_MAX``; then ServerFailed is raised.
     """
     deadline = time.monotonic() + START_SECONDS_MAX
     await asyncio.to_thread(stop_orphans, cluster.data)
@@ -69,7 +69,7 @@ async def start_server(cluster: Cluster, *, watch_fd: int, log: IO[bytes]) -> Se
             return server
         if time.monotonic() > deadline:
             raise ServerFailed(
-                f"PostgreSQL in {cluster.data} did not start: {_last_line(log)} (all in {log.name})"
+                f"PostgreSQL in {cluster.data} did not start: {_last_line(log)} (see {log.name})"
             )
         await asyncio.sleep(RETRY_SECONDS)
 
@@ -91,7 +91,7 @@ def _start_keeper(cluster: Cluster, *, watch_fd: int, log: IO[bytes]) -> subproc
 
 
 async def _answers(server: Server) -> bool:
-    """True once a connection succeeds, False when Postgres ended instead."""
+    """True once a connection succeeds, False when PostgreSQL ended instead."""
     deadline = time.monotonic() + RECOVERY_SECONDS_MAX
     while server.keeper.poll() is None:
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -108,13 +108,13 @@ async def _answers(server: Server) -> bool:
 
 def _last_line(log: IO[bytes]) -> str:
     lines = Path(log.name).read_text(errors="replace").splitlines()
-    return next((line for line in reversed(lines) if "FATAL" in line), "it did not say why")
+    return next((line for line in reversed(lines) if "FATAL" in line), "it gave no reason")
 
 
 @contextlib.asynccontextmanager
 async def running_server(cluster: Cluster, *, log_path: Path) -> AsyncGenerator[Server]:
-    """A server for the length of a block; it also ends with this process."""
-    watched, held = os.pipe()
+    """A server that runs during the block; it also ends with this process."""
+    watched, our_end = os.pipe()
     with contextlib.closing(log_path.open("ab", buffering=0)) as log:
         try:
             server = await start_server(cluster, watch_fd=watched, log=log)
@@ -123,5 +123,5 @@ async def running_server(cluster: Cluster, *, log_path: Path) -> AsyncGenerator[
             finally:
                 await server.stop()
         finally:
-            os.close(held)
+            os.close(our_end)
             os.close(watched)

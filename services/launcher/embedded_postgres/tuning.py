@@ -1,32 +1,32 @@
-"""The server's settings, given on its command line so that a new version of them just applies."""
+"""The server's settings, passed on its command line so that an upgrade applies them."""
 
-# Each program holds a pool of at most ten; two loaders, several ingests and psql fit beside them.
+# Each program has a pool of at most ten; two loaders, several ingests and psql fit as well.
 CONNECTIONS_MAX = 200
 
 SETTINGS = {
-    # TCP on this machine only; a socket path has a length limit that deep directories exceed.
+    # TCP on this machine only: deep directories exceed the length limit of a socket's path.
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": str(CONNECTIONS_MAX),
     "password_encryption": "scram-sha-256",
-    # The log and the tables in use fit; the rest is better left to the system's page cache.
+    # The log and the tables in use fit; the system's page cache does better for the rest.
     "shared_buffers": "192MB",
-    # Loads sort and join some ten thousand staged rows; more would multiply with connections.
+    # Loads sort and join about ten thousand staged rows; every connection may use this much.
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
-    # A burst of pushes should not force checkpoints: a gigabyte takes seconds at full rate.
+    # A burst of pushes must not force checkpoints: a gigabyte takes seconds at full rate.
     "max_wal_size": "4GB",
     "min_wal_size": "256MB",
     "checkpoint_timeout": "15min",
-    # The wheel knows only pglz, which costs more processor than the disk it saves here.
+    # The wheel only has pglz, which costs more CPU time than it saves in disk writes.
     "wal_compression": "off",
-    # Nobody replicates from or archives the embedded server.
+    # The embedded server has no replicas and no archive.
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
-    # Statements short enough to matter here lose more to compiling than they gain.
+    # Compiling costs more than it saves for statements this short.
     "jit": "off",
-    # A statement's text may hold what a person pushed; messages and codes are enough.
+    # A statement's text may hold pushed data; messages and codes are enough.
     "log_min_error_statement": "panic",
     # DETAIL and CONTEXT quote the row that failed.
     "log_error_verbosity": "terse",
@@ -35,9 +35,9 @@ SETTINGS = {
     "log_timezone": "UTC",
 }
 
-# Acknowledged means durable: these are the defaults, and nobody's configuration may change them.
+# Acknowledged means durable: these are the defaults, and no configuration may change them.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-# A throw-away server that loses its data with the machine: tests run several times faster.
+# A temporary server may lose its data in a crash: tests run several times faster.
 TEMPORARY = {
     "fsync": "off",
     "synchronous_commit": "off",

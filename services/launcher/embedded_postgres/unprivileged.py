@@ -1,6 +1,6 @@
-"""PostgreSQL refuses to run as root, so as root it runs as somebody else, who must reach its files.
+"""PostgreSQL refuses to run as root: as root, it runs as another user, who must reach its files.
 
-What is granted for that is the right to pass through a directory (``o+x``), never to list or read.
+That user is granted the right to pass through directories (``o+x``), never to list or read them.
 """
 
 import os
@@ -21,7 +21,7 @@ class UnixUser:
 
 
 def postgres_user(*directories: Path) -> UnixUser | None:
-    """The first owner of ``directories`` that is not root, else nobody; None when not root."""
+    """The first owner of ``directories`` that is not root, else FALLBACK_USER; None if not root."""
     if os.geteuid() != 0:
         return None
     for directory in directories:
@@ -31,7 +31,7 @@ def postgres_user(*directories: Path) -> UnixUser | None:
 
 
 def grant_traversal(user: UnixUser, paths: Iterable[Path]) -> list[Path]:
-    """Gives ``o+x`` to those parents of ``paths`` that ``user`` cannot pass; returns them."""
+    """Adds ``o+x`` to those parents of ``paths`` that ``user`` cannot pass; returns them."""
     granted = []
     parents = {parent for path in paths for parent in path.resolve().parents}
     for parent in sorted(parents):
