@@ -136,9 +136,7 @@ def check_restored(export: Path, old: TreeHead, now: TreeHead, *, extends: bool)
         if stated and (extends or old.size > number):
             return
     verdict = "truncated" if now.size < old.size else "altered"
-    raise NotVerified(
-        verdict, f"{now.origin} does not state that it was restored from {old.origin}"
-    )
+    raise NotVerified(verdict, f"{now.origin} does not say it was restored from {old.origin}")
 
 
 def facts(export: Path, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:

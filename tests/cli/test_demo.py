@@ -22,7 +22,7 @@ async def test_the_demo_comes_to_a_good_end() -> None:
     assert ": all acknowledged" in told
     assert 'refused with 401 {"message":"Not Authorized"};' in told
     assert "No push was lost" in told
-    assert told.count("facts replay to exactly the live tables") == 2
+    assert told.count("events replay to exactly the live tables") == 2
 
 
 @pytest.mark.parametrize(
