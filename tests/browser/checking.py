@@ -1,4 +1,4 @@
-"""What every page is held to: accessible, valid, no wider than the screen; and how it looked."""
+"""The checks of every page: accessible, valid HTML, not wider than the screen; with screenshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A browser for each worker, and the token service in front of a database of its own."""
+"""A browser for each worker, and a token service with its own database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A token service with an account, and people who come to it."""
+"""A token service with one account, and browsers of its members."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Installation:
         return system_caller(self.account.account_id)
 
     @contextlib.asynccontextmanager
-    async def somebody(
+    async def signed_in(
         self, email: str = "ada@acme.example", role: Role = "owner", *, scripts: bool = True
     ) -> AsyncGenerator[Visitor]:
         """Signed in, with PASSWORD, and in front of an empty tab."""

@@ -1,4 +1,4 @@
-"""What must not happen in a browser: a token seen twice, a text that runs, a page for others."""
+"""What must not happen in a browser: a token shown twice, a script run, a foreign page shown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_the_token_is_not_shown_again_by_back_reload_or_a_second_click(
     installation: Installation,
 ) -> None:
     shop = await installation.create()
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open(f"/integrations/{shop.integration_id}/settings")
         await ada.press("Generate Token")
         token = await token_in(ada)
@@ -60,7 +60,7 @@ async def test_the_token_is_not_shown_again_by_back_reload_or_a_second_click(
 async def test_the_same_form_sent_again_makes_no_second_token(installation: Installation) -> None:
     shop = await installation.create()
     assert shop.token is not None
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open(f"/integrations/{shop.integration_id}/settings")
         form = ada.page.locator("form[action$='/tokens']")
         fields: dict[str, str | float | bool] = {
@@ -77,19 +77,19 @@ async def test_the_same_form_sent_again_makes_no_second_token(installation: Inst
             form=fields,
             headers={"Accept": "text/html"},
         )
-        told = await again.text()
-        await ada.page.set_content(told)
-        await ada.look_at(told, "token-shown-before")
+        shown = await again.text()
+        await ada.page.set_content(shown)
+        await ada.look_at(shown, "token-shown-before")
 
         assert again.status == 409
-        assert token not in told
+        assert token not in shown
 
 
 async def test_a_token_that_another_tab_revoked_is_said_to_be(installation: Installation) -> None:
     shop = await installation.create()
     assert shop.token is not None
     asked_at = f"/integrations/{shop.integration_id}/tokens/{shop.token.token_id}/revoke"
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         main = ada.page.locator("main")
         await ada.open(asked_at)
         await installation.use_cases.integrations.revoke_token(
@@ -109,7 +109,7 @@ async def test_a_script_in_a_text_does_not_run(installation: Installation) -> No
         installation.database,
         Push(integration_id=shop_id, token_id=token_id, at=NOW, tables=[SCRIPT, SCHEME]),
     )
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open(f"/integrations/{shop_id}/settings")
         await ada.fill("Display name", SCRIPT)
         await ada.press("Rename")
@@ -143,7 +143,7 @@ async def test_another_accounts_pages_are_as_good_as_none(installation: Installa
     )
     assert theirs.token is not None
     at = f"/integrations/{theirs.integration_id}"
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         for path in ("", "/settings", "/activity", "/rotate", "/rotate/live", "/delete"):
             response = await ada.open(at + path)
             assert response.status == 404, path
@@ -160,7 +160,7 @@ async def test_a_role_sees_only_what_it_may_do(installation: Installation, role:
     assert shop.token is not None
     at = f"/integrations/{shop.integration_id}"
     may_change = role == "member"
-    async with installation.somebody("guest@acme.example", role) as guest:
+    async with installation.signed_in("guest@acme.example", role) as guest:
         await guest.open(f"{at}/settings")
         changes = guest.page.locator("main form")
         assert (await changes.count() > 0) == may_change
@@ -177,7 +177,7 @@ async def test_an_auditor_who_posts_all_the_same_changes_nothing(
     assert shop.token is not None
     at, token = f"/integrations/{shop.integration_id}", shop.token.token_id
     size = await installation.database.fetchval("SELECT size FROM ledger.head")
-    async with installation.somebody("audrey@acme.example", "auditor") as audrey:
+    async with installation.signed_in("audrey@acme.example", "auditor") as audrey:
         await audrey.open("/account")
         key = await audrey.page.locator("header [name=csrf_token]").input_value()
         for path, fields in {
@@ -205,7 +205,7 @@ async def test_an_auditor_who_posts_all_the_same_changes_nothing(
 
 async def test_the_way_in_and_the_pages_about_people(installation: Installation) -> None:
     await installation.create()
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open("/people")
         await ada.fill("E-mail", "grace@acme.example")
         await ada.press("Create one-time link")
@@ -244,7 +244,7 @@ async def test_an_address_is_erased_by_whoever_says_so_twice(installation: Insta
     await members.invite(
         installation.caller, f"{'very.' * 9}long@{'very-' * 6}long.example", "auditor"
     )
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         main = ada.page.locator("main")
         await ada.open("/people")
         await expect(main).to_contain_text("Delete e-mail address")

@@ -1,4 +1,4 @@
-"""An integration's pages with something on them; and what can be done on them besides tokens."""
+"""An integration's pages with data; rename, pause, resume, delete and label."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from services.runtime.clock import SystemClock
 from tests.browser.installation import Installation
-from tests.browser.pictures import picture
+from tests.browser.screenshots import picture
 from tests.tokens.journal_rows import Push, keep, refuse, thousand_pushes
 
 LONG = (
@@ -31,21 +31,21 @@ async def test_a_busy_integration_is_told_at_a_glance(installation: Installation
     )
     await refuse(database, shop_id, token, now, reason="record_invalid", requests=81)
     await refuse(database, shop_id, None, now - timedelta(hours=3), reason="token_missing")
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open(f"/integrations/{shop_id}")
         await ada.look("summary")
         await picture(ada, "summary", height=900)
 
-        said = await ada.text()
-        for told in ("12,345", "Pending", "Failed", "Record invalid", "81", "1,003"):
-            assert told in said, told
+        shown = await ada.text()
+        for text in ("12,345", "Pending", "Failed", "Record invalid", "81", "1,003"):
+            assert text in shown, text
         await ada.open("/integrations")
         await ada.look("integrations")
 
 
 async def test_renaming_pausing_resuming_and_deleting(installation: Installation) -> None:
     shop = await installation.create()
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         main = ada.page.locator("main")
         await ada.open(f"/integrations/{shop.integration_id}/settings")
         await ada.fill("Display name", LONG)
@@ -70,16 +70,16 @@ async def test_renaming_pausing_resuming_and_deleting(installation: Installation
 
         await ada.open(f"/integrations/{shop.integration_id}/activity")
         await ada.look("activity")
-        said = await ada.text()
-        for told in ("deleted this integration", "paused", "resumed", "renamed", "created"):
-            assert told in said, told
-        assert "ada@acme.example" in said
+        shown = await ada.text()
+        for text in ("deleted this integration", "paused", "resumed", "renamed", "created"):
+            assert text in shown, text
+        assert "ada@acme.example" in shown
 
 
 async def test_a_label_tells_tokens_apart(installation: Installation) -> None:
     shop = await installation.create()
     assert shop.token is not None
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open(f"/integrations/{shop.integration_id}/settings")
         await ada.page.get_by_text("Labels", exact=True).click()
         await ada.fill(

@@ -1,4 +1,4 @@
-"""The list of many integrations: looked at, searched, and turned over."""
+"""A list of many integrations: search and pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_one_of_many_is_found(installation: Installation) -> None:
     now = SystemClock().now()
     await journal_rows.use(installation.database, busy.integration_id, busy.token.token_id, now)
     await journal_rows.refuse(installation.database, busy.integration_id, None, now, requests=7)
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open("/integrations")
         await ada.look("integrations-many")
         await ada.press("Next")

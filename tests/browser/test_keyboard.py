@@ -1,4 +1,4 @@
-"""The three procedures with the keyboard alone, and without any script."""
+"""The three procedures with the keyboard alone, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def press_enter_on(visitor: Visitor, name: str) -> None:
 async def test_a_token_is_generated_rotated_and_revoked_with_the_keyboard_alone(
     installation: Installation,
 ) -> None:
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         keyboard, main = ada.page.keyboard, ada.page.locator("main")
         await ada.open("/integrations")
         await press_enter_on(ada, "Add an integration")
@@ -64,7 +64,7 @@ async def test_a_token_is_generated_rotated_and_revoked_with_the_keyboard_alone(
 async def test_a_token_is_generated_and_revoked_without_scripts(
     installation: Installation,
 ) -> None:
-    async with installation.somebody(scripts=False) as ada:
+    async with installation.signed_in(scripts=False) as ada:
         await ada.open("/integrations/add/import-api")
         await ada.fill("Integration name", "Shop orders")
         await ada.press("Show schema name")

@@ -1,4 +1,4 @@
-"""The guide's three procedures, by a person in front of a browser: generate, revoke, rotate."""
+"""The guide's three procedures in a browser: generate, revoke and rotate a token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from protocol.token_text import PUBLISHED_PATTERN, token_hash
 from services.runtime.clock import SystemClock
 from tests.browser.installation import Installation
-from tests.browser.pictures import picture
+from tests.browser.screenshots import picture
 from tests.browser.visitor import Visitor
 from tests.tokens.journal_rows import PEER, use
 
@@ -31,7 +31,7 @@ async def is_known(installation: Installation, token: str) -> bool:
 
 
 async def test_an_integration_and_its_first_token_from_nothing(installation: Installation) -> None:
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open("/")
         await ada.look("integrations-empty")
         await ada.press("Add an integration")
@@ -62,7 +62,7 @@ async def test_a_second_token_and_no_third(installation: Installation) -> None:
     shop = await installation.create()
     assert shop.token is not None
     await use(installation.database, shop.integration_id, shop.token.token_id, SystemClock().now())
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open(f"/integrations/{shop.integration_id}/settings")
         await ada.look("settings-one-token")
         await ada.press("Generate Token")
@@ -84,7 +84,7 @@ async def test_revoking_asks_first_and_then_is_at_once(installation: Installatio
     assert shop.token is not None
     token = shop.token.access_token
     await use(installation.database, shop.integration_id, shop.token.token_id, SystemClock().now())
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open(f"/integrations/{shop.integration_id}/settings")
         await ada.press(f"Revoke …{token[-4:]}")
         await ada.look("revoke")
@@ -110,7 +110,7 @@ async def test_rotating_shows_the_first_use_and_who_is_late(
     assert shop.token is not None
     old, shop_id, now = shop.token, shop.integration_id, SystemClock().now()
     await use(installation.database, shop_id, old.token_id, now - timedelta(hours=2))
-    async with installation.somebody(scripts=scripts) as ada:
+    async with installation.signed_in(scripts=scripts) as ada:
         main = ada.page.locator("main")
         await ada.open(f"/integrations/{shop_id}/settings")
         await ada.press("Rotate")
@@ -140,7 +140,7 @@ async def test_every_step_of_a_rotation_looks_right(installation: Installation) 
     shop = await installation.create()
     assert shop.token is not None
     shop_id, now = shop.integration_id, SystemClock().now().astimezone(UTC)
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open(f"/integrations/{shop_id}/rotate")
         await ada.look("rotate-before")
         new = await installation.use_cases.integrations.generate_token(installation.caller, shop_id)

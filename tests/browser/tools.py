@@ -1,4 +1,4 @@
-"""What the browser tests need and not every machine has: Chromium, and two packages of npm.
+"""The tools that the browser tests need: Chromium and two npm packages.
 
 Whatever is missing is the one line with which they are skipped.
 """

@@ -1,4 +1,4 @@
-"""Somebody in front of a browser, who notices what no page may do."""
+"""A visitor in a browser, who fails the test on console errors and blocked requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's browser without scripts: follows redirects, keeps cookies, fills in forms."""
+"""A browser without JavaScript: follows redirects, stores cookies, fills in forms."""
 
 from __future__ import annotations
 

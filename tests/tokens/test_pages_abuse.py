@@ -1,4 +1,4 @@
-"""What the pages cannot be used for, one abuse a test.
+"""Attacks on the pages that must fail, one in each test.
 
 Routes are read from the application, so that a page that is added later is tried too.
 """
@@ -76,7 +76,7 @@ async def place(use_cases: UseCases, caller: Caller) -> Place:
 
 
 async def state_of(database: Connection[Record]) -> tuple[object, ...]:
-    """Whatever a form could change: facts, and what stands beside them."""
+    """Whatever a form could change: facts and the tables next to them."""
     return (
         await database.fetchval("SELECT size FROM ledger.head"),
         await database.fetch("SELECT l::text FROM tokens.token_labels l"),
@@ -140,9 +140,9 @@ async def test_another_accounts_token_cannot_be_revoked_through_ones_own_integra
     join: Join,
     database: Connection[Record],
 ) -> None:
-    whose = system_caller(stranger.account_id)
-    person = await join(whose, "owner")
-    own = await use_cases.integrations.create(whose, "Own")
+    other_owner = system_caller(stranger.account_id)
+    person = await join(other_owner, "owner")
+    own = await use_cases.integrations.create(other_owner, "Own")
     key, before = await csrf_token(person), await state_of(database)
 
     seen = await person.ask(
@@ -338,7 +338,7 @@ async def test_no_text_field_can_be_used_to_store_a_script(
 async def test_a_token_that_is_pasted_into_the_wrong_field_is_not_kept(
     owner: Person, place: Place, database: Connection[Record], form: str
 ) -> None:
-    """A name stays in the history for ever, and both are shown to everybody of the account."""
+    """A name stays in the history, and both are shown to every member of the account."""
     token, at = new_token("at_").text, f"/integrations/{place.integration_id}"
     action = f"{at}/{form}".replace("{token_id}", str(place.token_id))
     before = await state_of(database)
@@ -370,9 +370,9 @@ async def test_no_text_can_be_used_to_crash_a_page(
         seen = await owner.ask(method, path, data=data or None, allow_redirects=False)
 
         assert seen.status < 500, (method, path)
-    door = browsers()
-    page = await door.get("/sign-in")
-    seen = await door.send(page, "/sign-in", email=text, password=text)
+    visitor = browsers()
+    page = await visitor.get("/sign-in")
+    seen = await visitor.send(page, "/sign-in", email=text, password=text)
     assert seen.status in {400, 403}
 
 

@@ -1,4 +1,4 @@
-"""Whoever reads the history on the pages leaves a line that says who, what and how much."""
+"""Each request for events on the pages writes a log line: who read what, and how much."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def reads(lines: list[Any]) -> list[Any]:
     return [line for line in lines if line["event"] == "history.accessed"]
 
 
-def told(lines: list[Any]) -> list[tuple[str, str, int | str, int]]:
+def logged(lines: list[Any]) -> list[tuple[str, str, int | str, int]]:
     return [(line["path"], line["query"], line["status"], line["lines"]) for line in reads(lines)]
 
 
@@ -41,7 +41,7 @@ async def test_every_reading_of_the_history_is_recorded(
     await auditor.get(f"/integrations/{made.integration_id}/activity")
 
     assert len(exported.text.splitlines()) == 1
-    assert told(lines) == [
+    assert logged(lines) == [
         ("/audit", "type=IntegrationCreated", 200, 1),
         ("/audit/export", "type=TokenGenerated", 200, 1),
         ("/audit/as-of", "moment=2999-01-01T00:00:00", 200, 1),
@@ -49,7 +49,7 @@ async def test_every_reading_of_the_history_is_recorded(
         (f"/integrations/{made.integration_id}/activity", "", 200, 2),
     ]
     await auditor.send(page, "/audit/verify")
-    assert told(lines)[5:] == [("/audit/verify", "", 303, 0), ("/audit", "", 200, 5)]
+    assert logged(lines)[5:] == [("/audit/verify", "", 303, 0), ("/audit", "", 200, 5)]
 
 
 async def test_the_record_says_who_and_from_where(
@@ -84,4 +84,4 @@ async def test_an_export_that_is_cut_off_is_recorded(
     with pytest.raises(aiohttp.ClientError):
         await auditor.get("/audit/export")
 
-    assert told(lines) == [("/audit/export", "", "cut off", 0)]
+    assert logged(lines) == [("/audit/export", "", "cut off", 0)]

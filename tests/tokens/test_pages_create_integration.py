@@ -1,4 +1,4 @@
-"""Add an integration by its pages: the name, the schema name, and the one look at the token."""
+"""Add an integration on the pages: the name, the schema name, and the token shown once."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ async def test_a_refused_form_is_not_used_up(owner: Person, database: Connection
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("日本", "No schema name can be derived"),
         ("public", "not reserved by PostgreSQL"),
@@ -185,12 +185,12 @@ async def test_a_refused_form_is_not_used_up(owner: Person, database: Connection
     ],
 )
 async def test_a_name_without_a_schema_name_is_told_why(
-    name: str, told: str, owner: Person
+    name: str, expected: str, owner: Person
 ) -> None:
     seen = await added(owner, name)
 
     assert seen.status == 422
-    assert told in seen.text
+    assert expected in seen.text
 
 
 async def test_a_name_that_is_taken_is_told_and_kept_in_the_form(owner: Person) -> None:

@@ -1,4 +1,4 @@
-"""The list of integrations: what it tells, how one finds in it, and what it says when empty."""
+"""The list of integrations: its columns, search, pages and empty state."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ async def test_an_integration_is_listed_with_how_it_does(
     await journal_rows.use(database, made.integration_id, made.token.token_id, now)
     await journal_rows.refuse(database, made.integration_id, None, now, requests=7)
 
-    async def told() -> str | None:
+    async def listed() -> str | None:
         text = (await owner.get("/integrations")).text
         return text if "1,234" in text else None
 
-    text = await eventually(told, seconds=30)
+    text = await eventually(listed, seconds=30)
     row = text.split("<tbody>")[1].split("</tr>")[0]
     assert "Web Shop" in row
     assert "web_shop" in row

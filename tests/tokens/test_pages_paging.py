@@ -1,4 +1,4 @@
-"""Where in a long list an address says that a person is, however it was typed."""
+"""Page numbers in query strings, well-formed and malformed."""
 
 from __future__ import annotations
 

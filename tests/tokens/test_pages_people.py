@@ -1,4 +1,4 @@
-"""The page of people: inviting, roles, removing; by whom, and what the log says of it."""
+"""The People page: invite, change roles, remove; who may do it, and the events it appends."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ async def test_an_owner_who_becomes_another_by_a_link_is_found_in_the_history(
     path = "/" + made.value("link").split("/", 3)[3]
     posing = browsers()
     seen = await posing.send(await posing.get(path), path, password="the owner's own choice")
-    told = (await owner.get("/audit?type=MemberLinkMade")).text
+    audit = (await owner.get("/audit?type=MemberLinkMade")).text
 
     assert other.email is not None
     assert other.email in seen.text
     assert (await member.get("/people")).path == "/sign-in"
-    assert f"<strong>{me.email}</strong> made a new one-time link" in told
-    assert f"for member {other.member_id} ({other.email})" in told
+    assert f"<strong>{me.email}</strong> made a new one-time link" in audit
+    assert f"for member {other.member_id} ({other.email})" in audit
 
 
 async def test_whoever_is_removed_is_out_at_once(

@@ -1,4 +1,4 @@
-"""What the page of a rotation says of the old token, by when which token was used."""
+"""What the rotation page shows about the old token, depending on the use of both tokens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def token(*, first: datetime | None = None, last: datetime | None = None) -> Act
 
 
 @pytest.mark.parametrize(
-    ("old_last", "now", "told"),
+    ("old_last", "now", "expected"),
     [
         (None, NEW_AT, "unused since"),
         (NEW_AT - HOUR, NEW_AT, "unused since"),
@@ -42,11 +42,11 @@ def token(*, first: datetime | None = None, last: datetime | None = None) -> Act
     ],
 )
 def test_an_old_token_is_over_when_only_the_new_one_came_since(
-    old_last: datetime | None, now: datetime, told: OldTokenUse
+    old_last: datetime | None, now: datetime, expected: OldTokenUse
 ) -> None:
     new = token(first=NEW_AT, last=NEW_AT + HOUR)
 
-    assert old_token_use(token(last=old_last), new, now) == told
+    assert old_token_use(token(last=old_last), new, now) == expected
 
 
 def test_nothing_is_said_of_the_old_token_before_the_new_one_was_used() -> None:
@@ -55,7 +55,7 @@ def test_nothing_is_said_of_the_old_token_before_the_new_one_was_used() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old_used_before", "told", "primary"),
+    ("old_used_before", "expected", "primary"),
     [
         (timedelta(hours=2), CAN_GO, True),
         (timedelta(minutes=16), MAKE_SURE, False),
@@ -65,7 +65,7 @@ def test_nothing_is_said_of_the_old_token_before_the_new_one_was_used() -> None:
 )
 async def test_only_a_token_that_nobody_came_with_since_is_said_to_be_free_to_go(
     old_used_before: timedelta,
-    told: str,
+    expected: str,
     primary: bool,  # noqa: FBT001 - by name, from the list above
     member: Person,
     use_cases: UseCases,
@@ -84,6 +84,8 @@ async def test_only_a_token_that_nobody_came_with_since_is_said_to_be_free_to_go
     for path in (at, f"{at}/live"):
         seen = await member.get(path)
 
-        assert [said for said in (STILL_PUSHES, MAKE_SURE, CAN_GO) if said in seen.text] == [told]
+        assert [said for said in (STILL_PUSHES, MAKE_SURE, CAN_GO) if said in seen.text] == [
+            expected
+        ]
         assert ('class="button primary"' in seen.text) is primary
         assert PEER in seen.text

@@ -1,4 +1,4 @@
-"""Signing in and out, by pages, and what a session may and may not outlive."""
+"""Signing in and out on the pages, and when a session ends."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ async def test_whoever_is_not_signed_in_is_sent_to_the_door_and_back(
     await owner.get("/people")
     person = browsers()
 
-    door = await person.get("/people?x=1")
+    page = await person.get("/people?x=1")
     email = f" Owner-{account.account_id}@Example.com"
-    seen = await person.send(door, "/sign-in", email=email, password=PASSWORD)
+    seen = await person.send(page, "/sign-in", email=email, password=PASSWORD)
 
-    assert (door.status, door.path) == (200, "/sign-in")
+    assert (page.status, page.path) == (200, "/sign-in")
     assert (seen.status, seen.path) == (200, "/people")
 
 
@@ -66,11 +66,11 @@ async def test_an_unknown_address_is_answered_like_a_wrong_password(
 
     known, unknown = email_of(account), "nobody@example.com"
     wrong = await browsers().sign_in(known, "not the password")
-    nobody = await browsers().sign_in(unknown, "not the password")
+    unregistered = await browsers().sign_in(unknown, "not the password")
 
     assert owner.cookie("pushgate_session")
-    assert (wrong.status, nobody.status) == (403, 403)
-    assert without_address(wrong, known) == without_address(nobody, unknown)
+    assert (wrong.status, unregistered.status) == (403, 403)
+    assert without_address(wrong, known) == without_address(unregistered, unknown)
 
 
 async def test_signing_out_ends_the_session_and_not_only_the_cookie(
@@ -189,8 +189,8 @@ async def test_behind_tls_cookies_are_for_tls_and_this_host_alone(
     """Of the visitor, of the session, and of the end of one; and people get the public address."""
     browser = await aiohttp_client(application(role_url, **settings))
     link = await use_cases.members.invite(caller, "ada@example.com", "owner")
-    door = await browser.get(link.path, headers=headers)
-    visitor = cookie_in(door.headers["Set-Cookie"], "__Host-pushgate_visitor")
+    page = await browser.get(link.path, headers=headers)
+    visitor = cookie_in(page.headers["Set-Cookie"], "__Host-pushgate_visitor")
     form = {"csrf_token": csrf_token_of(visitor), "password": PASSWORD}
     arrived = await browser.post(
         link.path,

@@ -1,4 +1,4 @@
-"""Times and the day's chart, as people read them."""
+"""Formatting and parsing of times, and the layout of the chart."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def hours(numbers: list[tuple[int, int]]) -> list[HourTotals]:
 
 
 @pytest.mark.parametrize(
-    ("ago", "told"),
+    ("ago", "expected"),
     [
         (timedelta(0), "just now"),
         (timedelta(seconds=44), "just now"),
@@ -49,8 +49,8 @@ def hours(numbers: list[tuple[int, int]]) -> list[HourTotals]:
         (timedelta(hours=-2), "in 2 hours"),
     ],
 )
-def test_how_long_ago_is_told_in_the_largest_unit(ago: timedelta, told: str) -> None:
-    assert format_relative(NOW - ago, NOW) == told
+def test_how_long_ago_is_told_in_the_largest_unit(ago: timedelta, expected: str) -> None:
+    assert format_relative(NOW - ago, NOW) == expected
 
 
 def test_a_time_is_told_in_utc_with_the_zone_written() -> None:
@@ -116,9 +116,9 @@ def test_every_hour_with_requests_is_drawn(numbers: list[tuple[int, int]]) -> No
 def test_the_drawing_is_told_in_a_sentence() -> None:
     one, two = (0, 2), (7, 0)
 
-    told = lay_out_chart(hours([one, two, *([(0, 0)] * 22)])).description
+    description = lay_out_chart(hours([one, two, *([(0, 0)] * 22)])).description
 
-    assert told == (
+    assert description == (
         "In the last 24 hours, 7 requests were accepted and 2 refused."
         " The busiest hour began at 13:00 UTC, with 7."
     )

@@ -1,4 +1,4 @@
-"""The checks themselves: a bad page does not pass, and what a page may not do is noticed."""
+"""Tests of the page checks: a bad page does not pass them."""
 
 from __future__ import annotations
 

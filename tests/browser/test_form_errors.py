@@ -1,4 +1,4 @@
-"""Every form that was filled in wrongly, looked at as closely as the pages that went well."""
+"""The pages with the error messages of every form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def send_unchecked(visitor: Visitor, action: str, button: str, **fields: s
 async def test_an_integrations_forms_say_what_is_wrong(installation: Installation) -> None:
     shop = await installation.create()
     at = f"/integrations/{shop.integration_id}"
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         main = ada.page.locator("main")
         await ada.open("/integrations/add/import-api")
         await send_unchecked(ada, "/integrations/add/import-api", "Save and", name="Shop orders")
@@ -46,7 +46,7 @@ async def test_an_integrations_forms_say_what_is_wrong(installation: Installatio
 
 
 async def test_peoples_forms_say_what_is_wrong(installation: Installation) -> None:
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         main = ada.page.locator("main")
         await ada.open("/people")
         await send_unchecked(ada, "/people/invite", "Create one-time", email="ada@acme.example")
@@ -66,7 +66,7 @@ async def test_peoples_forms_say_what_is_wrong(installation: Installation) -> No
 
 
 async def test_an_auditors_forms_say_what_is_wrong(installation: Installation) -> None:
-    async with installation.somebody("audrey@acme.example", "auditor") as audrey:
+    async with installation.signed_in("audrey@acme.example", "auditor") as audrey:
         await audrey.open("/audit/as-of?moment=yesterday")
         await expect(audrey.page.locator("main")).to_contain_text("Enter a time such as")
         await audrey.look("as-of-no-time")

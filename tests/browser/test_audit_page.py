@@ -1,4 +1,4 @@
-"""The audit page, and what an auditor may not do."""
+"""The Audit page: verify, filter, export, active tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from playwright.async_api import expect
 
 from tests.browser.installation import Installation
-from tests.browser.pictures import picture
+from tests.browser.screenshots import picture
 from tests.tokens.signing import sign
 
 
@@ -20,7 +20,7 @@ async def test_an_auditor_finds_facts_and_who_could_write(installation: Installa
         installation.caller, shop.integration_id, shop.token.token_id
     )
     await sign(installation.database)
-    async with installation.somebody("audrey@acme.example", "auditor") as ada:
+    async with installation.signed_in("audrey@acme.example", "auditor") as ada:
         main = ada.page.locator("main")
         await ada.open("/audit")
         await ada.look("audit")
@@ -56,7 +56,7 @@ async def test_a_check_that_fails_says_what_is_wrong(installation: Installation)
         "UPDATE tokens.active_tokens SET state = 'paused' WHERE integration_id = $1",
         shop.integration_id,
     )
-    async with installation.somebody() as ada:
+    async with installation.signed_in() as ada:
         await ada.open("/audit")
         await ada.press("Verify now")
         await ada.look("audit-differs")

@@ -1,4 +1,4 @@
-"""What the pages read: receipts, use, refusals and facts, of one integration or one account."""
+"""The data of the pages: receipts, token use, refusals and events of an integration or account."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Shop:
     def token_id(self) -> TokenId:
         return self.token.token_id
 
-    def push(self, at: datetime, **told: Any) -> Push:
-        return Push(integration_id=self.integration_id, token_id=self.token_id, at=at, **told)
+    def push(self, at: datetime, **fields: Any) -> Push:
+        return Push(integration_id=self.integration_id, token_id=self.token_id, at=at, **fields)
 
     async def revoke_its_token(self, caller: Caller | None = None) -> None:
         await self.use_cases.integrations.revoke_token(
@@ -227,7 +227,7 @@ async def test_activity_is_told_in_sentences_newest_first(shop: Shop) -> None:
     newest = page.entries[0]
     assert newest.actor == "ada@acme.example"
     assert newest.sentence == f"revoked token {shop.token_id} of this integration"
-    assert [told.actor for told in page.entries[1:]] == ["The operator", "The operator"]
+    assert [entry.actor for entry in page.entries[1:]] == ["The operator", "The operator"]
     assert page.older is None
 
 
@@ -245,7 +245,7 @@ async def test_activity_goes_on_from_page_to_page(
 
     while before is not None:
         page = await integration_activity(shop.connections, shop.integration_id, {}, before=before)
-        numbers += [told.number for told in page.entries]
+        numbers += [entry.number for entry in page.entries]
         before = page.older
 
     assert numbers == sorted(numbers, reverse=True)
@@ -261,8 +261,8 @@ async def test_an_auditor_reads_the_facts_of_the_own_account_alone(
     asked = ActivityFilters(integration_id=IntegrationId(theirs.integration_id))
     peeked = await account_activity(shop.connections, shop.caller.account_id, asked, {})
 
-    assert {told.integration_id for told in page.entries} == {None, shop.integration_id}
-    assert any("for Shop" in told.sentence for told in page.entries)
+    assert {entry.integration_id for entry in page.entries} == {None, shop.integration_id}
+    assert any("for Shop" in entry.sentence for entry in page.entries)
     assert not peeked.entries
 
 
@@ -276,7 +276,7 @@ async def test_facts_are_found_by_type_person_integration_and_time(shop: Shop) -
 
     async def found(filters: ActivityFilters) -> list[int]:
         page = await account_activity(shop.connections, shop.caller.account_id, filters, {})
-        return [told.number for told in page.entries]
+        return [entry.number for entry in page.entries]
 
     assert await found(ActivityFilters(type="IntegrationCreated")) == [whole[2].number]
     assert await found(ActivityFilters(actor="member/3")) == [newest.number]
@@ -284,7 +284,7 @@ async def test_facts_are_found_by_type_person_integration_and_time(shop: Shop) -
         t.number for t in whole[:3]
     ]
     assert await found(ActivityFilters(since=newest.at)) == [newest.number]
-    assert await found(ActivityFilters(until=newest.at)) == [told.number for told in whole[1:]]
+    assert await found(ActivityFilters(until=newest.at)) == [entry.number for entry in whole[1:]]
 
 
 async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
@@ -307,7 +307,7 @@ async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
     size = await shop.owner.fetchval("SELECT size FROM ledger.head")
 
     for until in range(size + 1):
-        told = await shop.connections.fetch(
+        rows = await shop.connections.fetch(
             load_queries("services.tokens.web")["account_tokens_as_of"],
             until,
             shop.caller.account_id,
@@ -324,7 +324,7 @@ async def test_who_could_write_is_what_the_fold_says(shop: Shop) -> None:
         )
 
         assert everybody == fold, until
-        assert [row["token_id"] for row in told] == [row["token_id"] for row in fold], until
+        assert [row["token_id"] for row in rows] == [row["token_id"] for row in fold], until
 
 
 async def test_a_long_list_of_who_could_write_is_turned_over(

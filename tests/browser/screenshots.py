@@ -1,6 +1,6 @@
-"""The pictures of docs/integrations.md are of these pages.
+"""The screenshots of docs/integrations.md.
 
-They are drawn in every run, beside the other artefacts; ``PUSHGATE_WRITE_PICTURES=1`` puts them
+They are drawn in every run, next to the other artefacts; ``PUSHGATE_WRITE_PICTURES=1`` puts them
 into docs/pictures, where ``pngquant --ext .png --force 96`` makes them as small as they have to be.
 """
 
@@ -22,7 +22,7 @@ COVER = "#8a8f98"
 async def picture(
     visitor: Visitor, name: str, *, height: int, covered: list[Locator] | None = None
 ) -> None:
-    """Of the page that is open, from its top; ``covered``: what nobody shall read."""
+    """Of the page that is open, from its top; ``covered``: secrets to cover."""
     folder = PICTURES if os.environ.get("PUSHGATE_WRITE_PICTURES") else ARTEFACTS
     await visitor.page.set_viewport_size({"width": PICTURE_WIDTH, "height": height})
     await visitor.page.screenshot(

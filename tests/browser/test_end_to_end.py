@@ -1,4 +1,4 @@
-"""From the first link to a rotated token in front of `pushgate up`, with real pushes."""
+"""From the first sign-in link to a rotated token, on `pushgate up`, with real pushes."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ async def test_a_person_an_app_and_a_rotation(
         assert await push(system, client_id, old, 3) == 401
         assert await push(system, client_id, new, 3) == 201
         await ada.press("Activity")
-        told = await ada.text()
+        shown = await ada.text()
         for sentence in ("revoked token", "generated token", "created this integration"):
-            assert sentence in told, sentence
+            assert sentence in shown, sentence
