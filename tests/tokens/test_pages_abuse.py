@@ -347,7 +347,7 @@ async def test_a_token_that_is_pasted_into_the_wrong_field_is_not_kept(
     seen = await owner.send(page, action, display_name=f"Shop {token}", label=f"it is {token}")
 
     assert seen.status == 400
-    assert "no token" in seen.text
+    assert "not a token" in seen.text
     assert await state_of(database) == before
 
 
