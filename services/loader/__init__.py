@@ -1,0 +1,1 @@
+"""Loads accepted batches into tables of the destination."""

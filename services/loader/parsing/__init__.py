@@ -1,0 +1,1 @@
+"""Accepted bodies as rows by column: parsed, flattened and converted."""

@@ -1,0 +1,1 @@
+"""Names, column kinds and table plans. Pure."""

@@ -1,0 +1,1 @@
+"""One load: the destination's transaction, from the lock to the commit."""
