@@ -14,7 +14,7 @@ from services.runtime.logs import Log
 
 # A year and a month, so that a yearly audit still sees which loads rejected records.
 LOAD_RETENTION_DAYS = 400
-# In one transaction.
+# The limit of one transaction.
 DELETED_LOADS_MAX = 10_000
 DAY_SECONDS = 86_400.0
 # If there is more to delete, or the journal could not be reached.

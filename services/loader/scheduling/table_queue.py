@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from services.journal.batches import BEFORE_FIRST_TABLE, TableKey
 from services.journal.interfaces import LoaderJournal
 
-# Fetched from the journal in one query.
+# Tables that one query fetches from the journal.
 TABLES_MAX = 64
 
 

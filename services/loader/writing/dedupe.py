@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from services.loader.parsing.rows import ORDINAL, RECORD_INDEX, REQUEST, ROW_SEQUENCE, TableRows
 from services.loader.schema.column_types import ColumnKey, ColumnKind
 
-# Two staged values of these kinds can be different in Python and still be the same key.
+# Values of these kinds that differ in Python can be equal in PostgreSQL, such as 1.0 and 1.00.
 _COMPARED_BY_DATABASE = (ColumnKind.TIMESTAMP, ColumnKind.NUMERIC, ColumnKind.DOUBLE)
 
 

@@ -73,7 +73,7 @@ class _RowWriter:
     _metadata: LoadMetadata
 
     async def write(self, records: FlattenedRecords) -> int:
-        """All or nothing. Raises what the destination raises, and one of CAUSED_BY_RECORD."""
+        """All or nothing: returns how many rows were written, or raises and writes none."""
         connection, tables = self._connection, self._tables
         async with connection.transaction():
             latest = self._without_superseded(records)
@@ -112,7 +112,7 @@ class _RowWriter:
         return dedupe.is_compared_by_database(kind for _, kind in self._tables.key)
 
     async def _stage_root(self, records: FlattenedRecords) -> StagingTable:
-        """With the fixed columns that a later statement reads, and one row for each key."""
+        """Only the fixed columns that a later statement reads, and one row for each key."""
         tables, by_database = self._tables, self._is_compared_by_database
         unused = set()
         if not records.sub_tables and tables.write_mode is not WriteMode.APPEND_VALID:

@@ -17,8 +17,8 @@ from services.loader.parsing import rows
 from services.loader.writing.staging import temporary_name
 from services.loader.writing.upsert import RootInsert, StatementParameters, SubTableInsert
 
-# Errors that a record's values cause: the destination refuses a value or a row too large for a
-# page, or the driver cannot encode a value. The same as SQL, for what the destination raises.
+# Errors that a record's values cause: the destination refuses a value, or a row that is too large
+# for a page, or the driver cannot encode a value.
 CAUSED_BY_RECORD = (
     asyncpg.DataError,
     asyncpg.CardinalityViolationError,
@@ -26,6 +26,7 @@ CAUSED_BY_RECORD = (
     OverflowError,
     ValueError,
 )
+# The same condition in PL/pgSQL.
 _CAUSED_BY_RECORD_SQL = "SQLSTATE LIKE '22%' OR SQLSTATE IN ('21000', '54000')"
 _PROGRAM_LIMIT_EXCEEDED = "54000"
 
