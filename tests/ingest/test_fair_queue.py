@@ -1,4 +1,4 @@
-"""At the checkers of large bodies, one integration cannot keep the others waiting."""
+"""The queue for validation workers: one integration cannot keep the others waiting."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ GREEDY, MODEST, THIRD = 1, 2, 3
 
 
 class Desk:
-    """Who was served, in order; each one stays until it is told to go."""
+    """The tenants in the order in which they were served; each keeps its slot until it leaves."""
 
-    def __init__(self, places: int) -> None:
-        self.turns = FairQueue(places)
+    def __init__(self, slots: int) -> None:
+        self.queue = FairQueue(slots)
         self.served: list[int | None] = []
         self.leaving: list[asyncio.Event] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def comes(self, *whose: int | None) -> None:
-        self.tasks += [asyncio.create_task(self._stays(each)) for each in whose]
+    async def comes(self, *tenants: int | None) -> None:
+        self.tasks += [asyncio.create_task(self._stays(each)) for each in tenants]
         await settled()
 
     async def one_leaves(self) -> None:
@@ -31,9 +31,9 @@ class Desk:
             await self.one_leaves()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def _stays(self, whose: int | None) -> None:
-        async with self.turns.slot(whose):
-            self.served.append(whose)
+    async def _stays(self, tenant: int | None) -> None:
+        async with self.queue.slot(tenant):
+            self.served.append(tenant)
             leaving = asyncio.Event()
             self.leaving.append(leaving)
             await leaving.wait()
@@ -49,7 +49,7 @@ async def settled() -> None:
 
 
 async def test_whoever_comes_waits_for_one_body_of_another_and_not_for_all() -> None:
-    desk = Desk(places=2)
+    desk = Desk(slots=2)
     await desk.comes(*[GREEDY] * 6)
     await desk.comes(MODEST)
     await desk.one_leaves()
@@ -60,7 +60,7 @@ async def test_whoever_comes_waits_for_one_body_of_another_and_not_for_all() -> 
 
 
 async def test_nobody_has_two_places_while_another_waits() -> None:
-    desk = Desk(places=2)
+    desk = Desk(slots=2)
     await desk.comes(*[GREEDY] * 4, *[MODEST] * 4)
     for _ in range(4):
         await desk.one_leaves()
@@ -72,7 +72,7 @@ async def test_nobody_has_two_places_while_another_waits() -> None:
 
 
 async def test_of_equals_each_has_its_turn() -> None:
-    desk = Desk(places=1)
+    desk = Desk(slots=1)
     await desk.comes(*[GREEDY] * 3, MODEST, None, THIRD)
     await desk.all_leave()
 
@@ -80,7 +80,7 @@ async def test_of_equals_each_has_its_turn() -> None:
 
 
 async def test_who_gives_up_takes_no_place_along() -> None:
-    desk = Desk(places=1)
+    desk = Desk(slots=1)
     await desk.comes(GREEDY, MODEST, THIRD)
     waiting, given = desk.tasks[1], desk.tasks[2]
     waiting.cancel()
@@ -95,7 +95,7 @@ async def test_who_gives_up_takes_no_place_along() -> None:
 
 
 async def test_a_place_that_is_free_is_given_at_once() -> None:
-    desk = Desk(places=2)
+    desk = Desk(slots=2)
     await desk.comes(GREEDY, GREEDY)
     await desk.one_leaves()
     await desk.comes(GREEDY)

@@ -1,4 +1,4 @@
-"""Large bodies are checked beside the program, with the same answers, and nobody waits for them."""
+"""Large bodies are validated in worker processes, with the same results as inline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protocol.refusals.edge import ServiceUnavailable, ValidationTooLong
 from protocol.schemas.compiled import TooExpensiveInline
 from services.journal.bodies import decompress
 from services.receiving.check import Job, check, run_job
-from services.receiving.validation_workers import pool as checking
+from services.receiving.validation_workers import pool
 from services.receiving.validation_workers.pool import (
     COSTLY_INLINE_BYTES_MAX,
     INLINE_WORK_MAX,
@@ -70,55 +70,59 @@ BODIES = [
 
 
 @pytest.fixture(scope="module")
-async def checkers() -> AsyncGenerator[ValidationWorkers]:
+async def workers() -> AsyncGenerator[ValidationWorkers]:
     opened = ValidationWorkers()
     yield opened
     await opened.close()
 
 
-def told(refusal: Refusal | None) -> tuple[Any, ...] | None:
+def answer_of(refusal: Refusal | None) -> tuple[Any, ...] | None:
     if refusal is None:
         return None
     return type(refusal), refusal.code, refusal.status, refusal.body, refusal.content_type
 
 
 @pytest.mark.parametrize(("endpoint", "media_type", "body"), BODIES)
-async def test_a_check_beside_says_what_a_check_here_says(
-    checkers: ValidationWorkers, endpoint: str, media_type: str, body: bytes
+async def test_a_worker_gives_the_same_result_as_inline_validation(
+    workers: ValidationWorkers, endpoint: str, media_type: str, body: bytes
 ) -> None:
-    here = check(endpoint, body, media_type)
-    beside = await checkers.validate(Job(endpoint, media_type, encode=True), body)
+    inline = check(endpoint, body, media_type)
+    by_worker = await workers.validate(Job(endpoint, media_type, encode=True), body)
 
     assert [
-        told(beside.validated.refusal_before_owner_check),
-        told(beside.validated.refusal_after_owner_check),
+        answer_of(by_worker.validated.refusal_before_owner_check),
+        answer_of(by_worker.validated.refusal_after_owner_check),
     ] == [
-        told(here.refusal_before_owner_check),
-        told(here.refusal_after_owner_check),
+        answer_of(inline.refusal_before_owner_check),
+        answer_of(inline.refusal_after_owner_check),
     ]
-    assert (beside.validated.records, beside.validated.tables, beside.validated.client_id) == (
-        here.records,
-        here.tables,
-        here.client_id,
+    assert (
+        by_worker.validated.records,
+        by_worker.validated.tables,
+        by_worker.validated.client_id,
+    ) == (
+        inline.records,
+        inline.tables,
+        inline.client_id,
     )
-    assert beside.validated.append_only == here.append_only
-    assert beside.encoded == run_job(Job(endpoint, media_type, encode=True), body).encoded
+    assert by_worker.validated.append_only == inline.append_only
+    assert by_worker.encoded == run_job(Job(endpoint, media_type, encode=True), body).encoded
 
 
-async def test_what_is_only_validated_is_not_kept(checkers: ValidationWorkers) -> None:
-    assert (await checkers.validate(Job("validate", JSON, encode=False), push())).encoded is None
+async def test_what_is_only_validated_is_not_kept(workers: ValidationWorkers) -> None:
+    assert (await workers.validate(Job("validate", JSON, encode=False), push())).encoded is None
 
 
 def test_only_what_is_cheap_is_checked_where_it_arrives() -> None:
-    dear, small = b" " * (COSTLY_INLINE_BYTES_MAX + 1), b" " * COSTLY_INLINE_BYTES_MAX
-    counted = dear + b"multipleOf"
+    costly, small = b" " * (COSTLY_INLINE_BYTES_MAX + 1), b" " * COSTLY_INLINE_BYTES_MAX
+    counted = costly + b"multipleOf"
 
-    assert validates_inline("push", dear, JSON)
+    assert validates_inline("push", costly, JSON)
     assert validates_inline("push", small, TRANSIT)
-    assert validates_inline("batch", dear, JSON)
+    assert validates_inline("batch", costly, JSON)
     assert validates_inline("push", b" " * JSON_INLINE_BYTES_MAX, JSON)
     assert not validates_inline("push", b" " * (JSON_INLINE_BYTES_MAX + 1), JSON)
-    assert not validates_inline("push", dear, TRANSIT)
+    assert not validates_inline("push", costly, TRANSIT)
     assert not validates_inline("batch", counted, JSON)
 
 
@@ -129,39 +133,39 @@ async def test_a_check_that_takes_too_long_is_given_up_and_others_go_on() -> Non
         with pytest.raises(ValidationTooLong):
             await impatient.validate(Job("push", TRANSIT, encode=True), slow)
         impatient._validation_seconds_max = 60
-        judged = await impatient.validate(Job("push", JSON, encode=True), push())
+        result = await impatient.validate(Job("push", JSON, encode=True), push())
     finally:
         await impatient.close()
 
-    assert judged.validated.refusal_after_owner_check is None
+    assert result.validated.refusal_after_owner_check is None
 
 
-async def test_a_checker_that_dies_is_replaced() -> None:
-    checkers = ValidationWorkers()
-    question = Job("push", JSON, encode=True)
+async def test_a_worker_that_dies_is_replaced() -> None:
+    workers = ValidationWorkers()
+    job = Job("push", JSON, encode=True)
     try:
-        await checkers.validate(question, push())
-        (checker,) = checkers._idle
-        checker.kill()
-        await checker.wait()
+        await workers.validate(job, push())
+        (worker,) = workers._idle
+        worker.kill()
+        await worker.wait()
         with pytest.raises(ServiceUnavailable):
-            await checkers.validate(question, push())
-        judged = await checkers.validate(question, push())
+            await workers.validate(job, push())
+        result = await workers.validate(job, push())
     finally:
-        await checkers.close()
+        await workers.close()
 
-    assert judged.encoded is not None
+    assert result.encoded is not None
 
 
-async def test_one_that_has_grown_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "RESIDENT_KILOBYTES_MAX", 1)
-    checkers = ValidationWorkers()
+async def test_a_worker_that_has_grown_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "RESIDENT_KILOBYTES_MAX", 1)
+    workers = ValidationWorkers()
     try:
-        await checkers.validate(Job("push", JSON, encode=True), push())
+        await workers.validate(Job("push", JSON, encode=True), push())
 
-        assert checkers._idle == []
+        assert workers._idle == []
     finally:
-        await checkers.close()
+        await workers.close()
 
 
 async def test_large_bodies_are_taken_as_they_are(gate: ImportClient, journal: Journal) -> None:
@@ -211,7 +215,7 @@ async def test_a_small_batch_with_a_dear_schema_is_checked_beside_too(
 
 
 async def test_nobody_waits_for_the_worst_body(gate: ImportClient) -> None:
-    """A second of work and more, of the body that is the dearest to read."""
+    """More than a second of work, in a body of the costliest kind."""
     record = ["^ "]
     for name, value in gate.record(data=["^ ", "id", 1, "a", ["~i1"] * 200]).items():
         record += [name, value]
