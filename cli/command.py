@@ -34,8 +34,8 @@ def add_command(
     run: CommandFunction,
     *,
     summary: str,
+    example: str,
     details: str = "",
-    example: str = "",
     nested: bool = False,
 ) -> argparse.ArgumentParser:
     """Add a command with ``--data-dir``.
@@ -48,7 +48,7 @@ def add_command(
         name,
         help=summary,
         description=textwrap.fill(f"{summary} {details}".rstrip(), HELP_WIDTH),
-        epilog=f"example:\n  {example}" if example else None,
+        epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

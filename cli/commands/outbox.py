@@ -32,15 +32,14 @@ def register(subparsers: Subparsers) -> None:
         subparsers,
         "outbox",
         outbox,
-        summary="show what waits in an outbox and why; send, export or discard it",
+        summary="Show what waits in an outbox and why; send, export or discard it.",
+        example="pushgate outbox ./outbox --resume",
     )
-    parser.description = (
-        "Show what waits in an outbox and why, and what was set aside. The options send, export or"
-        " discard it instead."
-    )
-    parser.epilog = "Example: pushgate outbox ./outbox --resume"
     parser.add_argument(
-        "directory", metavar="DIR", type=Path, help="The outbox of a push, an app or a relay."
+        "directory",
+        metavar="DIRECTORY",
+        type=Path,
+        help="The outbox of a push, an app or a relay.",
     )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--resume", action="store_true", help="Send what waits now.")

@@ -33,13 +33,13 @@ from services.runtime.clock import Clock, SystemClock
 
 def register(subparsers: Subparsers) -> None:
     parser = add_command(
-        subparsers, "push", push, summary="push the records of a file and report on every record"
+        subparsers,
+        "push",
+        push,
+        summary="Push the records of a file into a table, and report on every record.",
+        details="The access token comes from PUSHGATE_TOKEN or --token-file.",
+        example="pushgate push orders.ndjson --table orders --key id",
     )
-    parser.description = (
-        "Push the records of a file into a table, and report on every record. The access token"
-        " comes from PUSHGATE_TOKEN or --token-file."
-    )
-    parser.epilog = "Example: pushgate push orders.ndjson --table orders --key id"
     parser.add_argument(
         "file",
         metavar="FILE",
@@ -60,7 +60,7 @@ def register(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--outbox",
-        metavar="DIR",
+        metavar="DIRECTORY",
         type=Path,
         help="Spool records in this directory until they are acknowledged. They survive outages and"
         " token rotation.",
@@ -73,7 +73,7 @@ def register(subparsers: Subparsers) -> None:
     add_token_file(parser)
     parser.add_argument(
         "--client-id",
-        metavar="NUMBER",
+        metavar="CLIENT_ID",
         type=int,
         help="The client id of the account (default: PUSHGATE_CLIENT_ID, else that of"
         " `pushgate up`).",

@@ -27,13 +27,10 @@ def register(subparsers: Subparsers) -> None:
         subparsers,
         "relay",
         relay,
-        summary="accept pushes from any client, keep them on disk and forward them",
+        summary="Accept pushes from any client, keep them on disk, and forward them.",
+        details="They are forwarded to the gate with the current access token.",
+        example="pushgate relay --outbox ./outbox --token-file token.txt",
     )
-    parser.description = (
-        "Accept pushes from any client, keep them on disk, and forward them to the gate with the"
-        " current access token."
-    )
-    parser.epilog = "Example: pushgate relay --outbox ./outbox --token-file token.txt"
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
@@ -42,7 +39,7 @@ def register(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--outbox",
-        metavar="DIR",
+        metavar="DIRECTORY",
         type=Path,
         required=True,
         help="The directory in which pushes wait. It is created if it does not exist.",

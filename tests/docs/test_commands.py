@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from cli.__main__ import COMMANDS_BY_MODULE, make_parser
 
 PAGE = Path("docs/reference/commands.md").read_text("utf-8")
+SENTENCE = re.compile(r"[A-Z`].*\.", re.DOTALL)
 ROW = re.compile(r"^\| `pushgate ([^`]+)`", re.MULTILINE)
 
 
@@ -38,3 +40,21 @@ def test_a_file_registers_the_commands_it_is_read_for(file: str) -> None:
     first_words = {command.split()[0] for command in commands(make_parser([file]))}
 
     assert first_words == set(COMMANDS_BY_MODULE[file])
+
+
+@pytest.mark.parametrize("words", sorted(commands(make_parser())))
+def test_help_is_in_full_sentences_with_an_example_that_can_be_parsed(words: str) -> None:
+    whole = parser = make_parser()
+    for word in words.split():
+        parser = subcommands(parser)[word]
+    options = [one for one in parser._actions[1:] if one.help or one.dest != argparse.SUPPRESS]
+    sentences = [parser.description, *(option.help for option in options)]
+    example = str(parser.epilog).removeprefix("example:\n  pushgate ").partition(" < ")[0]
+
+    assert [text for text in sentences if not SENTENCE.fullmatch(str(text))] == []
+    assert whole.parse_args(shlex.split(example)).run is parser.get_default("run")
+
+
+def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    (action,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return dict(action.choices)
