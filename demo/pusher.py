@@ -40,7 +40,7 @@ class BackgroundPushes:
     report: Report
 
     async def wait_for_more(self) -> None:
-        """Returns when another ``PUSHES_BESIDE`` pushes were started."""
+        """Returns when another ``PUSHES_PER_STEP`` pushes were started."""
         goal = self.rounds.started + PUSHES_PER_STEP
         while self.rounds.started < goal:
             if self.sending.done():

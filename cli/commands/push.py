@@ -226,7 +226,7 @@ def _open(name: str) -> Iterator[BinaryIO]:
 def _document(arguments: argparse.Namespace, report: Report, seconds: float) -> dict[str, Any]:
     document = {"table": arguments.table, "seconds": round(seconds, 3), **report.as_json()}
     if arguments.outbox is not None:
-        document["held"] = report.records_of(PushOutcome.HELD)
+        document["held"] = report.records_of(PushOutcome.ON_HOLD)
         document["set_aside"] = report.records_of(PushOutcome.SET_ASIDE)
     return document
 
@@ -250,7 +250,7 @@ def _table(report: Report) -> str:
     """A row for each outcome, with the first reason where records are missing."""
     rows: list[tuple[object, ...]] = [("accepted", f"{report.accepted:,}", "")]
     for outcome in (
-        PushOutcome.HELD,
+        PushOutcome.ON_HOLD,
         PushOutcome.SET_ASIDE,
         PushOutcome.UNUSABLE,
         PushOutcome.UNSENT,

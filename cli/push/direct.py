@@ -11,9 +11,9 @@ from cli.push.progress import Progress, ProgressState, shown
 from cli.push.report import PushOutcome, Report
 from cli.push.requests import PushRequest
 from pushgate_client import PUSH, Answer, Entry, Fault, GaveUp
+from pushgate_client.answers import Disposition, disposition_of
 from pushgate_client.direct_sink import DirectSink
 from pushgate_client.limits import CONNECTIONS, GIVE_UP_SECONDS
-from pushgate_client.sending.answers import Disposition, disposition_of
 from pushgate_client.tokens import TokenSource
 
 

@@ -134,7 +134,7 @@ class _OutboxSending:
     async def report_missing(self, why: str | None, *, counts_rest: bool) -> None:
         for queued in self._queued.values():
             reason = why or "the gate has not answered yet"
-            self.report.add(PushOutcome.HELD, queued.numbers, reason=reason)
+            self.report.add(PushOutcome.ON_HOLD, queued.numbers, reason=reason)
         ended_by = None if self._producer is None else self._producer.ended_by
         for task, numbers in self._appending.items():
             task.cancel()
@@ -197,12 +197,12 @@ class _OutboxSending:
                 since, before, noticed = now, self._settled, False
                 continue
             why = self._outbox.counts().why
-            held = f" Nothing is sent meanwhile: {why}." if why else ""
+            hold = f" Nothing is sent meanwhile: {why}." if why else ""
             if now - since >= self._push.full_seconds:
-                return f"{full}{held}"
+                return f"{full}{hold}"
             if not noticed and now - since >= _NOTICE_SECONDS:
                 noticed = True
                 self._push.notice(
-                    f"{full}{held} Waiting up to {self._push.full_seconds:g} s for room."
+                    f"{full}{hold} Waiting up to {self._push.full_seconds:g} s for room."
                     " Press Ctrl-C to end the push; what is in the outbox stays there."
                 )

@@ -19,7 +19,7 @@ class PushOutcome(StrEnum):
     UNKNOWN = "unknown"  # sent, but the answer was lost: stored or not
     UNUSABLE = "unusable"  # not a record that could be sent
     UNSENT = "unsent"  # not tried, because the push ended before
-    HELD = "held"  # waits in the outbox
+    ON_HOLD = "held"  # waits in the outbox
     SET_ASIDE = "set aside"  # refused permanently, and kept in the outbox for a person
 
     @property
@@ -62,7 +62,7 @@ _ADVICE_BY_OUTCOME = {
     PushOutcome.UNUSABLE: "fix these lines and push them again",
     PushOutcome.UNSENT: "push these once the cause is fixed",
     PushOutcome.UNKNOWN: "push these again: it changes nothing for records that are stored",
-    PushOutcome.HELD: "nothing is lost: `pushgate outbox DIR --resume` sends them",
+    PushOutcome.ON_HOLD: "nothing is lost: `pushgate outbox DIR --resume` sends them",
     PushOutcome.SET_ASIDE: (
         "fix the cause, then run `pushgate outbox DIR --send-again`; or fix these and push them"
     ),

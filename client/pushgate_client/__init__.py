@@ -1,5 +1,6 @@
 """Push records to Pushgate. An outbox on disk keeps them until they are acknowledged."""
 
+from pushgate_client.answers import Answer, Fault
 from pushgate_client.blocking import BlockingPushClient
 from pushgate_client.client import Options, PushClient, Pushed
 from pushgate_client.delivery import Delivery, Happening, Held, Resumed, Sent, WasSetAside
@@ -18,7 +19,6 @@ from pushgate_client.errors import (
 )
 from pushgate_client.outbox.outbox import Outbox
 from pushgate_client.outbox.view import OutboxView
-from pushgate_client.sending.answers import Answer, Fault
 from pushgate_client.tokens import FixedToken, TokenCallback, TokenFile, TokenFromEnvironment
 
 __all__ = [

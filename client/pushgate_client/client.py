@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pushgate_client.address import gate_address
+from pushgate_client.answers import Fault
 from pushgate_client.clock import ClientClock, ClientSystemClock
 from pushgate_client.delivery import Delivery, Happening
 from pushgate_client.direct_sink import DirectSink
@@ -34,7 +35,6 @@ from pushgate_client.records import (
     overhead_of,
     record_prefix,
 )
-from pushgate_client.sending.answers import Fault
 from pushgate_client.task_group import BoundedTaskGroup
 from pushgate_client.tokens import AnyToken, TokenFromEnvironment, token_source
 

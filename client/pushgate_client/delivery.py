@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
+from pushgate_client.answers import Answer, Disposition, Fault
 from pushgate_client.clock import ClientClock, ClientSystemClock
 from pushgate_client.completion import Returned, run_to_completion
 from pushgate_client.entries import Entry, Taken
 from pushgate_client.errors import ClientClosed
 from pushgate_client.limits import CONNECTIONS, STOP_SECONDS
 from pushgate_client.outbox.outbox import Outbox
-from pushgate_client.sending.answers import Answer, Disposition, Fault
 from pushgate_client.sending.deliverer import Deliverer
 from pushgate_client.sending.sender import Sender
 from pushgate_client.tokens import AnyToken, token_source
@@ -81,7 +81,7 @@ class Delivery:
         self._workers: list[asyncio.Task[None]] = []
         self._idle: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
-        self._held = False
+        self._on_hold = False
         self._unavailable = asyncio.Event()
         self._settled = 0
 
@@ -102,7 +102,7 @@ class Delivery:
         for worker in self._idle:
             worker.cancel()
         try:
-            if not self._held:
+            if not self._on_hold:
                 await self._wait_for_requests()
         finally:
             await run_to_completion(self._stop_workers())
@@ -194,16 +194,16 @@ class Delivery:
 
     def _on_answer(self, disposition: Disposition, answer: Answer) -> None:
         if disposition in (Disposition.HOLD, Disposition.RETRY):
-            self._outbox.set_held(str(answer))
+            self._outbox.set_hold(str(answer))
             self._unavailable.set()
-            if not self._held:
-                self._held = True
+            if not self._on_hold:
+                self._on_hold = True
                 self._on_event(Held(answer))
             return
         self._unavailable.clear()
-        if self._held:
-            self._held = False
-            self._outbox.set_held(None)
+        if self._on_hold:
+            self._on_hold = False
+            self._outbox.set_hold(None)
             self._on_event(Resumed())
 
 

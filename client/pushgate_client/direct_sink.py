@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pushgate_client.answers import Answer, Disposition, Fault
 from pushgate_client.clock import ClientClock, ClientSystemClock
 from pushgate_client.entries import Entry
 from pushgate_client.limits import CONNECTIONS, GIVE_UP_SECONDS
-from pushgate_client.sending.answers import Answer, Disposition, Fault
 from pushgate_client.sending.deliverer import Deliverer, DeliveryPolicy
 from pushgate_client.sending.sender import Sender
 from pushgate_client.sequences import Sequences

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pushgate_client.answers import Answer, Fault
     from pushgate_client.entries import Entry
-    from pushgate_client.sending.answers import Answer, Fault
 
 
 class PushgateError(Exception):
@@ -41,9 +41,9 @@ class OutboxUnusable(PushgateError):
 class OutboxFull(PushgateError):
     """Nothing of the entry was stored."""
 
-    def __init__(self, held_bytes: int, bytes_max: int) -> None:
+    def __init__(self, used_bytes: int, bytes_max: int) -> None:
         super().__init__(
-            f"The outbox is full: it holds {held_bytes:,} of {bytes_max:,} bytes. Look at what"
+            f"The outbox is full: it holds {used_bytes:,} of {bytes_max:,} bytes. Look at what"
             " waits or was set aside (`pushgate outbox`), or raise the limit."
         )
 

@@ -11,7 +11,7 @@ REQUEST_RECORDS = 1_000
 REQUEST_BYTES = 4_000_000
 CONNECTIONS = 4
 # Bodies under way on all connections together. One body may always be sent, whatever its size.
-UNDER_WAY_BYTES_MAX = 24_000_000
+IN_DELIVERY_BYTES_MAX = 24_000_000
 
 # The outbox on disk.
 OUTBOX_BYTES_MAX = 4_000_000_000

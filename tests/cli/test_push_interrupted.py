@@ -74,7 +74,7 @@ async def test_a_full_outbox_is_told_and_ends_the_push_after_a_while(tmp_path: P
             counts_rest=True,
         )
     waiting = (await asyncio.to_thread(OutboxView(tmp_path).counts)).waiting
-    held, unsent = of(report, PushOutcome.HELD), of(report, PushOutcome.UNSENT)
+    held, unsent = of(report, PushOutcome.ON_HOLD), of(report, PushOutcome.UNSENT)
 
     assert len(held) == waiting > 0
     assert sorted([*held, *unsent]) == list(range(1, REQUESTS + 1))
@@ -101,7 +101,7 @@ async def test_a_push_that_is_ended_while_the_outbox_is_full_tells_what_it_holds
         pushing.cancel()
         report = await pushing
     waiting = (await asyncio.to_thread(OutboxView(tmp_path).counts)).waiting
-    held, unsent = of(report, PushOutcome.HELD), of(report, PushOutcome.UNSENT)
+    held, unsent = of(report, PushOutcome.ON_HOLD), of(report, PushOutcome.UNSENT)
 
     assert report.interrupted
     assert len(held) == waiting > 0

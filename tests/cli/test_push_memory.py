@@ -39,5 +39,5 @@ async def test_a_push_that_is_held_keeps_no_bodies(tmp_path: Path) -> None:
         finally:
             tracemalloc.stop()
 
-    assert report.records_of(PushOutcome.HELD) == REQUESTS
+    assert report.records_of(PushOutcome.ON_HOLD) == REQUESTS
     assert peak < REQUESTS * BODY_BYTES / 2

@@ -15,4 +15,4 @@ def test_the_clients_limits_are_the_gates() -> None:
 def test_what_is_sent_by_default_fits_them() -> None:
     assert limits.REQUEST_RECORDS <= gate.RECORDS_MAX
     assert limits.REQUEST_BYTES <= gate.BODY_BYTES_MAX
-    assert limits.UNDER_WAY_BYTES_MAX >= gate.BODY_BYTES_MAX
+    assert limits.IN_DELIVERY_BYTES_MAX >= gate.BODY_BYTES_MAX

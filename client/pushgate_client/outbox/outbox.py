@@ -60,7 +60,7 @@ class Outbox:
         self._totals = _Totals()
         self._sequences = Sequences(clock)
         self._sequence_reserved = 0
-        self._held_reason: str | None = None
+        self._hold_reason: str | None = None
         self._counting: asyncio.Task[None] | None = None
 
     @classmethod
@@ -181,15 +181,15 @@ class Outbox:
             waiting_records=records,
             sent=self._totals.sent,
             sent_records=self._totals.sent_records,
-            held=waiting if self._held_reason else 0,
-            held_records=records if self._held_reason else 0,
+            held=waiting if self._hold_reason else 0,
+            held_records=records if self._hold_reason else 0,
             set_aside=sum(s.waiting for s in aside.segments.values()),
             set_aside_records=sum(s.waiting_records for s in aside.segments.values()),
             oldest_seconds=age if waiting else None,
             bytes=self._capacity.bytes_used,
             bytes_max=self._capacity.bytes_max,
             damaged=tally["damaged"],
-            why=self._held_reason or self._capacity.disk_full,
+            why=self._hold_reason or self._capacity.disk_full,
         )
 
     @property
@@ -197,9 +197,9 @@ class Outbox:
         """Why appends wait or are refused now, and what helps; None while there is room."""
         return self._capacity.full
 
-    def set_held(self, why: str | None) -> None:
+    def set_hold(self, why: str | None) -> None:
         """Why nothing is sent now, for the counts; None once sending goes on."""
-        self._held_reason = why
+        self._hold_reason = why
 
     async def emptied(self) -> None:
         """Returns when nothing waits."""

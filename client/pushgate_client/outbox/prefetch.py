@@ -7,9 +7,9 @@ import asyncio
 from pushgate_client.entries import Taken
 from pushgate_client.limits import (
     BODY_BYTES_MAX,
+    IN_DELIVERY_BYTES_MAX,
     READY_QUEUE_BYTES,
     READY_QUEUE_ENTRIES,
-    UNDER_WAY_BYTES_MAX,
 )
 from pushgate_client.outbox.capacity import ChangeSignal
 from pushgate_client.outbox.disk_thread import DiskThread
@@ -74,7 +74,7 @@ class Prefetch:
     def _room_to_take(self) -> int:
         """In bytes. One body may always be taken, whatever its size."""
         taken = sum(queued.body_bytes for queued in self._in_delivery.values())
-        return UNDER_WAY_BYTES_MAX - taken if taken else BODY_BYTES_MAX
+        return IN_DELIVERY_BYTES_MAX - taken if taken else BODY_BYTES_MAX
 
     async def _fill(self) -> None:
         # The reading goes on when the caller is cancelled: what it reads must reach the queue.

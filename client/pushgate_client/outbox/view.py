@@ -29,7 +29,7 @@ class OutboxView:
         last_written = read_small(self.directory / "counts", {}) or {}
         waiting = sum(each.waiting for each in queue)
         records = sum(each.waiting_records for each in queue)
-        held = bool(last_written.get("why"))
+        on_hold = bool(last_written.get("why"))
         oldest = self._oldest()
         now = self._clock.nanoseconds()
         return Counts(
@@ -37,8 +37,8 @@ class OutboxView:
             waiting_records=records,
             sent=tally["sent"] + sum(each.sent for each in queue),
             sent_records=tally["sent_records"] + sum(each.sent_records for each in queue),
-            held=waiting if held else 0,
-            held_records=records if held else 0,
+            held=waiting if on_hold else 0,
+            held_records=records if on_hold else 0,
             set_aside=sum(each.waiting for each in aside),
             set_aside_records=sum(each.waiting_records for each in aside),
             oldest_seconds=None if oldest is None else max(0.0, (now - oldest) / 1e9),

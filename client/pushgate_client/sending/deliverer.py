@@ -8,6 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from pushgate_client.answers import (
+    Answer,
+    Disposition,
+    Fault,
+    disposition_of,
+    merge_answers,
+    reasons_for_all,
+)
 from pushgate_client.clock import ClientClock
 from pushgate_client.entries import BATCH, Entry
 from pushgate_client.errors import GaveUp, TokenUnreadable
@@ -17,14 +25,6 @@ from pushgate_client.limits import (
     PAUSE_SECONDS,
     PAUSE_SECONDS_MAX,
     RETRY_AFTER_SECONDS_MAX,
-)
-from pushgate_client.sending.answers import (
-    Answer,
-    Disposition,
-    Fault,
-    disposition_of,
-    merge_answers,
-    reasons_for_all,
 )
 from pushgate_client.sending.sender import Sender
 from pushgate_client.sending.splitting import each_record, halves, joined

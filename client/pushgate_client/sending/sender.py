@@ -12,13 +12,13 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from pushgate_client.address import gate_address
+from pushgate_client.answers import Answer
 from pushgate_client.entries import BATCH, Entry
 from pushgate_client.limits import (
     ANSWER_BYTES_MAX,
     REQUEST_SECONDS_MAX,
     UPLOAD_BYTES_PER_SECOND_MIN,
 )
-from pushgate_client.sending.answers import Answer
 
 _PATHS = {BATCH: "/v2/import/batch", "push": "/v2/import/push"}
 _REDIRECTIONS = range(300, 400)

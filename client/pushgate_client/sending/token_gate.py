@@ -7,10 +7,10 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from pushgate_client.answers import Answer, Disposition
 from pushgate_client.clock import ClientClock
 from pushgate_client.errors import TokenUnreadable
 from pushgate_client.limits import HOLD_SECONDS, HOLD_SECONDS_MAX, TOKEN_LOOK_SECONDS
-from pushgate_client.sending.answers import Answer, Disposition
 from pushgate_client.tokens import TokenSource
 
 _RANDOM = random.SystemRandom()
