@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,9 +68,7 @@ def overhead_of(prefix: bytes) -> int:
 
 def encode(records: Iterable[AnyRecord]) -> Iterator[NumberedMember | InvalidRecord]:
     """Each record as JSON text, numbered from 0."""
-    for number, record in enumerate(records):
-        text = _encoded(record)
-        yield InvalidRecord(number, text) if isinstance(text, str) else (number, text)
+    return map(_encoded, itertools.count(), records)
 
 
 def cut(
@@ -84,23 +83,26 @@ def cut(
     ``overhead_bytes``: what each takes in addition to its text. An invalid record ends the
     request before it, so that the numbers of a request have no invalid one among them.
     """
-    text_bytes_max = BODY_BYTES_MAX - overhead_bytes - _BRACKETS_BYTES
+    bytes_max = min(bytes_max, BODY_BYTES_MAX)
     texts: list[bytes] = []
     numbers: list[int] = []
     size = _BRACKETS_BYTES
-    for found in members:
-        item = found
-        if not isinstance(item, InvalidRecord) and len(item[1]) > text_bytes_max:
-            item = _too_long(item)
-        if texts and (
-            isinstance(item, InvalidRecord) or size + overhead_bytes + len(item[1]) > bytes_max
-        ):
-            yield RequestBody(_compact(numbers), texts)
-            texts, numbers, size = [], [], _BRACKETS_BYTES
+    for item in members:
         if isinstance(item, InvalidRecord):
+            if texts:
+                yield RequestBody(_compact(numbers), texts)
+                texts, numbers, size = [], [], _BRACKETS_BYTES
             yield item
             continue
         number, text = item
+        if size + overhead_bytes + len(text) > bytes_max and texts:
+            yield RequestBody(_compact(numbers), texts)
+            texts, numbers, size = [], [], _BRACKETS_BYTES
+        if size + overhead_bytes + len(text) > BODY_BYTES_MAX:
+            yield InvalidRecord(
+                number, f"it is {len(text):,} bytes long, and a request holds {BODY_BYTES_MAX:,}"
+            )
+            continue
         texts.append(text)
         numbers.append(number)
         size += overhead_bytes + len(text)
@@ -112,12 +114,6 @@ def cut(
         yield RequestBody(_compact(numbers), texts, is_last=True)
 
 
-def _too_long(member: NumberedMember) -> InvalidRecord:
-    number, text = member
-    reason = f"it is {len(text):,} bytes long, and a request holds {BODY_BYTES_MAX:,}"
-    return InvalidRecord(number, reason)
-
-
 def _compact(numbers: list[int]) -> Sequence[int]:
     first, last = numbers[0], numbers[-1]
     if last - first + 1 == len(numbers):
@@ -125,23 +121,28 @@ def _compact(numbers: list[int]) -> Sequence[int]:
     return array("Q", numbers)
 
 
-def _encoded(record: Any) -> bytes | str:
-    """The record as JSON, or the reason why it can't be encoded.
-
-    Decimals and integers of any size keep their digits. JSON has no NaN, so it becomes null.
-    """
+def _encoded(number: int, record: Any) -> NumberedMember | InvalidRecord:
+    """Decimals and integers of any size keep their digits. JSON has no NaN, so it becomes null."""
+    # Most records are dicts, for which the question to an abstract class takes too long.
+    if isinstance(record, (dict, Mapping)):
+        try:
+            return number, orjson.dumps(record, default=_encode_other)
+        except (TypeError, RecursionError) as error:
+            return _encoded_again(number, record, str(error))
     if isinstance(record, bytes):
-        return _checked_text(record)
-    if not isinstance(record, Mapping):
-        return f"a {type(record).__name__} is not a record; pass a mapping, or JSON as bytes"
+        text = _checked_text(record)
+        return InvalidRecord(number, text) if isinstance(text, str) else (number, text)
+    return InvalidRecord(
+        number, f"a {type(record).__name__} is not a record; pass a mapping, or JSON as bytes"
+    )
+
+
+def _encoded_again(number: int, record: Any, reason: str) -> NumberedMember | InvalidRecord:
+    """Without the limits of orjson's integers; invalid for ``reason`` if that does not help."""
     try:
-        return orjson.dumps(record, default=_encode_other)
-    except (TypeError, RecursionError) as error:
-        reason = str(error)
-    try:
-        return orjson.dumps(_with_digits(record), default=_encode_other)
+        return number, orjson.dumps(_with_digits(record), default=_encode_other)
     except (TypeError, ValueError, RecursionError):
-        return reason
+        return InvalidRecord(number, reason)
 
 
 def _checked_text(text: bytes) -> bytes | str:
