@@ -1,4 +1,4 @@
-"""Ingest: one record a push, a thousand records a push, and the memory that takes."""
+"""Ingest: pushes of one record and of a thousand records, and the memory they take."""
 
 import functools
 from collections import defaultdict
@@ -15,8 +15,8 @@ SECONDS = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
-    """How floor and product are loaded, and which of the floor's paths is the floor."""
+class Workload:
+    """How floor and product are loaded, and the path of the floor to compare with."""
 
     name: str
     payload: str
@@ -27,8 +27,8 @@ class Shape:
     reach: float
 
 
-SHAPES = (
-    Shape(
+WORKLOADS = (
+    Workload(
         name="one record a push, 64 connections",
         payload="small",
         connections=64,
@@ -37,7 +37,7 @@ SHAPES = (
         records=1,
         reach=0.45,
     ),
-    Shape(
+    Workload(
         name="1,000 records a push, 16 connections",
         payload="flights",
         connections=16,
@@ -54,33 +54,33 @@ async def measure(context: Context) -> list[Measure]:
     created = await context.create_integration("Bench ingest")
     assert created.token is not None
     push = functools.partial(
-        reached_by, token=created.token.access_token, client_id=context.client_id
+        measure_rate, token=created.token.access_token, client_id=context.client_id
     )
     ingest = {"PUSHGATE_DATABASE_URL": context.role_url("pushgate_ingest")}
     floors: dict[str, float] = defaultdict(float)
     products: dict[str, float] = defaultdict(float)
     memory = 0.0
-    # Floor and product in turn, so that what else the machine does falls on both.
+    # Floor and product alternate, so that other work on the machine affects both.
     for _ in range(ROUNDS):
         async with serving(context, "bench.floor", {}) as served:
-            for shape in SHAPES:
-                reached = await push(served, shape, path=shape.floor_path)
-                floors[shape.name] = max(floors[shape.name], reached)
+            for workload in WORKLOADS:
+                reached = await push(served, workload, path=workload.floor_path)
+                floors[workload.name] = max(floors[workload.name], reached)
         async with serving(context, "services.ingest", ingest) as served:
-            for shape in SHAPES:
-                reached = await push(served, shape, path="/v2/import/push")
-                products[shape.name] = max(products[shape.name], reached)
+            for workload in WORKLOADS:
+                reached = await push(served, workload, path="/v2/import/push")
+                products[workload.name] = max(products[workload.name], reached)
             memory = max(memory, served.peak_resident_megabytes())
     return [
         *(
             Measure(
-                measure=shape.name,
-                value=products[shape.name],
-                unit=shape.unit,
-                floor=floors[shape.name],
-                reach=shape.reach,
+                measure=workload.name,
+                value=products[workload.name],
+                unit=workload.unit,
+                floor=floors[workload.name],
+                reach=workload.reach,
             )
-            for shape in SHAPES
+            for workload in WORKLOADS
         ),
         Measure(
             measure="peak resident memory of ingest",
@@ -91,18 +91,18 @@ async def measure(context: Context) -> list[Measure]:
     ]
 
 
-async def reached_by(
-    served: Served, shape: Shape, *, path: str, token: str, client_id: int
+async def measure_rate(
+    served: Served, workload: Workload, *, path: str, token: str, client_id: int
 ) -> float:
-    """What was reached, in the shape's unit."""
+    """The rate reached, in the unit of the workload."""
     orders = Orders(
         port=served.port,
         path=path,
         token=token,
         client_id=client_id,
-        payload=shape.payload,
-        connections=shape.connections,
+        payload=workload.payload,
+        connections=workload.connections,
         warm_up_seconds=WARM_UP_SECONDS,
         seconds=SECONDS,
     )
-    return Seen(**await carried_out("bench.load", orders)).per_second * shape.records
+    return Seen(**await carried_out("bench.load", orders)).per_second * workload.records

@@ -10,7 +10,7 @@ from time import perf_counter
 
 import aiohttp
 
-from bench.ingest import SHAPES, reached_by
+from bench.ingest import WORKLOADS, measure_rate
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import Served, serving
 from events import log
@@ -21,7 +21,7 @@ from services.tokens.use_cases.integrations import GeneratedToken
 
 RECEIPTS = int(os.environ.get("PUSHGATE_BENCH_RECEIPTS", "1000000"))
 AUDITOR = "ac_bench_sealing"
-ONE_RECORD = SHAPES[0]
+ONE_RECORD = WORKLOADS[0]
 PATH = "/v2/import/push"
 SEAL_SECONDS_MAX = 900.0
 # Two cores are shared by the load generator, ingest, PostgreSQL and the sealing.
@@ -43,7 +43,7 @@ async def measure(context: Context) -> list[Measure]:
     assert created.token is not None
     await _load(context, created.integration_id, created.token)
     push = functools.partial(
-        reached_by, token=created.token.access_token, client_id=context.client_id
+        measure_rate, token=created.token.access_token, client_id=context.client_id
     )
     history = {"PUSHGATE_DATABASE_URL": context.role_url("pushgate_history")}
     ingest = {"PUSHGATE_DATABASE_URL": context.role_url("pushgate_ingest")}

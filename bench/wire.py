@@ -1,9 +1,9 @@
-"""The other ways to say the same: batch with its schema, and transit, against a push in JSON."""
+"""Other formats of the same records, batch with a schema and Transit, against a JSON push."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from bench.ingest import Shape, reached_by
+from bench.ingest import Workload, measure_rate
 from bench.measure import ROUNDS, Context, Measure
 from bench.system import serving
 
@@ -11,8 +11,8 @@ PUSH, BATCH = "/v2/import/push", "/v2/import/batch"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
-    """``reach`` is of the push in JSON, which is the floor here."""
+class Format:
+    """``reach`` is relative to the JSON push, which is the floor here."""
 
     name: str
     payload: str
@@ -20,14 +20,14 @@ class Way:
     reach: float
 
 
-WAYS = (
-    Way(
+FORMATS = (
+    Format(
         name="1,000 records a batch, with their schema",
         payload="batches of flights",
         path=BATCH,
         reach=0.5,
     ),
-    Way(
+    Format(
         name="1,000 records a push, in transit",
         payload="flights in transit",
         path=PUSH,
@@ -45,35 +45,35 @@ async def measure(context: Context) -> list[Measure]:
     async with serving(
         context, "services.ingest", {"PUSHGATE_DATABASE_URL": context.role_url("pushgate_ingest")}
     ) as served:
-        # In turn, so that what else the machine does falls on all.
+        # They alternate, so that other work on the machine affects all.
         for _ in range(ROUNDS):
-            pushed = await reached_by(
-                served, _shape("flights"), path=PUSH, token=token, client_id=context.client_id
+            pushed = await measure_rate(
+                served, _workload("flights"), path=PUSH, token=token, client_id=context.client_id
             )
             floor = max(floor, pushed)
-            for way in WAYS:
-                said = await reached_by(
+            for wire_format in FORMATS:
+                rate = await measure_rate(
                     served,
-                    _shape(way.payload),
-                    path=way.path,
+                    _workload(wire_format.payload),
+                    path=wire_format.path,
                     token=token,
                     client_id=context.client_id,
                 )
-                reached[way.name] = max(reached[way.name], said)
+                reached[wire_format.name] = max(reached[wire_format.name], rate)
     return [
         Measure(
-            measure=way.name,
-            value=reached[way.name],
+            measure=wire_format.name,
+            value=reached[wire_format.name],
             unit="records/s",
             floor=floor,
-            reach=way.reach,
+            reach=wire_format.reach,
         )
-        for way in WAYS
+        for wire_format in FORMATS
     ]
 
 
-def _shape(payload: str) -> Shape:
-    return Shape(
+def _workload(payload: str) -> Workload:
+    return Workload(
         name=payload,
         payload=payload,
         connections=16,

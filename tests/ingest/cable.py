@@ -40,13 +40,13 @@ class Cable:
         for task in self._carrying:
             task.cancel()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         self._plugged = True
         self._swallowing = False
         self._swallowing_questions = False
 
     def swallow_answers(self) -> None:
-        """What is sent reaches the server; what the server says to it reaches nobody."""
+        """Requests reach the server; its answers are dropped."""
         self._swallowing = True
 
     def swallow_questions(self) -> None:

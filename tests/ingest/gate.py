@@ -1,4 +1,4 @@
-"""Ingest as a test sees it: served for real, and a client that says what it got."""
+"""Ingest for tests: a real server, and a client that returns what it received."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Answer(NamedTuple):
 
 
 class ImportClient:
-    """Pushes for one account, with one token unless told otherwise."""
+    """Pushes for one account, with one token unless another is given."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, *, token: str, client_id: int
@@ -122,7 +122,7 @@ class ImportClient:
         return {name: value for name, value in record.items() if value is not None}
 
 
-async def say(
+async def send_raw(
     url: str, *words: bytes, then_close: bool = False, until: bytes | None = None
 ) -> bytes:
     """Raw bytes on a connection of their own; what comes back ``until`` then or its end."""

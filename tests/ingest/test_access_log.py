@@ -1,4 +1,4 @@
-"""Each push has a line in the log, written beside and not before its answer."""
+"""Each push has a line in the access log, written after its answer."""
 
 import json
 from collections.abc import Iterator
@@ -26,13 +26,15 @@ def plain_logs() -> Iterator[None]:
         yield
 
 
-async def told(lines: AccessLog, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    lines.write()
+async def written(
+    access_log: AccessLog, capsys: pytest.CaptureFixture[str]
+) -> list[dict[str, Any]]:
+    access_log.write()
     return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line[0] == "{"]
 
 
 async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = AccessLog(CLOCK)
+    access_log = AccessLog(CLOCK)
     token = TokenRow(token_id=9, integration_id=4, client_id=1, state="active")
     now = CLOCK.now()
     batch_id = new_batch_id(1)
@@ -48,9 +50,9 @@ async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> N
         request_id="from-caddy",
     )
 
-    lines.accepted([(token, candidate)], [batch_id], [now])
+    access_log.accepted([(token, candidate)], [batch_id], [now])
 
-    assert await told(lines, capsys) == [
+    assert await written(access_log, capsys) == [
         {
             "timestamp": now.isoformat().replace("+00:00", "Z"),
             "level": "info",
@@ -68,10 +70,10 @@ async def test_an_accepted_push_is_told(capsys: pytest.CaptureFixture[str]) -> N
 
 
 async def test_a_refused_push_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = AccessLog(CLOCK)
+    access_log = AccessLog(CLOCK)
 
-    lines.refused(TokenUnknown(), endpoint="push", request_id=None, owner=TokenOwner(4, None))
-    (line,) = await told(lines, capsys)
+    access_log.refused(TokenUnknown(), endpoint="push", request_id=None, owner=TokenOwner(4, None))
+    (line,) = await written(access_log, capsys)
 
     assert (line["event"], line["integration_id"], line["status"], line["code"]) == (
         "batch.refused",
@@ -82,12 +84,14 @@ async def test_a_refused_push_is_told_with_its_reason(capsys: pytest.CaptureFixt
 
 
 async def test_a_flood_is_told_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = AccessLog(CLOCK)
+    access_log = AccessLog(CLOCK)
 
     for _ in range(LINES_MAX + 5):
-        lines.refused(TokenUnknown(), endpoint="push", request_id=None, owner=TokenOwner(4, None))
-    lines.write()
-    said = capsys.readouterr().out
+        access_log.refused(
+            TokenUnknown(), endpoint="push", request_id=None, owner=TokenOwner(4, None)
+        )
+    access_log.write()
+    output = capsys.readouterr().out
 
-    assert said.count("batch.refused") == LINES_MAX
-    assert "lines=5" in said
+    assert output.count("batch.refused") == LINES_MAX
+    assert "lines=5" in output

@@ -1,7 +1,7 @@
 """Revoking and pausing are barriers (design, promise 2), shown by histories.
 
 Eight connections push without pause while somebody else revokes, pauses and resumes. Recorded are
-when each push and each call began and ended; the receipts tell how long the log was when a push
+when each push and each call began and ended; the receipts record how long the log was when a push
 was let in, which anybody can check later with integers alone.
 """
 
@@ -40,16 +40,16 @@ SELECT count(*) FROM journal.receipts r
  WHERE r.integration_id = $1
    AND NOT (g.number < r.log_size AND r.log_size <= coalesce(e.number, 'Infinity'::float8))
 """
-# What the log said last before a receipt's own place in it; few places, however many receipts.
+# The last event in the log before a receipt's own place in it; few places, however many receipts.
 WHILE_PAUSED = """
 WITH places AS (
     SELECT DISTINCT log_size FROM journal.receipts WHERE integration_id = $1
-), said AS MATERIALIZED (
+), events_before AS MATERIALIZED (
     SELECT number, type FROM ledger.event
      WHERE stream = 'integration/' || $1 AND type IN ('IntegrationPaused', 'IntegrationResumed')
 )
 SELECT count(*) FROM places CROSS JOIN LATERAL (
-    SELECT type FROM said WHERE number < log_size ORDER BY number DESC LIMIT 1) AS last
+    SELECT type FROM events_before WHERE number < log_size ORDER BY number DESC LIMIT 1) AS last
  WHERE last.type = 'IntegrationPaused'
 """
 
@@ -138,7 +138,7 @@ async def test_no_push_is_let_in_after_its_token_was_revoked(
             assert history.begun_after(revoked) == {NOT_AUTHORIZED}
             assert history.within(0, perf_counter()) == {OK, NOT_AUTHORIZED}
 
-    # The integration's other token was never in the way.
+    # The integration's other token never delayed anything.
     assert bystander.ended_before(perf_counter()) == {OK}
     assert await owner.fetchval(OUTSIDE_A_TOKENS_LIFE, integration.integration_id) == 0
     assert await journal.count() == taken + bystander.count(OK)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from protocol.refusals.edge import BodyTooLarge, BrokenCoding
 from protocol.token_text import token_text
-from services.journal.bodies import decompress as kept_inflated
+from services.journal.bodies import decompress as decompress_stored
 from services.receiving.decompress import inflate
 from tests.ingest.conftest import Serve
 from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient
@@ -29,7 +29,7 @@ def zstd(body: bytes) -> bytes:
 
 
 def zstd_stream(body: bytes) -> bytes:
-    """As a stream makes it: the frame does not tell its size."""
+    """As a stream makes it: the frame does not contain its size."""
     stream = zstandard.ZstdCompressor(write_checksum=True).compressobj()
     return stream.compress(body) + stream.flush()
 
@@ -50,11 +50,11 @@ async def test_a_compressed_push_is_taken_and_kept_inflated(
 ) -> None:
     body = orjson.dumps([gate.record(sequence=n) for n in range(500)])
     answer = await gate.send(PUSH, compress(body), Content_Encoding=coding)
-    (receipt,), (kept,) = await journal.receipts(), await journal.bodies()
+    (receipt,), (stored,) = await journal.receipts(), await journal.bodies()
 
     assert answer.brief == OK
     assert receipt["bytes"] == len(body)
-    assert kept_inflated(kept["body"]) == body
+    assert decompress_stored(stored["body"]) == body
 
 
 @every_coding
@@ -159,7 +159,7 @@ def test_a_bomb_costs_no_more_memory_than_the_limit(coding: str, compress: Compr
 
 def test_a_frame_that_lies_about_its_size_is_refused() -> None:
     frame = bytearray(zstd(b"x" * 200))
-    assert frame[5] == 200, "the size stands after magic number and descriptor"
+    assert frame[5] == 200, "the size is after magic number and descriptor"
     frame[5] = 100
 
     with pytest.raises(BrokenCoding):

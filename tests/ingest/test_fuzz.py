@@ -1,4 +1,4 @@
-"""Whatever arrives over HTTP, it is answered as the document says and never with a fault of ours.
+"""Whatever arrives over HTTP, it is answered as the document says and never with an internal error.
 
 100,000 rounds under ``PUSHGATE_TEST_ROUNDS=full``. What a round finds becomes a named test.
 """
@@ -16,7 +16,7 @@ import zstandard
 from prometheus_client import REGISTRY
 
 from tests.ingest.conftest import Serve
-from tests.ingest.gate import Answer, ImportClient, say
+from tests.ingest.gate import Answer, ImportClient, send_raw
 from tests.openapi.document import faults
 from tests.protocol.fuzzing import BATCHES, JSON, PUSHES, TRANSIT, fuzzed
 from tests.rounds import rounds
@@ -101,7 +101,7 @@ async def test_no_head_is_answered_with_a_fault_of_ours(serve: Serve, gate: Impo
         for _ in range(HEADS // AT_ONCE):
             words = [_damaged(good, chance) for _ in range(AT_ONCE)]
             for answer in await asyncio.gather(
-                *(say(served.url, word, then_close=True) for word in words)
+                *(send_raw(served.url, word, then_close=True) for word in words)
             ):
                 assert not answer.startswith((b"HTTP/1.1 5", b"HTTP/1.0 5")), answer
                 assert gate.token.encode() not in answer

@@ -59,8 +59,8 @@ def test_a_body_of_any_size_is_kept_as_it_was(size: int) -> None:
 
 
 def test_a_kept_body_that_was_damaged_is_noticed() -> None:
-    kept = bytearray(encode_body(b'[{"id":1}]').compressed)
-    kept[len(kept) // 2] ^= 1
+    encoded = bytearray(encode_body(b'[{"id":1}]').compressed)
+    encoded[len(encoded) // 2] ^= 1
 
     with pytest.raises(zstandard.ZstdError):
-        decompress(bytes(kept))
+        decompress(bytes(encoded))

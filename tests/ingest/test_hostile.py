@@ -15,7 +15,7 @@ from services.journal.bodies import decompress
 from services.runtime.logs import LogEvent
 from services.tokens.use_cases.integrations import CreatedIntegration
 from tests.ingest.conftest import Serve
-from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient, say
+from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient, send_raw
 from tests.ingest.journal import Journal
 
 PUSH = "/v2/import/push"
@@ -80,7 +80,7 @@ async def test_hostile_21_too_many_headers_are_refused_at_once(
 ) -> None:
     head = b"POST /v2/import/push HTTP/1.1\r\nHost: x\r\n"
 
-    assert (await say(gate.url, head + headers + b"\r\n")).startswith(b"HTTP/1.0 400 ")
+    assert (await send_raw(gate.url, head + headers + b"\r\n")).startswith(b"HTTP/1.0 400 ")
 
 
 async def test_hostile_25_a_flood_of_tokens_that_nobody_knows_is_refused(
@@ -113,16 +113,16 @@ async def test_hostile_26_a_request_cannot_write_lines_into_the_log(
         )
         await gate.push(gate.record(), token='{"event":"x"}')
     said = [text for text in capsys.readouterr().out.splitlines() if text.startswith("{")]
-    told = [json.loads(text) for text in said]
+    lines = [json.loads(text) for text in said]
     number = integration.integration_id
 
-    # What neighbours and the program itself say meanwhile is in the same log.
-    assert [each["event"] for each in told if each.get("integration_id") == number] == [
+    # Lines of neighbours and of the program itself are in the same log.
+    assert [each["event"] for each in lines if each.get("integration_id") == number] == [
         "batch.accepted",
         *["batch.refused"] * 2,
     ]
-    assert "token_mangled" in [each.get("code") for each in told]
-    assert {each["event"] for each in told} <= set(get_args(LogEvent))
+    assert "token_mangled" in [each.get("code") for each in lines]
+    assert {each["event"] for each in lines} <= set(get_args(LogEvent))
     assert all("\\n" not in text for text in said)
 
 

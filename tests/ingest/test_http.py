@@ -21,7 +21,7 @@ from services.receiving.body_reader import BodyReader
 from services.receiving.memory_budget import MemoryBudget, Reservation
 from services.runtime.hardened_http import HardenedRunner
 from tests.ingest.conftest import Serve
-from tests.ingest.gate import ImportClient, say
+from tests.ingest.gate import ImportClient, send_raw
 from tests.ingest.journal import Journal
 
 STATUS = b"GET /v2/import/status HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -62,9 +62,9 @@ def good(gate: ImportClient) -> bytes:
 async def test_what_cannot_be_parsed_is_refused_and_repeated_nowhere(
     gate: ImportClient, caplog: pytest.LogCaptureFixture, words: bytes
 ) -> None:
-    """The server's own way is to put the line, token included, into the answer and the log."""
+    """The server itself would repeat the line, token included, in the response and the log."""
     with caplog.at_level(logging.DEBUG), capture_logs() as lines:
-        answer = await say(gate.url, words.replace(b"%s", CANARY))
+        answer = await send_raw(gate.url, words.replace(b"%s", CANARY))
 
     assert answer.startswith(b"HTTP/1.0 400 ")
     assert answer.endswith(b'{"message":"Malformed HTTP request."}')
@@ -75,7 +75,7 @@ async def test_what_cannot_be_parsed_is_refused_and_repeated_nowhere(
 @pytest.mark.parametrize("line", [b"GET /a%0Ab", b"OPTIONS *", b"CONNECT x:80", b"GET http://x/y"])
 async def test_what_is_no_path_of_ours_is_answered_by_us(gate: ImportClient, line: bytes) -> None:
     """And not by the server's own page, which is no JSON."""
-    answer = await say(gate.url, line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = await send_raw(gate.url, line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert answer.endswith(b'{"message":"Not Found"}')
@@ -83,8 +83,8 @@ async def test_what_is_no_path_of_ours_is_answered_by_us(gate: ImportClient, lin
 
 async def test_headers_that_do_not_come_to_an_end_are_not_waited_for(serve: Serve) -> None:
     async with serve(headers_seconds_max=0.2) as served:
-        silent = say(served.url)
-        begun = say(served.url, b"POST /v2/import/push HTTP/1.1\r\nHost: x\r\n")
+        silent = send_raw(served.url)
+        begun = send_raw(served.url, b"POST /v2/import/push HTTP/1.1\r\nHost: x\r\n")
 
         assert [*await asyncio.gather(silent, begun)] == [b"", b""]
 
@@ -123,7 +123,7 @@ async def test_a_connection_may_rest_between_requests(serve: Serve, gate: Import
 
 async def test_a_pipelined_request_is_answered_in_turn(gate: ImportClient) -> None:
     keep = request(gate, good(gate)).replace(b"Connection: close\r\n", b"")
-    answer = await say(gate.url, keep + keep + request(gate, b"["))
+    answer = await send_raw(gate.url, keep + keep + request(gate, b"["))
 
     assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"201", b"201", b"400"]
 
@@ -131,21 +131,23 @@ async def test_a_pipelined_request_is_answered_in_turn(gate: ImportClient) -> No
 async def test_a_client_that_waits_for_100_is_told_to_go_on(gate: ImportClient) -> None:
     body = good(gate)
     length = f"Content-Length: {len(body)}"
-    answer = await say(gate.url, request(gate, body, length, "Expect: 100-continue"))
+    answer = await send_raw(gate.url, request(gate, body, length, "Expect: 100-continue"))
 
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\n")
 
 
 async def test_one_whose_body_is_too_large_is_told_before_it_sends_it(gate: ImportClient) -> None:
     head = request(gate, b"", "Content-Length: 20000001", "Expect: 100-continue")
-    answer = await say(gate.url, head, until=b"}")
+    answer = await send_raw(gate.url, head, until=b"}")
 
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
 async def test_an_expectation_that_nobody_knows_is_ignored(gate: ImportClient) -> None:
     body = good(gate)
-    answer = await say(gate.url, request(gate, body, f"Content-Length: {len(body)}", "Expect: tea"))
+    answer = await send_raw(
+        gate.url, request(gate, body, f"Content-Length: {len(body)}", "Expect: tea")
+    )
 
     assert answer.startswith(b"HTTP/1.1 201 ")
 
@@ -153,7 +155,7 @@ async def test_an_expectation_that_nobody_knows_is_ignored(gate: ImportClient) -
 async def test_a_chunked_body_is_taken(gate: ImportClient) -> None:
     body = good(gate)
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
-    answer = await say(gate.url, request(gate, chunks, "Transfer-Encoding: chunked"))
+    answer = await send_raw(gate.url, request(gate, chunks, "Transfer-Encoding: chunked"))
 
     assert answer.startswith(b"HTTP/1.1 201 ")
 
@@ -161,7 +163,7 @@ async def test_a_chunked_body_is_taken(gate: ImportClient) -> None:
 async def test_a_broken_chunked_body_is_refused(gate: ImportClient, journal: Journal) -> None:
     body = good(gate)
     broken = b"%x\r\n%s\r\nzz\r\n" % (len(body), body)
-    answer = await say(gate.url, request(gate, broken, "Transfer-Encoding: chunked"))
+    answer = await send_raw(gate.url, request(gate, broken, "Transfer-Encoding: chunked"))
 
     assert b" 400 " in answer.splitlines()[0]
     assert await journal.count() == 0
@@ -172,7 +174,7 @@ async def test_a_client_that_goes_away_half_way_leaves_nothing_behind(
     gate: ImportClient, journal: Journal, length: str
 ) -> None:
     with capture_logs() as lines:
-        await say(gate.url, request(gate, b"5\r\n[    ", length), then_close=True)
+        await send_raw(gate.url, request(gate, b"5\r\n[    ", length), then_close=True)
         # Answered on another connection, so the first one has been dealt with.
         await gate.push(gate.record())
 
@@ -181,7 +183,7 @@ async def test_a_client_that_goes_away_half_way_leaves_nothing_behind(
 
 
 async def test_a_push_without_a_body(gate: ImportClient) -> None:
-    answer = await say(gate.url, request(gate, b"", "X-Nothing: at all"))
+    answer = await send_raw(gate.url, request(gate, b"", "X-Nothing: at all"))
 
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"Malformed json in the body!" in answer
@@ -194,9 +196,9 @@ async def reading_slowly(start_seconds: float) -> AsyncGenerator[str]:
 
     async def read(request: web.Request) -> web.Response:
         try:
-            with Reservation(MemoryBudget(1_000_000)) as held:
+            with Reservation(MemoryBudget(1_000_000)) as reservation:
                 body = await readings.read(
-                    request.content, held, content_length=request.content_length
+                    request.content, reservation, content_length=request.content_length
                 )
         except Refusal as refusal:
             return web.Response(status=refusal.status)

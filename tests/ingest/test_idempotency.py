@@ -93,7 +93,7 @@ async def test_what_has_keys_is_taken_each_time(gate: ImportClient, journal: Jou
 
 
 async def test_of_many_at_once_one_is_taken(gate: ImportClient, journal: Journal) -> None:
-    """Some of them meet in one group, some in groups beside each other; others come between."""
+    """Some of them meet in one group, some in parallel groups; others come between."""
     others = [gate.push(gate.record(sequence=n)) for n in range(8)]
     same = [gate.send(BATCH, body_of()) for _ in range(24)]
     named = [gate.send(PUSH, orjson.dumps([gate.record()]), Idempotency_Key="n") for _ in range(8)]
@@ -146,9 +146,9 @@ async def test_a_name_cannot_be_used_for_another_body(gate: ImportClient, journa
 async def test_a_refusal_is_not_remembered(gate: ImportClient, journal: Journal) -> None:
     bad = orjson.dumps([gate.record(table_name="")])
     assert (await gate.send(PUSH, bad, Idempotency_Key="1")).status == 422
-    mended = orjson.dumps([gate.record()])
+    corrected = orjson.dumps([gate.record()])
 
-    assert (await gate.send(PUSH, mended, Idempotency_Key="1")).brief == OK
+    assert (await gate.send(PUSH, corrected, Idempotency_Key="1")).brief == OK
     assert await journal.count() == 1
 
 
@@ -206,14 +206,14 @@ async def test_a_commit_whose_answer_was_lost_is_no_repeat_of_itself(
 
         await eventually(stored)
         cable.cut()
-        cable.mend()
+        cable.repair()
 
         assert (await sent).brief == OK
         assert (await gate.send(BATCH, body_of())).brief == OK
     assert await journal.count() == 2
 
 
-@pytest.mark.parametrize("others", [0, 1], ids=["alone", "beside one that has keys"])
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "next to one with keys"])
 async def test_a_group_that_is_asked_about_says_what_it_did(
     shared_url: RoleUrl, journal: Journal, integration: CreatedIntegration, others: int
 ) -> None:
@@ -248,7 +248,7 @@ async def test_a_group_that_is_asked_about_says_what_it_did(
     assert await journal.count() == 2 + others
 
 
-def candidate(hashed: bytes, body: bytes, repeatable: IdempotencyKey | None) -> Candidate:
+def candidate(hashed: bytes, body: bytes, key: IdempotencyKey | None) -> Candidate:
     return Candidate(
         token_hash=hashed,
         endpoint="batch",
@@ -258,5 +258,5 @@ def candidate(hashed: bytes, body: bytes, repeatable: IdempotencyKey | None) -> 
         body_bytes=len(body),
         body_sha256=hashlib.sha256(body).digest(),
         peer=None,
-        idempotency_key=repeatable,
+        idempotency_key=key,
     )

@@ -81,7 +81,7 @@ async def test_pushes_go_on_when_the_store_is_back(
 ) -> None:
     cable.cut()
     await gate.push(gate.record(sequence=1))
-    cable.mend()
+    cable.repair()
 
     async def taken() -> bool:
         return (await gate.push(gate.record(sequence=2))).brief == OK
@@ -96,7 +96,7 @@ async def test_a_break_while_nobody_pushes_is_not_noticed(
     await gate.push(gate.record())
     cable.cut()
     assert await eventually(reasons_of(ingest))
-    cable.mend()
+    cable.repair()
 
     async def ready() -> bool:
         return not await reasons_of(ingest)()
@@ -125,7 +125,7 @@ async def test_a_commit_whose_answer_is_lost_is_looked_for_and_acknowledged(
     gate: ImportClient, cable: Cable, journal: Journal
 ) -> None:
     pushing = await push_whose_answer_is_lost(gate, cable, journal)
-    cable.mend()
+    cable.repair()
 
     assert (await pushing).brief == OK
     assert await journal.count() == 2
@@ -145,7 +145,7 @@ async def test_it_is_found_although_its_token_was_revoked_since(
     await use_cases.integrations.revoke_token(
         caller, integration.integration_id, integration.token.token_id
     )
-    cable.mend()
+    cable.repair()
 
     assert (await pushing).brief == OK
     assert await journal.count() == 2
@@ -159,7 +159,7 @@ async def test_a_commit_that_never_arrived_is_made_when_the_store_is_back(
     pushing = asyncio.create_task(gate.push(gate.record(sequence=2)))
     await cable.swallowed()
     cable.cut()
-    cable.mend()
+    cable.repair()
 
     assert (await pushing).brief == OK
     assert await journal.count() == 2

@@ -29,8 +29,8 @@ PAUSE = PauseIntegration(paused_at="2026-11-23T12:00:00Z")
 
 
 @contextlib.asynccontextmanager
-async def following(url: str, beliefs: TokenCache) -> AsyncGenerator[TokenMirror]:
-    mirror = TokenMirror(lambda: connect(url, application_name="test mirror"), beliefs)
+async def running_mirror(url: str, cache: TokenCache) -> AsyncGenerator[TokenMirror]:
+    mirror = TokenMirror(lambda: connect(url, application_name="test mirror"), cache)
     async with background(Lifecycle(), "mirror", mirror.run, stop_seconds=5):
         await eventually(lambda: _is_set(mirror))
         yield mirror
@@ -40,34 +40,34 @@ async def _is_set(mirror: TokenMirror) -> bool:
     return mirror.in_sync.is_set()
 
 
-def state_of(beliefs: TokenCache, hashed: bytes) -> Callable[[], Awaitable[str | None]]:
+def state_of(cache: TokenCache, hashed: bytes) -> Callable[[], Awaitable[str | None]]:
     async def state() -> str | None:
-        token = beliefs.get(hashed)
+        token = cache.get(hashed)
         return None if token is None else token.state
 
     return state
 
 
-def becomes(beliefs: TokenCache, hashed: bytes, state: str | None) -> Callable[[], Awaitable[bool]]:
+def becomes(cache: TokenCache, hashed: bytes, state: str | None) -> Callable[[], Awaitable[bool]]:
     async def so() -> bool:
-        return await state_of(beliefs, hashed)() == state
+        return await state_of(cache, hashed)() == state
 
     return so
 
 
 @pytest.fixture
-async def beliefs(shared_url: RoleUrl) -> AsyncGenerator[TokenCache]:
-    kept = TokenCache()
-    async with following(shared_url("pushgate_ingest"), kept):
-        yield kept
+async def cache(shared_url: RoleUrl) -> AsyncGenerator[TokenCache]:
+    cache = TokenCache()
+    async with running_mirror(shared_url("pushgate_ingest"), cache):
+        yield cache
 
 
 @pytest.fixture
-async def lookup(shared_url: RoleUrl, beliefs: TokenCache) -> AsyncGenerator[TokenLookup]:
+async def lookup(shared_url: RoleUrl, cache: TokenCache) -> AsyncGenerator[TokenLookup]:
     async with pool(
         shared_url("pushgate_ingest"), application_name="test", connections_max=1
     ) as connections:
-        yield TokenLookup(connections, beliefs)
+        yield TokenLookup(connections, cache)
 
 
 def hash_of(integration: CreatedIntegration) -> bytes:
@@ -76,25 +76,25 @@ def hash_of(integration: CreatedIntegration) -> bytes:
 
 
 async def test_each_change_is_heard(
-    beliefs: TokenCache, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
+    cache: TokenCache, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
     """The integration is younger than the mirror's first reading."""
     number, hashed = integration.integration_id, hash_of(integration)
     assert integration.token is not None
-    await eventually(becomes(beliefs, hashed, "active"))
+    await eventually(becomes(cache, hashed, "active"))
     await use_cases.integrations.change(caller, number, [PAUSE])
-    await eventually(becomes(beliefs, hashed, "paused"))
+    await eventually(becomes(cache, hashed, "paused"))
     await use_cases.integrations.revoke_token(caller, number, integration.token.token_id)
-    await eventually(becomes(beliefs, hashed, None))
+    await eventually(becomes(cache, hashed, None))
 
 
 async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_back(
     shared_url: RoleUrl, use_cases: UseCases, caller: Caller, integration: CreatedIntegration
 ) -> None:
-    beliefs, hashed = TokenCache(), hash_of(integration)
+    cache, hashed = TokenCache(), hash_of(integration)
     async with (
         Cable(shared_url("pushgate_ingest")).laid() as cable,
-        following(cable.url, beliefs) as mirror,
+        running_mirror(cable.url, cache) as mirror,
     ):
         cable.cut()
 
@@ -103,14 +103,14 @@ async def test_what_changed_while_the_connection_was_lost_is_read_when_it_is_bac
 
         await eventually(lost)
         await use_cases.integrations.change(caller, integration.integration_id, [PAUSE])
-        assert await state_of(beliefs, hashed)() == "active"
-        cable.mend()
+        assert await state_of(cache, hashed)() == "active"
+        cable.repair()
 
-        await eventually(becomes(beliefs, hashed, "paused"))
+        await eventually(becomes(cache, hashed, "paused"))
 
 
 async def test_a_notification_that_names_no_integration_is_no_harm(
-    beliefs: TokenCache,
+    cache: TokenCache,
     owner: Connection[Record],
     use_cases: UseCases,
     caller: Caller,
@@ -120,17 +120,17 @@ async def test_a_notification_that_names_no_integration_is_no_harm(
         await owner.execute("SELECT pg_notify('tokens', $1)", text)
     await use_cases.integrations.change(caller, integration.integration_id, [PAUSE])
 
-    await eventually(becomes(beliefs, hash_of(integration), "paused"))
+    await eventually(becomes(cache, hash_of(integration), "paused"))
 
 
 async def test_a_table_of_many_pages_is_read_whole(
     shared_url: RoleUrl, integration: CreatedIntegration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirroring, "PAGE_ROWS", 1)
-    beliefs = TokenCache()
-    async with following(shared_url("pushgate_ingest"), beliefs):
-        assert beliefs.complete
-        assert await state_of(beliefs, hash_of(integration))() == "active"
+    cache = TokenCache()
+    async with running_mirror(shared_url("pushgate_ingest"), cache):
+        assert cache.complete
+        assert await state_of(cache, hash_of(integration))() == "active"
 
 
 async def test_a_table_that_does_not_fit_is_not_taken_for_whole(
@@ -138,15 +138,15 @@ async def test_a_table_that_does_not_fit_is_not_taken_for_whole(
 ) -> None:
     monkeypatch.setattr(mirroring, "PAGE_ROWS", 1)
     monkeypatch.setattr(mirroring, "TOKENS_MAX", 1)
-    beliefs = TokenCache()
-    async with following(shared_url("pushgate_ingest"), beliefs):
-        assert not beliefs.complete
+    cache = TokenCache()
+    async with running_mirror(shared_url("pushgate_ingest"), cache):
+        assert not cache.complete
         # The newest is there.
-        assert await state_of(beliefs, hash_of(integration))() == "active"
+        assert await state_of(cache, hash_of(integration))() == "active"
 
 
 async def test_that_a_token_is_unknown_is_asked_once(
-    lookup: TokenLookup, beliefs: TokenCache
+    lookup: TokenLookup, cache: TokenCache
 ) -> None:
     unknown = token_hash(token_text("at_", 7))
     with pytest.raises(TokenUnknown):
@@ -158,7 +158,7 @@ async def test_that_a_token_is_unknown_is_asked_once(
     with pytest.raises(ServiceUnavailable):
         await lookup.find(token_hash(token_text("at_", 8)))
     assert lookup.owner_of(unknown) == UNKNOWN_OWNER
-    assert beliefs.negative_entry(unknown) is not None
+    assert cache.negative_entry(unknown) is not None
 
 
 async def test_a_revoked_token_still_says_whose_it_was(
@@ -169,7 +169,7 @@ async def test_a_revoked_token_still_says_whose_it_was(
     await use_cases.integrations.revoke_token(caller, number, token_id)
 
     async def revoked() -> bool:
-        # Until the notification has been heard nothing is remembered of what it may change.
+        # Until the notification arrives, no negative entry is made for what it may change.
         with pytest.raises(RevokedTokenUsed):
             await lookup.find(hash_of(integration))
         return lookup.owner_of(hash_of(integration)) == TokenOwner(number, token_id)

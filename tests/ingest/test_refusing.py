@@ -1,4 +1,4 @@
-"""Every no of the way in: its status, its body, and that nothing was stored."""
+"""Every refusal of an import request: its status, its body, and that nothing is stored."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_another_scheme(gate: ImportClient) -> None:
 async def test_two_authorization_headers_are_one_too_many(
     gate: ImportClient, session: aiohttp.ClientSession
 ) -> None:
-    """Which of the two was meant, nobody can say (hostile input 24)."""
+    """It is unknown which of the two was meant (hostile input 24)."""
     headers = [("Authorization", f"Bearer {gate.token}")] * 2
     async with session.post(gate.url + PUSH, data=b"[]", headers=headers) as answer:
         assert answer.status == 400

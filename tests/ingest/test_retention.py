@@ -20,7 +20,7 @@ from tests.eventually import eventually
 
 load_queries("services.ingest")
 load_queries("services.journal")
-KEPT = 14
+KEEP_DAYS = 14
 OLD, OLDER = timedelta(days=20), timedelta(days=30)
 
 
@@ -67,7 +67,7 @@ async def bodies(database: Connection[Record]) -> list[datetime]:
 
 
 async def drop(ingest: Pool[Record]) -> float:
-    return await drop_old_partitions(ingest, SystemClock(), keep_days=KEPT)
+    return await drop_old_partitions(ingest, SystemClock(), keep_days=KEEP_DAYS)
 
 
 async def test_old_bodies_go_and_receipts_stay(
@@ -86,25 +86,25 @@ async def test_old_bodies_go_and_receipts_stay(
 async def test_a_body_is_kept_for_all_its_days(
     ingest: Pool[Record], database: Connection[Record]
 ) -> None:
-    kept = await keep(database, timedelta(days=KEPT))
-    await keep(database, timedelta(days=KEPT + 1))
+    young = await keep(database, timedelta(days=KEEP_DAYS))
+    await keep(database, timedelta(days=KEEP_DAYS + 1))
 
     await drop(ingest)
 
-    assert await bodies(database) == [kept]
+    assert await bodies(database) == [young]
 
 
 @pytest.mark.parametrize("failed_at", [None, datetime(2026, 11, 1, tzinfo=UTC)])
 async def test_a_batch_that_waits_or_was_set_aside_keeps_its_day(
     ingest: Pool[Record], database: Connection[Record], failed_at: datetime | None
 ) -> None:
-    held = await keep(database, OLDER)
+    waiting = await keep(database, OLDER)
     await keep(database, OLD)
-    await put_on_the_list(database, held, failed_at)
+    await put_on_the_list(database, waiting, failed_at)
 
     await drop(ingest)
 
-    assert await bodies(database) == [held]
+    assert await bodies(database) == [waiting]
 
 
 async def test_the_default_partition_stays(
@@ -168,7 +168,7 @@ async def test_old_bodies_go_as_soon_as_the_loop_begins(
     ending = asyncio.Event()
     loop = asyncio.create_task(
         maintain_partitions(
-            ingest, SystemClock(), ending, pause_seconds=3600.0, keep_bodies_days=KEPT
+            ingest, SystemClock(), ending, pause_seconds=3600.0, keep_bodies_days=KEEP_DAYS
         )
     )
 

@@ -1,4 +1,4 @@
-"""The settings of ingest: all that is wrong is told at once, in sentences."""
+"""The settings of ingest: every problem is reported, in sentences."""
 
 import pytest
 
@@ -17,10 +17,10 @@ def test_a_limit_can_be_lowered() -> None:
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     wrong = {"PUSHGATE_BODY_BYTES_MAX": "20000001", "PUSHGATE_IN_FLIGHT_BYTES_MAX": "0"}
-    with pytest.raises(BadSettings) as told:
+    with pytest.raises(BadSettings) as raised:
         read_settings(IngestSettings, wrong)
 
-    assert told.value.sentences == [
+    assert raised.value.sentences == [
         "PUSHGATE_DATABASE_URL is not set, and there is no default for it",
         f"PUSHGATE_BODY_BYTES_MAX must be at most {BODY_BYTES_MAX}, got 20000001",
         "PUSHGATE_IN_FLIGHT_BYTES_MAX must be at least 1, got 0",

@@ -72,9 +72,9 @@ async def test_the_scheme_is_read_as_people_write_it(gate: ImportClient, scheme:
 async def test_the_body_is_kept_byte_for_byte(gate: ImportClient, journal: Journal) -> None:
     body = b" " + orjson.dumps([gate.record()]) + b"\n"
     await gate.send("/v2/import/push", body, content_type="Application/JSON; charset=utf-8")
-    (kept,) = await journal.bodies()
+    (stored,) = await journal.bodies()
 
-    assert (kept["media_type"], decompress(kept["body"])) == ("application/json", body)
+    assert (stored["media_type"], decompress(stored["body"])) == ("application/json", body)
 
 
 async def test_the_loader_finds_one_piece_of_work_for_each_table(
@@ -103,9 +103,9 @@ async def test_a_body_lies_in_the_partition_of_its_day(
     gate: ImportClient, journal: Journal
 ) -> None:
     await gate.push(gate.record())
-    (kept,) = await journal.bodies()
+    (stored,) = await journal.bodies()
 
-    assert kept["lies_in"] == kept["of_its_day"]
+    assert stored["lies_in"] == stored["of_its_day"]
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,10 @@ async def test_transit_is_taken_by_push(gate: ImportClient, journal: Journal) ->
     answer = await gate.send(
         "/v2/import/push", body.encode(), content_type="application/transit+json"
     )
-    (kept,) = await journal.bodies()
+    (stored,) = await journal.bodies()
 
     assert answer.brief == OK
-    assert kept["media_type"] == "application/transit+json"
+    assert stored["media_type"] == "application/transit+json"
 
 
 async def test_status_is_fine(gate: ImportClient) -> None:

@@ -1,4 +1,4 @@
-"""What ingest believes of tokens may be out of date, and nobody ever notices."""
+"""The token cache may be out of date, and no response ever shows it."""
 
 from __future__ import annotations
 
@@ -88,47 +88,47 @@ HASH = token_hash("at_")
 
 
 def test_what_was_not_there_is_forgotten_with_every_change() -> None:
-    beliefs = TokenCache()
-    beliefs.listening = True
-    beliefs.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=beliefs.generation)
-    assert beliefs.negative_entry(HASH) is not None
-    beliefs.invalidate()
+    cache = TokenCache()
+    cache.listening = True
+    cache.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=cache.generation)
+    assert cache.negative_entry(HASH) is not None
+    cache.invalidate()
 
-    assert beliefs.negative_entry(HASH) is None
+    assert cache.negative_entry(HASH) is None
 
 
 def test_an_answer_from_before_the_last_change_is_not_remembered() -> None:
     """The store was asked, a token was generated, and only then its answer arrived."""
-    beliefs = TokenCache()
-    beliefs.listening = True
-    before = beliefs.generation
-    beliefs.invalidate()
-    beliefs.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=before)
+    cache = TokenCache()
+    cache.listening = True
+    before = cache.generation
+    cache.invalidate()
+    cache.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=before)
 
-    assert beliefs.negative_entry(HASH) is None
+    assert cache.negative_entry(HASH) is None
 
 
 def test_what_is_not_there_is_not_remembered_while_nobody_listens() -> None:
-    beliefs = TokenCache()
-    beliefs.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=beliefs.generation)
+    cache = TokenCache()
+    cache.put_negative(HASH, NegativeEntry(UNKNOWN_OWNER), generation=cache.generation)
 
-    assert beliefs.negative_entry(HASH) is None
+    assert cache.negative_entry(HASH) is None
 
 
 def test_what_is_remembered_as_not_there_is_bounded() -> None:
-    beliefs = TokenCache()
-    beliefs.listening = True
+    cache = TokenCache()
+    cache.listening = True
     hashes = [token_hash(f"at_{n}") for n in range(NEGATIVE_ENTRIES_MAX + 1)]
     for each in hashes:
-        beliefs.put_negative(each, NegativeEntry(UNKNOWN_OWNER), generation=beliefs.generation)
+        cache.put_negative(each, NegativeEntry(UNKNOWN_OWNER), generation=cache.generation)
 
-    assert [beliefs.negative_entry(hashes[n]) is None for n in (0, 1, -1)] == [True, False, False]
+    assert [cache.negative_entry(hashes[n]) is None for n in (0, 1, -1)] == [True, False, False]
 
 
 def test_what_is_believed_is_bounded() -> None:
-    beliefs = TokenCache()
+    cache = TokenCache()
     token = TokenRow(token_id=1, integration_id=1, client_id=1, state="active")
     hashes = [token_hash(f"at_{n}") for n in range(TOKENS_MAX + 10)]
-    beliefs.put((each, token) for each in hashes)
+    cache.put((each, token) for each in hashes)
 
-    assert [beliefs.get(hashes[n]) for n in (0, 9, 10, -1)] == [None, None, token, token]
+    assert [cache.get(hashes[n]) for n in (0, 9, 10, -1)] == [None, None, token, token]

@@ -22,7 +22,7 @@ from services.tokens.use_cases.use_cases import UseCases
 from tests.database.fixtures import RoleUrl
 from tests.ingest.cable import Cable
 from tests.ingest.conftest import Serve
-from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient, say
+from tests.ingest.gate import NOT_AUTHORIZED, OK, ImportClient, send_raw
 
 PUSH = "/v2/import/push"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -93,7 +93,7 @@ async def test_what_is_no_endpoint_and_what_is_no_http_is_counted_too(
         assert (await gate.push(gate.record())).brief == OK
         assert (await gate.send("/v2/import/nope", b"[]")).status == 404
         for _ in range(3):
-            await say(running.url, b"POST /v2 HTTP/1.1\r\nAuthorization Bearer x\r\n\r\n")
+            await send_raw(running.url, b"POST /v2 HTTP/1.1\r\nAuthorization Bearer x\r\n\r\n")
 
     lost = await owner.fetchrow(
         "SELECT token_id, requests, bytes FROM journal.refusals WHERE integration_id = $1", number
@@ -199,7 +199,7 @@ async def test_counts_survive_a_database_that_is_away(
         books = books_of(connections, counts)
         cable.cut()
         await books.write()
-        cable.mend()
+        cable.repair()
         await books.write()
 
     used = await owner.fetchval(
