@@ -138,15 +138,21 @@ class GroupCommitter:
         while True:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS_MAX):
-                    connection = await self._connect()
-                    await self._transaction.prepare(connection)
+                    return await self._open_once()
             except AWAY as error:
                 self._report_unreachable(error)
-            else:
-                connection.add_termination_listener(lambda _: self._wake.set())
-                return connection
             if await backoff.wait(ending):
                 return None
+
+    async def _open_once(self) -> Connection[Record]:
+        connection = await self._connect()
+        try:
+            await self._transaction.prepare(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        connection.add_termination_listener(lambda _: self._wake.set())
+        return connection
 
     def _report_unreachable(self, error: BaseException) -> None:
         """Requests are refused immediately from now on, unless another connection is open."""
