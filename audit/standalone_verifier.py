@@ -54,7 +54,7 @@ def leaves_of(lines: Iterable[bytes], *, whole: bool) -> list[bytes]:
 
 def hash_given(line: bytes) -> bytes | None:
     """The hash that replaces an event or receipt of another account; a whole line is longer."""
-    hidden = len(line) < 150 and HIDDEN.fullmatch(line)  # noqa: PLR2004 - said above
+    hidden = len(line) < 150 and HIDDEN.fullmatch(line)  # noqa: PLR2004 - see above
     return bytes.fromhex(hidden[1].decode()) if hidden else None
 
 

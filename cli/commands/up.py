@@ -50,7 +50,7 @@ curl {ingest}/v2/import/push \\
   -d '[{{"client_id": {client_id}, "table_name": "greetings", "key_names": ["id"],
         "action": "upsert", "sequence": 1, "data": {{"id": 1, "text": "Hello from curl"}}}}]'
 
-and look at the table:
+Then look at the table:
 
 .venv/bin/pushgate psql --data-dir '{data_dir}' -- -c 'SELECT * FROM {schema}.greetings'
 """

@@ -82,7 +82,7 @@ async def test_the_printed_push_can_be_pasted_and_its_row_is_seen(
     running: Installation,
 ) -> None:
     printed = await running.printed_until("Ctrl-C")
-    push = printed[printed.index("curl ") : printed.index("\n\nand see")]
+    push = printed[printed.index("curl ") : printed.index("\n\nThen look")]
     look = printed[printed.index(".venv/bin/pushgate psql") : printed.index("\n\nLogs")]
     accepted, answer = await run("sh", "-c", push)
 
