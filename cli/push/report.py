@@ -62,9 +62,10 @@ _ADVICE_BY_OUTCOME = {
     PushOutcome.UNUSABLE: "fix these lines and push them again",
     PushOutcome.UNSENT: "push these once the cause is fixed",
     PushOutcome.UNKNOWN: "push these again: it changes nothing for records that are stored",
-    PushOutcome.ON_HOLD: "nothing is lost: `pushgate outbox DIR --resume` sends them",
+    PushOutcome.ON_HOLD: "nothing is lost: `pushgate outbox DIRECTORY --resume` sends them",
     PushOutcome.SET_ASIDE: (
-        "fix the cause, then run `pushgate outbox DIR --send-again`; or fix these and push them"
+        "fix the cause, then run `pushgate outbox DIRECTORY --send-again`; or fix these and push"
+        " them"
     ),
 }
 _SERVER_ERRORS = 500
