@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 from asyncpg import Connection, Record
-from pytest_aiohttp.plugin import AiohttpClient
 
 from events.sql_files import load_queries
 from services.history.app import HistorySettings, build_app
 from services.history.signer.files import SignerFiles
 from services.runtime.clock import SystemClock
 from services.runtime.config import Secret
-from tests.database.fixtures import RoleUrl
+from tests.database.fixtures import RoleUrl, as_role
 from tests.database.kept import KeptConnections
 from tests.history.appending import connect_token_generated
 from tests.history.auditor import AUDITOR, signed
@@ -57,11 +56,22 @@ def sign(role_url: RoleUrl, files: SignerFiles) -> Sign:
     return functools.partial(signed, role_url("pushgate_signer"), files)
 
 
+def client_of_a_service(database_url: str) -> Client:
+    """It sends an auditor's Connect token; to be entered."""
+    settings = HistorySettings(database_url=Secret(as_role(database_url, "pushgate_history")))
+    server = TestServer(build_app(settings, clock=SystemClock()))
+    return TestClient(server, headers={"Authorization": f"Bearer {AUDITOR}"})
+
+
+@pytest.fixture(scope="session")
+async def shared_client(shared_database_url: str) -> AsyncGenerator[Client]:
+    """Of one history service for all tests."""
+    async with client_of_a_service(shared_database_url) as client:
+        yield client
+
+
 @pytest.fixture
-async def client(database: Database, role_url: RoleUrl, aiohttp_client: AiohttpClient) -> Client:
-    """The history service; it sends an auditor's Connect token, the log's first fact."""
+async def client(database: Database, shared_client: Client) -> Client:
+    """The history service on a log whose first fact is the auditor's Connect token."""
     await connect_token_generated(database, AUDITOR, role="auditor")
-    settings = HistorySettings(database_url=Secret(role_url("pushgate_history")))
-    return await aiohttp_client(
-        build_app(settings, clock=SystemClock()), headers={"Authorization": f"Bearer {AUDITOR}"}
-    )
+    return shared_client

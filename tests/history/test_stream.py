@@ -9,8 +9,15 @@ from aiohttp import ClientResponse
 from events.types import ConnectTokenRevoked
 from services.history import append_notifier, events_api
 from services.runtime.lifecycle import LIFECYCLE
-from tests.history.appending import append, rename, small_history, token_generated
-from tests.history.conftest import Client, Database
+from tests.history.appending import (
+    append,
+    connect_token_generated,
+    rename,
+    small_history,
+    token_generated,
+)
+from tests.history.auditor import AUDITOR
+from tests.history.conftest import Client, Database, client_of_a_service
 
 
 async def ids(answer: ClientResponse) -> AsyncIterator[tuple[int, bool]]:
@@ -79,12 +86,16 @@ async def test_a_filtered_reader_learns_how_far_the_log_has_come(
     assert last == [(10, True)]
 
 
-async def test_streams_end_when_the_process_stops(client: Client, database: Database) -> None:
+async def test_streams_end_when_the_process_stops(database: Database, database_url: str) -> None:
+    await connect_token_generated(database, AUDITOR, role="auditor")
     await small_history(database)
-    async with client.get("/events/stream?after=5") as answer:
+    async with (
+        client_of_a_service(database_url) as stopping,
+        stopping.get("/events/stream?after=5") as answer,
+    ):
         await take(answer, 1)
-        assert client.app is not None
-        client.app[LIFECYCLE].stop("the test says so")
+        assert stopping.app is not None
+        stopping.app[LIFECYCLE].stop("the test says so")
         async with asyncio.timeout(5):
             assert await answer.content.read() == b""
 

@@ -13,6 +13,7 @@ from events.sql_files import load_queries
 from services.loader.catalog.catalog import catalog_sql
 from services.runtime.database import connect
 from tests.database.fixtures import as_role, fresh_database, fresh_destination
+from tests.database.kept import KeptConnections
 from tests.house.sources import ROOT
 
 ROLE_OF = {
@@ -81,22 +82,25 @@ async def catalog_url(server_url: str, template: str) -> AsyncGenerator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+async def kept(migrated_url: str) -> AsyncGenerator[KeptConnections]:
+    """One connection for each role."""
+    async with KeptConnections(migrated_url) as connections:
+        yield connections
+
+
 @pytest.mark.parametrize(("role", "statement"), QUERIES)
-async def test_prepares_for_its_role(role: str, statement: str, migrated_url: str) -> None:
-    connection = await connect(as_role(migrated_url, role), application_name="test")
-    try:
-        await _try(connection, statement)
-    finally:
-        await connection.close()
+async def test_prepares_for_its_role(
+    role: str, statement: str, migrated_url: str, kept: KeptConnections
+) -> None:
+    await _try(await kept.as_new(as_role(migrated_url, role)), statement)
 
 
 @pytest.mark.parametrize("name", DESTINATION_QUERIES)
-async def test_prepares_in_the_destination(name: str, catalog_url: str) -> None:
-    connection = await connect(catalog_url, application_name="test")
-    try:
-        await _try(connection, DESTINATION_QUERIES[name])
-    finally:
-        await connection.close()
+async def test_prepares_in_the_destination(
+    name: str, catalog_url: str, kept: KeptConnections
+) -> None:
+    await _try(await kept.as_new(catalog_url), DESTINATION_QUERIES[name])
 
 
 async def test_a_missing_privilege_would_be_noticed(migrated_url: str) -> None:

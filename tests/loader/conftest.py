@@ -8,8 +8,8 @@ import pytest
 
 from events.sql_files import load_queries
 from services.loader.catalog.catalog import catalog_sql
-from services.runtime.database import connect
 from tests.database.fixtures import fresh_database, fresh_destination
+from tests.database.kept import KeptConnections
 from tests.loader.gate import INTEGRATION, SCHEMA, Connection, Gate
 
 # As the program does before its loop begins: these are read from disk.
@@ -33,16 +33,20 @@ async def shared_urls(server_url: str, template: str) -> AsyncGenerator[Urls]:
         yield journal, destination
 
 
+@pytest.fixture(scope="session")
+async def kept_pair(shared_urls: Urls) -> AsyncGenerator[KeptConnections]:
+    """To both of them, for one test after the other."""
+    async with KeptConnections(shared_urls[0]) as kept:
+        yield kept
+
+
 @pytest.fixture
-async def gate(shared_urls: Urls) -> AsyncGenerator[Gate]:
-    journal = await connect(shared_urls[0], application_name="test")
-    destination = await connect(shared_urls[1], application_name="test")
+async def gate(shared_urls: Urls, kept_pair: KeptConnections) -> AsyncGenerator[Gate]:
+    journal, destination = [await kept_pair.as_new(url) for url in shared_urls]
     made = Gate(journal, destination, shared_urls)
     await made.add_integration(INTEGRATION, SCHEMA)
     yield made
-    await sweep(journal, destination)
-    await journal.close()
-    await destination.close()
+    await sweep(*[await kept_pair.as_new(url) for url in shared_urls])
 
 
 async def sweep(journal: Connection, destination: Connection) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import DummyCookieJar, web
+from aiohttp.test_utils import TestClient, TestServer
 from asyncpg import Pool, Record
-from pytest_aiohttp.plugin import AiohttpClient
 
 from events.sql_files import load_queries
 from events.types import Role
@@ -88,9 +89,19 @@ def application(role_url: RoleUrl, **settings: Any) -> web.Application:
     return build_app(service_settings, clock=SystemClock())
 
 
+@pytest.fixture(scope="session")
+async def shared_server(shared_database_url: str) -> AsyncGenerator[AnyClient]:
+    """One for all tests: it keeps nothing but the pool of its connections from one to the next."""
+    app = application(functools.partial(as_role, shared_database_url))
+    async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
+        yield client
+
+
 @pytest.fixture
-async def server(aiohttp_client: AiohttpClient, role_url: RoleUrl) -> AnyClient:
-    return await aiohttp_client(application(role_url))
+def server(shared_server: AnyClient, database_url: str) -> AnyClient:
+    """The token service on a database on its first day."""
+    assert database_url
+    return shared_server
 
 
 @pytest.fixture
