@@ -22,9 +22,9 @@ METRICS_HEAD = """\
 # Metrics
 
 Every program serves them at `/metrics` on its operations port, in the Prometheus text format,
-beside those of the Python process (`process_*`, `python_*`). That port is never public. No label
+next to those of the Python process (`process_*`, `python_*`). That port is never public. No label
 ever holds a token, a name or a path that came in a request. `pushgate relay` serves them at the
-address it listens on; those of ingest there count what came through its own door.
+address it listens on; those of ingest there count the requests that the relay received.
 
 Written by `python -m tests.deploy.reference` from `services/runtime/metrics.py`.
 """
