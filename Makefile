@@ -37,7 +37,7 @@ test: $(READY) $(CLIENTS_READY) ## the tests, in two lanes, loops at a small cou
 test-system test-data: $(READY) $(CLIENTS_READY)
 	PUSHGATE_TEST_LANE=$(@:test-%=%) $(BIN)/pytest -q
 
-test-more: $(READY) $(CLIENTS_READY) ## what takes long: kills, foreign clients, generated requests
+test-more: $(READY) $(CLIENTS_READY) ## what takes long: kills, foreign clients, generated requests, old data
 	PUSHGATE_TEST_LANE=more $(BIN)/pytest -q -n $(TEST_WORKERS) --dist worksteal
 
 soak: $(READY) $(CLIENTS_READY) ## every test, loops at their full counts (an hour or so)

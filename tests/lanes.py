@@ -2,7 +2,8 @@
 
 ``make test`` runs the lanes ``system`` and ``data`` next to each other: one starts whole systems
 and a browser, the other works on databases and values, and neither reads the other's files. The
-lane ``more`` has what takes long: programs that are killed, foreign clients, generated requests.
+lane ``more`` has what takes long: programs that are killed, foreign clients, generated requests,
+and installations on data of an earlier version; ``make check`` runs it after them.
 """
 
 import os
@@ -15,7 +16,7 @@ TESTS = Path(__file__).parent
 
 FOLDERS = {
     "system": {
-        *("browser", "cli", "compat", "deploy", "docs", "launcher", "openapi", "relay", "system"),
+        *("browser", "cli", "deploy", "docs", "launcher", "openapi", "relay", "system"),
     },
     "data": {
         *("client", "database", "events", "history", "house", "ingest", "loader", "protocol"),
@@ -26,9 +27,11 @@ FOLDERS = {
 MORE = {
     "cli/test_demo.py",
     "clients",
+    "compat",
     "history/test_crashes.py",
     "history/test_signer_program.py",
     "ingest/test_fuzz.py",
+    "launcher/test_supervisor.py",
     "loader/test_crash.py",
     "openapi/test_schemathesis.py",
     "protocol/test_fuzz.py",
