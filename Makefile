@@ -8,9 +8,9 @@ CLIENTS_READY := .cache/clients/.ready
 REQUIREMENTS := requirements.txt requirements-embedded.txt requirements-dev.txt
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet --upgrade
-# `make test` runs two lanes of tests next to each other (tests/lanes.py), one process each: on two
-# cores that is faster than several processes that each read all tests. The other test targets use
-# as many processes as this; tests that share what they started stay together.
+# `make test` runs two lanes of tests next to each other (tests/lanes.py): one process for whole
+# systems and the browser, two for the rest, so that both lanes take the same time on two cores. The
+# other test targets use as many processes as this; tests that share what they started stay together.
 TEST_WORKERS ?= 3
 # How many times crash, race and fuzz loops run (small or full).
 PUSHGATE_TEST_ROUNDS ?= small
@@ -34,8 +34,11 @@ run: $(READY) ## serve everything on this machine, with an embedded Postgres, da
 test: $(READY) $(CLIENTS_READY) ## the tests, in two lanes, loops at a small count
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target -j 2 test-system test-data
 
-test-system test-data: $(READY) $(CLIENTS_READY)
-	PUSHGATE_TEST_LANE=$(@:test-%=%) $(BIN)/pytest -q
+test-system: $(READY) $(CLIENTS_READY)
+	PUSHGATE_TEST_LANE=system $(BIN)/pytest -q -n 1
+
+test-data: $(READY) $(CLIENTS_READY)
+	PUSHGATE_TEST_LANE=data $(BIN)/pytest -q -n 2 --dist worksteal
 
 test-more: $(READY) $(CLIENTS_READY) ## what takes long: kills, foreign clients, generated requests, old data
 	PUSHGATE_TEST_LANE=more $(BIN)/pytest -q -n $(TEST_WORKERS) --dist worksteal
